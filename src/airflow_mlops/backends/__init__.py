@@ -1,0 +1,1 @@
+"""What touches the outside: data, Great Expectations, scikit-learn, MLflow, serving targets."""

@@ -1,0 +1,1 @@
+"""Pure decisions and records: standard library, numpy and scipy only; no input or output."""

@@ -1,0 +1,284 @@
+"""The small frozen JSON records that travel between stages.
+
+A record never holds a frame or a model, only where to find one and what was decided about it. Each
+carries its ``kind`` and a ``version`` in JSON, so that a later release can still read an old one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+
+from airflow_mlops.core.errors import ConfigError
+
+_KINDS: dict[str, type[Record]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Base of all records: JSON in, JSON out."""
+
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _KINDS[cls.__name__] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain JSON values with its ``kind`` and ``version``."""
+        return {"kind": type(self).__name__, "version": self.version, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build a record from ``to_json`` output.
+
+        Raises ConfigError when the kind is unknown, not of this class, or written by a newer release.
+        """
+        kind = data.get("kind")
+        found = _KINDS.get(str(kind))
+        if found is None or not issubclass(found, cls):
+            raise ConfigError(f"expected a {cls.__name__} record, got kind {kind!r}")
+        if data.get("version", 0) > found.version:
+            raise ConfigError(
+                f"{kind} record has version {data['version']}, this release reads up to {found.version}: "
+                "upgrade airflow-mlops on the worker"
+            )
+        record: Self = _decode(found, data)
+        return record
+
+
+def _decode(hint: Any, value: Any) -> Any:
+    """Turn plain JSON into the dataclass, tuple or mapping that ``hint`` names."""
+    if value is None or hint is Any:
+        return value
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _decode(next(a for a in args if a is not type(None)), value)
+    if origin is tuple:
+        return tuple(_decode(args[0], item) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        return {key: _decode(args[1], item) for key, item in value.items()}
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        hints = get_type_hints(hint)
+        known = [f.name for f in dataclasses.fields(hint) if f.name in value]
+        return hint(**{name: _decode(hints[name], value[name]) for name in known})
+    return float(value) if hint is float else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRef(Record):
+    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive."""
+
+    uri: str
+    digest: str
+    rows: int
+    columns: Mapping[str, str]
+    start: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One expectation that did not hold."""
+
+    expectation: str
+    column: str | None
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationReport(Record):
+    """What Great Expectations said about a dataset. ``on_failure`` is ``fail`` or ``warn``."""
+
+    passed: bool
+    rows: int
+    expectations: int
+    failures: tuple[Failure, ...] = ()
+    on_failure: str = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet(Record):
+    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
+
+    train: DatasetRef
+    holdout: DatasetRef
+    train_features: DatasetRef
+    holdout_features: DatasetRef
+    features: tuple[str, ...]
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult(Record):
+    """What one tuning worker found. ``best_score`` is larger-is-better."""
+
+    worker: int
+    metric: str
+    best_score: float | None
+    best_params: Mapping[str, Any]
+    trials: int
+    failed: int
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRef(Record):
+    """A trained model in MLflow, not yet registered."""
+
+    name: str
+    model_uri: str
+    run_id: str
+    digest: str
+    params: Mapping[str, Any]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``."""
+
+    name: str
+    value: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval."""
+
+    metric: str
+    challenger: float
+    champion: float
+    difference: float
+    low: float
+    high: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``)."""
+
+    model: ModelRef
+    metrics: Mapping[str, float]
+    checks: tuple[Check, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    champion_version: int | None = None
+    rows: int = 0
+    passed: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredVersion(Record):
+    """A version in the MLflow registry that passed its gate."""
+
+    name: str
+    model_version: int
+    model_uri: str
+    run_id: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    alias: str = "challenger"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployRequest(Record):
+    """What a deploy run is about: the version, the champion on record, and why the gate let it pass.
+
+    ``action`` is ``deploy`` or ``rollback``; ``rollout_id`` names the rollout in its store.
+    """
+
+    name: str
+    action: str
+    model_version: int
+    champion_version: int | None
+    rollout_id: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutResult(Record):
+    """How a rollout ended: ``outcome`` is a terminal state name, ``evidence`` what decided it."""
+
+    rollout_id: str
+    name: str
+    model_version: int
+    champion_version: int | None
+    outcome: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredWindow(Record):
+    """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``)."""
+
+    dataset: DatasetRef
+    model_version: int
+    run_id: str
+    start: str
+    end: str
+    labelled: int
+    validation: ValidationReport | None = None
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One column's window against the reference. ``effect``: Wasserstein/sd or Jensen–Shannon."""
+
+    column: str
+    kind: str
+    effect: float
+    p_value: float
+    psi: float
+    drifted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftReport(Record):
+    """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``."""
+
+    start: str
+    end: str
+    model_version: int
+    rows: int
+    columns: tuple[ColumnDrift, ...]
+    score: ColumnDrift | None
+    drifted: tuple[str, ...]
+    threshold: float
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerformanceReport(Record):
+    """Realised quality of one window. ``verdict`` is ``ok``, ``decay`` or ``insufficient``."""
+
+    start: str
+    end: str
+    model_version: int
+    rows: int
+    metrics: Mapping[str, float]
+    checks: tuple[Check, ...]
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triage(Record):
+    """What is to be done about a window. ``action``: ``none``, ``retrain``, ``alert`` or ``block``."""
+
+    start: str
+    end: str
+    model_version: int
+    action: str
+    causes: tuple[str, ...]
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)

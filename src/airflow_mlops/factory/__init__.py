@@ -1,0 +1,1 @@
+"""Turns a pipeline file into DAGs."""

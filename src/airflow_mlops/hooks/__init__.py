@@ -1,0 +1,1 @@
+"""Airflow hooks: connections to MLflow and to the model server."""

@@ -1,0 +1,1 @@
+"""The embedded model server and its store of counts and requests."""
