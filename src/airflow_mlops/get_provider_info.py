@@ -8,9 +8,7 @@ _NAME = "MLOps"
 
 
 def _modules(kind: str, *names: str) -> list[dict[str, Any]]:
-    return [
-        {"integration-name": _NAME, "python-modules": [f"airflow_mlops.{kind}.{name}" for name in names]}
-    ]
+    return [{"integration-name": _NAME, "python-modules": [f"airflow_mlops.{kind}.{name}" for name in names]}]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -27,8 +25,21 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": _modules(
             "operators",
-            "ingest", "validate", "features", "tune", "train", "evaluate", "register",
-            "prepare", "rollout", "finalize", "observe", "drift", "performance", "triage", "retrain",
+            "ingest",
+            "validate",
+            "features",
+            "tune",
+            "train",
+            "evaluate",
+            "register",
+            "prepare",
+            "rollout",
+            "finalize",
+            "observe",
+            "drift",
+            "performance",
+            "triage",
+            "retrain",
         ),
         "sensors": _modules("sensors", "alias"),
         "hooks": _modules("hooks", "mlflow", "serving"),

@@ -148,7 +148,9 @@ def _explain(document: _Document, item: Mapping[str, Any], raw: Mapping[str, Any
         return document.fault(path, f"required key is missing{_beside(raw, path)}")
     message = str(item["msg"]).removeprefix("Value error, ")
     value = item.get("input")
-    shown = f" (got {value!r})" if isinstance(value, str | int | float | bool) and "got" not in message else ""
+    shown = (
+        f" (got {value!r})" if isinstance(value, str | int | float | bool) and "got" not in message else ""
+    )
     return document.fault(path, message + shown)
 
 

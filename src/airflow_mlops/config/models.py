@@ -6,7 +6,15 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -69,7 +77,9 @@ class Data(Section):
     source: Source
     target: str = Field(description="The column to predict.")
     keys: tuple[str, ...] = Field((), description="Entity columns, then the event time as the last one.")
-    holdout: float = Field(0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time.")
+    holdout: float = Field(
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
+    )
 
     @property
     def time(self) -> str | None:

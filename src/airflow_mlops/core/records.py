@@ -191,14 +191,13 @@ class RegisteredVersion(Record):
 class DeployRequest(Record):
     """What a deploy run is about: the version, the champion on record, and why the gate let it pass.
 
-    ``action`` is ``deploy`` or ``rollback``; ``rollout_id`` names the rollout in its store.
+    ``action`` is ``deploy`` or ``rollback``.
     """
 
     name: str
     action: str
     model_version: int
     champion_version: int | None
-    rollout_id: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""

@@ -82,7 +82,9 @@ def train_dag(pipeline: Pipeline, base: str) -> DAG:
 def deploy_dag(pipeline: Pipeline) -> DAG:
     """Return ``<name>__deploy``: prepare → approve → rollout → finalize, with a teardown that restores traffic."""
     params = {
-        "version": Param(None, type=["null", "integer"], description="Version to deploy; the challenger if empty."),
+        "version": Param(
+            None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
+        ),
         "action": Param(
             "deploy",
             enum=["deploy", "rollback", "continue", "promote"],
@@ -104,11 +106,11 @@ def deploy_dag(pipeline: Pipeline) -> DAG:
             pipeline=pipeline,
             request=prepare.output,
             outlets=[pipeline_asset(pipeline.name, "champion")],
-            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+            trigger_rule=TriggerRule.ALL_DONE,
         )
         restore = RestoreOperator(task_id="restore", pipeline=pipeline, request=prepare.output)
         rollout >> finalize >> restore
-        restore.as_teardown(setups=prepare, on_failure_fail_dagrun=True)
+        restore.as_teardown(on_failure_fail_dagrun=True)
     return dag
 
 
@@ -123,7 +125,9 @@ def monitor_dag(pipeline: Pipeline, monitor: Monitor, base: str) -> DAG:
         observe = ObserveOperator(task_id="observe", **shared)
         inputs: dict[str, Any] = {"window": observe.output}
         if monitor.drift:
-            inputs["drift"] = DriftOperator(task_id="drift", inputs={"window": observe.output}, **shared).output
+            inputs["drift"] = DriftOperator(
+                task_id="drift", inputs={"window": observe.output}, **shared
+            ).output
         if monitor.performance:
             inputs["performance"] = PerformanceOperator(
                 task_id="performance", inputs={"window": observe.output}, **shared

@@ -82,7 +82,10 @@ def _faulty(file: Path, faults: str) -> dict[str, DAG]:
     dag_id = re.sub(r"\W", "_", file.stem) + "__faulty"
     listed = "\n".join(f"- `{line}`" for line in faults.splitlines())
     with DAG(
-        dag_id=dag_id, schedule=None, tags=["mlops", "faulty"], doc_md=f"This pipeline file has faults:\n\n{listed}\n"
+        dag_id=dag_id,
+        schedule=None,
+        tags=["mlops", "faulty"],
+        doc_md=f"This pipeline file has faults:\n\n{listed}\n",
     ) as dag:
         FaultyPipelineOperator(task_id="faults", faults=faults, retries=0)
     return {dag_id: dag}

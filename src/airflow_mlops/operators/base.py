@@ -77,7 +77,7 @@ class StageOperator(BaseOperator):
             base=self.base,
             as_of=moment.isoformat(),
             window_start=start.isoformat() if start else None,
-            inputs=self.inputs,
+            inputs={name: _plain(record) for name, record in self.inputs.items()},
             options=self.options,
         )
         return run_stage(request)
@@ -88,6 +88,11 @@ class StageOperator(BaseOperator):
         if run_id := result.record.get("run_id"):
             ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
             MlflowRunLink.remember(context, ui_url, str(run_id))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence."""
+    return value if value is None or isinstance(value, Mapping) else list(value)
 
 
 def artifacts_folder() -> str:
