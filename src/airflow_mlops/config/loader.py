@@ -16,6 +16,8 @@ from airflow_mlops.core.errors import ConfigError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 1_000_000
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
 _Path = tuple[str | int, ...]
 
 
@@ -59,6 +61,10 @@ class _Document:
 
     def build(self, node: yaml.Node, path: _Path, loader: Any) -> Any:
         self.positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if node.tag not in _PLAIN:
+            shown = node.tag.replace(_TAG, "!!")
+            self.faults.append(self.fault(path, f"the tag {shown} is not supported: write plain values"))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, loader)
         if isinstance(node, yaml.SequenceNode):
@@ -146,6 +152,8 @@ def _explain(document: _Document, item: Mapping[str, Any], raw: Mapping[str, Any
         return document.fault(path, "unknown key" + _did_you_mean(str(path[-1]), _keys_at(path[:-1])))
     if kind == "missing":
         return document.fault(path, f"required key is missing{_beside(raw, path)}")
+    if kind == "model_type":
+        return document.fault(path, f"expected a mapping of keys, got {item['input']!r}")
     message = str(item["msg"]).removeprefix("Value error, ")
     value = item.get("input")
     shown = (
