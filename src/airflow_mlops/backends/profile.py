@@ -35,6 +35,7 @@ MAX_BINS: Final = 64
 MAX_LEVELS: Final = 50
 MAX_LEVEL_LENGTH: Final = 64
 MIN_LEVEL_ROWS: Final = 5
+MAX_CLASSES: Final = 20
 BATCH_ROWS: Final = 65_536
 
 
@@ -118,17 +119,15 @@ def reference_column(array: Any, bins: int, levels: int) -> ColumnProfile | None
         return _count(array, _frequent(array, levels))
     if kind == "numeric":
         values = _numbers(array)
-        edges, discrete = choose_edges(values[np.isfinite(values)], bins)
-        return numeric_profile(values, edges, nulls=array.null_count, discrete=discrete)
+        edges = choose_edges(values[np.isfinite(values)], bins)
+        return numeric_profile(values, edges, nulls=array.null_count).rounded()
     return None
 
 
 def _count(array: Any, reference: ColumnProfile) -> ColumnProfile:
     """Count ``array`` over the edges or levels of ``reference``."""
     if isinstance(reference, NumericProfile):
-        return numeric_profile(
-            _numbers(array), reference.edges, nulls=array.null_count, discrete=reference.discrete
-        )
+        return numeric_profile(_numbers(array), reference.edges, nulls=array.null_count)
     if pa.types.is_boolean(array.type) or pa.types.is_null(array.type):
         array = array.cast(pa.string())
     if not pa.types.is_dictionary(array.type):
@@ -191,7 +190,7 @@ def _describe_target(name: str, array: Any) -> dict[str, Any]:
     described: dict[str, Any] = {"column": name, "labels": labels, "rate": None, "shares": {}}
     if isinstance(found, NumericProfile) and found.count:
         described["rate"] = found.mean
-        if found.discrete:
+        if len(found.edges) <= MAX_CLASSES:
             pairs = zip(found.edges, found.counts, strict=False)
             described["shares"] = {f"{edge:g}": count / found.count for edge, count in pairs}
     elif isinstance(found, CategoricalProfile) and found.count:

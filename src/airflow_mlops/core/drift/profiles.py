@@ -25,10 +25,9 @@ Floats = npt.NDArray[np.float64]
 class NumericProfile:
     """A histogram and moments of one numeric column.
 
-    ``counts[i]`` counts values in ``(edges[i-1], edges[i]]``; the last one counts values above the last
-    edge, so there is one more count than there are edges. ``under`` and ``over`` sum the distances of
-    values outside the edges, in the column's unit. ``discrete`` says that the reference holds no value
-    between its edges. ``sd`` is the population standard deviation; ``nulls`` includes NaN and infinity.
+    ``counts[i]`` counts the values in ``(edges[i-1], edges[i]]`` and ``means[i]`` is their mean (0 where
+    there is none); the first bin is open below and the last one open above, so there is one bin more
+    than there are edges. ``sd`` is the population standard deviation; ``nulls`` includes NaN and infinity.
     """
 
     kind: ClassVar[str] = "numeric"
@@ -40,9 +39,7 @@ class NumericProfile:
     high: float
     edges: tuple[float, ...]
     counts: tuple[int, ...]
-    under: float = 0.0
-    over: float = 0.0
-    discrete: bool = False
+    means: tuple[float, ...]
 
     def __add__(self, other: NumericProfile) -> NumericProfile:
         """Return the profile of both sets of rows; both must use the same edges (Chan et al. 1979)."""
@@ -55,6 +52,8 @@ class NumericProfile:
         delta = other.mean - self.mean
         squares = self.count * self.sd**2 + other.count * other.sd**2
         squares += delta**2 * (self.count / total) * other.count
+        counts = np.add(self.counts, other.counts)
+        means = self.means + np.subtract(other.means, self.means) * other.counts / np.maximum(counts, 1)
         return NumericProfile(
             count=total,
             nulls=self.nulls + other.nulls,
@@ -63,11 +62,16 @@ class NumericProfile:
             low=min(self.low, other.low),
             high=max(self.high, other.high),
             edges=self.edges,
-            counts=tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
-            under=self.under + other.under,
-            over=self.over + other.over,
-            discrete=self.discrete,
+            counts=tuple(counts.tolist()),
+            means=tuple(means.tolist()),
         )
+
+    def rounded(self) -> NumericProfile:
+        """Return the profile with bin means rounded to a millionth of the sd, which keeps its JSON small."""
+        if not self.sd:
+            return self
+        digits = 6 - math.floor(math.log10(self.sd))
+        return replace(self, means=tuple(round(mean, digits) for mean in self.means))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,51 +166,43 @@ def _column(data: Mapping[str, Any]) -> ColumnProfile:
     return kind(**values)
 
 
-def choose_edges(values: Floats, bins: int) -> tuple[tuple[float, ...], bool]:
-    """Choose at most ``bins`` histogram edges that are values of the column, and say if it is discrete.
+def choose_edges(values: Floats, bins: int) -> tuple[float, ...]:
+    """Choose at most ``bins`` histogram edges among the values of a column.
 
     Up to ``bins`` distinct values each become an edge, which makes every comparison exact. Otherwise
     edges are row quantiles; where ties leave some over (a column of mostly zeros), the rest resolve the
     distinct values, so that the tail keeps its shape. ``values`` must be finite; none gives no edges.
     """
-    if not values.size:
-        return (), True
     distinct = np.unique(values)
     if distinct.size <= bins:
-        return tuple(distinct.tolist()), True
-    shares = np.linspace(0.0, 1.0, bins)
-    edges = np.unique(np.quantile(values, shares, method="inverted_cdf"))
+        return tuple(distinct.tolist())
+    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins), method="inverted_cdf"))
     if spare := bins - edges.size:
         rest = np.setdiff1d(distinct, edges)
         edges = np.union1d(edges, rest[np.linspace(0, rest.size - 1, spare).astype(int)])
-    return tuple(edges.tolist()), False
+    return tuple(edges.tolist())
 
 
-def numeric_profile(
-    values: Floats, edges: Sequence[float], *, nulls: int = 0, discrete: bool = False
-) -> NumericProfile:
-    """Count ``values`` (missing ones as NaN or already left out and given as ``nulls``) over ``edges``."""
+def numeric_profile(values: Floats, edges: Sequence[float], *, nulls: int = 0) -> NumericProfile:
+    """Count ``values`` over ``edges``; missing ones are NaN, or were left out and are given as ``nulls``."""
     finite = values[np.isfinite(values)]
     nulls += values.size - finite.size
     bounds = np.asarray(edges, dtype=np.float64)
-    if not finite.size or not bounds.size:
-        counts = (finite.size, *[0] * bounds.size)
-        return NumericProfile(
-            count=finite.size, nulls=nulls, mean=0.0, sd=0.0, low=0.0, high=0.0,
-            edges=tuple(edges), counts=counts, discrete=discrete,
-        )  # fmt: skip
+    bins = bounds.size + 1
+    if not finite.size:
+        empty: dict[str, Any] = {"mean": 0.0, "sd": 0.0, "low": 0.0, "high": 0.0, "means": (0.0,) * bins}
+        return NumericProfile(count=0, nulls=nulls, edges=tuple(edges), counts=(0,) * bins, **empty)
     slots = np.searchsorted(bounds, finite, side="left")
-    low, high = float(finite.min()), float(finite.max())
+    counts = np.bincount(slots, minlength=bins)
+    means = np.bincount(slots, weights=finite, minlength=bins) / np.maximum(counts, 1)
     return NumericProfile(
         count=finite.size,
         nulls=nulls,
         mean=float(finite.mean()),
         sd=float(finite.std()),
-        low=low,
-        high=high,
+        low=float(finite.min()),
+        high=float(finite.max()),
         edges=tuple(edges),
-        counts=tuple(np.bincount(slots, minlength=bounds.size + 1).tolist()),
-        under=float((bounds[0] - finite[finite < bounds[0]]).sum()) if low < bounds[0] else 0.0,
-        over=float((finite[finite > bounds[-1]] - bounds[-1]).sum()) if high > bounds[-1] else 0.0,
-        discrete=discrete,
+        counts=tuple(counts.tolist()),
+        means=tuple(means.tolist()),
     )
