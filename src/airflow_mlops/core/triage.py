@@ -74,16 +74,19 @@ def decide(
     ``earlier`` are the reports of windows before it, newest first; ``last_retrain`` is the end of the
     last window that started a retraining, so that the cool-down runs in the time of the data, not of the
     clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``) is
-    blocked: its drift says something about the data feed, not about the world.
+    blocked: its drift says something about the data feed, not about the world. The causes of a
+    retraining are those that started it; of an alert, all that was found.
     """
     found = _findings(window, earlier, rules)
     fault = _fault(window.validation)
     if fault and window.validation is not None and window.validation.on_failure == "fail":
         action, causes, reason = "block", ["validation"], f"{fault}: a data fault, so no retraining"
     elif found:
-        causes = [item.cause for item in found]
         action, why = _act(window, found, rules, last_retrain)
-        reason = "; ".join([*(item.sentence() for item in found), *([why] if why else [])])
+        driving = [item for item in found if action != "retrain" or _retrains(item, rules)]
+        causes = [item.cause for item in driving]
+        others = [item for item in found if item not in driving]
+        reason = "; ".join([*(item.sentence() for item in (*driving, *others)), *([why] if why else [])])
     else:
         action, causes, reason = "none", [], _calm(window)
     if fault and action != "block":
@@ -146,17 +149,20 @@ def _act(
     window: Reports, found: Sequence[_Finding], rules: Rules, last_retrain: datetime | None
 ) -> tuple[str, str]:
     """Return the action for findings, and why it is no retraining if it is none."""
-    confirmed = [item.cause for item in found if item.confirmed]
-    if not confirmed:
+    if not any(item.confirmed for item in found):
         return "alert", ""
     if not rules.retrain_when:
         return "alert", "no retraining: monitor.retrain is not configured"
-    if not set(confirmed) & set(rules.retrain_when):
+    if not any(_retrains(item, rules) for item in found):
         return "alert", f"no retraining: monitor.retrain.when lists only {', '.join(rules.retrain_when)}"
     if last_retrain is not None and datetime.fromisoformat(window.end) - last_retrain < rules.cooldown:
         until = (last_retrain + rules.cooldown).isoformat(timespec="minutes")
         return "alert", f"no retraining: the cool-down since {last_retrain.date()} lasts until {until}"
     return "retrain", ""
+
+
+def _retrains(item: _Finding, rules: Rules) -> bool:
+    return item.confirmed and item.cause in rules.retrain_when
 
 
 def _fault(validation: ValidationReport | None) -> str:

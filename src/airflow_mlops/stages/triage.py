@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from airflow_mlops.config.models import Drift
 from airflow_mlops.core.records import DriftReport, PerformanceReport, ScoredWindow, Triage
 from airflow_mlops.core.triage import Reports, Rules, decide
 from airflow_mlops.stages.call import StageCall
+
+SHOWN_WINDOWS: Final = 24
 
 
 def run(call: StageCall) -> Triage:
@@ -29,10 +32,10 @@ def run(call: StageCall) -> Triage:
     )
     rules = _rules(call)
     history = MonitorHistory(call.artifacts, call.pipeline.name)
-    longest = max(rules.drift_windows, rules.performance_windows)
+    limit = max(rules.drift_windows, rules.performance_windows, SHOWN_WINDOWS)
     decision = decide(
         window,
-        history.reports(window.model_version, before=window.start, limit=longest - 1),
+        history.reports(window.model_version, before=window.start, limit=limit - 1),
         rules,
         last_retrain=history.last_retrain(
             before=window.start, since=datetime.fromisoformat(window.end) - rules.cooldown
