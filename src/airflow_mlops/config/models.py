@@ -60,7 +60,9 @@ class Data(Section):
     source: Source
     target: str = Field(description="The column to predict.")
     keys: tuple[str, ...] = Field((), description="Entity columns, then the event time as the last one.")
-    holdout: float = Field(0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time.")
+    holdout: float = Field(
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
+    )
 
     @property
     def time(self) -> str | None:

@@ -1,0 +1,245 @@
+"""Expectations of a pipeline file, checked by Great Expectations on the columns that they need."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from airflow_mlops.backends.user_code import did_you_mean
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import Failure
+
+_SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
+_COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One native expectation: its name and its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        found: list[str] = []
+        for key in _COLUMN_ARGUMENTS:
+            value = self.arguments.get(key, ())
+            found.extend([value] if isinstance(value, str) else value)
+        return tuple(found)
+
+
+def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
+    """Turn the file's short and native forms into native expectations.
+
+    Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}`` (as many as wanted at once, and
+    ``columns: [...]`` for the same on several) or ``{columns: [...]}`` alone, which asks that they exist.
+    Native: ``{expect_…: {arguments}}``. Raises ConfigError for a key that is neither.
+    """
+    return tuple(
+        item
+        for number, entry in enumerate(entries)
+        for item in _expand_one(entry, f"validate.expect[{number}]")
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations logs a line per registered function at import, and more per validation."""
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@_quiet()
+def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Failure, ...]:
+    """Return the expectations that ``frame`` does not meet.
+
+    A column that does not exist is a failure of its own. Raises ConfigError when Great Expectations does
+    not know an expectation or an argument, or cannot evaluate it.
+    """
+    built = [_build(item) for item in expectations]
+    names = [str(name) for name in frame.columns]
+    failures: list[Failure] = []
+    ready: list[Any] = []
+    for item, native in zip(expectations, built, strict=True):
+        absent = [column for column in item.columns if column not in names]
+        if absent and item.name != "expect_column_to_exist":
+            hint = did_you_mean(absent[0], names)
+            failures.append(Failure(item.name, absent[0], f"the data has no column {absent[0]!r}{hint}"))
+        else:
+            ready.append(native)
+    if ready:
+        failures.extend(_validate(_needed(frame, expectations), ready))
+    return tuple(failures)
+
+
+def _expand_one(entry: Mapping[str, Any], where: str) -> list[Expectation]:
+    native = [key for key in entry if key.startswith("expect_")]
+    if native:
+        if len(entry) > 1 or not isinstance(entry[native[0]] or {}, Mapping):
+            raise ConfigError(
+                f"{where}: write one expectation per entry, as {native[0]}: {{argument: value}}"
+            )
+        return [Expectation(native[0], dict(entry[native[0]] or {}))]
+    for key in entry:
+        if key not in _SHORT:
+            hint = did_you_mean(key, _SHORT)
+            raise ConfigError(f"{where}: unknown key {key!r}{hint}; short forms know {', '.join(_SHORT)}")
+    columns = entry.get("columns", entry.get("column"))
+    if not columns:
+        raise ConfigError(f"{where}: needs `column`, `columns` or a native `expect_…`")
+    rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
+    return [
+        item
+        for column in ([columns] if isinstance(columns, str) else columns)
+        for item in _rules(column, rules)
+    ]
+
+
+def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
+    shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
+    found: list[tuple[str, dict[str, Any]]] = []
+    if "type" in rules:
+        found.append(("expect_column_values_to_be_in_type_list", {"type_list": _types(str(rules["type"]))}))
+    if rules.get("not_null"):
+        found.append(("expect_column_values_to_not_be_null", shared))
+    if "min" in rules or "max" in rules:
+        bounds = {"min_value": rules.get("min"), "max_value": rules.get("max")}
+        found.append(("expect_column_values_to_be_between", {**bounds, **shared}))
+    if rules.get("unique"):
+        found.append(("expect_column_values_to_be_unique", shared))
+    if "in" in rules:
+        found.append(("expect_column_values_to_be_in_set", {"value_set": list(rules["in"]), **shared}))
+    if "regex" in rules:
+        found.append(("expect_column_values_to_match_regex", {"regex": rules["regex"], **shared}))
+    if not found:
+        found.append(("expect_column_to_exist", {}))
+    return [Expectation(name, {"column": column, **arguments}) for name, arguments in found]
+
+
+def _types(name: str) -> list[str]:
+    """Widths do not matter to a person who writes ``type: int``."""
+    families = {
+        "int": ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "Int64", "int"],
+        "float": ["float32", "float64", "Float64", "float"],
+        "str": ["str", "string", "object"],
+        "bool": ["bool", "boolean"],
+    }
+    aliases = {"integer": "int", "number": "float", "string": "str", "boolean": "bool"}
+    return families.get(aliases.get(name, name), [name])
+
+
+def _build(item: Expectation) -> Any:
+    from great_expectations.expectations.registry import (
+        get_expectation_impl,
+        list_registered_expectation_implementations,
+    )
+
+    known = list_registered_expectation_implementations()
+    if item.name not in known:
+        raise ConfigError(
+            f"validate.expect: unknown expectation {item.name!r}{did_you_mean(item.name, known)}"
+        )
+    implementation = get_expectation_impl(item.name)
+    fields = [str(name) for name in implementation.__fields__]
+    for key in item.arguments:
+        if key not in fields:
+            raise ConfigError(
+                f"validate.expect: {item.name} has no argument {key!r}{did_you_mean(key, fields)}"
+            )
+    try:
+        return implementation(**item.arguments)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"validate.expect: {item.name}: {_validation_message(error)}") from error
+
+
+def _validation_message(error: Exception) -> str:
+    faults = error.errors() if hasattr(error, "errors") else ()
+    parts = [
+        f"{'.'.join(str(at) for at in fault['loc'] if at != '__root__')} {fault['msg']}".strip()
+        for fault in faults
+    ]
+    return "; ".join(parts) or str(error)
+
+
+def _needed(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> pd.DataFrame:
+    """Drop the columns that nobody asks about; table expectations need them all."""
+    if any(not item.columns for item in expectations):
+        return frame
+    wanted = {column for item in expectations for column in item.columns}
+    return frame[[name for name in frame.columns if name in wanted]]
+
+
+def _validate(frame: pd.DataFrame, natives: Sequence[Any]) -> list[Failure]:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    results = [batch.validate(native, result_format="SUMMARY") for native in natives]
+    return [failure for result in results if (failure := _failure(result)) is not None]
+
+
+def _failure(result: Any) -> Failure | None:
+    config = result.expectation_config
+    raised = _exception(result.exception_info)
+    if raised is not None:
+        raise ConfigError(f"validate.expect: Great Expectations cannot evaluate {config.type}: {raised}")
+    if result.success:
+        return None
+    columns = Expectation(config.type, config.kwargs).columns
+    return Failure(config.type, ", ".join(columns) or None, _observed(result.result, config.kwargs))
+
+
+def _exception(info: Mapping[str, Any] | None) -> str | None:
+    """Find the message in either of the two shapes that Great Expectations uses."""
+    if not info:
+        return None
+    parts = [info] if "raised_exception" in info else list(info.values())
+    for part in parts:
+        if isinstance(part, Mapping) and part.get("raised_exception"):
+            return str(part.get("exception_message")).strip().splitlines()[0]
+    return None
+
+
+def _observed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    if "unexpected_count" in result:
+        examples = list(dict.fromkeys(str(value) for value in result.get("partial_unexpected_list") or ()))[
+            :3
+        ]
+        shown = "" if not examples or examples == ["None"] else f", e.g. {', '.join(examples)}"
+        text = f"{result['unexpected_count']:,} of {result['element_count']:,} rows{shown}"
+    elif "observed_value" in result:
+        text = f"observed {_plain(result['observed_value'])}"
+    else:
+        text = "not met"
+    skipped = (*_COLUMN_ARGUMENTS, "batch_id")
+    limits = ", ".join(
+        f"{key}={value}" for key, value in arguments.items() if key not in skipped and value is not None
+    )
+    return f"{text} (expected {limits})" if limits else text
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,51 @@
+"""The first step of every trained model: raw rows to the estimator's columns.
+
+Pickled by value into the model, so that the model needs neither this package nor the user's module.
+It must therefore import nothing but pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+
+def to_features(
+    frame: pd.DataFrame,
+    *,
+    dtypes: Mapping[str, str],
+    optional: Collection[str] = (),
+    build: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """Give the columns ``dtypes`` their types of training and apply the user's function.
+
+    Rows that arrive as JSON (text for times, objects for numbers with gaps) so come out as they were in
+    training. A column of ``optional`` (it had gaps in training) may be missing. Raises KeyError for any
+    other missing column, ValueError or TypeError for a value of a wrong type.
+    """
+    rows = pd.DataFrame(index=frame.index)
+    for name, dtype in dtypes.items():
+        values = (
+            pd.Series(None, index=frame.index, dtype=object)
+            if name in optional and name not in frame
+            else frame[name]
+        )
+        rows[name] = as_trained(values, dtype)
+    return rows if build is None else build(rows)
+
+
+def as_trained(values: pd.Series, dtype: Any) -> pd.Series:
+    """Return ``values`` as ``dtype``; whole numbers with gaps stay floating."""
+    if str(values.dtype) == dtype:
+        return values
+    if dtype.startswith("datetime64"):
+        times = pd.to_datetime(values, utc=True)
+        moments = times if "," in dtype else times.dt.tz_convert(None)
+        given: pd.Series = moments.astype(dtype)
+        return given
+    if dtype.startswith(("int", "uint", "bool")) and values.isna().any():
+        return values.astype("float64")
+    cast: pd.Series = values.astype(dtype)
+    return cast

@@ -1,0 +1,134 @@
+"""The user's own Python: found by dotted path, called with its faults told in one line, shipped in models."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from airflow_mlops.core.errors import ConfigError, MlopsError
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean x?)`` for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def load_object(path: str, base: Path) -> Callable[..., Any]:
+    """Import ``module:name`` or ``module.name``, where modules beside the pipeline file count.
+
+    Raises ConfigError naming what is missing, or the error of a module that fails to import.
+    """
+    name, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    if not name or not attribute:
+        raise ConfigError(f"cannot import {path!r}: write it as module:function")
+    module = _import(name, path, base)
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        known = [key for key in vars(module) if not key.startswith("_")]
+        what = "is not callable" if found is not None else f"does not exist{did_you_mean(attribute, known)}"
+        raise ConfigError(f"cannot import {path!r}: {attribute} {what} in {name}")
+    loaded: Callable[..., Any] = found
+    return loaded
+
+
+def call_user_function(function: Callable[..., Any], path: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a user's function; whatever it raises becomes a ConfigError naming function, error and line."""
+    try:
+        return function(*args, **kwargs)
+    except MlopsError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        here = Path(__file__)
+        own = [frame for frame in frames if Path(frame.filename) != here and not _installed(frame.filename)]
+        line = f" at {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
+        raise ConfigError(f"{path} failed{line}: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def shipped_by_value(paths: Iterable[Callable[..., Any]], base: Path) -> Iterator[None]:
+    """While it lasts, cloudpickle packs the modules of these objects, and those beside them, by value.
+
+    Installed packages stay references: their versions belong into the model's requirements.
+    """
+    import cloudpickle
+
+    from airflow_mlops.backends import raw_rows
+
+    own = {sys.modules[item.__module__.partition(".")[0]] for item in paths if item.__module__ in sys.modules}
+    folder = str(base.absolute())
+    beside = {
+        module
+        for name, module in list(sys.modules.items())
+        if "." not in name and (getattr(module, "__file__", None) or "").startswith(folder + "/")
+    }
+    packed = {raw_rows, *(module for module in own | beside if _is_users(module))}
+    fresh = [
+        module for module in packed if module.__name__ not in cloudpickle.list_registry_pickle_by_value()
+    ]
+    for module in fresh:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in fresh:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _import(name: str, path: str, base: Path) -> ModuleType:
+    folder = str(base.absolute())
+    _forget_namesake(name.partition(".")[0], Path(folder))
+    sys.path.insert(0, folder)
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            beside = [item.stem for item in Path(folder).glob("*.py")] if Path(folder).is_dir() else []
+            raise ConfigError(
+                f"cannot import {path!r}: no module {error.name!r}{did_you_mean(name, beside)}; "
+                f"looked beside the pipeline file ({folder}) and among the installed packages"
+            ) from error
+        raise ConfigError(
+            f"cannot import {path!r}: it needs {error.name!r}, which is not installed"
+        ) from error
+    except Exception as error:
+        raise ConfigError(f"cannot import {path!r}: {type(error).__name__}: {error}") from error
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)
+
+
+def _forget_namesake(top: str, folder: Path) -> None:
+    """Two pipelines may each have a ``features.py``: drop the other folder's module."""
+    loaded = sys.modules.get(top)
+    own = next((item for item in (folder / f"{top}.py", folder / top / "__init__.py") if item.exists()), None)
+    if (
+        loaded is None
+        or own is None
+        or (loaded.__file__ and Path(loaded.__file__).resolve() == own.resolve())
+    ):
+        return
+    for name in [key for key in sys.modules if key == top or key.startswith(f"{top}.")]:
+        del sys.modules[name]
+
+
+def _installed(filename: str) -> bool:
+    paths = sysconfig.get_paths()
+    return filename.startswith("<") or any(
+        filename.startswith(paths[key]) for key in ("purelib", "platlib", "stdlib")
+    )
+
+
+def _is_users(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and not _installed(str(file)) and module.__name__.partition(".")[0] != "airflow_mlops"

@@ -1,0 +1,113 @@
+"""Evaluate: metrics on the hold-out, limits, and the comparison with the champion on the same rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+
+from airflow_mlops.backends import metrics, models, training
+from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.registry import Registry
+from airflow_mlops.backends.tracking import TaskRun
+from airflow_mlops.core import gates
+from airflow_mlops.core.compare import Statistic, negated, paired_bootstrap
+from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
+from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
+from airflow_mlops.stages.call import StageCall
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """The champion's part of the gate: its version, the comparisons, or why there could be none."""
+
+    version: int | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    inconclusive: str = ""
+
+
+def run(call: StageCall) -> Evaluation:
+    """Judge the input ``model`` on the hold-out of ``features``.
+
+    The verdict is in ``passed`` and ``reasons``; nothing is raised for a bad model. A champion that
+    cannot score these rows makes the comparison inconclusive, and that does not pass.
+    """
+    model, section = call.input("model", ModelRef), call.pipeline.evaluate
+    rows = read_dataset(call.input("features", FeatureSet).holdout)
+    target = rows.pop(call.pipeline.data.target)
+    loaded = models.load_model(call.tracking_uri, model.model_uri)
+    names = training.check_metrics(section, loaded)
+    outcome = training.ask(loaded, rows, target)
+    figures = metrics.compute(names, outcome)
+    checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
+    contest = _against_champion(call, outcome, rows, target)
+    reasons = gates.reasons(checks, contest.comparisons)
+    if contest.inconclusive:
+        reasons = (*reasons, contest.inconclusive)
+    evaluation = Evaluation(
+        model=model,
+        metrics=figures,
+        checks=checks,
+        comparisons=contest.comparisons,
+        champion_version=contest.version,
+        rows=outcome.rows,
+        passed=not reasons,
+        reasons=reasons,
+    )
+    _log(call, evaluation)
+    return evaluation
+
+
+def _against_champion(
+    call: StageCall, challenger: metrics.Outcome, rows: pd.DataFrame, target: pd.Series
+) -> _Contest:
+    limits = call.pipeline.evaluate.against_champion
+    version = Registry(call.tracking_uri, call.pipeline.name).get("champion")
+    if version is None or not limits:
+        return _Contest(version)
+    try:
+        champion = models.load_model(call.tracking_uri, f"models:/{call.pipeline.name}/{version}")
+        answered = training.ask(champion, rows, target)
+        if answered.task != challenger.task:
+            raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
+        found = tuple(_compare(name, challenger, answered, limit) for name, limit in limits.items())
+    except BackendError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the champion's own code runs here: whatever it raises counts
+        text = (
+            f"{type(error).__name__}: {error}"
+            if not isinstance(error, ConfigError | DataRejected)
+            else str(error)
+        )
+        return _Contest(
+            version,
+            inconclusive=f"inconclusive: champion version {version} cannot score this hold-out ({text}); "
+            "bring its columns back, or move the alias champion on purpose",
+        )
+    return _Contest(version, found)
+
+
+def _compare(name: str, challenger: metrics.Outcome, champion: metrics.Outcome, limit: str) -> Comparison:
+    larger = metrics.find(name).larger_is_better
+    first, second = (_oriented(name, outcome, larger) for outcome in (challenger, champion))
+    interval = paired_bootstrap(first, second, challenger.rows)
+    return gates.compare(name, interval, limit, larger_is_better=larger)
+
+
+def _oriented(name: str, outcome: metrics.Outcome, larger: bool) -> Statistic:
+    statistic = metrics.statistic(name, outcome)
+    return statistic if larger else negated(statistic)
+
+
+def _log(call: StageCall, evaluation: Evaluation) -> None:
+    """Put figures and verdict where people look for them: on the model's own run."""
+    registry = Registry(call.tracking_uri, call.pipeline.name)
+    run_ = TaskRun(registry.client, call.tracking_uri, evaluation.model.run_id)
+    run_.metrics({f"holdout.{name}": value for name, value in evaluation.metrics.items()})
+    run_.json(evaluation.to_json(), "evaluation.json")
+    verdict = "passed" if evaluation.passed else "failed"
+    run_.tag({"mlops.evaluation": verdict})
+    _LOG.info("evaluation %s: %s %s", verdict, dict(evaluation.metrics), "; ".join(evaluation.reasons))

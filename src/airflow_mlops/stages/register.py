@@ -1,0 +1,42 @@
+"""Register: a model that passed its gate becomes a version."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.registry import Registry
+from airflow_mlops.core.errors import GateRejected
+from airflow_mlops.core.records import Evaluation, RegisteredVersion
+from airflow_mlops.stages.call import StageCall
+
+
+def run(call: StageCall) -> RegisteredVersion:
+    """Register the input ``evaluation``'s model once and give it its alias.
+
+    With a deploy section that is ``challenger``; without one it is ``champion``, and the champion before
+    becomes ``previous``. Raises GateRejected when the evaluation did not pass.
+    """
+    evaluation = call.input("evaluation", Evaluation)
+    model = evaluation.model
+    if not evaluation.passed:
+        why = "; ".join(evaluation.reasons) or "no reason recorded"
+        raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
+    registry = Registry(call.tracking_uri, call.pipeline.name)
+    run_tags = registry.run_tags(model.run_id)
+    kept = ("mlops.data_digest", "mlops.config_digest", "mlops.task_key")
+    tags = {key: run_tags[key] for key in kept if key in run_tags}
+    tags |= {"mlops.evaluation": "passed", "mlops.model_digest": model.digest}
+    tags |= {f"mlops.metric.{name}": f"{value:.6g}" for name, value in evaluation.metrics.items()}
+    version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description)
+    alias = "challenger" if call.pipeline.deploy else "champion"
+    if alias == "champion":
+        before = registry.get("champion")
+        if before is not None and before != version:
+            registry.set("previous", before)
+    registry.set(alias, version)
+    return RegisteredVersion(
+        name=call.pipeline.name,
+        model_version=version,
+        model_uri=f"models:/{call.pipeline.name}/{version}",
+        run_id=model.run_id,
+        metrics=evaluation.metrics,
+        alias=alias,
+    )

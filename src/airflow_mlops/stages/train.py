@@ -1,0 +1,110 @@
+"""Train: fit the estimator and log a model that takes raw rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from airflow_mlops.backends import models, training
+from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.tracking import TaskRun, task_run
+from airflow_mlops.backends.user_code import load_object, shipped_by_value
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
+from airflow_mlops.stages.call import StageCall
+
+
+def run(call: StageCall) -> ModelRef:
+    """Fit with the best parameters of the inputs ``tune`` (if any) over ``train.params``.
+
+    The logged model is a scikit-learn pipeline from raw rows to predictions that carries the user's
+    function inside. Its run also holds ``golden.json`` and the reference ``profile.json``.
+    """
+    found = call.input("features", FeatureSet)
+    params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
+    estimator = training.make_estimator(call.pipeline.train.estimator, params, call.base)
+    training.check_metrics(call.pipeline.evaluate, estimator)
+    tags = {
+        "mlops.stage": "train",
+        "mlops.data_digest": found.train.digest,
+        "mlops.config_digest": config_digest(call),
+    }
+    with task_run(call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags) as run_:
+        run_.params({"estimator": call.pipeline.train.estimator, **params, "train.rows": found.train.rows})
+        return _train(call, found, params, estimator, run_)
+
+
+def config_digest(call: StageCall) -> str:
+    """Return the SHA-256 of the effective configuration."""
+    return hashlib.sha256(json.dumps(call.pipeline.effective(), sort_keys=True).encode()).hexdigest()
+
+
+def log_profile(
+    run_: TaskRun,
+    frame: pd.DataFrame,
+    target: pd.Series,
+    scores: np.ndarray[Any, Any] | None,
+    exclude: Sequence[str],
+) -> None:
+    """Log what monitoring compares later windows with: training rows, and scores of unseen rows."""
+    from airflow_mlops.backends.profile import build_profile
+
+    run_.json(build_profile(frame, target, scores, exclude=exclude), "profile.json")
+
+
+def _best_params(results: Sequence[TuneResult]) -> dict[str, Any]:
+    scored = [result for result in results if result.best_score is not None]
+    if results and not scored:
+        raise ConfigError(f"none of the {len(results)} tuning workers found parameters: look at their logs")
+    if not scored:
+        return {}
+    return dict(max(scored, key=lambda result: (result.best_score or 0.0, -result.worker)).best_params)
+
+
+def _train(
+    call: StageCall, found: FeatureSet, params: dict[str, Any], estimator: Any, run_: TaskRun
+) -> ModelRef:
+    pipeline, data = call.pipeline, call.pipeline.data
+    raw, holdout = read_dataset(found.train), read_dataset(found.holdout).drop(columns=data.target)
+    target, raw = raw[data.target], raw.drop(columns=data.target)
+    training.fit(estimator, read_dataset(found.train_features), target)
+
+    function = load_object(pipeline.features, call.base) if pipeline.features else None
+    columns = training.needed_columns(raw, function, found.features)
+    model = training.assemble(raw[columns], function, estimator)
+    asked = holdout[columns]
+    labels = models.answers(model, asked, columns)
+    scores = training.scores(model, asked)
+    with shipped_by_value([item for item in (function, type(estimator)) if item is not None], call.base):
+        uri = models.log_model(run_, model, raw[columns], labels, type(estimator).__module__)
+    run_.json(models.golden(model, asked), "golden.json")
+    log_profile(run_, raw[columns], target, scores, data.keys)
+    return ModelRef(
+        name=pipeline.name,
+        model_uri=uri,
+        run_id=run_.run_id,
+        digest=_digest(call, found, params, labels, scores),
+        params=params,
+        rows=found.train.rows,
+    )
+
+
+def _digest(
+    call: StageCall,
+    found: FeatureSet,
+    params: dict[str, Any],
+    labels: np.ndarray[Any, Any],
+    scores: np.ndarray[Any, Any] | None,
+) -> str:
+    """Name what was learnt: equal data, features, settings and answers to the hold-out, equal digest."""
+    parts = [found.train.digest, found.train_features.digest, call.pipeline.train.estimator, params]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+    digest.update(
+        json.dumps([models.plain(value) for value in (labels if scores is None else scores)]).encode()
+    )
+    return digest.hexdigest()

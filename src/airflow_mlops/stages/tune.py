@@ -1,0 +1,98 @@
+"""Tune: one worker's share of the search for parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from airflow_mlops.backends import features, metrics, search, training
+from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.tracking import TaskRun, task_run
+from airflow_mlops.config.models import Tune
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import FeatureSet, TuneResult
+from airflow_mlops.stages.call import StageCall
+
+
+def run(call: StageCall) -> TuneResult:
+    """Search on an inner split of the training rows; the hold-out stays unseen.
+
+    The options ``worker`` and ``workers`` say which share of the trials is this call's.
+    Raises ConfigError when every trial fails.
+    """
+    tune = call.pipeline.train.tune
+    if tune is None:
+        raise ConfigError("stage tune needs a train.tune section in the pipeline file")
+    worker = int(call.options.get("worker", 0))
+    workers = int(call.options.get("workers", tune.workers))
+    metric = call.pipeline.evaluate.metrics[0]
+    _check(call, tune)
+    score = _scorer(call, call.input("features", FeatureSet))
+    tags = {"mlops.stage": "tune", "mlops.worker": str(worker)}
+    with task_run(call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags) as run_:
+        top: list[search.Trial] = []
+        trials = search.search(
+            tune,
+            score,
+            metric=metric,
+            worker=worker,
+            workers=workers,
+            seen=lambda trial: _log(run_, metric, trial, top),
+        )
+        run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
+        return _result(worker, metric, trials, run_.run_id)
+
+
+def _check(call: StageCall, tune: Tune) -> None:
+    """Find a misspelt parameter or a metric of the other task before the first trial."""
+    search.check_space(tune.space)
+    train = call.pipeline.train
+    first = {name: form[0] for name, form in tune.space.items()}
+    estimator = training.make_estimator(train.estimator, {**train.params, **first}, call.base)
+    training.check_metrics(call.pipeline.evaluate, estimator)
+
+
+def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
+    data, train = call.pipeline.data, call.pipeline.train
+    raw = read_dataset(found.train, columns=[*data.keys, data.target])
+    rows = read_dataset(found.train_features)
+    held = features.split(raw, data).held_out
+    target: pd.Series = raw[data.target]
+    name = call.pipeline.evaluate.metrics[0]
+    sign = 1.0 if metrics.find(name).larger_is_better else -1.0
+    parts = (rows[~held], target[~held], rows[held], target[held])
+
+    def score(params: Mapping[str, Any]) -> float:
+        estimator = training.make_estimator(train.estimator, {**train.params, **params}, call.base)
+        fitted = training.fit(estimator, parts[0], parts[1])
+        return sign * metrics.compute([name], training.ask(fitted, parts[2], parts[3]))[name]
+
+    return score
+
+
+def _log(run_: TaskRun, metric: str, trial: search.Trial, top: list[search.Trial]) -> None:
+    top.append(trial)
+    leader = search.best(top)
+    if trial.score is not None and leader is not None and leader.score is not None:
+        run_.metrics({metric: trial.score, f"best_{metric}": leader.score}, step=trial.number)
+
+
+def _result(worker: int, metric: str, trials: tuple[search.Trial, ...], run_id: str) -> TuneResult:
+    leader = search.best(trials)
+    failed = [trial for trial in trials if trial.score is None]
+    if trials and leader is None:
+        raise ConfigError(
+            f"all {len(trials)} trials of worker {worker} failed; the last one: {failed[-1].error}"
+        )
+    return TuneResult(
+        worker=worker,
+        metric=metric,
+        best_score=leader.score if leader else None,
+        best_params=dict(leader.params) if leader else {},
+        trials=len(trials),
+        failed=len(failed),
+        run_id=run_id,
+    )
