@@ -219,7 +219,11 @@ class RolloutResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredWindow(Record):
-    """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``)."""
+    """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``).
+
+    ``classes`` are a classifier's labels in the model's order, empty for a regressor; ``probabilities``
+    says whether the scores are probabilities.
+    """
 
     dataset: DatasetRef
     model_version: int
@@ -227,6 +231,8 @@ class ScoredWindow(Record):
     start: str
     end: str
     labelled: int
+    classes: tuple[Any, ...] = ()
+    probabilities: bool = False
     validation: ValidationReport | None = None
 
 
@@ -244,7 +250,10 @@ class ColumnDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class DriftReport(Record):
-    """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``."""
+    """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``.
+
+    ``quality`` says in sentences what is wrong with the window without being drift.
+    """
 
     start: str
     end: str
@@ -255,6 +264,7 @@ class DriftReport(Record):
     drifted: tuple[str, ...]
     threshold: float
     verdict: str
+    quality: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
