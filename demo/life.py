@@ -121,8 +121,8 @@ class Life:
         state = RolloutStore(str(file)).latest(PIPELINE) if file.exists() else None
         if state is None:
             return
-        for number, event in enumerate(RolloutStore(str(file)).history(state.plan.rollout_id)):
-            key = ("rollout", state.plan.rollout_id, str(number))
+        for number, event in enumerate(RolloutStore(str(file)).history(state.id)):
+            key = ("rollout", state.id, str(number))
             if key not in self.told:
                 self.told.add(key)
                 self.story.step("canary     " + transition(event))

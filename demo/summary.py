@@ -56,7 +56,7 @@ def _rollouts(layout: Layout, versions: list[Json]) -> list[Json]:
 
     store = RolloutStore(str(layout.root / "rollouts.db"))
     ids = [one["tags"].get("mlops.rollout.id") for one in versions]
-    return [result(state).to_json() for one in ids if one and (state := store.get(one))]
+    return [result(state).to_json() for one in ids if one and (state := store.find(one))]
 
 
 def _window(window: Json) -> Json:

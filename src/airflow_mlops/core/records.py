@@ -191,7 +191,8 @@ class RegisteredVersion(Record):
 class DeployRequest(Record):
     """What a deploy run is about: the version, the champion on record, and why the gate let it pass.
 
-    ``action`` is ``deploy`` or ``rollback``.
+    ``action`` is ``deploy`` or ``rollback``; ``request`` names the run when a person asked for it, so that
+    the same version can be asked for again.
     """
 
     name: str
@@ -201,6 +202,7 @@ class DeployRequest(Record):
     metrics: Mapping[str, float] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,14 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.operators.errors import translated
 from airflow_mlops.operators.moments import triggering_extras
-from airflow_mlops.operators.serving import registry_of, rollout_driver
+from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_mlops.backends.registry import Registry
+
+_BY_HAND = "asked for by hand"
 
 
 class PrepareOperator(BaseOperator, SkipMixin):
@@ -54,21 +56,24 @@ class PrepareOperator(BaseOperator, SkipMixin):
         return request.to_json()
 
     def _decided(self, action: str, context: Context) -> bool:
-        """Hand a person's decision to the active rollout; False when there is none to decide on."""
-        driver = rollout_driver(self.pipeline)
-        active = driver.store.active(self.pipeline.name)
-        if active is None:
+        """Hand a person's decision to the running rollout; False when there is none to decide on."""
+        running = rollout_store().running(self.pipeline.name)
+        if running is None:
             if action == "rollback":
                 return False
-            raise ConfigError(f"{action}: no rollout of {self.pipeline.name} is active; nothing to decide")
+            raise ConfigError(f"{action}: no rollout of {self.pipeline.name} is running; nothing to decide")
+        driver = rollout_driver(self.pipeline)
         who = str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
-        driver.decide(active.plan.rollout_id, action, who)
+        if action == "rollback":
+            driver.restore(running.id, f"rolled back by {who}", who)
+        else:
+            driver.decide(running.id, action, who)
         return True
 
     def _request(self, action: str, wanted: Any, registry: Registry, context: Context) -> DeployRequest:
         champion = registry.get("champion")
         if action == "rollback":
-            version, reason = registry.get("previous"), "asked for by hand"
+            version, reason = registry.get("previous"), _BY_HAND
             if version is None:
                 raise ConfigError(f"{self.pipeline.name} has no previous champion to go back to")
         else:
@@ -84,11 +89,12 @@ class PrepareOperator(BaseOperator, SkipMixin):
             metrics=evaluation.metrics if evaluation else {},
             comparisons=evaluation.comparisons if evaluation else (),
             reason=reason,
+            request=context["ti"].run_id if reason == _BY_HAND else "",
         )
 
     def _version(self, wanted: Any, registry: Registry, context: Context) -> tuple[int, str]:
         if wanted is not None:
-            return int(wanted), "asked for by hand"
+            return int(wanted), _BY_HAND
         told: list[Mapping[str, Any]] = [
             extra for extra in triggering_extras(context) if extra.get("version")
         ]

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.operators.errors import translated
-from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan
+from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan, rollout_store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,13 +34,13 @@ class RestoreOperator(BaseOperator):
         """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
         if not self.request:
             return "none"
+        from airflow_mlops.core.rollout import rollout_id
+
         with translated():
             plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
-            driver = rollout_driver(self.pipeline)
-            state = driver.store.get(plan.rollout_id)
+            state = rollout_store().find(rollout_id(plan))
             if state is None or state.terminal:
                 return str(state.phase) if state else "none"
             driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
-            return str(
-                driver.restore(plan.rollout_id, "the deploy run ended before the rollout", "airflow").phase
-            )
+            reason = "the deploy run ended before the rollout"
+            return str(driver.restore(state.id, reason, "airflow").phase)

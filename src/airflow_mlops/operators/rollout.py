@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError
-from airflow_mlops.core.records import DeployRequest, RolloutResult
+from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.operators.base import rollouts_file
 from airflow_mlops.operators.errors import translated
 from airflow_mlops.operators.serving import deploy_of, registry_of, rollout_driver, rollout_plan
@@ -44,13 +44,13 @@ class RolloutOperator(BaseOperator):
             plan = rollout_plan(self.pipeline, request)
             driver = rollout_driver(self.pipeline)
             state = driver.start(plan)
-            context["ti"].xcom_push(key="rollout_id", value=plan.rollout_id)
+            context["ti"].xcom_push(key="rollout_id", value=state.id)
             if state.terminal:
-                return self._finish(plan.rollout_id)
+                return self._finish(state.id)
         deploy = deploy_of(self.pipeline)
         self.defer(
             trigger=RolloutTrigger(
-                rollout_id=plan.rollout_id,
+                rollout_id=state.id,
                 store=rollouts_file(),
                 target=deploy.target,
                 conn_id=deploy.conn_id,
@@ -67,23 +67,17 @@ class RolloutOperator(BaseOperator):
             return self._finish(str(event["rollout_id"]))
 
     def _finish(self, rollout_id: str) -> dict[str, Any]:
+        from airflow_mlops.core.rollout import result
+
         driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
-        state = driver.finish(rollout_id)
-        result = RolloutResult(
-            rollout_id=rollout_id,
-            name=state.plan.name,
-            model_version=state.plan.model_version,
-            champion_version=state.plan.champion_version,
-            outcome=str(state.phase),
-            reason=state.reason,
-            evidence=state.evidence,
-            history=tuple(driver.store.history(rollout_id)),
-        )
-        self.log.info("%s: %s", result.outcome, result.reason)
-        return result.to_json()
+        ended = result(driver.finish(rollout_id))
+        self.log.info("%s: %s", ended.outcome, ended.reason)
+        return ended.to_json()
 
     def on_kill(self) -> None:
         """Take traffic back when somebody kills the task."""
-        request = DeployRequest.from_json(self.request)
+        from airflow_mlops.core.rollout import rollout_id
+
+        plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
         driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
-        driver.restore(rollout_plan(self.pipeline, request).rollout_id, "the task was killed", "airflow")
+        driver.restore(rollout_id(plan), "the task was killed", "airflow")

@@ -13,6 +13,7 @@ from airflow_mlops.operators.base import rollouts_file
 if TYPE_CHECKING:
     from airflow_mlops.backends.registry import Registry
     from airflow_mlops.backends.rollout import RolloutDriver
+    from airflow_mlops.backends.rollout_store import RolloutStore
     from airflow_mlops.core.records import DeployRequest
     from airflow_mlops.core.rollout import RolloutPlan
 
@@ -24,16 +25,22 @@ def registry_of(pipeline: Pipeline) -> Registry:
     return Registry(MlflowHook(pipeline.mlflow_conn_id).tracking_uri(), pipeline.name)
 
 
+def rollout_store() -> RolloutStore:
+    """Return the store of all rollouts."""
+    from airflow_mlops.backends.rollout_store import RolloutStore
+
+    return RolloutStore(rollouts_file())
+
+
 def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:
     """Return the driver of the pipeline's rollouts; without a registry it only moves traffic."""
     from airflow_mlops.backends.rollout import RolloutDriver
-    from airflow_mlops.backends.rollout_store import RolloutStore
-    from airflow_mlops.backends.targets import connect
+    from airflow_mlops.backends.targets import build_target
 
     deploy = deploy_of(pipeline)
     address = ServingHook(deploy.conn_id).address()
-    target = connect(deploy.target, address.base_url, address.token)
-    return RolloutDriver(RolloutStore(rollouts_file()), target, registry)
+    target = build_target(deploy.target, base_url=address.base_url, token=address.token)
+    return RolloutDriver(rollout_store(), target, registry)
 
 
 def deploy_of(pipeline: Pipeline) -> Deploy:
@@ -61,4 +68,5 @@ def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
         max_ratio=canary.guards.error_rate.max_ratio,
         tolerance=canary.guards.error_rate.tolerance,
         on_inconclusive=canary.on_inconclusive,
+        request=request.request,
     )

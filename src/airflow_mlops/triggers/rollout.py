@@ -74,7 +74,7 @@ class RolloutTrigger(BaseTrigger):
     def _driver(self) -> RolloutDriver:
         from airflow_mlops.backends.rollout import RolloutDriver
         from airflow_mlops.backends.rollout_store import RolloutStore
-        from airflow_mlops.backends.targets import connect
+        from airflow_mlops.backends.targets import build_target
         from airflow_mlops.hooks.serving import ServingHook
 
         address = ServingHook(self.conn_id).address()
