@@ -11,12 +11,15 @@ SOURCES := src tests demo dags benchmarks
 help:  ## show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-$(STAMP): requirements/bootstrap.txt requirements/all.txt pyproject.toml
+$(VENV)/.dependencies: requirements/bootstrap.txt requirements/all.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "airflow-mlops needs Python 3.11, 3.12 or 3.13, and `$(PYTHON)` is %d.%d: try `make PYTHON=python3.12 ...`" % v)'
 	@echo "Setting up $(VENV) (pinned and hashed; once) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation -r requirements/all.txt
+	@touch $@
+
+$(STAMP): $(VENV)/.dependencies pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

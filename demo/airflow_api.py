@@ -87,6 +87,13 @@ class Airflow:
         except DemoError:
             return None
 
+    def reason(self, task: Json) -> str:
+        """Return the last line of the exception that a task ended with, from its log."""
+        path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+        log = self.call("GET", f"{path}/logs/{task['try_number']}", params={"map_index": task["map_index"]})
+        found = [detail for line in log["content"] for detail in line.get("error_detail") or []]
+        return str(found[-1]["exc_value"]) if found else ""
+
     def asset_events(self, name: str) -> list[Json]:
         found = self.call(
             "GET", "/assets/events", params={"limit": 100, "order_by": "id", "name_pattern": name}

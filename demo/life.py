@@ -98,6 +98,8 @@ class Life:
             name = task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
             took = f"{task['duration'] or 0:.0f} s"
             text = describe(task["task_id"], record) if record else ""
+            if task["state"] == "failed":
+                text = self.api.reason(task)
             self.story.step(f"{name:<10} {took:>5}  {text}", task["state"])
 
     def _record(self, task: Json) -> Any:

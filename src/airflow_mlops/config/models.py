@@ -28,11 +28,18 @@ def parse_duration(value: object) -> object:
     return value
 
 
+def format_duration(value: timedelta) -> str:
+    """Return a duration in its largest whole unit, such as ``14d``; ``parse_duration`` reads it back."""
+    seconds = value.total_seconds()
+    unit = next((name for name in "dhm" if seconds % _UNITS[name] == 0), "s")
+    return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     Field(gt=timedelta(0)),
-    PlainSerializer(lambda value: f"{value.total_seconds():g}s", return_type=str),
+    PlainSerializer(format_duration, return_type=str),
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 

@@ -29,7 +29,8 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values with its ``kind`` and ``version``."""
-        return {"kind": type(self).__name__, "version": self.version, **dataclasses.asdict(self)}
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return {"kind": type(self).__name__, "version": self.version, **plain}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -48,6 +49,13 @@ class Record:
             )
         record: Self = _decode(found, data)
         return record
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples into lists and any mapping into a dict, all the way down, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _decode(hint: Any, value: Any) -> Any:

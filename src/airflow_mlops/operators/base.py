@@ -49,6 +49,7 @@ class StageOperator(BaseOperator):
         self.inputs = dict(inputs or {})
         self.options = dict(options or {})
         self.base = base
+        self.mlflow_run_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; returns its record as JSON."""
@@ -85,9 +86,9 @@ class StageOperator(BaseOperator):
     def _push(self, context: Context, result: StageResult) -> None:
         cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
         context["ti"].xcom_push(key="mlops_cost", value=cost)
-        if run_id := result.record.get("run_id"):
-            ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
-            MlflowRunLink.remember(context, ui_url, str(run_id))
+        ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
+        run_id = result.record.get("run_id")
+        self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None
 
 
 def _plain(value: Any) -> Any:

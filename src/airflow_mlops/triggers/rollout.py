@@ -78,6 +78,5 @@ class RolloutTrigger(BaseTrigger):
         from airflow_mlops.hooks.serving import ServingHook
 
         address = ServingHook(self.conn_id).address()
-        return RolloutDriver(
-            RolloutStore(self.store), connect(self.target, address.base_url, address.token), None
-        )
+        target = build_target(self.target, base_url=address.base_url, token=address.token)
+        return RolloutDriver(RolloutStore(self.store), target)

@@ -1,5 +1,6 @@
 """A pipeline file: every fault in one go, each where it stands."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.config.loader import FileFaults, load_pipeline
-from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.models import Pipeline, format_duration, parse_duration
 from airflow_mlops.core.errors import ConfigError
 
 MINIMAL = """\
@@ -44,6 +45,11 @@ def test_the_effective_configuration_reads_back_as_itself(tmp_path: Path) -> Non
     pipeline = load_pipeline(write(tmp_path, text))
     assert Pipeline.model_validate(pipeline.effective()) == pipeline
     assert pipeline.effective()["monitor"]["drift"]["for"] == 3
+
+
+@given(st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=4000)))
+def test_a_duration_reads_back_as_itself(duration: timedelta) -> None:
+    assert parse_duration(format_duration(duration)) == duration
 
 
 def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path) -> None:
