@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from demo.start import prepare, start_airflow, start_mlflow, start_server, start_traffic
+    from demo.start import start_all, start_traffic
 
     root = arguments.root.resolve()
     with _alone(root):
@@ -81,10 +81,7 @@ def _up(arguments: argparse.Namespace) -> int:
         stack = Stack(layout, layout.environment(mlflow_ui=True), pids=root / "up.json")
         try:
             print("starting Airflow, MLflow, the model server and traffic ...", flush=True)
-            prepare(layout)
-            start_server(stack)
-            start_mlflow(stack)
-            start_airflow(stack)
+            start_all(stack, mlflow_ui=True)
             start_traffic(stack, "2013-04", rate=5.0)
         except BaseException:
             stack.stop_all()

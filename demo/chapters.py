@@ -10,7 +10,7 @@ from demo.describe import Json
 from demo.layout import PIPELINE, DemoError, Layout
 from demo.life import DEPLOY, MONITOR, TRAIN, Life
 from demo.stack import Stack, write_whole
-from demo.start import prepare, start_airflow, start_server, start_traffic
+from demo.start import start_all, start_traffic
 from demo.story import Story
 
 _FIRST_QUARTER = "2013-04-01T00:00:00+00:00"
@@ -39,10 +39,8 @@ def live(stack: Stack, story: Story, arguments: argparse.Namespace) -> int:
     """Tell the whole life; returns the exit code."""
     layout = stack.layout
     story.chapter("Airflow, the model server and a year of flights")
-    prepare(layout, arguments.every)
+    life = Life(stack, start_all(stack, arguments.every), story)
     _edit(layout, (Edit("start_date: 2013-04-01", f"start_date: {arguments.first_month}-01"),))
-    start_server(stack)
-    life = Life(stack, start_airflow(stack), story)
     story.step(
         f"running; the DAGs of {PIPELINE} are built from {layout.pipeline_file.relative_to(layout.root)}"
     )

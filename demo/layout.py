@@ -160,6 +160,8 @@ class Layout:
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
             "TRIGGERER__JOB_HEARTBEAT_SEC": 1,
+            # A supervisor looks this often, in seconds, whether its task has ended.
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
             "LOGGING__WORKER_LOG_SERVER_PORT": self.ports.logs,
             "LOGGING__TRIGGER_LOG_SERVER_PORT": self.ports.trigger_logs,
             "LOGGING__BASE_LOG_FOLDER": self.airflow_home / "logs",

@@ -14,6 +14,7 @@ from demo.stack import Stack
 from demo.story import Story
 
 TRAIN, DEPLOY, MONITOR = (f"{PIPELINE}__{kind}" for kind in ("train", "deploy", "monitor"))
+_THINKING = 2.0
 _ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 _SHOWN = {"ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout", "finalize"}
 
@@ -113,6 +114,7 @@ class Life:
         for line in (question.get("body") or "").splitlines():
             if line.startswith("- **"):
                 self.story.step("         " + line[2:].replace("**", ""))
+        time.sleep(_THINKING)
         self.api.answer(DEPLOY, task["dag_run_id"], "approve", "Approve")
         self.story.step("approve: the demo answers as admin: Approve", "success")
 

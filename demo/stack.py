@@ -45,11 +45,10 @@ class Stack:
         remembered = {name: [process.pid, born(process.pid)] for name, process in self.processes.items()}
         write_whole(self._pids, json.dumps(remembered))
 
-    def run(self, name: str, command: Sequence[str]) -> None:
-        """Run a command to its end; raises DemoError with the end of its log when it fails."""
-        self.start(name, command)
+    def join(self, name: str) -> None:
+        """Wait for a process that ends by itself; raises DemoError with the end of its log when it failed."""
         if self.processes.pop(name).wait(timeout=300) != 0:
-            raise DemoError(f"{' '.join(command)} failed:\n{self.tail(name)}")
+            raise DemoError(f"{name} failed:\n{self.tail(name)}")
 
     def check(self) -> None:
         """Raise DemoError when a process has ended by itself."""

@@ -25,10 +25,9 @@ if "scheduler" in sys.argv:
 '''
 
 
-def prepare(layout: Layout, every: int = 1) -> None:
-    """Lay out folders, DAG files, data and the user's password."""
+def prepare(layout: Layout) -> None:
+    """Lay out folders, DAG files and the user's password."""
     layout.root.mkdir(parents=True, exist_ok=True)
-    build_lake(layout.lake, every)
     if not layout.dags.exists():
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(CHECKOUT / "dags", layout.dags, ignore=ignored)
@@ -39,9 +38,25 @@ def prepare(layout: Layout, every: int = 1) -> None:
     passwords.chmod(0o600)
 
 
+def start_all(stack: Stack, every: int = 1, mlflow_ui: bool = False) -> Airflow:
+    """Start the model server and Airflow, build the data meanwhile; returns a client that is logged in."""
+    layout = stack.layout
+    prepare(layout)
+    stack.start("migrate", ["airflow", "db", "migrate"])
+    build_lake(layout.lake, every)
+    stack.join("migrate")
+    start_server(stack)
+    if mlflow_ui:
+        start_mlflow(stack)
+    api = start_airflow(stack)
+    wait_for("the model server", lambda: answers(f"{layout.serving_url}/ping"), stack)
+    if mlflow_ui:
+        wait_for("MLflow", lambda: answers(f"{layout.mlflow_url}/health"), stack)
+    return api
+
+
 def start_airflow(stack: Stack) -> Airflow:
     """Start Airflow's four processes and return a client that is logged in."""
-    stack.run("migrate", ["airflow", "db", "migrate"])
     for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
         stack.start(name, ["airflow", name])
     api = Airflow(stack.layout)
@@ -57,12 +72,11 @@ def start_airflow(stack: Stack) -> Airflow:
 
 
 def start_server(stack: Stack) -> None:
-    """Start the model server and wait until it answers."""
+    """Start the model server."""
     layout = stack.layout
     command = ["airflow_mlops", "serve", "--name", PIPELINE, "--tracking-uri", layout.tracking_uri]
     command += ["--port", str(layout.ports.serving), "--state-dir", str(layout.root / "serving")]
     stack.start("serving", command)
-    wait_for("the model server", lambda: _answers(f"{layout.serving_url}/ping"), stack)
 
 
 def start_traffic(stack: Stack, month: str, rate: float) -> Path:
@@ -75,15 +89,15 @@ def start_traffic(stack: Stack, month: str, rate: float) -> Path:
 
 
 def start_mlflow(stack: Stack) -> None:
-    """Start the MLflow UI and wait until it answers."""
+    """Start the MLflow UI."""
     layout = stack.layout
     command = ["mlflow", "server", "--backend-store-uri", layout.tracking_uri, "--workers", "1"]
     command += ["--host", "127.0.0.1", "--port", str(layout.ports.mlflow)]
     stack.start("mlflow", command)
-    wait_for("MLflow", lambda: _answers(f"{layout.mlflow_url}/health"), stack)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether somebody answers at ``url``."""
     try:
         return httpx.get(url, timeout=5, trust_env=False).status_code < 500
     except httpx.HTTPError:

@@ -110,7 +110,7 @@ def deploy_dag(pipeline: Pipeline) -> DAG:
         )
         restore = RestoreOperator(task_id="restore", pipeline=pipeline, request=prepare.output)
         rollout >> finalize >> restore
-        restore.as_teardown(on_failure_fail_dagrun=True)
+        restore.as_teardown()
     return dag
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlops.core.errors import BackendError, MlopsError
@@ -49,11 +51,16 @@ class RolloutTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the rollout's id, or an error that says what did not answer."""
+        started = time.monotonic()
         try:
             driver = await asyncio.to_thread(self._driver)
-            yield TriggerEvent(await self._watch(driver))
+            event = await self._watch(driver)
         except MlopsError as error:
-            yield TriggerEvent({"rollout_id": self.rollout_id, "error": str(error)})
+            event = {"rollout_id": self.rollout_id, "error": str(error)}
+        # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
+        # runs by then is taken for a task that was killed, and tried again.
+        await asyncio.sleep(max(0.0, started + conf.getint("workers", "min_heartbeat_interval") + 2 - time.monotonic()))
+        yield TriggerEvent(event)
 
     async def _watch(self, driver: RolloutDriver) -> dict[str, Any]:
         failures = 0
