@@ -24,7 +24,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     Field(gt=timedelta(0)),
-    PlainSerializer(lambda value: f"{value.total_seconds():g}s", return_type=str),
+    PlainSerializer(lambda value: f"{value.total_seconds():.15g}s", return_type=str),
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[str, Field(pattern=r"^\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE]-?\d+)?\s*$")]
