@@ -192,6 +192,23 @@ def test_without_a_champion_the_message_says_to_train(place: Path) -> None:
         stage(place, "observe", 2, pipeline("boats"))
 
 
+def test_the_profile_is_fetched_from_the_champions_run_when_it_is_not_at_hand(place: Path) -> None:
+    window = stage(place, "observe", 2)
+    (stored,) = (place / "artifacts" / "trains" / "monitor" / "1").glob("profile-*.json")
+    before = stage(place, "drift", 2, window=window)
+    stored.unlink()
+    assert stage(place, "drift", 2, window=window) == before
+
+
+def test_a_champion_trained_without_a_profile_asks_for_training(place: Path) -> None:
+    window = stage(place, "observe", 2)
+    uri = f"sqlite:///{place}/mlflow.db"
+    with task_run(uri, "trains", "bare", str(place / "artifacts"), {}) as run:
+        run.json({}, "golden.json")
+    with pytest.raises(ConfigError, match=r"has no profile\.json, .*: train again"):
+        stage(place, "drift", 2, window={**window, "run_id": run.run_id})
+
+
 def test_rows_that_the_champion_cannot_score_are_rejected(place: Path, tmp_path: Path) -> None:
     month(2).drop(columns="x").to_parquet(tmp_path / "less.parquet")
     config = pipeline()
