@@ -57,6 +57,14 @@ def write_reference(path: Path) -> None:
     path.write_text(json.dumps(profile))
 
 
+def peak_megabytes() -> float:
+    """Peak resident memory of this process; getrusage would count the parent's before exec as well."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return float(next(line for line in status.read_text().splitlines() if "VmHWM" in line).split()[1]) / 1024
+
+
 def compare(window: Path, reference: Path) -> None:
     """The measured part: what the drift stage does, from the start of the interpreter."""
     from airflow_mlops.backends.profile import window_profile
@@ -67,10 +75,11 @@ def compare(window: Path, reference: Path) -> None:
     after = window_profile(str(window), before)
     rows = next(iter(after.values())).count
     found = judge(before, after, score=None, rows=rows, threshold=0.1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = reference.stat().st_size / 1024
+    peak = peak_megabytes()
     print(
         f"{rows:>9,} rows x {len(before)} columns: {time.process_time():.1f} CPU s, peak {peak:.0f} MB, "
-        f"{found.verdict} in {', '.join(sorted(found.drifted))}; profile {reference.stat().st_size / 1024:.0f} KB"
+        f"{found.verdict} in {', '.join(sorted(found.drifted))}; profile {size:.0f} KB"
     )
 
 

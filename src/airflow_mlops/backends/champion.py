@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.backends import metrics, training
+from airflow_mlops.backends.models import load_model
 from airflow_mlops.backends.registry import Registry
-from airflow_mlops.backends.tracking import connect, fluent, translated
+from airflow_mlops.backends.tracking import connect, translated
 from airflow_mlops.core.errors import ConfigError, DataRejected
 
 ALIAS: Final = "champion"
@@ -83,11 +84,7 @@ def load_champion(tracking_uri: str, name: str) -> Champion:
             f"no champion of {name} yet: run {name}__train first, and deploy if the pipeline does"
         )
     run_id = registry.version(version).run_id
-    with fluent(tracking_uri):
-        from mlflow.sklearn import load_model
-
-        model = load_model(f"models:/{name}/{version}")
-    return Champion(name, version, run_id, model)
+    return Champion(name, version, run_id, load_model(tracking_uri, f"models:/{name}/{version}"))
 
 
 def load_profile(tracking_uri: str, run_id: str) -> dict[str, Any]:

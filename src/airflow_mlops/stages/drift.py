@@ -12,7 +12,7 @@ _SCORE: Final = "_score"
 
 
 def run(call: StageCall) -> DriftReport:
-    """Return and store the drift report of the input ``observe``.
+    """Return and store the drift report of the input ``window``.
 
     Streams the window's Parquet file. Keys, times, the target and the model's outputs are no columns of
     the comparison; the score is compared on its own. Raises ConfigError when the champion's run has no
@@ -24,7 +24,7 @@ def run(call: StageCall) -> DriftReport:
     from airflow_mlops.core.drift.quality import quality_findings
     from airflow_mlops.core.drift.verdict import judge
 
-    window = call.input("observe", ScoredWindow)
+    window = call.input("window", ScoredWindow)
     section = (call.pipeline.monitor and call.pipeline.monitor.drift) or Drift.model_validate({})
     data = call.pipeline.data
     history = MonitorHistory(call.artifacts, call.pipeline.name)

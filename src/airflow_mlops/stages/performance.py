@@ -15,7 +15,7 @@ MIN_ROWS: Final = 500
 
 
 def run(call: StageCall) -> PerformanceReport:
-    """Return and store the performance report of the input ``observe``.
+    """Return and store the performance report of the input ``window``.
 
     The metrics of ``monitor.performance.require`` over the labelled rows, each held against its limit.
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
@@ -29,7 +29,7 @@ def run(call: StageCall) -> PerformanceReport:
     section = call.pipeline.monitor and call.pipeline.monitor.performance
     if not section:
         raise ConfigError("stage performance needs monitor.performance in the pipeline file")
-    window = call.input("observe", ScoredWindow)
+    window = call.input("window", ScoredWindow)
     task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
     needed = [metrics.find(name, task) for name in section.require]
     rows = window.dataset.rows

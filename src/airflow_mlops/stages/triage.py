@@ -14,14 +14,14 @@ SHOWN_WINDOWS: Final = 24
 
 
 def run(call: StageCall) -> Triage:
-    """Return and store the decision about the inputs ``observe``, ``drift`` and ``performance``.
+    """Return and store the decision about the inputs ``window``, ``drift`` and ``performance``.
 
     Only windows before this one count as history, so that a window that is run again, or out of order,
     is decided as it was. The caller turns the action ``retrain`` into a training.
     """
     from airflow_mlops.backends.monitor_history import MonitorHistory
 
-    observed = call.input("observe", ScoredWindow)
+    observed = call.input("window", ScoredWindow)
     window = Reports(
         start=observed.start,
         end=observed.end,
