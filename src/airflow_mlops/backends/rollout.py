@@ -76,8 +76,8 @@ class RolloutDriver:
     def start(self, plan: RolloutPlan, who: str = "controller", *, supersede: bool = False) -> RolloutState:
         """Return the rollout of ``plan``, created if it is new; a finished one is returned as it ended.
 
-        With ``supersede`` a running rollout of another version is first taken back. Raises RolloutConflict
-        when another one runs and is not to be superseded.
+        With ``supersede`` a running rollout of another version is first taken back, which needs aliases.
+        Raises RolloutConflict when another one runs and is not (or cannot be) superseded.
         """
         running = self._store.running(plan.name)
         if supersede and running is not None and running.plan != plan:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -216,3 +219,18 @@ def test_two_controllers_do_not_break_each_other(world: World) -> None:
     assert one.poll(state.id).phase is Phase.STEP
     targets = [h["to"] for h in world.store.history(state.id)]
     assert len(targets) == len(set(targets))
+
+
+def test_the_traffic_half_needs_no_machine_learning_library() -> None:
+    code = (
+        "import sys, airflow_mlops.backends.rollout, airflow_mlops.backends.targets.local; "
+        "print([m for m in ('mlflow', 'pandas', 'sklearn', 'numpy', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

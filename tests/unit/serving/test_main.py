@@ -62,7 +62,8 @@ def test_an_unwritable_state_dir_is_named(serving_registry: Registry, tmp_path: 
     (tmp_path / "file").write_text("not a folder")
     process = start(serving_registry, tmp_path / "file" / "state", 0, TOKEN)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.returncode == 3
+    assert len(errors.strip().splitlines()) == 1
     assert "Give a writable --state-dir" in errors
 
 
