@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets.base import Target
+from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import (
     Ensure,
@@ -51,6 +52,34 @@ class Aliases(Protocol):
     def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
         """Write a JSON artifact to the run of a version."""
         ...
+
+
+def plan_rollout(
+    canary: Canary,
+    *,
+    name: str,
+    model_version: int,
+    model_uri: str,
+    champion_version: int | None,
+    request: str = "",
+) -> RolloutPlan:
+    """Return the plan that a pipeline file's ``canary`` section makes for one version."""
+    guard = canary.guards.error_rate
+    return RolloutPlan(
+        name=name,
+        model_version=model_version,
+        model_uri=model_uri,
+        champion_version=champion_version,
+        steps=canary.steps,
+        hold_s=canary.hold.total_seconds(),
+        step_timeout_s=canary.step_timeout.total_seconds(),
+        min_requests=canary.min_requests,
+        alpha=canary.alpha,
+        max_ratio=guard.max_ratio,
+        tolerance=guard.tolerance,
+        on_inconclusive=canary.on_inconclusive,
+        request=request,
+    )
 
 
 class RolloutDriver:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.backends.rollout import RolloutDriver
+from airflow_mlops.backends.rollout import RolloutDriver, plan_rollout
 from airflow_mlops.backends.rollout_store import RolloutStore
+from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState, rollback_to
 from tests.memory_target import Crash, Fuse, MemoryAliases, MemoryTarget
@@ -234,3 +235,18 @@ def test_the_traffic_half_needs_no_machine_learning_library() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plan_takes_everything_from_the_pipeline_file() -> None:
+    canary = Canary.model_validate({
+        "steps": [10, 40], "hold": "2m", "step_timeout": "1h", "min_requests": 7, "alpha": 0.01,
+        "on_inconclusive": "rollback", "guards": {"error_rate": {"max_ratio": 3, "tolerance": 0.1}},
+    })  # fmt: skip
+    plan = plan_rollout(
+        canary, name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, request="run"
+    )
+    assert plan == RolloutPlan(
+        name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 40),
+        hold_s=120, step_timeout_s=3600, min_requests=7, alpha=0.01, max_ratio=3, tolerance=0.1,
+        on_inconclusive="rollback", request="run",
+    )  # fmt: skip
