@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets.base import Target
+from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import (
     Ensure,
@@ -53,6 +54,34 @@ class Aliases(Protocol):
         ...
 
 
+def plan_rollout(
+    canary: Canary,
+    *,
+    name: str,
+    model_version: int,
+    model_uri: str,
+    champion_version: int | None,
+    request: str = "",
+) -> RolloutPlan:
+    """Return the plan that a pipeline file's ``canary`` section makes for one version."""
+    guard = canary.guards.error_rate
+    return RolloutPlan(
+        name=name,
+        model_version=model_version,
+        model_uri=model_uri,
+        champion_version=champion_version,
+        steps=canary.steps,
+        hold_s=canary.hold.total_seconds(),
+        step_timeout_s=canary.step_timeout.total_seconds(),
+        min_requests=canary.min_requests,
+        alpha=canary.alpha,
+        max_ratio=guard.max_ratio,
+        tolerance=guard.tolerance,
+        on_inconclusive=canary.on_inconclusive,
+        request=request,
+    )
+
+
 class RolloutDriver:
     """Moves rollouts along.
 
@@ -76,8 +105,8 @@ class RolloutDriver:
     def start(self, plan: RolloutPlan, who: str = "controller", *, supersede: bool = False) -> RolloutState:
         """Return the rollout of ``plan``, created if it is new; a finished one is returned as it ended.
 
-        With ``supersede`` a running rollout of another version is first taken back. Raises RolloutConflict
-        when another one runs and is not to be superseded.
+        With ``supersede`` a running rollout of another version is first taken back, which needs aliases.
+        Raises RolloutConflict when another one runs and is not (or cannot be) superseded.
         """
         running = self._store.running(plan.name)
         if supersede and running is not None and running.plan != plan:

@@ -121,7 +121,7 @@ class FailureRateProcess:
     The null hypothesis is "rate >= tolerance". The evidence is the mixture over smaller rates q, as a share
     of the tolerance (0 with half of the weight, then 0.01 to 0.5), of
     (q/tolerance)^failures ((1-q)/(1-tolerance))^successes. It needs no failure at all: with none, a
-    tolerance of 0.02 is passed at alpha 0.05 after 157 requests.
+    tolerance of 0.02 is passed at alpha 0.05 after 158 requests.
     """
 
     tolerance: float

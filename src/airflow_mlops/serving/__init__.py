@@ -6,7 +6,7 @@ from airflow_mlops.serving.settings import Settings
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code (0, or 3 when the port cannot be had)."""
+    """Serve until SIGTERM or SIGINT; returns the exit code (0 after a drain, 3 when the port is taken)."""
     from airflow_mlops.serving.server import serve
 
     return serve(settings)

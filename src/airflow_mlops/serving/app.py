@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = await asyncio.to_thread(Database, settings.state_dir / "serving.sqlite", settings.log_rows)
+        database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
         fleet, ledger = Fleet(settings, database), Ledger(database)
         app.state.server = _Server(settings, database, fleet, ledger)
         await fleet.open()

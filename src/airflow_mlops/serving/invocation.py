@@ -86,7 +86,8 @@ class Invocations:
                 outcome = await self._run(ready[referee], lambda: safe, self._timeout_s / 2)
                 answer = _answer(outcome, referee, fallback=True)
         seconds = time.perf_counter() - started
-        self._record(request_id, traffic.epoch, routed, answer, outcome, safe.rows, seconds, failed=failed)
+        epoch = traffic.counted_epoch(ready)
+        self._record(request_id, epoch, routed, answer, outcome, safe.rows, seconds, failed=failed)
         return answer
 
     async def _run(self, batcher: Batcher, prepare: Callable[[], Prepared], limit: float) -> _Outcome:

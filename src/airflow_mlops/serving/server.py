@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import sys
 from typing import Final
 
-import uvicorn
-
-from airflow_mlops.serving.app import create_app
+from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.settings import Settings
 
 PORT_REFUSED: Final = 3
+_MLFLOW: Final = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit code.
+
+    Raises BackendError when the state folder cannot be used.
+    """
     try:
         listener = _listen(settings.host, settings.port)
     except (OSError, OverflowError) as error:
@@ -27,6 +35,20 @@ def serve(settings: Settings) -> int:
             file=sys.stderr,
         )
         return PORT_REFUSED
+    with listener:
+        Database(settings.database, settings.log_rows).close()
+        return _run(settings, listener)
+
+
+def _run(settings: Settings, listener: socket.socket) -> int:
+    for name, value in _MLFLOW.items():
+        os.environ.setdefault(name, value)
+    # Imported late: they bring MLflow along, and a port in use should be told at once.
+    import uvicorn
+
+    from airflow_mlops.serving.app import create_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         create_app(settings),
         log_level="warning",
@@ -35,10 +57,12 @@ def serve(settings: Settings) -> int:
         lifespan="on",
     )
     server = uvicorn.Server(config)
-    with listener:
-        host, port = listener.getsockname()[:2]
-        logging.getLogger(__name__).info("serving %s on http://%s:%s", settings.name, host, port)
-        server.run(sockets=[listener])
+    host, port = listener.getsockname()[:2]
+    logging.getLogger(__name__).info("serving %s on http://%s:%s", settings.name, host, port)
+    # After its drain uvicorn raises the signal once more; with no handler that would end in a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listener])
     return 0 if server.started else 1
 
 

@@ -41,6 +41,11 @@ class Settings:
                 f"the model server needs a token: set {TOKEN_VARIABLE} (callers send it as bearer token)"
             )
 
+    @property
+    def database(self) -> Path:
+        """The file of traffic, counts and request log."""
+        return self.state_dir / "serving.sqlite"
+
     @classmethod
     def from_args(cls, argv: Sequence[str], environment: Mapping[str, str]) -> Settings:
         """Read settings from command-line arguments, and the token from the environment."""

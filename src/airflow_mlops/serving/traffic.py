@@ -40,6 +40,16 @@ class Traffic:
             return self.champion
         return next((v for v, percent in self.weights.items() if percent and v in ready), None)
 
+    def counted_epoch(self, ready: Container[int]) -> int:
+        """Return the epoch that an answer counts for, 0 (none) while a version of the split is not ready.
+
+        Its share then goes elsewhere, so that failures would be weighed with shares that nobody got.
+        """
+        sharing = [version for version, percent in self.weights.items() if percent]
+        if self.champion is not None and sum(self.weights.values()) < 100:
+            sharing.append(self.champion)
+        return self.epoch if all(version in ready for version in sharing) else 0
+
     def expired(self, now: float) -> bool:
         """Whether the lease ran out while a canary still has traffic."""
         return self.lease_until is not None and now >= self.lease_until and any(self.weights.values())

@@ -1,0 +1,1 @@
+"""Contracts that extensions of airflow-mlops can test themselves against."""

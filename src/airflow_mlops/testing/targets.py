@@ -1,0 +1,77 @@
+"""What every deployment target must do, as a pytest class to inherit from.
+
+class TestMyTarget(TargetContract):
+    @pytest.fixture
+    def target(self): ...             # a fresh target that serves nothing
+    @pytest.fixture
+    def uris(self): ...               # {1: uri, 2: uri} of two models that load
+
+    def send(self, target, requests): ...   # real requests through the target
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_mlops.backends.targets.base import Target
+
+
+class TargetContract:
+    """Tests of one deployment target; version 1 is the champion and version 2 the canary."""
+
+    def send(self, target: Target, requests: int) -> None:
+        """Send requests through the target; the subclass knows how."""
+        raise NotImplementedError
+
+    def _serve_champion(self, target: Target, uris: Mapping[int, str]) -> None:
+        assert target.ensure(1, uris[1]).status == "ok"
+        target.finalize(1)
+
+    def test_a_fresh_target_knows_no_version(self, target: Target) -> None:
+        """An unknown version is absent and without traffic, not an error."""
+        seen = target.observe(2, 1, None)
+        assert (seen.health.status, seen.percent, seen.epochs) == ("absent", 0, ())
+
+    def test_finalize_gives_all_traffic_to_the_champion(
+        self, target: Target, uris: Mapping[int, str]
+    ) -> None:
+        """After finalize one version has it all and the others are gone."""
+        self._serve_champion(target, uris)
+        assert target.ensure(2, uris[2]).status == "ok"
+        target.set_weight(2, 1, 40)
+        target.finalize(1)
+        seen = target.observe(2, 1, None)
+        assert (target.current_weight(1), seen.health.status, seen.champion) == (100, "absent", 1)
+
+    def test_weights_are_absolute_and_read_back(self, target: Target, uris: Mapping[int, str]) -> None:
+        """The percent that was set is the percent that is seen, however often it is set."""
+        self._serve_champion(target, uris)
+        target.ensure(2, uris[2])
+        for percent in (5, 50, 50, 100, 0):
+            target.set_weight(2, 1, percent)
+            seen = target.observe(2, 1, None)
+            assert (target.current_weight(2), seen.percent, seen.champion) == (percent, percent, 1)
+
+    def test_ensure_twice_is_harmless(self, target: Target, uris: Mapping[int, str]) -> None:
+        """A version that is loaded stays loaded."""
+        assert target.ensure(1, uris[1]) == target.ensure(1, uris[1])
+
+    def test_a_model_that_does_not_exist_is_failed(self, target: Target, uris: Mapping[int, str]) -> None:
+        """A broken URI is a finding about the version, not an outage of the target."""
+        health = target.ensure(3, f"{uris[1]}00000")
+        assert health.status == "failed"
+        assert health.detail
+
+    def test_counts_belong_to_their_split(self, target: Target, uris: Mapping[int, str]) -> None:
+        """Requests are counted under the split in force, and only those since the epoch asked for."""
+        self._serve_champion(target, uris)
+        target.ensure(2, uris[2])
+        since = target.observe(2, 1, None).epoch
+        target.set_weight(2, 1, 100)
+        self.send(target, 8)
+        target.set_weight(2, 1, 0)
+        self.send(target, 5)
+        first, second = target.observe(2, 1, since).epochs
+        assert (first.percent, first.canary.requests, first.champion.requests) == (100, 8, 0)
+        assert (second.percent, second.canary.requests, second.champion.requests) == (0, 0, 5)
+        assert target.observe(2, 1, second.epoch).epochs == ()

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.backends.rollout import RolloutDriver, plan_rollout
+from airflow_mlops.backends.rollout_store import RolloutStore
+from airflow_mlops.config.models import Canary
+from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
+from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState, rollback_to
+from tests.memory_target import Crash, Fuse, MemoryAliases, MemoryTarget
+
+PLAN = RolloutPlan(
+    name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50), hold_s=10,
+    step_timeout_s=1000, min_requests=100,
+)  # fmt: skip
+
+
+class World:
+    """Everything outside of the driver; it survives the driver's crashes."""
+
+    def __init__(self, folder: Path, failures: int = 0, champion: int | None = 2) -> None:
+        self.fuse = Fuse()
+        self.store = RolloutStore(folder / "rollouts.db")
+        self.store.save = self.fuse.around(self.store.save)  # type: ignore[method-assign]
+        self.target = MemoryTarget(champion, failures, self.fuse)
+        known = {} if champion is None else {"champion": champion}
+        self.aliases = MemoryAliases(self.fuse, challenger=3, previous=1, **known)
+        self.ticks: Iterator[int] = count(0, 20)
+
+    def driver(self, registry: bool = True) -> RolloutDriver:
+        aliases = self.aliases if registry else None
+        return RolloutDriver(self.store, self.target, aliases, clock=lambda: float(next(self.ticks)))
+
+    def run(self, plan: RolloutPlan = PLAN, polls: int = 40, registry: bool = True) -> RolloutState:
+        driver = self.driver(registry)
+        state = driver.start(plan)
+        for _ in range(polls):
+            if state.terminal or (state.needs_registry and not registry):
+                break
+            state = driver.poll(state.id)
+        return state
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_good_canary_becomes_champion(world: World) -> None:
+    state = world.run()
+    assert state.phase is Phase.PROMOTED
+    assert world.aliases.aliases == {"champion": 3, "previous": 2}
+    assert (world.target.champion, world.target.weights) == (3, {})
+    assert world.aliases.tags[3]["mlops.rollout.outcome"] == "PROMOTED"
+    attached = world.aliases.artifacts[3, f"rollout/{state.id}.json"]
+    assert [h["to"] for h in attached["history"]][-1] == "PROMOTED"
+    assert [h["to"] for h in world.store.history(state.id)] == [h["to"] for h in attached["history"]]
+
+
+def test_a_bad_canary_goes_back_to_the_champion_on_record(tmp_path: Path) -> None:
+    world = World(tmp_path, failures=60)
+    state = world.run()
+    assert state.phase is Phase.ROLLED_BACK
+    assert world.aliases.aliases == {"champion": 2, "previous": 1}
+    assert (world.target.champion, world.target.weights) == (2, {})
+    assert "requests failed" in world.aliases.tags[3]["mlops.rollout.reason"]
+
+
+def test_a_finished_rollout_returns_its_result(world: World) -> None:
+    ended = world.run()
+    assert world.driver().start(PLAN) == ended
+    assert world.driver().poll(ended.id) == ended
+    assert world.driver().restore(ended.id, "teardown", "airflow") == ended
+
+
+@pytest.mark.parametrize("failures", [0, 60])
+def test_the_traffic_half_runs_without_a_registry(tmp_path: Path, failures: int) -> None:
+    world = World(tmp_path, failures)
+    before = dict(world.aliases.aliases)
+    state = world.run(registry=False)
+    assert state.needs_registry
+    assert world.aliases.aliases == before
+    assert world.target.current_weight(3) == (0 if failures else 100)
+    with pytest.raises(ConfigError, match="without a registry"):
+        world.driver(registry=False).finish(state.id)
+    assert world.driver().finish(state.id).phase is (Phase.ROLLED_BACK if failures else Phase.PROMOTED)
+
+
+def test_the_first_version_is_promoted_without_a_champion(tmp_path: Path) -> None:
+    world = World(tmp_path, champion=None)
+    plan = replace(PLAN, champion_version=None)
+    assert world.run(plan).phase is Phase.PROMOTED
+    assert world.aliases.aliases["champion"] == 3
+    assert world.target.champion == 3
+
+
+def test_a_version_that_does_not_load_is_rolled_back(world: World) -> None:
+    world.target.broken = {3}
+    state = world.run()
+    assert state.phase is Phase.ROLLED_BACK
+    assert "no such file" in state.reason
+
+
+def test_a_champion_that_does_not_load_stops_before_any_traffic(world: World) -> None:
+    world.target.broken = {2}
+    with pytest.raises(BackendError, match="champion version 2 of churn does not load"):
+        world.run()
+    assert world.target.weights == {}
+
+
+def test_going_back_by_hand_works_even_when_the_champion_is_broken(tmp_path: Path) -> None:
+    world = World(tmp_path, champion=3)
+    world.target.broken = {3}
+    plan = rollback_to("churn", 2, champion=3, request="run-1")
+    assert world.run(plan).phase is Phase.PROMOTED
+    assert world.aliases.aliases["champion"] == 2
+    assert world.target.champion == 2
+
+
+@pytest.mark.parametrize("failures", [0, 60])
+def test_somebody_elses_champion_is_left_alone(tmp_path: Path, failures: int) -> None:
+    world = World(tmp_path, failures)
+    state = world.run(registry=False)
+    world.aliases.aliases["champion"] = 9
+    ended = world.driver().finish(state.id)
+    assert ended.phase is Phase.CONFLICT
+    assert "version 9" in ended.reason
+    assert world.aliases.aliases == {"champion": 9, "challenger": 3, "previous": 1}
+    assert world.target.current_weight(3) == 0
+    assert world.target.champion == 2
+
+
+def test_restore_takes_a_running_canary_back(world: World) -> None:
+    driver = world.driver()
+    state = driver.start(PLAN)
+    for _ in range(2):
+        state = driver.poll(state.id)
+    assert world.target.current_weight(3) > 0
+    ended = driver.restore(state.id, "task was killed", "airflow")
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "task was killed")
+    assert world.target.current_weight(3) == 0
+
+
+def test_a_newer_version_supersedes_only_when_told(world: World) -> None:
+    driver = world.driver()
+    old = driver.start(PLAN)
+    driver.poll(old.id)
+    newer = replace(PLAN, model_version=4, model_uri="models:/churn/4")
+    with pytest.raises(RolloutConflict, match="supersede"):
+        driver.start(newer)
+    assert driver.start(newer, supersede=True).phase is Phase.PENDING
+    assert driver.poll(old.id).phase is Phase.ROLLED_BACK
+
+
+def test_a_paused_rollout_waits_for_a_person(world: World) -> None:
+    driver = world.driver()
+    state = driver.start(PLAN)
+    driver.poll(state.id)
+    assert driver.decide(state.id, "pause", "ann").phase is Phase.PAUSED
+    assert driver.poll(state.id).phase is Phase.PAUSED
+    assert driver.decide(state.id, "promote", "ann").phase is Phase.PROMOTING
+    assert driver.poll(state.id).phase is Phase.PROMOTED
+
+
+def effects(make: Callable[[], World]) -> int:
+    world = make()
+    world.fuse.left = 10_000
+    world.run()
+    return 10_000 - world.fuse.left
+
+
+@pytest.mark.parametrize(("failures", "outcome"), [(0, Phase.PROMOTED), (60, Phase.ROLLED_BACK)])
+def test_a_crash_anywhere_ends_in_the_same_state(tmp_path: Path, failures: int, outcome: Phase) -> None:
+    numbers = count()
+
+    def make() -> World:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        return World(folder, failures)
+
+    expected = make()
+    expected.run()
+    for point in range(effects(make)):
+        world = make()
+        world.fuse.left = point
+        with pytest.raises(Crash):
+            world.run()
+        state = world.run()
+        assert state.phase is outcome, point
+        assert world.aliases.aliases == expected.aliases.aliases, point
+        assert (world.target.champion, world.target.weights) == (expected.target.champion, {}), point
+        assert set(world.target.versions) == set(expected.target.versions), point
+        assert world.aliases.artifacts.keys() == expected.aliases.artifacts.keys(), point
+        assert [h["to"] for h in world.store.history(state.id)] == [
+            h["to"] for h in expected.store.history(state.id)
+        ], point
+
+
+def test_two_controllers_do_not_break_each_other(world: World) -> None:
+    one, two = world.driver(), world.driver()
+    state = one.start(PLAN)
+    original = world.store.save
+    raced: list[RolloutState] = []
+
+    def save(new: RolloutState, expected: int) -> int:
+        if not raced:
+            raced.append(new)
+            two.poll(new.id)
+        return original(new, expected)
+
+    world.store.save = save  # type: ignore[method-assign]
+    assert one.poll(state.id).phase is Phase.STEP
+    targets = [h["to"] for h in world.store.history(state.id)]
+    assert len(targets) == len(set(targets))
+
+
+def test_the_traffic_half_needs_no_machine_learning_library() -> None:
+    code = (
+        "import sys, airflow_mlops.backends.rollout, airflow_mlops.backends.targets.local; "
+        "print([m for m in ('mlflow', 'pandas', 'sklearn', 'numpy', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_plan_takes_everything_from_the_pipeline_file() -> None:
+    canary = Canary.model_validate({
+        "steps": [10, 40], "hold": "2m", "step_timeout": "1h", "min_requests": 7, "alpha": 0.01,
+        "on_inconclusive": "rollback", "guards": {"error_rate": {"max_ratio": 3, "tolerance": 0.1}},
+    })  # fmt: skip
+    plan = plan_rollout(
+        canary, name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, request="run"
+    )
+    assert plan == RolloutPlan(
+        name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 40),
+        hold_s=120, step_timeout_s=3600, min_requests=7, alpha=0.01, max_ratio=3, tolerance=0.1,
+        on_inconclusive="rollback", request="run",
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.svm import SVC
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.model import load
+from airflow_mlops.serving.payload import Payload
+from tests.serving_kit import Registry, frame
+
+ROWS = frame(50)
+PAYLOAD = Payload(50, {name: ROWS[name].tolist() for name in ROWS})
+
+
+def log(registry: Registry, model: Any, **options: Any) -> str:
+    mlflow.set_tracking_uri(registry.uri)
+    with mlflow.start_run(experiment_id=registry.experiment):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+            **options,
+        )
+    return str(info.model_uri)
+
+
+def test_the_fast_path_predicts_what_mlflow_predicts(serving_registry: Registry, tmp_path: Path) -> None:
+    uri = serving_registry.model_uri("champion")
+    model = load(1, uri, tmp_path, serving_registry.uri)
+    found = model.predict([model.prepare(PAYLOAD)])
+    pyfunc = mlflow.pyfunc.load_model(uri)
+    assert found.values == pyfunc.predict(ROWS).tolist()
+    chances = pyfunc.get_raw_model().predict_proba(ROWS)[:, 1]
+    assert found.scores == pytest.approx(chances.tolist())
+
+
+def test_labels_come_from_predict_where_probabilities_would_differ(
+    serving_registry: Registry, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = frame(80)[["distance"]]
+    noisy = np.where(rng.random(80) < 0.35, "late", "in time")
+    svc = SVC(random_state=0).fit(rows, noisy)
+    signature = mlflow.models.infer_signature(rows)
+    uri = log(serving_registry, svc, signature=signature)
+    model = load(7, uri, tmp_path, serving_registry.uri)
+    found = model.predict([model.prepare(Payload(80, {"distance": rows["distance"].tolist()}))])
+    assert found.values == svc.predict(rows).tolist()
+
+
+def test_a_regressor_scores_with_its_prediction(serving_registry: Registry, tmp_path: Path) -> None:
+    rows = ROWS[["distance"]]
+    signature = mlflow.models.infer_signature(rows)
+    uri = log(serving_registry, LinearRegression().fit(rows, rows["distance"] * 2), signature=signature)
+    model = load(8, uri, tmp_path, serving_registry.uri)
+    found = model.predict([model.prepare(Payload(1, {"distance": [3]}))])
+    assert found.values == found.scores == pytest.approx([6.0])
+
+
+def test_a_model_without_signature_takes_plain_arrays(serving_registry: Registry, tmp_path: Path) -> None:
+    numbers = np.arange(20.0).reshape(10, 2)
+    uri = log(serving_registry, LinearRegression().fit(numbers, numbers.sum(axis=1)))
+    model = load(9, uri, tmp_path, serving_registry.uri)
+    found = model.predict([model.prepare(Payload(2, array=[[1, 2], [3, 4]]))])
+    assert found.values == pytest.approx([3.0, 7.0])
+
+
+def test_a_loaded_model_starts_again_without_mlflow(serving_registry: Registry, tmp_path: Path) -> None:
+    uri = serving_registry.model_uri("champion")
+    load(1, uri, tmp_path, serving_registry.uri)
+    assert load(1, uri, tmp_path, f"sqlite:///{tmp_path}/elsewhere.db").version == 1
+
+
+def test_changed_golden_predictions_name_the_row(serving_registry: Registry, tmp_path: Path) -> None:
+    uri = serving_registry.model_uri("champion")
+    load(1, uri, tmp_path, serving_registry.uri)
+    (golden,) = tmp_path.glob("1-*/golden.json")
+    document = json.loads(golden.read_text())
+    document["predictions"][2] = 1 - document["predictions"][2]
+    golden.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match="version 1, golden row 2: predicts"):
+        load(1, uri, tmp_path, serving_registry.uri)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, Signature, parse
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)
+SIGNATURE = Signature.compile([("a", "double", True), ("b", "string", False), ("c", "long", True)])
+
+
+@given(st.sampled_from(FORMATS), JSON)
+def test_any_json_gives_rows_or_a_refusal(kind: str, value: object) -> None:
+    try:
+        payload = parse(json.dumps({kind: value}).encode())
+        assert payload.rows >= 1
+        assert SIGNATURE is not None
+        checked = SIGNATURE.check(payload)
+    except BadInputError:
+        return
+    assert all(len(column) == payload.rows for column in checked.values())
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_give_rows_or_a_refusal(body: bytes) -> None:
+    with pytest.raises(BadInputError):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("double", [1, 1.5, None, -0.0], [True, "1", [1]]),
+        ("long", [1, -(2**63)], [True, 1.0, None, 2**63]),
+        ("integer", [2**31 - 1], [2**31]),
+        ("string", ["", None], [1, ["x"]]),
+        ("boolean", [True, False], [1, None, "true"]),
+        ("binary", ["aGk="], ["not base64!", 3, None]),
+        ("datetime", ["2026-01-02", "2026-01-02T03:04:05+02:00"], ["yesterday", 3, None]),
+    ],
+)
+def test_types_of_mlflow(type_: str, good: list[object], bad: list[object]) -> None:
+    signature = Signature.compile([("x", type_, True)])
+    assert signature is not None
+    assert len(signature.check(Payload(len(good), {"x": good}))["x"]) == len(good)
+    for value in bad:
+        with pytest.raises(BadInputError, match=f"column 'x' row 0: .*type {type_}"):
+            signature.check(Payload(1, {"x": [value]}))
+
+
+def test_times_become_utc_without_a_zone() -> None:
+    signature = Signature.compile([("t", "datetime", True)])
+    assert signature is not None
+    found = signature.check(Payload(1, {"t": ["2026-01-02T03:00:00+02:00"]}))
+    assert found == {"t": [datetime(2026, 1, 2, 1)]}
+
+
+def test_unknown_columns_are_left_out_and_optional_ones_may_be_missing() -> None:
+    assert SIGNATURE is not None
+    assert SIGNATURE.check(Payload(1, {"a": [1], "c": [2], "z": [3]})) == {"a": [1], "c": [2]}
+    with pytest.raises(BadInputError, match="column 'c' \\(long\\) is missing"):
+        SIGNATURE.check(Payload(1, {"a": [1]}))
+    with pytest.raises(BadInputError, match="named columns"):
+        SIGNATURE.check(Payload(1, array=[[1, 2]]))
+
+
+def test_types_beyond_plain_columns_are_left_to_mlflow() -> None:
+    assert Signature.compile([("x", "Array(double)", True)]) is None

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_mlops.core.errors import RolloutConflict
+from airflow_mlops.serving.traffic import Change, Traffic
+
+PERCENTS = st.integers(0, 100)
+
+
+def change(percent: int, generation: int, lease_s: float | None = None) -> Change:
+    return Change(champion=1, weights={2: percent}, generation=generation, lease_s=lease_s)
+
+
+@given(PERCENTS)
+def test_a_percent_of_the_draws_goes_to_the_canary(percent: int) -> None:
+    traffic = Traffic(champion=1, weights={2: percent})
+    routed = [traffic.route({1, 2}, (draw + 0.5) / 1000) for draw in range(1000)]
+    assert routed.count(2) == percent * 10
+    assert routed.count(1) == 1000 - percent * 10
+
+
+@given(PERCENTS, st.floats(0, 1, exclude_max=True), st.sets(st.integers(1, 2)))
+def test_only_ready_versions_answer(percent: int, draw: float, ready: set[int]) -> None:
+    routed = Traffic(champion=1, weights={2: percent}).route(ready, draw)
+    assert routed in ready or (routed is None and (not ready or (ready == {2} and percent == 0)))
+
+
+def test_answers_count_only_while_the_split_is_whole() -> None:
+    traffic = Traffic(champion=1, weights={2: 25}, epoch=8)
+    assert traffic.counted_epoch({1, 2}) == 8
+    assert traffic.counted_epoch({1}) == traffic.counted_epoch({2}) == 0
+
+
+@given(st.lists(st.tuples(PERCENTS, st.integers(0, 20), st.floats(0, 10)), max_size=20))
+def test_generations_never_go_back_and_epochs_never_repeat(orders: list[tuple[int, int, float]]) -> None:
+    traffic, now = Traffic(), 100.0
+    seen: dict[int, dict[int, int]] = {}
+    for percent, generation, wait in orders:
+        now += wait
+        before = traffic
+        try:
+            traffic = traffic.apply(change(percent, generation), now)
+        except RolloutConflict:
+            assert generation <= before.generation
+        assert traffic.generation >= before.generation
+        assert seen.setdefault(traffic.epoch, dict(traffic.weights)) == dict(traffic.weights)
+        assert Traffic.from_json(json.loads(json.dumps(traffic.to_json()))) == traffic
+
+
+def test_the_lease_ends_canary_traffic_and_a_renewal_keeps_it() -> None:
+    traffic = Traffic().apply(change(30, 1, lease_s=60), now=0.0)
+    assert not traffic.expired(59.9)
+    assert traffic.renew(60, 50.0).expired(110.0)
+    assert traffic.expired(60.0)
+    lapsed = traffic.lapse(60.0)
+    assert (lapsed.champion, lapsed.weights) == (1, {2: 0})
+    assert lapsed.epoch > traffic.epoch
+    assert not lapsed.expired(1e9)
+
+
+def test_a_change_without_a_lease_never_expires() -> None:
+    assert not Traffic().apply(change(30, 1), now=0.0).expired(1e12)
+
+
+def test_the_same_split_keeps_its_epoch() -> None:
+    first = Traffic().apply(change(30, 1), now=5.0)
+    assert first.apply(change(30, 2), now=9.0).epoch == first.epoch
+    with pytest.raises(RolloutConflict, match="generation 1"):
+        first.apply(change(31, 1), now=9.0)
