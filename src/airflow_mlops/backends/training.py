@@ -67,9 +67,8 @@ def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
         return estimator.fit(features, target)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        raise ConfigError(
-            f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}: {first}{_suspects(features)}"
-        ) from error
+        what = f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}"
+        raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:
