@@ -37,9 +37,15 @@ def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
     fixed = {"random_state": 0} if known and "random_state" in known else {}
     given = {key: value for key, value in params.items() if value is not None or key != "random_state"}
     try:
-        return factory(**{**fixed, **given})
+        estimator = factory(**{**fixed, **given})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"train.params: {path} does not accept {dict(params)}: {error}") from error
+    if not hasattr(estimator, "__sklearn_tags__"):  # scikit-learn's Pipeline would fail on it later
+        raise ConfigError(
+            f"train.estimator: derive {path} from sklearn.base.BaseEstimator, "
+            "with ClassifierMixin or RegressorMixin before it"
+        )
+    return estimator
 
 
 def task_of(estimator: Any) -> str:

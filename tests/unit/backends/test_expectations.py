@@ -29,6 +29,7 @@ def test_rows_that_meet_everything_pass() -> None:
             {"column": "age", "min": -10, "max": 100, "not_null": True},
             {"column": "user_id", "unique": True, "type": "int"},
             {"column": "plan", "in": ["a", "b"], "type": "str"},
+            {"columns": ["age", "spend"], "type": "number"},
             {"columns": ["age", "spend"]},
             {"columns": ["age", "spend"], "max": 50},
             {"expect_table_row_count_to_be_between": {"min_value": 4}},
@@ -56,6 +57,16 @@ def test_a_table_expectation_shows_what_was_observed() -> None:
     assert found == Failure(
         "expect_table_row_count_to_be_between", None, "observed 4 (expected min_value=1000)"
     )
+
+
+def test_a_type_is_held_against_a_family_or_an_exact_name() -> None:
+    found = failures({"column": "plan", "type": "int"}, {"column": "age", "type": "int32"})
+    assert [(f.column, f.detail) for f in found] == [
+        ("plan", "observed str (expected int)"),
+        ("age", "observed int64 (expected int32)"),
+    ]
+    with pytest.raises(ConfigError, match=r"unknown type 'numbr' \(did you mean number\?\)"):
+        failures({"column": "age", "type": "numbr"})
 
 
 def test_a_column_that_is_not_there_is_a_failure_with_its_neighbour() -> None:

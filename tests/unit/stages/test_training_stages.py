@@ -194,7 +194,7 @@ def test_without_deploy_each_version_becomes_champion_and_remembers_the_one_befo
         tmp_path, evaluate={"metrics": ["roc_auc", "log_loss"], "against_champion": {"roc_auc": ">= -0.01"}}
     )
     first_evaluation, first = registered(project, "a")
-    assert first_evaluation["comparisons"] == []
+    assert not first_evaluation["comparisons"]
     assert (first["model_version"], first["alias"]) == (1, "champion")
     second_evaluation, second = registered(project, "b")
     (comparison,) = second_evaluation["comparisons"]
@@ -279,7 +279,8 @@ def test_labels_may_be_text(tmp_path: Path) -> None:
 
 def test_an_estimator_beside_the_pipeline_file_travels_too(tmp_path: Path) -> None:
     (tmp_path / "my_estimators.py").write_text(
-        "class Majority:\n"
+        "from sklearn.base import BaseEstimator, ClassifierMixin\n"
+        "class Majority(ClassifierMixin, BaseEstimator):\n"
         "    def __init__(self, bias=0):\n        self.bias = bias\n"
         "    def fit(self, rows, target):\n        self.classes_ = sorted(set(target))\n"
         "        self.top_ = target.mode()[0]\n        return self\n"
@@ -292,6 +293,9 @@ def test_an_estimator_beside_the_pipeline_file_travels_too(tmp_path: Path) -> No
     )
     evaluation, _ = registered(project, "a")
     assert evaluation["metrics"]["roc_auc"] == 0.5
+    (tmp_path / "my_ducks.py").write_text("class Duck:\n    fit = predict = lambda self, *args: self\n")
+    with pytest.raises(ConfigError, match=r"derive my_ducks.Duck from sklearn\.base\.BaseEstimator"):
+        project.changed(train={"estimator": "my_ducks.Duck"}).trained("duck")
 
 
 def test_a_request_gives_the_same_record_here_and_in_another_process(project: Project, trained: Any) -> None:
