@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 
-_PATIENCE: Final = {
+_MANNERS: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _CONNECT_SECONDS: Final = 5.0
 _CREATED: Final[set[str]] = set()
@@ -31,7 +33,7 @@ def connect(uri: str) -> Any:
     Raises BackendError when the host or the database file cannot be reached, ConfigError for a URI that
     MLflow does not know.
     """
-    for name, value in _PATIENCE.items():
+    for name, value in _MANNERS.items():
         os.environ.setdefault(name, value)
     _reach(uri)
     if (alembic := logging.getLogger("alembic")).level == logging.NOTSET:
