@@ -1,17 +1,20 @@
 """Reads columns, of a frame or of a Parquet file, into profiles.
 
 Both go through Arrow and the same functions, so that a window and its reference are counted alike. A
-column is *numeric* (integers, floats, decimals, durations) or *categorical* (text, booleans); times,
-binary data and nested types are not profiled. The result of ``build_profile`` stays below 64 KB for any
-table of up to about 200 columns: wide tables get fewer bins and levels per column.
+column is *numeric* (integers, floats, decimals, durations) or *categorical* (text, booleans); times (also
+as ISO text), binary data and nested types are not profiled. The result of ``build_profile`` stays below
+64 KB: wide tables get fewer bins and levels per column, down to 8 of each at about 0.5 KB a column (so
+that only tables of more than 120 columns exceed it).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +29,7 @@ from airflow_mlops.core.drift.profiles import (
     choose_edges,
     numeric_profile,
 )
+from airflow_mlops.core.errors import BackendError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +40,7 @@ MAX_LEVELS: Final = 50
 MAX_LEVEL_LENGTH: Final = 64
 MIN_LEVEL_ROWS: Final = 5
 MAX_CLASSES: Final = 20
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:?\d{2}.*)?$")
 BATCH_ROWS: Final = 65_536
 
 
@@ -65,31 +70,34 @@ def build_profile(
     return found
 
 
-def window_profile(
-    source: Any, reference: Mapping[str, ColumnProfile], *, filesystem: Any = None
-) -> dict[str, ColumnProfile]:
-    """Profile a Parquet file over the edges and levels of ``reference``, in one pass of small batches.
+def window_profile(uri: str, reference: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile]:
+    """Profile a Parquet file over the edges and levels of ``reference``, column by column in small batches.
 
-    ``source`` is a path or an open file. Columns of the reference that the file lacks, or that changed
-    between numbers and text, are missing from the result.
+    ``uri`` is a local path or an fsspec URI. Columns of the reference that the file lacks, or that changed
+    between numbers and text, are missing from the result. Raises BackendError when it cannot be read.
     """
-    schema = pq.read_schema(source, filesystem=filesystem)
+    try:
+        fs, path = fsspec.core.url_to_fs(uri)
+        return _stream(fs, path, reference)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BackendError(f"cannot read {uri}: {error}; run the task that wrote it again") from error
+
+
+def _stream(fs: Any, path: str, reference: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile]:
+    schema = pq.read_schema(path, filesystem=fs)
     names = [name for name in reference if name in schema.names]
     text = [name for name in names if reference[name].kind == "categorical"]
     with pq.ParquetFile(
-        source, read_dictionary=text, pre_buffer=False, buffer_size=1 << 20, filesystem=filesystem
+        path, read_dictionary=text, pre_buffer=False, buffer_size=1 << 20, filesystem=fs
     ) as file:
         found: dict[str, ColumnProfile] = {
             name: _count(pa.array([], schema.field(name).type), reference[name])
             for name in names
             if kind_of(schema.field(name).type) in (reference[name].kind, "empty")
         }
-        batches: Iterator[pa.RecordBatch] = file.iter_batches(
-            BATCH_ROWS, columns=list(found), use_threads=False
-        )
-        for batch in batches if found else ():
-            for name in found:
-                found[name] = found[name] + _count(batch.column(name), reference[name])  # type: ignore[operator]
+        for name in found:  # one column at a time: Arrow holds a page of each column that it reads
+            for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
+                found[name] = found[name] + _count(batch.column(0), reference[name])  # type: ignore[operator]
     return found
 
 
@@ -115,7 +123,7 @@ def kind_of(dtype: Any) -> str | None:
 def reference_column(array: Any, bins: int, levels: int) -> ColumnProfile | None:
     """Profile a whole column with edges or levels of its own; None for a type that is not profiled."""
     kind = kind_of(array.type)
-    if kind == "categorical":
+    if kind == "categorical" and not _looks_like_time(array):
         return _count(array, _frequent(array, levels))
     if kind == "numeric":
         values = _numbers(array)
@@ -145,6 +153,12 @@ def _count(array: Any, reference: ColumnProfile) -> ColumnProfile:
     )
 
 
+def _looks_like_time(array: Any) -> bool:
+    """Say whether a text column holds ISO dates or times, whose levels are new in every window."""
+    first = array.slice(0, 1_000).drop_null().slice(0, 20)
+    return len(first) > 0 and all(_ISO.match(str(item.as_py())) for item in first)
+
+
 def _frequent(array: Any, limit: int) -> CategoricalProfile:
     """Return the ``limit`` most frequent levels (ties by name); ids and long texts never become one."""
     if pa.types.is_dictionary(array.type):
@@ -171,6 +185,8 @@ def _numbers(array: Any) -> Floats:
 
 def _arrow(series: pd.Series) -> Any:
     """Return a pandas column as one Arrow array; columns of mixed objects become text."""
+    if str(series.dtype).startswith(("datetime64", "period", "interval")):
+        return pa.nulls(len(series))  # not profiled, and pandas warns about their conversion
     try:
         array = pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

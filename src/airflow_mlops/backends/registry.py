@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from airflow_mlops.backends.tracking import connect, fluent, translated
-from airflow_mlops.core.errors import BackendError
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import Evaluation
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
@@ -83,11 +86,25 @@ class Registry:
             return dict(self.client.get_run(run_id).data.tags)
 
     def version(self, version: int) -> Version:
-        """Return one version; raises BackendError when it does not exist."""
-        found = next((item for item in self.versions() if item.version == version), None)
+        """Return one version; raises ConfigError when it does not exist."""
+        versions = self.versions()
+        found = next((item for item in versions if item.version == version), None)
         if found is None:
-            raise BackendError(f"MLflow at {self.uri}: {self.name} has no version {version}")
+            known = ", ".join(str(item.version) for item in versions[:10]) or "none"
+            raise ConfigError(f"{self.name} has no version {version}; there are: {known}")
         return found
+
+    def evaluation(self, version: int) -> Evaluation | None:
+        """Return the evaluation that a version passed, or None when its run holds none."""
+        from mlflow.exceptions import MlflowException
+
+        run_id = self.version(version).run_id
+        with translated(self.uri), tempfile.TemporaryDirectory() as folder:
+            try:
+                found = self.client.download_artifacts(run_id, "evaluation.json", folder)
+            except (MlflowException, OSError):
+                return None
+            return Evaluation.from_json(json.loads(Path(found).read_text()))
 
     def versions(self) -> tuple[Version, ...]:
         """Return all versions, newest first; none when the model is not registered yet."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -20,14 +28,30 @@ def parse_duration(value: object) -> object:
     return value
 
 
+def format_duration(value: timedelta) -> str:
+    """Return a duration in its largest whole unit, such as ``14d``; ``parse_duration`` reads it back."""
+    seconds = value.total_seconds()
+    unit = next((name for name in "dhm" if seconds % _UNITS[name] == 0), "s")
+    return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     Field(gt=timedelta(0)),
-    PlainSerializer(lambda value: f"{value.total_seconds():g}s", return_type=str),
+    PlainSerializer(format_duration, return_type=str),
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Limit = Annotated[str, Field(pattern=r"^\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE]-?\d+)?\s*$")]
+
+
+def check_limit(value: str) -> str:
+    """Return ``value`` when it is an operator and a number, such as ``>= 0.8``; raises ValueError."""
+    if not re.fullmatch(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", value):
+        raise ValueError(f"a limit is >=, <=, > or < and a number, such as '>= 0.8', got {value!r}")
+    return value
+
+
+Limit = Annotated[str, AfterValidator(check_limit)]
 
 
 class Section(BaseModel):
@@ -189,6 +213,9 @@ class Monitor(Section):
     """Watching the champion, window by window."""
 
     schedule: str = Field(description="Cron expression or preset; each run looks at the interval before it.")
+    start_date: datetime | None = Field(None, description="First window starts here (UTC unless said).")
+    end_date: datetime | None = Field(None, description="No window ends after this.")
+    catchup: bool = Field(False, description="Look at every window since start_date, oldest first.")
     drift: Drift | None = Drift()
     performance: Performance | None = None
     retrain: Retrain | None = None

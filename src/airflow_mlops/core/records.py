@@ -29,7 +29,8 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values with its ``kind`` and ``version``."""
-        return {"kind": type(self).__name__, "version": self.version, **dataclasses.asdict(self)}
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return {"kind": type(self).__name__, "version": self.version, **plain}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -48,6 +49,13 @@ class Record:
             )
         record: Self = _decode(found, data)
         return record
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples into lists and any mapping into a dict, all the way down, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _decode(hint: Any, value: Any) -> Any:
@@ -191,17 +199,18 @@ class RegisteredVersion(Record):
 class DeployRequest(Record):
     """What a deploy run is about: the version, the champion on record, and why the gate let it pass.
 
-    ``action`` is ``deploy`` or ``rollback``; ``rollout_id`` names the rollout in its store.
+    ``action`` is ``deploy`` or ``rollback``; ``request`` names the run when a person asked for it, so that
+    the same version can be asked for again.
     """
 
     name: str
     action: str
     model_version: int
     champion_version: int | None
-    rollout_id: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +229,11 @@ class RolloutResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredWindow(Record):
-    """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``)."""
+    """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``).
+
+    ``classes`` are a classifier's labels in the model's order, empty for a regressor; ``probabilities``
+    says whether the scores are probabilities.
+    """
 
     dataset: DatasetRef
     model_version: int
@@ -228,6 +241,8 @@ class ScoredWindow(Record):
     start: str
     end: str
     labelled: int
+    classes: tuple[Any, ...] = ()
+    probabilities: bool = False
     validation: ValidationReport | None = None
 
 
@@ -245,7 +260,10 @@ class ColumnDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class DriftReport(Record):
-    """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``."""
+    """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``.
+
+    ``quality`` says in sentences what is wrong with the window without being drift.
+    """
 
     start: str
     end: str
@@ -256,6 +274,7 @@ class DriftReport(Record):
     drifted: tuple[str, ...]
     threshold: float
     verdict: str
+    quality: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

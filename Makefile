@@ -1,0 +1,55 @@
+# Two commands are all that a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SOURCES := src tests demo dags benchmarks
+
+.PHONY: help demo test up down check bench format lock clean
+.DEFAULT_GOAL := help
+
+help:  ## show the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(VENV)/.dependencies: requirements/bootstrap.txt requirements/all.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "airflow-mlops needs Python 3.11, 3.12 or 3.13, and `$(PYTHON)` is %d.%d: try `make PYTHON=python3.12 ...`" % v)'
+	@echo "Setting up $(VENV) (pinned and hashed; once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation -r requirements/all.txt
+	@touch $@
+
+$(STAMP): $(VENV)/.dependencies pyproject.toml
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## live one model's whole life on real data, in a few minutes
+	@$(BIN)/python -m demo run
+
+test: $(STAMP)  ## run every test, the system test included
+	@$(BIN)/python -m pytest
+
+up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; prints the log-in
+	@$(BIN)/python -m demo up
+
+down: $(STAMP)  ## stop what `make up` started
+	@$(BIN)/python -m demo down
+
+check: $(STAMP)  ## lint, types, import rings
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)  ## print the benchmarks
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+format: $(STAMP)  ## rewrite the sources in the house style
+	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
+	@$(BIN)/ruff format $(SOURCES)
+
+lock: $(STAMP)  ## pin the dependencies anew, with hashes and without addresses
+	@$(BIN)/python requirements/lock.py
+
+clean: down  ## remove what the commands above made
+	@rm -rf .demo .up $(VENV)

@@ -1,0 +1,1 @@
+"""Runs the example pipeline of `dags/` on a real Airflow, with everything embedded."""

@@ -1,0 +1,162 @@
+"""What monitoring stored, window by window, as JSON files in the artifacts folder.
+
+``<artifacts>/<pipeline>/monitor/<model version>/<window start>/{drift,performance,triage}.json`` and, per
+model version, the reference profile. Files appear whole (temporary name, then rename); a window that is
+run again overwrites its own files and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import fsspec
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, Triage
+from airflow_mlops.core.triage import Reports
+
+R = TypeVar("R", bound=Record)
+
+_FILES: Final[Mapping[type[Record], str]] = {
+    DriftReport: "drift.json",
+    PerformanceReport: "performance.json",
+    Triage: "triage.json",
+}
+
+
+@dataclass(frozen=True)
+class MonitorHistory:
+    """The stored reports of one pipeline below ``artifacts``, a local folder or an fsspec URI."""
+
+    artifacts: str
+    name: str
+
+    @property
+    def root(self) -> str:
+        """Folder of all model versions."""
+        return f"{self.artifacts.rstrip('/')}/{self.name}/monitor"
+
+    def window_folder(self, model_version: int, start: str) -> str:
+        """Return the folder of one window, whose name sorts by time: ``20130401T000000Z``."""
+        return f"{self.root}/{model_version}/{_stamp(start)}"
+
+    def write(self, report: DriftReport | PerformanceReport | Triage) -> str:
+        """Store a report under its window and return its address; raises BackendError."""
+        uri = f"{self.window_folder(report.model_version, report.start)}/{_FILES[type(report)]}"
+        _write_json(uri, report.to_json())
+        return uri
+
+    def reports(self, model_version: int, *, before: str, limit: int) -> tuple[Reports, ...]:
+        """Return up to ``limit`` windows of a model version that start before ``before``, newest first."""
+        stamps = [s for s in _names(f"{self.root}/{model_version}") if s < _stamp(before)]
+        found = (self._reports(model_version, stamp) for stamp in sorted(stamps, reverse=True)[:limit])
+        return tuple(item for item in found if item is not None)
+
+    def last_retrain(self, *, before: str, since: datetime) -> datetime | None:
+        """Return the end of the last window that started a retraining, of any model version.
+
+        Only windows that start before ``before`` count, so that a window that is run again does not see
+        itself, and only those that end after ``since``.
+        """
+        for triage in self._triages(_stamp(before)):
+            end = datetime.fromisoformat(triage.end)
+            if end <= since:
+                return None
+            if triage.action == "retrain":
+                return end
+        return None
+
+    def profile(self, model_version: int, run_id: str, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the reference profile of a version as JSON; ``fetch`` gets it the first time."""
+        uri = f"{self.root}/{model_version}/profile-{run_id}.json"
+        found = _read_json(uri)
+        if found is None:
+            found = fetch()
+            _write_json(uri, found)
+        return found
+
+    def _triages(self, before: str) -> Iterator[Triage]:
+        """Yield the stored decisions, newest window first."""
+        versions = [name for name in _names(self.root) if name.isdigit()]
+        windows = [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
+        for stamp, version in sorted(windows, reverse=True):
+            if stamp < before and (triage := _read(f"{self.root}/{version}/{stamp}", Triage)):
+                yield triage
+
+    def _reports(self, model_version: int, stamp: str) -> Reports | None:
+        folder = f"{self.root}/{model_version}/{stamp}"
+        triage = _read(folder, Triage)
+        drift, performance = _read(folder, DriftReport), _read(folder, PerformanceReport)
+        known = triage or drift or performance
+        if known is None:
+            return None
+        return Reports(
+            start=known.start,
+            end=known.end,
+            model_version=model_version,
+            drift=drift,
+            performance=performance,
+            blocked=triage is not None and triage.action == "block",
+        )
+
+
+def _stamp(time: str) -> str:
+    moment = datetime.fromisoformat(time)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _read(folder: str, kind: type[R]) -> R | None:
+    data = _read_json(f"{folder}/{_FILES[kind]}")
+    return None if data is None else kind.from_json(data)
+
+
+def _open(uri: str) -> tuple[Any, str]:
+    try:
+        fs, path = fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"cannot open {uri}: {error}; install the fsspec package of that scheme") from error
+    return fs, str(path)
+
+
+def _names(folder: str) -> list[str]:
+    """Return the names in a folder; of window folders, those that are a time (profiles are files)."""
+    fs, path = _open(folder)
+    fs.invalidate_cache()
+    try:
+        listed = fs.ls(path, detail=False)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BackendError(f"cannot list {folder}: {error}") from error
+    names = [str(item).rstrip("/").rpartition("/")[2] for item in listed]
+    return [name for name in names if "." not in name]
+
+
+def _read_json(uri: str) -> dict[str, Any] | None:
+    fs, path = _open(uri)
+    try:
+        found: dict[str, Any] = json.loads(fs.cat_file(path))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{uri} is not JSON ({error}): delete it and run its window again") from error
+    except OSError as error:
+        raise BackendError(f"cannot read {uri}: {error}") from error
+    return found
+
+
+def _write_json(uri: str, data: Mapping[str, Any]) -> None:
+    fs, path = _open(uri)
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    try:
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(temporary, json.dumps(data, indent=1, sort_keys=True).encode())
+        fs.mv(temporary, path)
+    except OSError as error:
+        raise BackendError(f"cannot write {uri}: {error}; check the folder's rights and space") from error

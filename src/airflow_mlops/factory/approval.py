@@ -1,0 +1,36 @@
+"""The human approval of a deploy, by Airflow's own operator."""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from airflow_mlops.config.models import Approve, Pipeline
+
+_BODY = """\
+{% set request = ti.xcom_pull(task_ids="prepare") %}
+| | |
+|---|---|
+| model | `{{ request.name }}` |
+| version asked for | **{{ request.model_version }}** |
+| champion now | {{ request.champion_version or "none: this is the first" }} |
+{% for name, value in request.metrics.items() -%}
+| {{ name }} | {{ "%.4f" | format(value) }} |
+{% endfor %}
+{% for c in request.comparisons -%}
+- **{{ c.metric }}** against the champion on the same rows: {{ "%+.4f" | format(c.difference) }}
+  (95 % interval {{ "%+.4f" | format(c.low) }} to {{ "%+.4f" | format(c.high) }}, limit `{{ c.limit }}`)
+{% endfor %}
+"""
+
+
+def approval(pipeline: Pipeline, approve: Approve) -> ApprovalOperator:
+    """Return the task that asks one of ``approve.by``, with the evidence in the request."""
+    on_timeout = ApprovalOperator.APPROVE if approve.on_timeout == "approve" else ApprovalOperator.REJECT
+    return ApprovalOperator(
+        task_id="approve",
+        subject=f"Deploy version {{{{ ti.xcom_pull(task_ids='prepare').model_version }}}} of {pipeline.name}?",
+        body=_BODY,
+        defaults=on_timeout,
+        response_timeout=approve.within,
+        assigned_users=[{"id": user, "name": user} for user in approve.by],
+    )

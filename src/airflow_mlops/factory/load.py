@@ -1,0 +1,91 @@
+"""Finds pipeline files and puts their DAGs where Airflow looks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, get_parsing_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.factory.builder import build
+
+
+class FaultyPipelineOperator(BaseOperator):
+    """Fails with the faults of a pipeline file, so that nothing vanishes silently."""
+
+    def __init__(self, *, faults: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.faults = faults
+
+    def execute(self, context: Any) -> None:
+        """Fail, with every fault in the message."""
+        raise AirflowFailException(self.faults)
+
+
+def load_pipelines(
+    namespace: MutableMapping[str, Any], folder: str | Path | None = None, *, strict: bool = False
+) -> None:
+    """Build the DAGs of every pipeline file in a folder into a module's namespace.
+
+    :param namespace: ``globals()`` of the DAG file.
+    :param folder: where the ``*.yaml`` files are; ``pipelines/`` beside the DAG file by default.
+    :param strict: raise ConfigError for a faulty file; otherwise it becomes a visible, failing DAG and
+        the others load.
+    """
+    beside = Path(str(namespace.get("__file__", "."))).parent
+    found = (beside / folder if folder else beside / "pipelines").resolve()
+    if not found.is_dir():
+        raise ConfigError(f"{found}: no such folder: create it, or give load_pipelines() the right one")
+    owners: dict[str, Path] = {}
+    for file in _files(found):
+        try:
+            dags = _build(file, owners)
+        except ConfigError as error:
+            if strict:
+                raise
+            dags = _faulty(file, str(error))
+        namespace.update(dags)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the pipeline files; only the one that is asked for while a task runs."""
+    files = sorted(path for path in folder.glob("*.y*ml") if path.stem != "defaults")
+    wanted = get_parsing_context().dag_id
+    name = wanted.rpartition("__")[0] if wanted else ""
+    mine = [file for file in files if name and _names(file, name)]
+    yield from mine or files
+
+
+def _names(file: Path, name: str) -> bool:
+    """Whether the file seems to hold the pipeline ``name``; cheap, before the file is parsed."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(re.search(rf"^[\"']?name[\"']?\s*:\s*[\"']?{re.escape(name)}\b", text, re.MULTILINE))
+
+
+def _build(file: Path, owners: dict[str, Path]) -> dict[str, DAG]:
+    pipeline = load_pipeline(file)
+    other = owners.setdefault(pipeline.name, file)
+    if other is not file:
+        raise ConfigError(f"{file}:1:1: name: {pipeline.name!r} is already the name of {other.name}")
+    return build(pipeline, base=str(file.parent))
+
+
+def _faulty(file: Path, faults: str) -> dict[str, DAG]:
+    dag_id = re.sub(r"\W", "_", file.stem) + "__faulty"
+    listed = "\n".join(f"- `{line}`" for line in faults.splitlines())
+    with DAG(
+        dag_id=dag_id,
+        schedule=None,
+        tags=["mlops", "faulty"],
+        doc_md=f"This pipeline file has faults:\n\n{listed}\n",
+    ) as dag:
+        FaultyPipelineOperator(task_id="faults", faults=faults, retries=0)
+    return {dag_id: dag}

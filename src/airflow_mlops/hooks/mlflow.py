@@ -1,0 +1,52 @@
+"""Where MLflow is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+
+class MlflowHook(BaseHook):
+    """Finds MLflow: the Airflow connection, else ``MLFLOW_TRACKING_URI``, else a SQLite file here.
+
+    :param mlflow_conn_id: the Airflow connection; its host is the tracking URI.
+    """
+
+    conn_name_attr = "mlflow_conn_id"
+    default_conn_name = "mlops_mlflow_default"
+    conn_type = "mlops_mlflow"
+    hook_name = "MLflow (airflow-mlops)"
+
+    def __init__(self, mlflow_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def tracking_uri(self) -> str:
+        """Return the tracking URI, and hand the connection's login to MLflow through its environment."""
+        try:
+            connection = self.get_connection(self.mlflow_conn_id)
+        except AirflowNotFoundException:
+            return self._without_connection()
+        if connection.login:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = connection.login
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
+        elif connection.password:
+            os.environ["MLFLOW_TRACKING_TOKEN"] = connection.password
+        return connection.host or self._without_connection()
+
+    def ui_url(self) -> str | None:
+        """Return the address of the MLflow UI for links: the connection's ``ui_url``, else its host."""
+        try:
+            connection = self.get_connection(self.mlflow_conn_id)
+        except AirflowNotFoundException:
+            return None
+        found = connection.extra_dejson.get("ui_url") or connection.host or ""
+        return found.rstrip("/") if found.startswith("http") else None
+
+    def _without_connection(self) -> str:
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+        self.log.warning("No Airflow connection %r: MLflow is at %s", self.mlflow_conn_id, uri)
+        return uri

@@ -1,0 +1,107 @@
+"""What all stage operators share: they carry a request to the runner and return its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, conf
+
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.operators.errors import translated
+from airflow_mlops.operators.links import MlflowRunLink
+from airflow_mlops.operators.moments import as_of, window_start
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_mlops.runner import StageResult
+
+
+class StageOperator(BaseOperator):
+    """Runs one stage of a pipeline and returns its record as JSON.
+
+    :param pipeline: the configuration of the pipeline.
+    :param inputs: records of earlier stages by name, usually their operators' ``output``.
+    :param options: further arguments of the stage, such as the number of a tuning worker.
+    :param base: folder that relative paths of the configuration start from.
+    """
+
+    stage: ClassVar[str]
+    template_fields: Sequence[str] = ("inputs", "options")
+    operator_extra_links = (MlflowRunLink(),)
+    ui_color = "#e8f1fa"
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        inputs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        base: str = ".",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("owner", pipeline.owner)
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.inputs = dict(inputs or {})
+        self.options = dict(options or {})
+        self.base = base
+        self.mlflow_run_url: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the stage; returns its record as JSON."""
+        with translated():
+            result = self.run(context)
+            self.log.info("%s: %.1f s, %.1f CPU s", self.stage, result.seconds, result.cpu_seconds)
+            self._push(context, result)
+            return self.accept(dict(result.record), context)
+
+    def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Return the record, or raise what it means for the DAG; the default accepts every record."""
+        return record
+
+    def run(self, context: Context) -> StageResult:
+        """Build the request from the task's context and run it in this process."""
+        from airflow_mlops.runner import StageRequest, run_stage
+
+        instance = context["ti"]
+        moment, start = as_of(context), window_start(context)
+        request = StageRequest(
+            stage=self.stage,
+            pipeline=self.render_template(self.pipeline.effective(), context),
+            task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
+            artifacts=artifacts_folder(),
+            tracking_uri=MlflowHook(self.pipeline.mlflow_conn_id).tracking_uri(),
+            base=self.base,
+            as_of=moment.isoformat(),
+            window_start=start.isoformat() if start else None,
+            inputs={name: _plain(record) for name, record in self.inputs.items()},
+            options=self.options,
+        )
+        return run_stage(request)
+
+    def _push(self, context: Context, result: StageResult) -> None:
+        cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
+        context["ti"].xcom_push(key="mlops_cost", value=cost)
+        ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
+        run_id = result.record.get("run_id")
+        self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None
+
+
+def _plain(value: Any) -> Any:
+    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence."""
+    return value if value is None or isinstance(value, Mapping) else list(value)
+
+
+def artifacts_folder() -> str:
+    """Return ``[mlops] artifacts``; a local folder as an absolute path."""
+    found = str(conf.get("mlops", "artifacts"))
+    return found if "://" in found else str(Path(found).expanduser().resolve())
+
+
+def rollouts_file() -> str:
+    """Return ``[mlops] rollouts``, the file that holds the rollouts, as an absolute path."""
+    return str(Path(conf.get("mlops", "rollouts")).expanduser().resolve())

@@ -1,0 +1,83 @@
+"""The last word on a deploy: who approved, how it ended, and an honest state of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import DeployRequest, RolloutResult
+from airflow_mlops.operators.errors import translated
+from airflow_mlops.operators.serving import registry_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class FinalizeOperator(BaseOperator):
+    """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
+
+    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or paused: failed, with
+    the reason. Refused by a person: skipped.
+
+    :param pipeline: the configuration of the pipeline.
+    :param request: the DeployRequest, usually the ``output`` of the prepare task.
+    """
+
+    template_fields: Sequence[str] = ("request",)
+
+    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.request = request
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the RolloutResult of a promoted version as JSON."""
+        if not self.request:
+            raise AirflowSkipException("nothing was deployed: see task prepare")
+        with translated():
+            request = DeployRequest.from_json(self.request)
+            answer = context["ti"].xcom_pull(task_ids="approve")
+            tags = _approval_tags(answer)
+            registry = registry_of(self.pipeline)
+            if tags:
+                registry.tag(request.model_version, tags)
+            refused = tags.get("mlops.approval") == "Reject"
+            if refused and registry.get("challenger") == request.model_version:
+                registry.delete("challenger")
+        if refused:
+            raise AirflowSkipException(
+                f"version {request.model_version} was refused by {tags['mlops.approval.by']}"
+            )
+        found = context["ti"].xcom_pull(task_ids="rollout")
+        if not found:
+            raise AirflowFailException(
+                f"the rollout of version {request.model_version} did not end: see task rollout"
+            )
+        return self._outcome(RolloutResult.from_json(found), context)
+
+    def _outcome(self, result: RolloutResult, context: Context) -> dict[str, Any]:
+        if result.outcome != "PROMOTED":
+            raise AirflowFailException(f"version {result.model_version} {result.outcome}: {result.reason}")
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {
+                "version": result.model_version,
+                "previous": result.champion_version,
+                "rollout_id": result.rollout_id,
+            }
+        return result.to_json()
+
+
+def _approval_tags(answer: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return who answered the approval, what and when, as tags of the version."""
+    if not answer:
+        return {}
+    user = answer.get("responded_by_user") or {}
+    return {
+        "mlops.approval": str(answer["chosen_options"][0]),
+        "mlops.approval.by": str(user.get("name") or user.get("id") or "nobody (timed out)"),
+        "mlops.approval.at": str(answer["responded_at"]),
+    }

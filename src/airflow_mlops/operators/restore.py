@@ -1,0 +1,46 @@
+"""The teardown of a deploy: no half-done rollout is left with traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import DeployRequest
+from airflow_mlops.operators.errors import translated
+from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan, rollout_store
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RestoreOperator(BaseOperator):
+    """Rolls back a rollout that has not ended when the run's other tasks have.
+
+    :param pipeline: the configuration of the pipeline.
+    :param request: the DeployRequest, usually the ``output`` of the prepare task.
+    """
+
+    template_fields: Sequence[str] = ("request",)
+
+    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.request = request
+
+    def execute(self, context: Context) -> str:
+        """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
+        if not self.request:
+            return "none"
+        from airflow_mlops.core.rollout import rollout_id
+
+        with translated():
+            plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
+            state = rollout_store().find(rollout_id(plan))
+            if state is None or state.terminal:
+                return str(state.phase) if state else "none"
+            driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
+            reason = "the deploy run ended before the rollout"
+            return str(driver.restore(state.id, reason, "airflow").phase)

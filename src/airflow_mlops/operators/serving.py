@@ -1,0 +1,72 @@
+"""What the tasks of a deploy share: the registry, the server, the rollout's driver and its plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_mlops.config.models import Deploy, Pipeline
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.serving import ServingHook
+from airflow_mlops.operators.base import rollouts_file
+
+if TYPE_CHECKING:
+    from airflow_mlops.backends.registry import Registry
+    from airflow_mlops.backends.rollout import RolloutDriver
+    from airflow_mlops.backends.rollout_store import RolloutStore
+    from airflow_mlops.core.records import DeployRequest
+    from airflow_mlops.core.rollout import RolloutPlan
+
+
+def registry_of(pipeline: Pipeline) -> Registry:
+    """Return the registry of the pipeline's model."""
+    from airflow_mlops.backends.registry import Registry
+
+    return Registry(MlflowHook(pipeline.mlflow_conn_id).tracking_uri(), pipeline.name)
+
+
+def rollout_store() -> RolloutStore:
+    """Return the store of all rollouts."""
+    from airflow_mlops.backends.rollout_store import RolloutStore
+
+    return RolloutStore(rollouts_file())
+
+
+def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:
+    """Return the driver of the pipeline's rollouts; without a registry it only moves traffic."""
+    from airflow_mlops.backends.rollout import RolloutDriver
+    from airflow_mlops.backends.targets import build_target
+
+    deploy = deploy_of(pipeline)
+    address = ServingHook(deploy.conn_id).address()
+    target = build_target(deploy.target, base_url=address.base_url, token=address.token)
+    return RolloutDriver(rollout_store(), target, registry)
+
+
+def deploy_of(pipeline: Pipeline) -> Deploy:
+    """Return the pipeline's ``deploy`` section; raises ConfigError when it has none."""
+    if pipeline.deploy is None:
+        raise ConfigError(f"pipeline {pipeline.name} has no `deploy` section")
+    return pipeline.deploy
+
+
+def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
+    """Return the plan of the rollout that ``request`` asks for; a rollback has no canary steps."""
+    from airflow_mlops.core.rollout import RolloutPlan
+
+    canary = deploy_of(pipeline).canary
+    return RolloutPlan(
+        name=request.name,
+        model_version=request.model_version,
+        model_uri=f"models:/{request.name}/{request.model_version}",
+        champion_version=request.champion_version,
+        steps=() if request.action == "rollback" else canary.steps,
+        hold_s=canary.hold.total_seconds(),
+        step_timeout_s=canary.step_timeout.total_seconds(),
+        min_requests=canary.min_requests,
+        alpha=canary.alpha,
+        max_ratio=canary.guards.error_rate.max_ratio,
+        tolerance=canary.guards.error_rate.tolerance,
+        on_inconclusive=canary.on_inconclusive,
+        request=request.request,
+    )

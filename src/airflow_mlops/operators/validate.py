@@ -1,0 +1,25 @@
+"""The validate stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_mlops.operators.base import StageOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ValidateOperator(StageOperator):
+    """Holds a dataset against the pipeline's expectations; see StageOperator for the parameters.
+
+    Data that is refused fails the task at once; with ``on_failure: warn`` each failure is a warning.
+    """
+
+    stage: ClassVar[str] = "validate"
+
+    def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Return the report; log what failed but only warns."""
+        for failure in record["failures"]:
+            self.log.warning("%s on %s: %s", failure["expectation"], failure["column"], failure["detail"])
+        return record

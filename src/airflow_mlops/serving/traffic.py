@@ -1,0 +1,131 @@
+"""Who gets which share of the traffic. Pure: a frozen value and what changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, TypeGuard
+
+from airflow_mlops.core.errors import ConfigError, RolloutConflict
+
+MAX_LEASE_S: Final = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """The traffic split of a server.
+
+    ``weights`` maps canary versions to percents, the champion gets the rest. ``epoch`` changes with every
+    change of the split and never repeats, even if the state is lost (it starts at the time in ms).
+    ``lease_until`` (epoch seconds) is when the canaries lose their traffic unless somebody renews it.
+    """
+
+    champion: int | None = None
+    weights: Mapping[int, int] = field(default_factory=dict)
+    generation: int = 0
+    epoch: int = 0
+    lease_s: float | None = None
+    lease_until: float | None = None
+
+    def route(self, ready: Container[int], draw: float) -> int | None:
+        """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready."""
+        point = draw * 100
+        for version, percent in self.weights.items():
+            if point < percent:
+                if version in ready:
+                    return version
+                break
+            point -= percent
+        if self.champion in ready:
+            return self.champion
+        return next((v for v, percent in self.weights.items() if percent and v in ready), None)
+
+    def expired(self, now: float) -> bool:
+        """Whether the lease ran out while a canary still has traffic."""
+        return self.lease_until is not None and now >= self.lease_until and any(self.weights.values())
+
+    def lapse(self, now: float) -> Traffic:
+        """Return the split after the lease ran out: every canary at 0."""
+        return self._split(self.champion, dict.fromkeys(self.weights, 0), now)
+
+    def renew(self, lease_s: float | None, now: float) -> Traffic:
+        """Return the same split with a lease of ``lease_s`` seconds from now (None: without end)."""
+        until = None if lease_s is None else now + lease_s
+        return replace(self, lease_s=lease_s, lease_until=until)
+
+    def apply(self, change: Change, now: float) -> Traffic:
+        """Return the split that ``change`` asks for.
+
+        Raises RolloutConflict when the change is older than what is in force.
+        """
+        same = (change.champion, change.weights) == (self.champion, dict(self.weights))
+        if change.generation < self.generation or (change.generation == self.generation and not same):
+            raise RolloutConflict(
+                f"traffic is at generation {self.generation}, the change was made for {change.generation}: "
+                "read /admin/state and decide again"
+            )
+        split = self if same else self._split(change.champion, change.weights, now)
+        return replace(split, generation=change.generation).renew(change.lease_s, now)
+
+    def _split(self, champion: int | None, weights: Mapping[int, int], now: float) -> Traffic:
+        epoch = max(self.epoch + 1, int(now * 1000))
+        return replace(self, champion=champion, weights=dict(weights), epoch=epoch)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the split as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Traffic:
+        """Build the split from ``to_json`` output that went through JSON."""
+        return cls(**{**data, "weights": {int(v): int(p) for v, p in data["weights"].items()}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An order for absolute weights."""
+
+    champion: int | None
+    weights: Mapping[int, int]
+    generation: int
+    lease_s: float | None
+
+    @classmethod
+    def from_json(cls, body: Any) -> Change:
+        """Read an order; raises ConfigError naming what is wrong with it."""
+        if not isinstance(body, dict):
+            raise ConfigError("expected a JSON object with weights, champion, generation and lease_s")
+        weights = body.get("weights")
+        if not isinstance(weights, dict) or not all(str(v).isdecimal() for v in weights):
+            raise ConfigError(f'weights must map versions to percents, such as {{"3": 25}}, got {weights!r}')
+        if not all(_is_int(p) and 0 <= p <= 100 for p in weights.values()) or sum(weights.values()) > 100:
+            raise ConfigError(f"weights must be whole percents from 0 to 100, in sum at most 100: {weights}")
+        champion, generation = body.get("champion"), body.get("generation")
+        if champion is not None and not _is_int(champion):
+            raise ConfigError(f"champion must be a version number or null, got {champion!r}")
+        if not _is_int(generation) or generation < 0:
+            raise ConfigError(f"generation must be a whole number >= 0, got {generation!r}")
+        if champion is not None and str(champion) in weights:
+            raise ConfigError(f"version {champion} is the champion: it gets the rest, not a weight")
+        numbers = {int(v): p for v, p in weights.items()}
+        return cls(
+            champion=champion,
+            weights=numbers,
+            generation=generation,
+            lease_s=lease_seconds(body.get("lease_s")),
+        )
+
+
+def lease_seconds(value: Any) -> float | None:
+    """Return a lease in seconds, None for one without end; raises ConfigError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_LEASE_S:
+        raise ConfigError(
+            f"lease_s must be seconds above 0 and up to {MAX_LEASE_S:g}, or null; got {value!r}"
+        )
+    return float(value)
+
+
+def _is_int(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

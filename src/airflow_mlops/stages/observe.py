@@ -1,0 +1,91 @@
+"""Reads the rows of a window, checks them as in training, and scores them with the champion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.records import ScoredWindow, ValidationReport
+from airflow_mlops.stages.call import StageCall
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(call: StageCall) -> ScoredWindow:
+    """Return the window ``[window_start, as_of)`` with the champion's scores, stored as Parquet.
+
+    Expectations that fail are recorded in the result, not raised: triage decides about them. Raises
+    ConfigError without a champion or a window, DataRejected for a window without rows or one that the
+    champion cannot score, BackendError when MLflow or storage does not answer.
+    """
+    from airflow_mlops.backends.champion import load_champion, load_profile
+    from airflow_mlops.backends.data import read_rows, write_dataset
+    from airflow_mlops.backends.monitor_history import MonitorHistory
+
+    start, end = _window(call)
+    data, name = call.pipeline.data, call.pipeline.name
+    champion = load_champion(call.tracking_uri, name)
+    rows = read_rows(data, base=call.base, start=start, end=end, need_target=False)
+    validation = _validate(call, rows)
+    known = rows.drop(columns=[data.target], errors="ignore")
+    try:
+        scored = champion.scored(known)
+    except DataRejected as error:
+        failed = [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures]
+        raise DataRejected("; ".join([str(error), *failed])) from error
+    if data.target in rows:
+        scored[data.target] = rows[data.target]
+    history = MonitorHistory(call.artifacts, name)
+    if call.pipeline.monitor and call.pipeline.monitor.drift:
+        history.profile(
+            champion.version, champion.run_id, lambda: load_profile(call.tracking_uri, champion.run_id)
+        )
+    folder = history.window_folder(champion.version, start.isoformat())
+    return ScoredWindow(
+        dataset=write_dataset(scored, folder, start=start, end=end),
+        model_version=champion.version,
+        run_id=champion.run_id,
+        start=start.isoformat(),
+        end=end.isoformat(),
+        labelled=int(rows[data.target].notna().sum()) if data.target in rows else 0,
+        classes=champion.classes,
+        probabilities=champion.gives_probabilities,
+        validation=validation,
+    )
+
+
+def _window(call: StageCall) -> tuple[datetime, datetime]:
+    """Return the window in UTC."""
+    if call.window_start is None or call.as_of is None:
+        raise ConfigError("stage observe needs a window: set window_start and as_of")
+    start, end = (
+        t.replace(tzinfo=UTC) if t.tzinfo is None else t.astimezone(UTC)
+        for t in (call.window_start, call.as_of)
+    )
+    if start >= end:
+        raise ConfigError(
+            f"the window must end after it starts, got {start.isoformat()} to {end.isoformat()}"
+        )
+    return start, end
+
+
+def _validate(call: StageCall, rows: pd.DataFrame) -> ValidationReport | None:
+    """Check the training's expectations; those on the label wait until every row has one."""
+    section = call.pipeline.validate_
+    if section is None:
+        return None
+    from airflow_mlops.backends.expectations import check, expand
+
+    target = call.pipeline.data.target
+    complete = target in rows and bool(rows[target].notna().all())
+    expected = [item for item in expand(section.expect) if complete or target not in item.columns]
+    failures = check(rows, expected) if expected else ()
+    return ValidationReport(
+        passed=not failures,
+        rows=len(rows),
+        expectations=len(expected),
+        failures=failures,
+        on_failure=section.on_failure,
+    )

@@ -1,0 +1,89 @@
+"""Watches a rollout from the triggerer and moves its traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import conf
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_mlops.core.errors import BackendError, MlopsError
+
+if TYPE_CHECKING:
+    from airflow_mlops.backends.rollout import RolloutDriver
+
+_PATIENCE = 30
+
+
+class RolloutTrigger(BaseTrigger):
+    """Polls a rollout until only the registry is left to move, or it has ended.
+
+    :param rollout_id: the rollout in the store.
+    :param store: file of the rollout store.
+    :param target: kind of the serving target.
+    :param conn_id: Airflow connection of the server.
+    :param poll_seconds: seconds between two looks.
+    """
+
+    def __init__(
+        self, *, rollout_id: str, store: str, target: str, conn_id: str, poll_seconds: float
+    ) -> None:
+        super().__init__()
+        self.rollout_id = rollout_id
+        self.store = store
+        self.target = target
+        self.conn_id = conn_id
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the trigger's path and arguments."""
+        arguments = {
+            "rollout_id": self.rollout_id,
+            "store": self.store,
+            "target": self.target,
+            "conn_id": self.conn_id,
+            "poll_seconds": self.poll_seconds,
+        }
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the rollout's id, or an error that says what did not answer."""
+        started = time.monotonic()
+        try:
+            driver = await asyncio.to_thread(self._driver)
+            event = await self._watch(driver)
+        except MlopsError as error:
+            event = {"rollout_id": self.rollout_id, "error": str(error)}
+        # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
+        # runs by then is taken for a task that was killed, and tried again.
+        await asyncio.sleep(max(0.0, started + conf.getint("workers", "min_heartbeat_interval") + 2 - time.monotonic()))
+        yield TriggerEvent(event)
+
+    async def _watch(self, driver: RolloutDriver) -> dict[str, Any]:
+        failures = 0
+        while True:
+            try:
+                state = await asyncio.to_thread(driver.poll, self.rollout_id)
+                failures = 0
+            except BackendError as error:
+                failures += 1
+                self.log.warning("look %d at the server failed: %s", failures, error)
+                if failures >= _PATIENCE:
+                    raise
+            else:
+                if state.terminal or state.needs_registry:
+                    return {"rollout_id": self.rollout_id, "phase": str(state.phase)}
+            await asyncio.sleep(self.poll_seconds)
+
+    def _driver(self) -> RolloutDriver:
+        from airflow_mlops.backends.rollout import RolloutDriver
+        from airflow_mlops.backends.rollout_store import RolloutStore
+        from airflow_mlops.backends.targets import build_target
+        from airflow_mlops.hooks.serving import ServingHook
+
+        address = ServingHook(self.conn_id).address()
+        target = build_target(self.target, base_url=address.base_url, token=address.token)
+        return RolloutDriver(RolloutStore(self.store), target)

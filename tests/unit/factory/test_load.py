@@ -1,0 +1,148 @@
+"""Pipeline files become DAGs; a bad one hurts nobody else; parsing loads nothing heavy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_mlops import load_pipelines
+from airflow_mlops.core.errors import ConfigError
+
+DAGS = Path(__file__).parents[3] / "dags"
+HEAVY = (
+    "pandas",
+    "sklearn",
+    "mlflow",
+    "great_expectations",
+    "scipy",
+    "optuna",
+    "kubernetes",
+    "kubernetes_asyncio",
+)
+
+GOOD = """\
+name: {name}
+data: {{source: {{type: csv, filepath: rows.csv}}, target: y}}
+train: {{estimator: sklearn.tree.DecisionTreeClassifier}}
+evaluate: {{metrics: [accuracy]}}
+"""
+
+
+def load(folder: Path, **kwargs: Any) -> dict[str, DAG]:
+    namespace: dict[str, Any] = {"__file__": str(folder / "dags.py")}
+    load_pipelines(namespace, **kwargs)
+    return {key: value for key, value in namespace.items() if isinstance(value, DAG)}
+
+
+def pipelines(folder: Path, **files: str) -> Path:
+    (folder / "pipelines").mkdir()
+    for stem, text in files.items():
+        (folder / "pipelines" / f"{stem}.yaml").write_text(text)
+    return folder
+
+
+def edges(dag: DAG) -> dict[str, list[str]]:
+    return {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}
+
+
+def test_the_example_becomes_three_dags_joined_by_assets() -> None:
+    dags = load(DAGS)
+    assert set(dags) == {"flights__train", "flights__deploy", "flights__monitor"}
+    assert edges(dags["flights__train"]) == {
+        "ingest": [],
+        "validate": ["ingest"],
+        "features": ["ingest", "validate"],
+        "tune": ["features"],
+        "train": ["features", "tune"],
+        "evaluate": ["features", "train"],
+        "register": ["evaluate"],
+    }
+    assert edges(dags["flights__deploy"]) == {
+        "prepare": [],
+        "approve": ["prepare"],
+        "rollout": ["approve", "prepare"],
+        "finalize": ["prepare", "rollout"],
+        "restore": ["finalize", "prepare"],
+    }
+    assert edges(dags["flights__monitor"]) == {
+        "observe": [],
+        "drift": ["observe"],
+        "performance": ["observe"],
+        "triage": ["drift", "observe", "performance"],
+        "retrain": ["triage"],
+    }
+    register = dags["flights__train"].get_task("register")
+    retrain = dags["flights__monitor"].get_task("retrain")
+    assert [asset.name for asset in register.outlets] == ["flights/challenger"]
+    assert [asset.name for asset in retrain.outlets] == ["flights/retrain"]
+    assert "flights/challenger" in repr(dags["flights__deploy"].timetable)
+    assert "flights/retrain" in repr(dags["flights__train"].timetable)
+
+
+def test_a_stage_that_is_left_out_has_no_task(tmp_path: Path) -> None:
+    dags = load(pipelines(tmp_path, small=GOOD.format(name="small")))
+    assert set(dags) == {"small__train"}
+    assert list(edges(dags["small__train"])) == ["ingest", "features", "train", "evaluate", "register"]
+
+
+def test_a_bad_file_is_a_visible_failing_dag_and_the_others_load(tmp_path: Path) -> None:
+    folder = pipelines(tmp_path, good=GOOD.format(name="good"), bad=GOOD.format(name="bad") + "scheduel: x\n")
+    dags = load(folder)
+    assert set(dags) == {"good__train", "bad__faulty"}
+    assert "bad.yaml:5:1: scheduel: unknown key (did you mean schedule?)" in str(dags["bad__faulty"].doc_md)
+
+
+def test_strict_raises_for_a_bad_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="scheduel"):
+        load(pipelines(tmp_path, bad=GOOD.format(name="bad") + "scheduel: x\n"), strict=True)
+
+
+def test_two_files_with_one_name_are_told(tmp_path: Path) -> None:
+    dags = load(pipelines(tmp_path, a=GOOD.format(name="twin"), b=GOOD.format(name="twin")))
+    assert set(dags) == {"twin__train", "b__faulty"}
+    assert "already the name of a.yaml" in str(dags["b__faulty"].doc_md)
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pipelines: no such folder"):
+        load(tmp_path)
+
+
+def test_a_running_task_builds_only_its_own_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = pipelines(tmp_path, one=GOOD.format(name="one"), two=GOOD.format(name="two"))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "two__train")
+    assert set(load(folder)) == {"two__train"}
+
+
+def test_parsing_the_dag_files_imports_no_heavy_library() -> None:
+    code = f"""
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("dags", {str(DAGS / "mlops.py")!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+loaded = [name for name in {HEAVY!r} if name in sys.modules]
+print(json.dumps([sorted(key for key in vars(module) if key.startswith("flights__")), loaded]))
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    found, loaded = json.loads(run.stdout.splitlines()[-1])
+    assert found == ["flights__deploy", "flights__monitor", "flights__train"]
+    assert loaded == []
+
+
+def test_every_dag_of_the_example_serializes() -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in load(DAGS).values():
+        again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        assert again.task_ids == dag.task_ids
