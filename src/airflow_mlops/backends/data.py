@@ -258,7 +258,8 @@ def _read_text(place: Location, source: Source) -> pd.DataFrame:
             if source.type == "json" and path.endswith("l"):
                 arguments.setdefault("lines", True)
             frames.append(reader(file, **arguments))
-    return pd.concat(frames, ignore_index=True)
+    rows: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return rows
 
 
 def _compression(path: str) -> str | None:

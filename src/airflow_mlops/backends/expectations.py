@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,16 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Failure
 
 _SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
+_TYPE: Final = "type"
+_GAPS: Final = {"None", "nan", "NaT", "<NA>"}
+_FAMILIES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "int": pd.api.types.is_integer_dtype,
+    "float": pd.api.types.is_float_dtype,
+    "number": lambda values: pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values),
+    "str": pd.api.types.is_string_dtype,
+    "bool": pd.api.types.is_bool_dtype,
+    "datetime": pd.api.types.is_datetime64_any_dtype,
+}
 _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 
@@ -68,7 +78,7 @@ def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Fai
     A column that does not exist is a failure of its own. Raises ConfigError when Great Expectations does
     not know an expectation or an argument, or cannot evaluate it.
     """
-    built = [_build(item) for item in expectations]
+    built = [None if item.name == _TYPE else _build(item) for item in expectations]
     names = [str(name) for name in frame.columns]
     failures: list[Failure] = []
     ready: list[Any] = []
@@ -77,6 +87,8 @@ def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Fai
         if absent and item.name != "expect_column_to_exist":
             hint = did_you_mean(absent[0], names)
             failures.append(Failure(item.name, absent[0], f"the data has no column {absent[0]!r}{hint}"))
+        elif native is None:
+            failures.extend(filter(None, [_type_failure(frame, item)]))
         else:
             ready.append(native)
     if ready:
@@ -111,7 +123,7 @@ def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
     shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
     found: list[tuple[str, dict[str, Any]]] = []
     if "type" in rules:
-        found.append(("expect_column_values_to_be_in_type_list", {"type_list": _types(str(rules["type"]))}))
+        found.append((_TYPE, {"type": str(rules["type"])}))
     if rules.get("not_null"):
         found.append(("expect_column_values_to_not_be_null", shared))
     if "min" in rules or "max" in rules:
@@ -128,16 +140,24 @@ def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
     return [Expectation(name, {"column": column, **arguments}) for name, arguments in found]
 
 
-def _types(name: str) -> list[str]:
-    """Widths do not matter to a person who writes ``type: int``."""
-    families = {
-        "int": ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "Int64", "int"],
-        "float": ["float32", "float64", "Float64", "float"],
-        "str": ["str", "string", "object"],
-        "bool": ["bool", "boolean"],
-    }
-    aliases = {"integer": "int", "number": "float", "string": "str", "boolean": "bool"}
-    return families.get(aliases.get(name, name), [name])
+def _type_failure(frame: pd.DataFrame, item: Expectation) -> Failure | None:
+    """Hold a column's type against a family such as ``int``, or a pandas type by its exact name.
+
+    Our own, because Great Expectations 1.24 does not recognise the text and time types of pandas 3.
+    """
+    column, wanted = str(item.arguments["column"]), str(item.arguments["type"])
+    family = _FAMILIES.get(wanted)
+    if family is None:
+        try:
+            exact = pd.api.types.pandas_dtype(wanted)
+        except TypeError as error:
+            hint = did_you_mean(wanted, _FAMILIES)
+            known = ", ".join(_FAMILIES)
+            raise ConfigError(f"validate.expect: unknown type {wanted!r}{hint}; known: {known}") from error
+        fits = frame[column].dtype == exact
+    else:
+        fits = family(frame[column])
+    return None if fits else Failure("type", column, f"observed {frame[column].dtype} (expected {wanted})")
 
 
 def _build(item: Expectation) -> Any:
@@ -228,7 +248,7 @@ def _observed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
         examples = list(dict.fromkeys(str(value) for value in result.get("partial_unexpected_list") or ()))[
             :3
         ]
-        shown = "" if not examples or examples == ["None"] else f", e.g. {', '.join(examples)}"
+        shown = f", e.g. {', '.join(examples)}" if set(examples) - _GAPS else ""
         text = f"{result['unexpected_count']:,} of {result['element_count']:,} rows{shown}"
     elif "observed_value" in result:
         text = f"observed {_plain(result['observed_value'])}"
@@ -236,7 +256,9 @@ def _observed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
         text = "not met"
     skipped = (*_COLUMN_ARGUMENTS, "batch_id")
     limits = ", ".join(
-        f"{key}={value}" for key, value in arguments.items() if key not in skipped and value is not None
+        f"{key}={_plain(value)}"
+        for key, value in arguments.items()
+        if key not in skipped and value is not None
     )
     return f"{text} (expected {limits})" if limits else text
 

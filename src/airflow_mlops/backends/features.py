@@ -59,8 +59,8 @@ def split(frame: pd.DataFrame, data: Data) -> Split:
     held = int(found.held_out.sum())
     if held in (0, len(frame)):
         raise DataRejected(
-            f"cannot hold out {data.holdout:.0%} of {len(frame):,} rows {found.how}: one side would be empty; "
-            "give more rows or another data.holdout"
+            f"cannot hold out {data.holdout:.0%} of {len(frame):,} rows {found.how}: one side would be "
+            "empty; give more rows or another data.holdout"
         )
     return found
 
@@ -145,8 +145,8 @@ def _same_rows(together: pd.DataFrame, alone: pd.DataFrame, path: str) -> None:
     for name in together.columns:
         if not _equal(together[name], alone[name]):
             raise ConfigError(
-                f"{path}: feature {name!r} of a row depends on the other rows (the first {len(alone)} rows alone give "
-                "other values): use fixed mappings and constants, a served request has one row"
+                f"{path}: feature {name!r} of a row depends on the other rows (the first {len(alone)} rows "
+                "alone give other values): use fixed mappings and constants, a served request has one row"
             )
 
 

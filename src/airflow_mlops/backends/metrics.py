@@ -161,12 +161,22 @@ def _brier(outcome: Outcome) -> compare.Statistic:
     return compare.mean(((outcome.probabilities - hot) ** 2).sum(axis=1))
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """Per class: right predictions, predictions, occurrences; each of shape (classes,)."""
+
+    hits: NDArray[Any]
+    said: NDArray[Any]
+    real: NDArray[Any]
+
+
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    share: NDArray[Any] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share
 
 
 def _per_class(
-    score: Callable[[Any, Any, Any], NDArray[Any]], *, always_mean: bool = False
+    score: Callable[[_Counts], NDArray[Any]], *, always_mean: bool = False
 ) -> Callable[[Outcome], compare.Statistic]:
     """Two classes: the value of the second one. More: the mean over the classes that occur."""
 
@@ -174,7 +184,7 @@ def _per_class(
         two = max(outcome.truth.max(), outcome.predicted.max()) < 2 and not always_mean
 
         def pick(hits: Any, said: Any, real: Any) -> float:
-            values = score(hits, said, real)
+            values = score(_Counts(hits, said, real))
             if two:
                 return float(values[1]) if len(values) > 1 else 0.0
             return float(values[(real > 0) if always_mean else (real + said > 0)].mean())
@@ -195,11 +205,11 @@ METRICS: Final[Mapping[str, Metric]] = {
     "brier": Metric(CLASSIFICATION, False, True, _brier),
     "accuracy": Metric(CLASSIFICATION, True, False, _errors(lambda y, p: y == p)),
     "balanced_accuracy": Metric(
-        CLASSIFICATION, True, False, _per_class(lambda h, s, r: _ratio(h, r), always_mean=True)
+        CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.real), always_mean=True)
     ),
-    "f1": Metric(CLASSIFICATION, True, False, _per_class(lambda h, s, r: _ratio(2 * h, s + r))),
-    "precision": Metric(CLASSIFICATION, True, False, _per_class(lambda h, s, r: _ratio(h, s))),
-    "recall": Metric(CLASSIFICATION, True, False, _per_class(lambda h, s, r: _ratio(h, r))),
+    "f1": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(2 * c.hits, c.said + c.real))),
+    "precision": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.said))),
+    "recall": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.real))),
     "rmse": Metric(REGRESSION, False, False, _errors(lambda y, p: (y - p) ** 2, compare.root_mean)),
     "mae": Metric(REGRESSION, False, False, _errors(lambda y, p: np.abs(y - p))),
     "mape": Metric(

@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
 
 
 def requirements(package: str) -> list[str]:
-    """Return pinned requirements of the model, and of the package ``package`` of its estimator if installed."""
+    """Return the model's pinned requirements, with the distribution of the estimator's module ``package``."""
     names = ["cloudpickle", "numpy", "pandas", "scikit-learn"]
     pinned = [f"{name}=={importlib.metadata.version(name)}" for name in names]
     top = package.partition(".")[0]

@@ -36,7 +36,7 @@ def search(
     metric: str,
     worker: int = 0,
     workers: int = 1,
-    seen: Callable[[Trial], None] = lambda trial: None,
+    seen: Callable[[Trial], None] | None = None,
 ) -> tuple[Trial, ...]:
     """Try this worker's share of parameter sets.
 
@@ -59,7 +59,8 @@ def search(
         study.tell(asked, trial.score, state=state)
         found.append(trial)
         _say(trial, total, metric, best(found))
-        seen(trial)
+        if seen is not None:
+            seen(trial)
     return tuple(found)
 
 

@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 
-_PATIENCE: Final = {
+_MANNERS: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _CONNECT_SECONDS: Final = 5.0
+_CREATED: Final[set[str]] = set()
 TASK_KEY: Final = "mlops.task_key"
 
 
@@ -30,15 +33,20 @@ def connect(uri: str) -> Any:
     Raises BackendError when the host or the database file cannot be reached, ConfigError for a URI that
     MLflow does not know.
     """
-    for name, value in _PATIENCE.items():
+    for name, value in _MANNERS.items():
         os.environ.setdefault(name, value)
     _reach(uri)
     if (alembic := logging.getLogger("alembic")).level == logging.NOTSET:
         alembic.setLevel(logging.WARNING)  # sixty lines of migrations in the log of the first task
     import mlflow
 
-    with translated(uri):
-        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    with translated(uri), _creation(uri):
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if uri.startswith("sqlite:") and uri not in _CREATED:
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+            _CREATED.add(uri)
+    return client
 
 
 @contextlib.contextmanager
@@ -139,10 +147,9 @@ def task_run(
     with translated(uri):
         experiment = _experiment(client, uri, pipeline, artifacts)
         every = {"mlops.pipeline": pipeline, TASK_KEY: task_key, **tags}
-        quoted = task_key.replace("'", "\\'")
-        found = client.search_runs(
-            [experiment], filter_string=f"tags.`{TASK_KEY}` = '{quoted}'", max_results=1
-        )
+        quote = '"' if "'" in task_key else "'"
+        wanted = f"tags.`{TASK_KEY}` = {quote}{task_key}{quote}"
+        found = client.search_runs([experiment], filter_string=wanted, max_results=1)
         if found:
             run_id = found[0].info.run_id
             client.update_run(run_id, status="RUNNING")
@@ -187,6 +194,28 @@ def _experiment(client: Any, uri: str, name: str, artifacts: str) -> str:
     return str(found.experiment_id)
 
 
+@contextlib.contextmanager
+def _creation(uri: str) -> Iterator[None]:
+    """Let one process at a time create the tables of a new SQLite store.
+
+    MLflow 3.17 locks the creation but not the migrations after it (its tracking store's constructor).
+    """
+    if not uri.startswith("sqlite:") or ":memory:" in uri or uri in _CREATED:
+        yield
+        return
+    import fcntl
+
+    file = _database(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(f"{file.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _database(uri: str) -> Path:
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0])
+
+
 def _reach(uri: str) -> None:
     parts = urlsplit(uri)
     if parts.scheme in ("http", "https"):
@@ -199,7 +228,7 @@ def _reach(uri: str) -> None:
                 "and port of the MLflow connection"
             ) from error
     elif parts.scheme == "sqlite" and ":memory:" not in uri:
-        _reach_file(Path(uri.removeprefix("sqlite:///").partition("?")[0]), uri)
+        _reach_file(_database(uri), uri)
 
 
 def _reach_file(file: Path, uri: str) -> None:

@@ -37,9 +37,15 @@ def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
     fixed = {"random_state": 0} if known and "random_state" in known else {}
     given = {key: value for key, value in params.items() if value is not None or key != "random_state"}
     try:
-        return factory(**{**fixed, **given})
+        estimator = factory(**{**fixed, **given})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"train.params: {path} does not accept {dict(params)}: {error}") from error
+    if not hasattr(estimator, "__sklearn_tags__"):  # scikit-learn's Pipeline would fail on it later
+        raise ConfigError(
+            f"train.estimator: derive {path} from sklearn.base.BaseEstimator, "
+            "with ClassifierMixin or RegressorMixin before it"
+        )
+    return estimator
 
 
 def task_of(estimator: Any) -> str:
@@ -67,9 +73,8 @@ def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
         return estimator.fit(features, target)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        raise ConfigError(
-            f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}: {first}{_suspects(features)}"
-        ) from error
+        what = f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}"
+        raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:

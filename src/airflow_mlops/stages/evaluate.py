@@ -10,6 +10,7 @@ import pandas as pd
 from airflow_mlops.backends import metrics, models, training
 from airflow_mlops.backends.data import read_dataset
 from airflow_mlops.backends.registry import Registry
+from airflow_mlops.backends.threads import shared_cores
 from airflow_mlops.backends.tracking import TaskRun
 from airflow_mlops.core import gates
 from airflow_mlops.core.compare import Statistic, negated, paired_bootstrap
@@ -40,10 +41,11 @@ def run(call: StageCall) -> Evaluation:
     target = rows.pop(call.pipeline.data.target)
     loaded = models.load_model(call.tracking_uri, model.model_uri)
     names = training.check_metrics(section, loaded)
-    outcome = training.ask(loaded, rows, target)
+    with shared_cores():
+        outcome = training.ask(loaded, rows, target)
+        contest = _against_champion(call, outcome, rows, target)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
-    contest = _against_champion(call, outcome, rows, target)
     reasons = gates.reasons(checks, contest.comparisons)
     if contest.inconclusive:
         reasons = (*reasons, contest.inconclusive)

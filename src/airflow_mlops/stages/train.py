@@ -12,6 +12,7 @@ import pandas as pd
 
 from airflow_mlops.backends import models, training
 from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.threads import shared_cores
 from airflow_mlops.backends.tracking import TaskRun, task_run
 from airflow_mlops.backends.user_code import load_object, shipped_by_value
 from airflow_mlops.core.errors import ConfigError
@@ -34,7 +35,8 @@ def run(call: StageCall) -> ModelRef:
         "mlops.data_digest": found.train.digest,
         "mlops.config_digest": config_digest(call),
     }
-    with task_run(call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags) as run_:
+    where = (call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags)
+    with shared_cores(), task_run(*where) as run_:
         run_.params({"estimator": call.pipeline.train.estimator, **params, "train.rows": found.train.rows})
         return _train(call, found, params, estimator, run_)
 

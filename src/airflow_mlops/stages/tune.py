@@ -10,6 +10,7 @@ import pandas as pd
 
 from airflow_mlops.backends import features, metrics, search, training
 from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.threads import shared_cores
 from airflow_mlops.backends.tracking import TaskRun, task_run
 from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import ConfigError
@@ -32,7 +33,8 @@ def run(call: StageCall) -> TuneResult:
     _check(call, tune)
     score = _scorer(call, call.input("features", FeatureSet))
     tags = {"mlops.stage": "tune", "mlops.worker": str(worker)}
-    with task_run(call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags) as run_:
+    where = (call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags)
+    with shared_cores(workers), task_run(*where) as run_:
         top: list[search.Trial] = []
         trials = search.search(
             tune,
