@@ -96,7 +96,7 @@ class Airflow:
 
     def asset_events(self, name: str) -> list[Json]:
         found = self.call(
-            "GET", "/assets/events", params={"limit": 100, "order_by": "id", "name_pattern": name}
+            "GET", "/assets/events", params={"limit": 100, "order_by": "timestamp", "name_pattern": name}
         )
         events: list[Json] = found["asset_events"]
         return events

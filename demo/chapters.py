@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import dataclass
 
-from demo.describe import Json
+from demo.airflow_api import Json
 from demo.layout import PIPELINE, DemoError, Layout
 from demo.life import DEPLOY, MONITOR, TRAIN, Life
 from demo.stack import Stack, write_whole
@@ -86,7 +86,7 @@ def _watch(life: Life, months: int) -> list[Json]:
         ("success", "success"),
         "the retrained model",
     )
-    return list(windows)
+    return windows
 
 
 def _conclude(life: Life, windows: list[Json]) -> int:

@@ -56,7 +56,13 @@ class Ports:
                         f"{name}={port + 1} make up"
                     ) from None
         free = cls.free()
-        return cls(*chosen.values(), free.logs, free.trigger_logs)
+        return cls(
+            airflow=chosen["AIRFLOW_PORT"],
+            serving=chosen["SERVING_PORT"],
+            mlflow=chosen["MLFLOW_PORT"],
+            logs=free.logs,
+            trigger_logs=free.trigger_logs,
+        )
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _run(run: Json) -> Json:
 
 
 def _stages(api: Airflow, runs: dict[str, list[Json]]) -> list[Json]:
-    """Sum seconds per task over all runs: wall by Airflow, wall and CPU of the stage itself by its operator."""
+    """Sum seconds per task over all runs: wall by Airflow, wall and CPU of the stage by its operator."""
     sums: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for dag_id, of_dag in runs.items():
         for run in of_dag:

@@ -1,7 +1,7 @@
 """Loads the libraries of the stages ahead of time, for processes that fork tasks.
 
-A LocalExecutor worker is forked from the scheduler: what the scheduler has loaded, a task does not load
-again. Call ``preload()`` from ``airflow_local_settings.py`` in the scheduler only; DAG parsing never needs it.
+A LocalExecutor worker is forked from the scheduler: what the scheduler has loaded, no task loads again.
+Call ``preload()`` from ``airflow_local_settings.py`` in the scheduler only; DAG parsing never needs it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LIBRARIES = ("mlflow.sklearn", "sklearn.ensemble", "optuna", "great_expectation
 
 
 def preload() -> float:
-    """Import every stage and the libraries that it loads on first use; returns the CPU seconds that it took."""
+    """Import every stage and the libraries that it loads on first use; returns the CPU seconds it took."""
     import time
 
     started = time.process_time()

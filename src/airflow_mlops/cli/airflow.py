@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-_FILES = Arg(("files",), nargs="+", help="pipeline files or folders")
-_FILE = Arg(("file",), help="pipeline file")
+_FILES = Arg(("files",), nargs="+", help="pipeline files or folders")  # type: ignore[no-untyped-call]
+_FILE = Arg(("file",), help="pipeline file")  # type: ignore[no-untyped-call]
 
 
 def get_cli_commands() -> list[CLICommand]:

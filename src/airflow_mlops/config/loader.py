@@ -1,4 +1,4 @@
-"""Reads a pipeline file: safe YAML with positions, every fault in one go, as ``file:line:col: path: message``."""
+"""Reads a pipeline file; tells every fault in one go, as ``file:line:col: path: message``."""
 
 from __future__ import annotations
 

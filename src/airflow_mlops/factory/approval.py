@@ -6,6 +6,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_mlops.config.models import Approve, Pipeline
 
+_VERSION = "{{ ti.xcom_pull(task_ids='prepare').model_version }}"
 _BODY = """\
 {% set request = ti.xcom_pull(task_ids="prepare") %}
 | | |
@@ -28,7 +29,7 @@ def approval(pipeline: Pipeline, approve: Approve) -> ApprovalOperator:
     on_timeout = ApprovalOperator.APPROVE if approve.on_timeout == "approve" else ApprovalOperator.REJECT
     return ApprovalOperator(
         task_id="approve",
-        subject=f"Deploy version {{{{ ti.xcom_pull(task_ids='prepare').model_version }}}} of {pipeline.name}?",
+        subject=f"Deploy version {_VERSION} of {pipeline.name}?",
         body=_BODY,
         defaults=on_timeout,
         response_timeout=approve.within,

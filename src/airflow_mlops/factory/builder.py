@@ -40,7 +40,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def build(pipeline: Pipeline, base: str = ".") -> dict[str, DAG]:
-    """Return the DAGs of a pipeline by their id; ``base`` is the folder that its relative paths start from."""
+    """Return the DAGs of a pipeline by id; ``base`` is the folder that its relative paths start from."""
     dags = [train_dag(pipeline, base)]
     if pipeline.deploy:
         dags.append(deploy_dag(pipeline))
@@ -80,7 +80,7 @@ def train_dag(pipeline: Pipeline, base: str) -> DAG:
 
 
 def deploy_dag(pipeline: Pipeline) -> DAG:
-    """Return ``<name>__deploy``: prepare → approve → rollout → finalize, with a teardown that restores traffic."""
+    """Return ``<name>__deploy``: prepare → approve → rollout → finalize; its teardown restores traffic."""
     params = {
         "version": Param(
             None, type=["null", "integer"], description="Version to deploy; the challenger if empty."

@@ -10,9 +10,10 @@ _WHAT = {
     "train": "Trains a candidate and registers it when it passes its gate.",
     "deploy": (
         "Takes a version through approval and canary to champion.\n\n"
-        "**Roll back now**: trigger with `action` = `rollback`. **Deploy an old version**: trigger with its `version`."
+        "**Roll back now**: trigger with `action` = `rollback`. "
+        "**Deploy an old version**: trigger with its `version`."
     ),
-    "monitor": "Looks at each window: data, drift, realised quality; starts a retraining when that is called for.",
+    "monitor": "Looks at each window: data, drift, realised quality; starts a retraining when called for.",
 }
 
 

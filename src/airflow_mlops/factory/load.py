@@ -22,7 +22,7 @@ class FaultyPipelineOperator(BaseOperator):
         super().__init__(**kwargs)
         self.faults = faults
 
-    def execute(self, context: Any) -> None:
+    def execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow passes it
         """Fail, with every fault in the message."""
         raise AirflowFailException(self.faults)
 

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator, conf
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.hooks.mlflow import MlflowHook
-from airflow_mlops.operators.errors import translated
+from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.links import MlflowRunLink
 from airflow_mlops.operators.moments import as_of, window_start
 

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
-from airflow_mlops.operators.errors import translated
+from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.serving import registry_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.operators.errors import translated
+from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.moments import triggering_extras
 from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_store
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class RegisterOperator(StageOperator):
     """Puts a model that passed into the registry; see StageOperator for the parameters.
 
-    Its asset event (``<pipeline>/challenger``) carries the version, so that the deploy DAG knows what it is about.
+    Its asset event (``<pipeline>/challenger``) carries the version that the deploy DAG is then about.
     """
 
     stage: ClassVar[str] = "register"

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.operators.errors import translated
+from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan, rollout_store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.core.records import Triage
-from airflow_mlops.operators.errors import translated
+from airflow_mlops.hooks.errors import translated
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,7 +33,7 @@ class RetrainOperator(BaseOperator):
             triage = Triage.from_json(self.triage)
         if triage.action != "retrain":
             raise AirflowSkipException(f"no retraining: {triage.action}: {triage.reason}")
-        cause = {
+        cause: dict[str, Any] = {
             "causes": list(triage.causes),
             "reason": triage.reason,
             "model_version": triage.model_version,

@@ -52,21 +52,18 @@ def deploy_of(pipeline: Pipeline) -> Deploy:
 
 def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
     """Return the plan of the rollout that ``request`` asks for; a rollback has no canary steps."""
-    from airflow_mlops.core.rollout import RolloutPlan
+    from airflow_mlops.backends.rollout import plan_rollout
+    from airflow_mlops.core.rollout import rollback_to
 
-    canary = deploy_of(pipeline).canary
-    return RolloutPlan(
+    if request.action == "rollback" and request.champion_version is not None:
+        return rollback_to(
+            request.name, request.model_version, champion=request.champion_version, request=request.request
+        )
+    return plan_rollout(
+        deploy_of(pipeline).canary,
         name=request.name,
         model_version=request.model_version,
         model_uri=f"models:/{request.name}/{request.model_version}",
         champion_version=request.champion_version,
-        steps=() if request.action == "rollback" else canary.steps,
-        hold_s=canary.hold.total_seconds(),
-        step_timeout_s=canary.step_timeout.total_seconds(),
-        min_requests=canary.min_requests,
-        alpha=canary.alpha,
-        max_ratio=canary.guards.error_rate.max_ratio,
-        tolerance=canary.guards.error_rate.tolerance,
-        on_inconclusive=canary.on_inconclusive,
         request=request.request,
     )

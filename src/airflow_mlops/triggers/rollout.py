@@ -31,7 +31,7 @@ class RolloutTrigger(BaseTrigger):
     def __init__(
         self, *, rollout_id: str, store: str, target: str, conn_id: str, poll_seconds: float
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rollout_id = rollout_id
         self.store = store
         self.target = target
@@ -59,8 +59,10 @@ class RolloutTrigger(BaseTrigger):
             event = {"rollout_id": self.rollout_id, "error": str(error)}
         # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
         # runs by then is taken for a task that was killed, and tried again.
-        await asyncio.sleep(max(0.0, started + conf.getint("workers", "min_heartbeat_interval") + 2 - time.monotonic()))
-        yield TriggerEvent(event)
+        await asyncio.sleep(
+            max(0.0, started + conf.getint("workers", "min_heartbeat_interval") + 2 - time.monotonic())
+        )
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _watch(self, driver: RolloutDriver) -> dict[str, Any]:
         failures = 0
