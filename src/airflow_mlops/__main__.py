@@ -10,7 +10,7 @@ from airflow_mlops import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 an honest no, 2 a wrong call, 3 an outside fault."""
+    """Run a command; its exit code: 0 done, 1 an honest no, 2 a wrong call, 3 an outside fault."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["serve"]:
         from airflow_mlops.serving.__main__ import main as serve

@@ -44,6 +44,6 @@ class ServingHook(BaseHook):
             ) from None
         if not connection.host or not connection.password:
             raise ConfigError(
-                f"Airflow connection {self.serving_conn_id!r} needs an address as host and a token as password"
+                f"Airflow connection {self.serving_conn_id!r} needs the address as host, a token as password"
             )
         return ServingAddress(connection.host.rstrip("/"), connection.password)

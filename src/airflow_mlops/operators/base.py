@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, conf
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.operators.links import MlflowRunLink
 from airflow_mlops.operators.moments import as_of, window_start
 

@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.operators.base import rollouts_file
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.base import rollouts_file
 from airflow_mlops.operators.serving import deploy_of, registry_of, rollout_driver, rollout_plan
 from airflow_mlops.triggers.rollout import RolloutTrigger
 

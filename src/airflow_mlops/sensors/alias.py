@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.hooks.mlflow import MlflowHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
