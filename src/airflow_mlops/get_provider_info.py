@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
             "prepare",
             "rollout",
             "finalize",
+            "restore",
             "observe",
             "drift",
             "performance",

@@ -92,8 +92,11 @@ class StageOperator(BaseOperator):
 
 
 def _plain(value: Any) -> Any:
-    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence."""
-    return value if value is None or isinstance(value, Mapping) else list(value)
+    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence.
+
+    A slice asks for them in one go; Airflow logs an error when an iterator runs past the last one.
+    """
+    return value if value is None or isinstance(value, Mapping) else list(value[:])
 
 
 def artifacts_folder() -> str:

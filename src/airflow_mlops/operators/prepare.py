@@ -46,7 +46,7 @@ class PrepareOperator(BaseOperator, SkipMixin):
             params = context["params"]
             action = str(params.get("action") or "deploy")
             registry = registry_of(self.pipeline)
-            if action != "deploy" and self._decided(action, context):
+            if action != "deploy" and self._decided(action, registry, context):
                 raise AirflowSkipException(f"{action}: handed to the rollout that waits for it")
             request = self._request(action, params.get("version"), registry, context)
         if action == "rollback":
@@ -55,14 +55,15 @@ class PrepareOperator(BaseOperator, SkipMixin):
         self.log.info("%s version %s of %s", action, request.model_version, request.name)
         return request.to_json()
 
-    def _decided(self, action: str, context: Context) -> bool:
+    def _decided(self, action: str, registry: Registry, context: Context) -> bool:
         """Hand a person's decision to the running rollout; False when there is none to decide on."""
         running = rollout_store().running(self.pipeline.name)
         if running is None:
             if action == "rollback":
                 return False
             raise ConfigError(f"{action}: no rollout of {self.pipeline.name} is running; nothing to decide")
-        driver = rollout_driver(self.pipeline)
+        # With the registry a rollback ends even when the run that started the rollout is gone.
+        driver = rollout_driver(self.pipeline, registry)
         who = str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
         if action == "rollback":
             driver.restore(running.id, f"rolled back by {who}", who)

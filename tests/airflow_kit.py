@@ -1,0 +1,151 @@
+"""DAGs of pipeline files run on a real Airflow database, and what became of their tasks."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from airflow.models import DagRun, TaskInstance
+from airflow.sdk import DAG
+from airflow.utils.session import create_session
+
+from airflow_mlops import load_pipelines
+from tests.pipeline_kit import FEATURES, customers
+
+ROWS = 2_000
+PIPELINE: dict[str, Any] = {
+    "name": "shop",
+    "retries": 0,
+    "data": {
+        "source": {"type": "parquet", "filepath": "customers.parquet"},
+        "target": "churned",
+        "keys": ["customer_id", "seen_at"],
+    },
+    "features": "churn_features:build",
+    "train": {"estimator": "sklearn.linear_model.RidgeClassifier"},
+    "evaluate": {"metrics": ["accuracy"], "require": {"accuracy": ">= 0.6"}},
+}
+"""A pipeline that passes its gate in a fraction of a second."""
+
+FEATURES_WITHOUT_GAPS = FEATURES.replace("return features", "return features.fillna(0.0)")
+
+
+def project(folder: Path, *, features: str = FEATURES_WITHOUT_GAPS, **changes: Any) -> dict[str, DAG]:
+    """Write a pipeline file with its data and code into ``folder``; return its DAGs by kind.
+
+    ``changes`` replace sections of the file; None leaves a section out.
+    """
+    (folder / "pipelines").mkdir(exist_ok=True)
+    config = {key: value for key, value in {**PIPELINE, **changes}.items() if value is not None}
+    (folder / "pipelines" / f"{config['name']}.yaml").write_text(yaml.safe_dump(config))
+    (folder / "pipelines" / "churn_features.py").write_text(features)
+    data = folder / "pipelines" / "customers.parquet"
+    if not data.exists():
+        customers(ROWS).to_parquet(data, index=False)
+    namespace: dict[str, Any] = {"__file__": str(folder / "dags.py")}
+    load_pipelines(namespace, strict=True)
+    name = str(config["name"])
+    return {
+        key.removeprefix(f"{name}__"): value
+        for key, value in namespace.items()
+        if isinstance(value, DAG) and key.startswith(f"{name}__")
+    }
+
+
+@dataclass
+class Ran:
+    """One run of a DAG: its tasks' states, and the exceptions that they ended with, try by try."""
+
+    dag: DAG
+    run_id: str
+    state: str
+    errors: dict[str, list[BaseException]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """The state of every task; of a mapped one, of its last instance."""
+        with create_session() as session:
+            return {item.task_id: str(item.state) for item in self._instances(session)}
+
+    def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        """Return what a task pushed."""
+        with create_session() as session:
+            found = [i for i in self._instances(session, task_id) if i.map_index == map_index]
+            return found[0].xcom_pull(task_ids=task_id, key=key, session=session, map_indexes=map_index)
+
+    def tries(self, task_id: str) -> int:
+        """Return how often a task was tried."""
+        with create_session() as session:
+            return int(self._instances(session, task_id)[0].try_number)
+
+    def error(self, task_id: str) -> str:
+        """Return the message of a task's last failure."""
+        return str(self.errors[task_id][-1])
+
+    def _instances(self, session: Any, task_id: str | None = None) -> list[TaskInstance]:
+        run = session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id).one()
+        return [item for item in run.get_task_instances() if task_id in (None, item.task_id)]
+
+
+def run(dag: DAG, **options: Any) -> Ran:
+    """Store a DAG and run it once, task by task in this process; retries follow without a delay."""
+    store(dag)
+    errors = _collected(dag)
+    found = dag.test(**options)
+    return Ran(dag, found.run_id, str(found.state), errors)
+
+
+def run_again(ran: Ran, *task_ids: str) -> Ran:
+    """Clear tasks of a run that has ended, as a person does in the UI, and run them in this order."""
+    from airflow.models.taskinstance import clear_task_instances
+    from airflow.sdk.definitions.dag import _run_task
+    from airflow.utils.state import TaskInstanceState
+
+    ran.errors.update(_collected(ran.dag))
+    with create_session() as session:
+        cleared = {item.task_id: item for item in ran._instances(session) if item.task_id in task_ids}
+        clear_task_instances([cleared[task_id] for task_id in task_ids], session)
+        session.commit()
+        for task_id in task_ids:
+            [instance] = ran._instances(session, task_id)
+            instance.try_number += 1
+            instance.state = TaskInstanceState.SCHEDULED
+            session.commit()
+            _run_task(ti=instance, task=ran.dag.get_task(task_id), run_triggerer=True)
+    return ran
+
+
+def store(dag: DAG) -> None:
+    """Write a DAG into the database, which dag.test() expects."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)
+        session.commit()
+        update_dag_parsing_results_in_db(
+            "dags-folder", None, [LazyDeserializedDAG.from_dag(dag)], {}, None, set(), session
+        )
+
+
+def _collected(dag: DAG) -> dict[str, list[BaseException]]:
+    errors: dict[str, list[BaseException]] = {}
+
+    def collect(context: Any) -> None:
+        errors.setdefault(context["ti"].task_id, []).append(context["exception"])
+
+    for task in dag.tasks:
+        if hasattr(task, "retry_delay"):
+            task.retry_delay = timedelta(0)
+        for kind in ("on_failure_callback", "on_retry_callback"):
+            if not hasattr(task, "partial_kwargs"):
+                setattr(task, kind, [collect])
+    return errors
