@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import copy
+import json
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
 import yaml
 from airflow.models import DagRun, TaskInstance
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 
 from airflow_mlops import load_pipelines
-from tests.pipeline_kit import FEATURES, customers
+from tests.pipeline_kit import ENVIRONMENT, FEATURES, customers
+from tests.serving_kit import TOKEN, Client
 
 ROWS = 2_000
 PIPELINE: dict[str, Any] = {
@@ -149,3 +156,81 @@ def _collected(dag: DAG) -> dict[str, list[BaseException]]:
             if not hasattr(task, "partial_kwargs"):
                 setattr(task, kind, [collect])
     return errors
+
+
+DEPLOY: dict[str, Any] = {
+    "canary": {
+        "steps": [50],
+        "hold": "0.5s",
+        "min_requests": 20,
+        "poll": "0.2s",
+        "step_timeout": "30s",
+        "guards": {"error_rate": {"tolerance": 0.4}},
+    }
+}
+"""A canary that ends in seconds when there is traffic."""
+
+CUSTOMER = {"seen_at": "2024-05-01T10:00:00Z", "plan": "plus", "spend": 50.0, "visits": 4}
+
+
+@contextmanager
+def model_server(name: str, tracking_uri: str, state_dir: Path, port: int = 0) -> Iterator[Client]:
+    """Serve in a process of its own, as users do; yields a client with the token."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--port", str(port)]
+    command += ["--tracking-uri", tracking_uri, "--state-dir", str(state_dir)]
+    environment = {**ENVIRONMENT, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+                _wait_for(client)
+                yield client
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_for(client: Client) -> None:
+    for _ in range(600):
+        with suppress(httpx.HTTPError):
+            client.get("/admin/state").raise_for_status()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the model server did not start within a minute")
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def connection(name: str, host: str, token: str = TOKEN) -> pytest.MonkeyPatch:
+    """Define the Airflow connection of a model server in the environment; undo the patch afterwards."""
+    patch = pytest.MonkeyPatch()
+    value = {"conn_type": "mlops_serving", "host": host, "password": token}
+    patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(value))
+    return patch
+
+
+@contextmanager
+def traffic(client: Client) -> Iterator[None]:
+    """Ask the server for predictions until the block ends."""
+    ended = threading.Event()
+    headers, url = dict(client.headers), f"{client.base_url}/invocations"
+
+    def ask() -> None:
+        with httpx.Client(headers=headers, timeout=10) as caller:
+            while not ended.wait(0.005):
+                with suppress(httpx.HTTPError):
+                    caller.post(url, json={"dataframe_records": [CUSTOMER]})
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(30)

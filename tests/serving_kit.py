@@ -182,16 +182,8 @@ class Client(httpx.Client):
 
 @contextmanager
 def running_server(registry: Registry, state_dir: Path, **options: Any) -> Iterator[Client]:
-    """Serve the models of ``registry``; yields a client with the token."""
-    with serving(
-        Settings(name=NAME, tracking_uri=registry.uri, token=TOKEN, state_dir=state_dir, **options)
-    ) as client:
-        yield client
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[Client]:
     """Serve in a thread of this process; yields a client with the token."""
+    settings = Settings(name=NAME, tracking_uri=registry.uri, token=TOKEN, state_dir=state_dir, **options)
     server = uvicorn.Server(
         uvicorn.Config(create_app(settings), port=0, log_level="warning", access_log=False, lifespan="on")
     )
@@ -208,7 +200,7 @@ def serving(settings: Settings) -> Iterator[Client]:
     try:
         assert started.wait(30)
         port = server.servers[0].sockets[0].getsockname()[1]
-        headers = {"Authorization": f"Bearer {settings.token}"}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
         with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
             yield client
     finally:

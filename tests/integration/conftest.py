@@ -12,11 +12,21 @@ from tests.airflow_kit import Ran, project, run
 
 
 @pytest.fixture(scope="session", autouse=True)
-def airflow() -> None:
-    """Migrate the database of the tests' own Airflow home."""
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Migrate the database of the tests' own Airflow home; its DAGs folder is empty."""
     from airflow.utils.db import initdb
 
-    initdb()
+    bundle = {
+        "name": "dags-folder",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(tmp_path_factory.mktemp("dags"))},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+        # The rollout's trigger waits this long (and two seconds) for executors that do not exist here.
+        patch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
+        initdb()
+        yield
 
 
 @pytest.fixture(scope="session")

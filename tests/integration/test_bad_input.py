@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_mlops.backends.registry import Registry
-from tests.airflow_kit import PIPELINE, Ran, project, run
+from tests.airflow_kit import PIPELINE, Ran, free_port, project, run
 
 BROKEN = """
 def build(rows):
@@ -96,14 +95,8 @@ def test_a_mistake_is_one_clear_line_and_leaves_nothing_behind(
     assert written <= {".parquet"}
 
 
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def test_an_mlflow_that_is_down_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = f"http://127.0.0.1:{closed_port()}"
+    uri = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DOWN", json.dumps({"conn_type": "mlops_mlflow", "host": uri}))
     ran = run(project(tmp_path, name="mlflow_down", retries=1, mlflow_conn_id="mlflow_down")["train"])
     assert ran.tasks["train"] == "failed"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
@@ -37,7 +37,7 @@ class FinalizeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the RolloutResult of a promoted version as JSON."""
         if not self.request:
-            raise AirflowSkipException("nothing was deployed: see task prepare")
+            raise self._nothing(context)
         with translated():
             request = DeployRequest.from_json(self.request)
             answer = context["ti"].xcom_pull(task_ids="approve")
@@ -58,6 +58,16 @@ class FinalizeOperator(BaseOperator):
                 f"the rollout of version {request.model_version} did not end: see task rollout"
             )
         return self._outcome(RolloutResult.from_json(found), context)
+
+    def _nothing(self, context: Context) -> AirflowException:
+        """Return how a run without a request ends: it was meant so, or task prepare failed."""
+        instance = context["ti"]
+        states = instance.get_task_states(
+            dag_id=instance.dag_id, task_ids=["prepare"], run_ids=[instance.run_id]
+        )
+        meant = states.get(instance.run_id, {}).get("prepare") == "skipped"
+        kind = AirflowSkipException if meant else AirflowFailException
+        return kind("nothing was deployed: see task prepare")
 
     def _outcome(self, result: RolloutResult, context: Context) -> dict[str, Any]:
         if result.outcome != "PROMOTED":
