@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
             "evaluate",
             "register",
             "prepare",
+            "approve",
             "rollout",
             "finalize",
             "restore",

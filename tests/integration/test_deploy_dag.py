@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout_store import RolloutStore
@@ -39,7 +39,12 @@ class Stage:
 
     @property
     def dag(self) -> DAG:
-        return project(self.folder, name=NAME, deploy={**DEPLOY, "conn_id": "live_server"})["deploy"]
+        return self.with_sections()
+
+    def with_sections(self, **sections: Any) -> DAG:
+        """Return the deploy DAG of a file that has these sections too."""
+        deploy = {**DEPLOY, "conn_id": "live_server"}
+        return project(self.folder, name=NAME, deploy=deploy, **sections)["deploy"]
 
     def snapshot(self) -> Snapshot:
         """Who has the traffic and the aliases now."""
@@ -76,7 +81,8 @@ def second(stage: Stage, first: tuple[Ran, Snapshot]) -> tuple[Ran, Snapshot]:
 
 @pytest.fixture(scope="module")
 def back(stage: Stage, second: tuple[Ran, Snapshot]) -> tuple[Ran, Snapshot]:
-    return stage.deploy(action="rollback"), stage.snapshot()
+    dag = stage.with_sections(approve={"by": ["ada"]})
+    return run(dag, run_conf={"action": "rollback"}), stage.snapshot()
 
 
 def test_a_first_version_goes_live(first: tuple[Ran, Snapshot]) -> None:
@@ -110,11 +116,12 @@ def test_a_rollout_task_that_is_run_again_finds_the_finished_rollout(
     assert stage.snapshot() == before
 
 
-def test_rollback_by_hand_brings_the_previous_version_back(
-    stage: Stage, back: tuple[Ran, Snapshot]
+def test_rollback_by_hand_brings_the_previous_version_back_and_asks_nobody(
+    back: tuple[Ran, Snapshot],
 ) -> None:
     ran, after = back
     assert ran.state == "success", ran.errors
+    assert (ran.tasks["approve"], ran.tasks["rollout"]) == ("skipped", "success")
     assert after["traffic"] == (1, {})
     assert (after["champion"], after["previous"]) == (1, 2)
 

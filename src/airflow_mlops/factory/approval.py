@@ -1,10 +1,9 @@
-"""The human approval of a deploy, by Airflow's own operator."""
+"""The human approval of a deploy, with the evidence in the request."""
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-
 from airflow_mlops.config.models import Approve, Pipeline
+from airflow_mlops.operators.approve import ApproveOperator
 
 _VERSION = "{{ ti.xcom_pull(task_ids='prepare').model_version }}"
 _BODY = """\
@@ -24,10 +23,10 @@ _BODY = """\
 """
 
 
-def approval(pipeline: Pipeline, approve: Approve) -> ApprovalOperator:
+def approval(pipeline: Pipeline, approve: Approve) -> ApproveOperator:
     """Return the task that asks one of ``approve.by``, with the evidence in the request."""
-    on_timeout = ApprovalOperator.APPROVE if approve.on_timeout == "approve" else ApprovalOperator.REJECT
-    return ApprovalOperator(
+    on_timeout = ApproveOperator.APPROVE if approve.on_timeout == "approve" else ApproveOperator.REJECT
+    return ApproveOperator(
         task_id="approve",
         subject=f"Deploy version {_VERSION} of {pipeline.name}?",
         body=_BODY,

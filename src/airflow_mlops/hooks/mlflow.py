@@ -54,7 +54,7 @@ class MlflowHook(BaseHook):
             connection = self.get_connection(self.mlflow_conn_id)
         except AirflowNotFoundException:
             return None
-        found = connection.extra_dejson.get("ui_url") or connection.host or ""
+        found = connection.extra_dejson.get("ui_url") or self._address(connection)
         return found.rstrip("/") if found.startswith("http") else None
 
     def _address(self, connection: Connection) -> str:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.approve import ANSWER
 from airflow_mlops.operators.serving import registry_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class FinalizeOperator(BaseOperator):
             raise self._nothing(context)
         with translated():
             request = DeployRequest.from_json(self.request)
-            answer = context["ti"].xcom_pull(task_ids="approve")
+            answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
             tags = _approval_tags(answer)
             registry = registry_of(self.pipeline)
             if tags:

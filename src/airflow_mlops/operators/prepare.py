@@ -49,11 +49,14 @@ class PrepareOperator(BaseOperator, SkipMixin):
             if action != "deploy" and self._decided(action, registry, context):
                 raise AirflowSkipException(f"{action}: handed to the rollout that waits for it")
             request = self._request(action, params.get("version"), registry, context)
-        if action == "rollback":
-            asked = [task for task in self.get_direct_relatives() if task.task_id == "approve"]
-            self.skip(ti=context["ti"], tasks=asked)
         self.log.info("%s version %s of %s", action, request.model_version, request.name)
-        return request.to_json()
+        record = request.to_json()
+        asked = [task for task in self.get_direct_relatives() if task.task_id == "approve"]
+        if action == "rollback" and asked:
+            # Airflow ends a task that skips others before its return value is kept.
+            context["ti"].xcom_push(key="return_value", value=record)
+            self.skip(ti=context["ti"], tasks=asked)
+        return record
 
     def _decided(self, action: str, registry: Registry, context: Context) -> bool:
         """Hand a person's decision to the running rollout; False when there is none to decide on."""
