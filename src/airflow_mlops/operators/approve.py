@@ -33,7 +33,7 @@ _BODY = """\
 """
 
 
-class ApproveOperator(ApprovalOperator):
+class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider has no types
     """Airflow's own approval, with the evidence in the request; a roll back by hand waits for nobody.
 
     The answer stays readable after a refusal too: XCom ``mlops_answer`` holds who said what and when.
