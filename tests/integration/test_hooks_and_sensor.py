@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Connection
@@ -98,17 +99,9 @@ def test_a_server_connection_needs_an_address_and_a_token(monkeypatch: pytest.Mo
 def test_the_sensor_returns_the_version_of_the_alias(trained: Ran) -> None:
     with DAG("waits_for_champion", schedule=None) as dag:
         ModelAliasSensor(task_id="champion", model_name="trained", poke_interval=0.1, timeout=5)
-        ModelAliasSensor(
-            task_id="newer",
-            model_name="trained",
-            not_version=1,
-            poke_interval=0.1,
-            timeout=0.3,
-            soft_fail=True,
-        )
-        ModelAliasSensor(
-            task_id="other", model_name="nobody", alias="x", poke_interval=0.1, timeout=0.3, soft_fail=True
-        )
+        brief: dict[str, Any] = {"poke_interval": 0.1, "timeout": 0.3, "soft_fail": True}
+        ModelAliasSensor(task_id="newer", model_name="trained", not_version=1, **brief)
+        ModelAliasSensor(task_id="other", model_name="nobody", alias="x", **brief)
     ran = run(dag)
     assert ran.tasks == {"champion": "success", "newer": "skipped", "other": "skipped"}
     assert ran.xcom("champion") == 1

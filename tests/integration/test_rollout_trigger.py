@@ -61,7 +61,7 @@ class Away(BaseHTTPRequestHandler):
             state = {"status": "ok", "champion": 1, "weights": {}, "epoch": 1, "generation": 1, "epochs": []}
             self._answer(200, {**state, "versions": {"1": {"status": "ok"}}})
 
-    do_PUT = do_GET
+    do_PUT = do_GET  # noqa: N815 - named by http.server
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         text = json.dumps(body).encode()
@@ -132,7 +132,7 @@ def test_a_wrong_token_fails_at_once(tmp_path: Path) -> None:
         def do_GET(self) -> None:
             self._answer(401, {"error": "no"})
 
-        do_PUT = do_GET
+        do_PUT = do_GET  # noqa: N815 - named by http.server
 
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         thread = threading.Thread(target=server.serve_forever)

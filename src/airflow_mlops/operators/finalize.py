@@ -86,9 +86,8 @@ def _approval_tags(answer: Mapping[str, Any] | None) -> dict[str, str]:
     """Return who answered the approval, what and when, as tags of the version."""
     if not answer:
         return {}
-    user = answer.get("responded_by_user") or {}
     return {
-        "mlops.approval": str(answer["chosen_options"][0]),
-        "mlops.approval.by": str(user.get("name") or user.get("id") or "nobody (timed out)"),
-        "mlops.approval.at": str(answer["responded_at"]),
+        "mlops.approval": str(answer["chosen"]),
+        "mlops.approval.by": str(answer["by"]),
+        "mlops.approval.at": str(answer["at"]),
     }

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
@@ -24,17 +23,15 @@ if TYPE_CHECKING:
 _BY_HAND = "asked for by hand"
 
 
-class PrepareOperator(BaseOperator, SkipMixin):
+class PrepareOperator(BaseOperator):
     """Resolves what a deploy run asks for into a DeployRequest.
 
     The version is the run's ``version``, else the one of the asset event that started it, else the
-    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion, and nobody is
-    asked for approval. A decision on a paused rollout is handed to that rollout; this run then ends.
+    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion. A decision on a
+    running rollout is handed to that rollout; this run then ends.
 
     :param pipeline: the configuration of the pipeline.
     """
-
-    inherits_from_skipmixin = True
 
     def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,13 +47,7 @@ class PrepareOperator(BaseOperator, SkipMixin):
                 raise AirflowSkipException(f"{action}: handed to the rollout that waits for it")
             request = self._request(action, params.get("version"), registry, context)
         self.log.info("%s version %s of %s", action, request.model_version, request.name)
-        record = request.to_json()
-        asked = [task for task in self.get_direct_relatives() if task.task_id == "approve"]
-        if action == "rollback" and asked:
-            # Airflow ends a task that skips others before its return value is kept.
-            context["ti"].xcom_push(key="return_value", value=record)
-            self.skip(ti=context["ti"], tasks=asked)
-        return record
+        return request.to_json()
 
     def _decided(self, action: str, registry: Registry, context: Context) -> bool:
         """Hand a person's decision to the running rollout; False when there is none to decide on."""

@@ -41,7 +41,7 @@ class RolloutOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or find the rollout and wait for it in the triggerer."""
         if not self.request:
-            raise AirflowSkipException("there is nothing to roll out: see task prepare")
+            raise AirflowSkipException("nothing to roll out: see task prepare")
         with translated():
             request = DeployRequest.from_json(self.request)
             plan = rollout_plan(self.pipeline, request)
@@ -66,7 +66,7 @@ class RolloutOperator(BaseOperator):
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
         with translated():
             if event.get("error"):
-                kind = BackendError if event["retryable"] else ConfigError
+                kind = BackendError if event.get("retryable", True) else ConfigError
                 raise kind(str(event["error"]))
             return self._finish(str(event["rollout_id"]))
 
