@@ -106,7 +106,8 @@ def test_the_broken_version_was_rolled_back_with_its_reason_and_evidence(
 
 def test_airflow_ran_every_step_and_started_what_events_start(root: Path, summary: dict[str, Any]) -> None:
     runs = dict(query(root, "select run_id, run_type || ' ' || state from dag_run"))
-    told = {run["dag_run_id"]: f"{run['run_type']} {run['state']}" for of in summary["runs"].values() for run in of}
+    every = [run for of_dag in summary["runs"].values() for run in of_dag]
+    told = {run["dag_run_id"]: f"{run['run_type']} {run['state']}" for run in every}
     assert told == runs
     deploys = query(root, "select run_type, state from dag_run where dag_id = 'flights__deploy' order by id")
     asset = "asset_triggered"
@@ -117,7 +118,9 @@ def test_airflow_ran_every_step_and_started_what_events_start(root: Path, summar
     assert by_person == [(4,)]
 
 
-def test_decay_was_found_in_its_months_and_started_the_retraining(root: Path, summary: dict[str, Any]) -> None:
+def test_decay_was_found_in_its_months_and_started_the_retraining(
+    root: Path, summary: dict[str, Any]
+) -> None:
     months = {one["month"]: one for one in summary["monitor"]}
     assert list(months) == ["2013-08", "2013-09", "2013-10"]
     assert months["2013-10"]["performance"] == "decay"
@@ -125,7 +128,9 @@ def test_decay_was_found_in_its_months_and_started_the_retraining(root: Path, su
     retrain = summary["retrain"]
     assert retrain["cause"]["causes"] == ["performance"]
     assert retrain["cause"]["model_version"] == 2
-    started = query(root, "select run_id from dag_run where dag_id = 'flights__train' order by id desc limit 1")
+    started = query(
+        root, "select run_id from dag_run where dag_id = 'flights__train' order by id desc limit 1"
+    )
     assert [tuple(retrain["started"])] == started
     tags = {one["version"]: one["tags"] for one in summary["versions"]}
     assert retrain["started"][0] in tags[4]["mlops.task_key"]
