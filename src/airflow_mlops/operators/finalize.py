@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.approve import ANSWER
 from airflow_mlops.operators.serving import registry_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class FinalizeOperator(BaseOperator):
             raise AirflowSkipException("nothing was deployed: see task prepare")
         with translated():
             request = DeployRequest.from_json(self.request)
-            answer = context["ti"].xcom_pull(task_ids="approve")
+            answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
             tags = _approval_tags(answer)
             registry = registry_of(self.pipeline)
             if tags:
@@ -75,9 +76,8 @@ def _approval_tags(answer: Mapping[str, Any] | None) -> dict[str, str]:
     """Return who answered the approval, what and when, as tags of the version."""
     if not answer:
         return {}
-    user = answer.get("responded_by_user") or {}
     return {
-        "mlops.approval": str(answer["chosen_options"][0]),
-        "mlops.approval.by": str(user.get("name") or user.get("id") or "nobody (timed out)"),
-        "mlops.approval.at": str(answer["responded_at"]),
+        "mlops.approval": str(answer["chosen"]),
+        "mlops.approval.by": str(answer["by"]),
+        "mlops.approval.at": str(answer["at"]),
     }

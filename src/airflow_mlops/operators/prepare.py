@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
@@ -24,17 +23,15 @@ if TYPE_CHECKING:
 _BY_HAND = "asked for by hand"
 
 
-class PrepareOperator(BaseOperator, SkipMixin):
+class PrepareOperator(BaseOperator):
     """Resolves what a deploy run asks for into a DeployRequest.
 
     The version is the run's ``version``, else the one of the asset event that started it, else the
-    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion, and nobody is
-    asked for approval. A decision on a paused rollout is handed to that rollout; this run then ends.
+    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion. A decision on a
+    running rollout is handed to that rollout; this run then ends.
 
     :param pipeline: the configuration of the pipeline.
     """
-
-    inherits_from_skipmixin = True
 
     def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -49,9 +46,6 @@ class PrepareOperator(BaseOperator, SkipMixin):
             if action != "deploy" and self._decided(action, context):
                 raise AirflowSkipException(f"{action}: handed to the rollout that waits for it")
             request = self._request(action, params.get("version"), registry, context)
-        if action == "rollback":
-            asked = [task for task in self.get_direct_relatives() if task.task_id == "approve"]
-            self.skip(ti=context["ti"], tasks=asked)
         self.log.info("%s version %s of %s", action, request.model_version, request.name)
         return request.to_json()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError
@@ -39,6 +40,8 @@ class RolloutOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or find the rollout and wait for it in the triggerer."""
+        if not self.request:
+            raise AirflowSkipException("nothing to roll out: see task prepare")
         with translated():
             request = DeployRequest.from_json(self.request)
             plan = rollout_plan(self.pipeline, request)
