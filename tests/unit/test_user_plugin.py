@@ -25,9 +25,7 @@ TRIAGE = Triage(
 
 
 def test_a_decision_of_monitoring_is_one_sentence() -> None:
-    assert (
-        sentence(TRIAGE.to_json()) == "version 2, 2025-08-01 to 2025-09-01: retrain: roc_auc 0.720 < 0.8"
-    )
+    assert sentence(TRIAGE.to_json()) == "version 2, 2025-08-01 to 2025-09-01: retrain: roc_auc 0.720 < 0.8"
 
 
 def test_a_rollout_is_one_sentence() -> None:
@@ -55,7 +53,8 @@ from airflow.sdk.plugins_manager import integrate_macros_plugins
 plugins, errors = plugins_manager._get_plugins()
 integrate_macros_plugins()
 from airflow.sdk.execution_time import macros
-print(json.dumps([sorted(p.name for p in plugins), errors, macros.model_sentences.sentence({TRIAGE.to_json()!r})]))
+text = macros.model_sentences.sentence({TRIAGE.to_json()!r})
+print(json.dumps([sorted(plugin.name for plugin in plugins), errors, text]))
 """
     environment = {
         **os.environ,
