@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class FinalizeOperator(BaseOperator):
     """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
 
-    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or paused: failed, with
-    the reason. Refused by a person: skipped.
+    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict:
+    failed, with the reason. Refused by a person: skipped.
 
     :param pipeline: the configuration of the pipeline.
     :param request: the DeployRequest, usually the ``output`` of the prepare task.
