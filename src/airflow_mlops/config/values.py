@@ -15,7 +15,14 @@ _SHORT: Final = r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*"
 _ISO: Final = r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 _LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*"
 _LONGEST: Final = timedelta(days=36_500)
-_PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_PRESETS: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
 
 
 def parse_duration(value: object) -> object:
@@ -72,12 +79,21 @@ def check_schedule(text: str) -> str:
         return text
     from croniter import croniter  # Airflow's own reader of cron expressions
 
-    if text.startswith("@") or not croniter.is_valid(text):
+    try:
+        if text.startswith("@"):
+            raise ValueError(text)
+        croniter(text).get_next()
+    except ValueError:  # every error of croniter is one, that of a date which never comes as well
         known = ", ".join(_PRESETS)
         raise ValueError(
             f"a schedule is five cron fields such as '0 6 * * 1' or one of {known}, got {text!r:.80}"
-        )
+        ) from None
     return text
+
+
+def cron(schedule: str) -> str:
+    """Return the cron expression of a schedule, presets spelled out."""
+    return _PRESETS.get(schedule, schedule)
 
 
 Duration = Annotated[
