@@ -108,10 +108,14 @@ def pipeline_files(folder: Path) -> list[Path]:
     )
 
 
-def tree_root(file: Path) -> Path:
-    """Return the folder where the search for defaults ends when nobody says so."""
+def tree_root(file: Path, folder: Path | None = None) -> Path:
+    """Return where the search for defaults ends when nobody says so.
+
+    The nearest folder above the file that is named ``pipelines``, so that every command sees what Airflow
+    sees; without one, ``folder`` or the file's own.
+    """
     parents = list(file.absolute().parents)
-    return next((parent for parent in parents if parent.name == _ROOT), parents[0])
+    return next((parent for parent in parents if parent.name == _ROOT), folder or parents[0])
 
 
 def _defaults(file: Path, root: Path) -> Path | None:

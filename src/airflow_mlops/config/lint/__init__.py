@@ -25,16 +25,14 @@ RULES: Final[Sequence[Rule]] = (
 )  # fmt: skip
 
 
-def lint_files(
-    files: Iterable[Path], *, root: Path | None = None, profile: str | None = None
-) -> tuple[Fault, ...]:
+def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
     """Return what is wrong with some pipeline files, each on its own and as neighbours.
 
-    ``profile`` limits the deep checks to that profile. Nothing is raised for a bad file.
+    ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits the deep checks to that profile. Nothing is raised for a bad file.
     """
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
-    for file in files:
+    for file, root in files:
         try:
             loaded = read_pipeline(file, root=root)
             faults += lint(loaded, profile=profile)
