@@ -70,6 +70,8 @@ def parse(text: str, file: str) -> Document:
                 document.values = _Builder(document, loader).build(node, (), _mark(node.start_mark))
         finally:
             loader.dispose()
+    except FileFaults:  # a ValueError, as every ConfigError is
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = _mark(mark) if mark else Mark()

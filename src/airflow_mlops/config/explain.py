@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, KeyPath
@@ -14,11 +14,24 @@ from airflow_mlops.core.nearest import nearest
 _WRAPPERS: Final = ("function-", "[key]")
 
 
-def explain(layer: Layer, item: Mapping[str, Any]) -> Fault:
-    """Return the fault for one of pydantic's errors, with its place."""
-    path: KeyPath = tuple(
-        part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS))
-    )
+def explain(layer: Layer, errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """Return the faults for pydantic's errors, each with its place.
+
+    A list that is too short only because its items are wrong is no fault of its own.
+    """
+    paths = [_path(item) for item in errors]
+    return [
+        _fault(layer, item, path)
+        for item, path in zip(errors, paths, strict=True)
+        if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
+    ]
+
+
+def _path(item: Mapping[str, Any]) -> KeyPath:
+    return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
+
+
+def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
         message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1]))
@@ -33,11 +46,23 @@ def explain(layer: Layer, item: Mapping[str, Any]) -> Fault:
         return layer.fault(path, f"expected a list, as [{str(item['input'])[:40]}], got {written}")
     if kind == "string_type":
         return layer.fault(path, _not_text(layer, path, item["input"]))
-    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = _message(item)
     value = item.get("input")
     plain = isinstance(value, str | int | float | bool) and "got" not in message
     shown = f" (got {_written(layer, path, value)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    limits = item.get("ctx", {})
+    match item["type"]:
+        case "too_short":
+            return f"needs at least {limits['min_length']} item, got {limits['actual_length']}"
+        case "string_too_short":
+            return "is empty"
+        case "string_pattern_mismatch":
+            return "a name is a lower-case letter, then lower-case letters, digits and _, at most 63 in all"
+    return str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _written(layer: Layer, path: KeyPath, value: Any) -> str:
@@ -71,5 +96,5 @@ def _beside(values: Any, path: KeyPath) -> str:
 
 def _known_keys(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
-    near = nearest(name[:100], known, cutoff=0.5)
+    near = nearest(name[:100], known, cutoff=0.6)
     return f" (did you mean {near}?)" if near else f"; known: {', '.join(known)}"

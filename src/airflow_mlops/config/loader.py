@@ -95,7 +95,9 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
             faults.append(layer(lower).fault(("name",), "a name belongs in the pipeline file", at_key=True))
         whole = over(layer(lower), whole)
     variants, more = _variants(whole)
-    return Loaded(path, top, variants, tuple([*faults, *more]))
+    unread = {(fault.file, fault.path) for fault in faults}
+    faults += [fault for fault in more if (fault.file, fault.path) not in unread]
+    return Loaded(path, top, variants, tuple(faults))
 
 
 def pipeline_files(folder: Path) -> list[Path]:
@@ -172,7 +174,7 @@ def _checked(profile: str | None, whole: Layer, wrong: list[Fault] | None = None
     try:
         pipeline = Pipeline.model_validate(values)
     except ValidationError as error:
-        found = [explain(whole, item) for item in error.errors(include_url=False)[:_EXPLAINED]]
+        found = explain(whole, error.errors(include_url=False)[:_EXPLAINED])
         told = {fault.path for fault in faults}
         faults += [fault for fault in found if fault.path not in told]
         pipeline = None

@@ -37,6 +37,8 @@ def parse_duration(value: object) -> object:
     seconds = _seconds(value) if isinstance(value, str) else None
     if seconds is None:
         raise ValueError(f"a duration is written as 90s, 30m, 24h, 14d, 2w or PT30M, got {value!r:.80}")
+    if seconds == 0:
+        raise ValueError(f"a duration is longer than nothing, got {value!r:.80}")
     if seconds > _LONGEST.total_seconds():
         raise ValueError(f"a duration is at most {_LONGEST.days}d, got {value!r:.80}")
     return timedelta(seconds=seconds)

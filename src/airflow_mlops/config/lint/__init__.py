@@ -28,7 +28,8 @@ RULES: Final[Sequence[Rule]] = (
 def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
     """Return what is wrong with some pipeline files, each on its own and as neighbours.
 
-    ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits the deep checks to that profile. Nothing is raised for a bad file.
+    ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits
+    the deep checks to that profile. Nothing is raised for a bad file.
     """
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
