@@ -26,6 +26,7 @@ class Place:
     """Where a path of the configuration was written: the file, the path there, its key and its value.
 
     ``text`` is the unquoted text of a value that YAML does not read as text, such as ``no`` or ``1.10``.
+    ``spelled`` is False for a section that stands there only as a part of a profile's dotted key.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Place:
     key: Mark
     value: Mark
     text: str | None = None
+    spelled: bool = True
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_mlops.config.document import Document, Place
@@ -38,7 +38,7 @@ def layer(document: Document) -> Layer:
 
 def over(lower: Layer, upper: Layer) -> Layer:
     """Return ``upper`` laid over ``lower``: mappings join key by key, everything else replaces."""
-    places: dict[KeyPath, Place] = {(): upper.places[()]}
+    places: dict[KeyPath, Place] = {(): _spelled(lower, upper, ())}
     values = _join(lower, upper, (lower.values, upper.values), (), places)
     return Layer(values, places)
 
@@ -47,7 +47,7 @@ def unfold(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
     """Return a profile as a layer: dotted keys become sections. Also what is wrong with its keys."""
     root: KeyPath = ("profiles", profile)
     values: dict[str, Any] = {}
-    places: dict[KeyPath, Place] = {(): document.places[root]}
+    places: dict[KeyPath, Place] = {(): replace(document.places[root], spelled=False)}
     faults: list[Fault] = []
     for key, value in document.values["profiles"][profile].items():
         parts: KeyPath = tuple(key.split("."))
@@ -60,9 +60,16 @@ def unfold(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
             faults.append(document.fault(source, f"gives {dotted(clash)} a second time", at_key=True))
             continue
         for length in range(1, len(parts)):
-            places.setdefault(parts[:length], document.places[source])
+            shown = (*root, ".".join(map(str, parts[:length])))
+            section = replace(document.places[source], path=shown, text=None, spelled=False)
+            places.setdefault(parts[:length], section)
         _copy(value, (source, document.places), (parts, places))
     return Layer(values, places), faults
+
+
+def _spelled(lower: Layer, upper: Layer, path: KeyPath) -> Place:
+    """Return where a section stands that both have: above, unless it is only a part of a dotted key there."""
+    return upper.places[path] if upper.places[path].spelled else lower.places[path]
 
 
 def _known(path: KeyPath, places: Mapping[KeyPath, Place]) -> int:
@@ -121,7 +128,7 @@ def _join(
     for key in {**below, **above}:
         here = (*path, key)
         if key in below and key in above and isinstance(below[key], dict) and isinstance(above[key], dict):
-            places[here] = upper.places[here]
+            places[here] = _spelled(lower, upper, here)
             result[key] = _join(lower, upper, (below[key], above[key]), here, places)
             continue
         origin, result[key] = (upper, above[key]) if key in above else (lower, below[key])
