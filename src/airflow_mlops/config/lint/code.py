@@ -37,9 +37,8 @@ def estimator(subject: Subject) -> Iterator[Finding]:
     if not isinstance(found.node, ast.ClassDef):
         return
     line = lineage(found, subject.sources)
-    yield from _learns(train.estimator, line)
-    if line.has("predict"):
-        yield from _metrics(subject, line)
+    unfit = list(_learns(train.estimator, line))
+    yield from unfit or _metrics(subject, line)
 
 
 def _found(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
