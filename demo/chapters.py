@@ -104,7 +104,7 @@ def _conclude(life: Life, windows: list[Json]) -> int:
         outcome = tags.get("mlops.rollout.outcome", "-") + (
             f" ({', '.join(one['aliases'])})" if one["aliases"] else ""
         )
-        rows.append([str(one["version"]), outcome, tags.get("mlops.rollout.reason", "")[:100]])
+        rows.append([str(one["version"]), outcome, tags.get("mlops.rollout.reason", "").split(", log E")[0].split(": log E")[0]])
     story.table(rows)
     story.text()
     story.text(f"Version {summary['champion']} serves; version {summary['previous']} is one roll back away.")
