@@ -35,9 +35,9 @@ def gather(layout: Layout, api: Airflow, windows: list[Json], seconds: float) ->
 
 
 def _versions(layout: Layout) -> tuple[list[Json], dict[str, int]]:
-    from mlflow import MlflowClient
+    from airflow_mlops.backends.tracking import connect
 
-    client = MlflowClient(layout.tracking_uri)
+    client = connect(layout.tracking_uri)
     aliases = {str(k): int(v) for k, v in client.get_registered_model(PIPELINE).aliases.items()}
     found = sorted(client.search_model_versions(f"name='{PIPELINE}'"), key=lambda one: int(one.version))
     versions = [

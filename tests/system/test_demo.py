@@ -62,7 +62,8 @@ def summary(root: Path, output: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def registry(root: Path, output: str) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    uri = f"sqlite:///{root / 'mlflow.db'}"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def query(root: Path, sql: str) -> list[tuple[Any, ...]]:
