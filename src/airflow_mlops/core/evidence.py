@@ -65,6 +65,11 @@ class EventShareProcess:
             raise ConfigError(f"ratios must all lie on one side of {self.null_ratio}, got {self.ratios}")
 
     @classmethod
+    def inferiority(cls, margin: float) -> EventShareProcess:
+        """Return the process whose null hypothesis is "the canary's rate is <= ``margin`` times as high"."""
+        return cls(null_ratio=margin, ratios=tuple(margin * ratio for ratio in WORSE))
+
+    @classmethod
     def non_inferiority(cls, margin: float) -> EventShareProcess:
         """Return the process whose null hypothesis is "the canary's rate is >= ``margin`` times as high"."""
         return cls(null_ratio=margin, ratios=log_spaced(margin / 16, margin / 1.1, 24))

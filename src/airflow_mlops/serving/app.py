@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.fleet import Fleet
+from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.invocation import Invocations
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.metrics import exposition
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+            await app.state.server.invocations.close()
             await fleet.close()
             await ledger.flush()
             await asyncio.to_thread(database.close)
@@ -146,10 +148,8 @@ async def _labels(request: Request) -> Response:
     body = await _json(request)
     if not isinstance(body, dict) or not isinstance(body.get("request_id"), str) or "label" not in body:
         raise ConfigError('expected {"request_id": "…", "label": …}')
-    server = _server(request)
-    await server.ledger.flush()
     request_id = body["request_id"]
-    if await asyncio.to_thread(server.database.write_label, request_id, body["label"], time.time()):
+    if await _server(request).ledger.label(request_id, body["label"], time.time()):
         return JSONResponse({"request_id": request_id})
     return JSONResponse({"error": f"no request {request_id!r} in the request log"}, 404)
 
@@ -207,6 +207,8 @@ def _state_of(server: _Server) -> dict[str, Any]:
         "name": server.settings.name,
         "champion": traffic.champion,
         "weights": {str(v): p for v, p in traffic.weights.items()},
+        "shadow": traffic.shadow,
+        "reference": server.ledger.reference(traffic.pair),
         "generation": traffic.generation,
         "epoch": traffic.epoch,
         "lease_s": traffic.lease_s,
@@ -228,8 +230,10 @@ async def _counts(request: Request) -> Response:
             "at": e.at,
             "champion": e.champion,
             "weights": {str(v): p for v, p in e.weights.items()},
+            "shadow": e.shadow,
             "counts": {
-                str(v): {"requests": n, "failures": f} for v, (n, f) in server.ledger.counts(e.epoch).items()
+                "both" if v == BOTH else str(v): {"requests": 0, "failures": 0, **events}
+                for v, events in server.ledger.counts(e.epoch).items()
             },
         }
         for e in await asyncio.to_thread(server.database.read_epochs, int(given))
