@@ -16,6 +16,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from airflow_mlops.serving.__main__ import main as serve
 
         return serve(words[1:])
+    if words[:1] == ["canary"]:
+        from airflow_mlops.cli.canary import main as canary
+
+        return canary(words[1:])
     arguments = _parser().parse_args(words)
     from airflow_mlops.cli import commands
 
@@ -33,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("files", nargs="+", help="pipeline files or folders")
     render = commands.add_parser("render", help="print the effective configuration of a pipeline file")
     render.add_argument("file", help="pipeline file")
+    commands.add_parser("canary", help="what a canary will see, and how it would end (canary --help)")
     commands.add_parser("serve", help="start the embedded model server (serve --help)")
     return parser
 

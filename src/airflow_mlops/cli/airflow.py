@@ -8,6 +8,7 @@ from typing import NoReturn
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
 _FILES = Arg(("files",), nargs="+", help="pipeline files or folders")  # type: ignore[no-untyped-call]
+_WORDS = Arg(("words",), nargs=argparse.REMAINDER, help="plan or simulate, then --help")  # type: ignore[no-untyped-call]
 _FILE = Arg(("file",), help="pipeline file")  # type: ignore[no-untyped-call]
 
 
@@ -26,6 +27,12 @@ def get_cli_commands() -> list[CLICommand]:
             func=lazy_load_command("airflow_mlops.cli.airflow.render"),
             args=(_FILE,),
         ),
+        ActionCommand(
+            name="canary",
+            help="What a canary will see, and how it would end (plan, simulate)",
+            func=lazy_load_command("airflow_mlops.cli.airflow.canary"),
+            args=(_WORDS,),
+        ),
     )
     return [GroupCommand(name="mlops", help="Machine-learning pipelines", subcommands=commands)]
 
@@ -42,3 +49,10 @@ def render(arguments: argparse.Namespace) -> NoReturn:
     from airflow_mlops.cli import commands
 
     raise SystemExit(commands.render(arguments))
+
+
+def canary(arguments: argparse.Namespace) -> NoReturn:
+    """Run ``airflow-mlops canary`` and end with its exit code."""
+    from airflow_mlops.cli.canary import main
+
+    raise SystemExit(main(arguments.words))
