@@ -7,9 +7,9 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airflow_mlops.core.errors import BackendError
 
@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS requests (
     routed INTEGER NOT NULL, answered INTEGER, status INTEGER NOT NULL, rows INTEGER NOT NULL,
     predictions TEXT, scores TEXT, seconds REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS requests_by_id ON requests (request_id);
+CREATE TABLE IF NOT EXISTS keys (
+    champion INTEGER NOT NULL, canary INTEGER NOT NULL, key INTEGER NOT NULL,
+    PRIMARY KEY (champion, canary, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shadows (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, version INTEGER NOT NULL, predictions TEXT);
 CREATE INDEX IF NOT EXISTS shadows_by_id ON shadows (request_id);
@@ -32,8 +35,7 @@ CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT N
 """
 
 
-@dataclass(frozen=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """One answered request: who it was routed to, who answered (None: nobody), what came out."""
 
     request_id: str
@@ -83,11 +85,12 @@ class Batch:
     changed: set[tuple[int, int, str]] = field(default_factory=set)
     counts: dict[tuple[int, int, str], int] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    keys: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.log or self.shadows or self.changed or self.state)
+        return not (self.log or self.shadows or self.changed or self.state or self.keys)
 
     def joined(self, later: Batch) -> Batch:
         """Return this batch and a later one as one."""
@@ -97,6 +100,7 @@ class Batch:
             self.changed | later.changed,
             {},
             {**self.state, **later.state},
+            self.keys + later.keys,
         )
 
 
@@ -156,6 +160,11 @@ class Database:
                 found.setdefault((epoch, version), Counter())[event] = count
         return found
 
+    def read_keys(self) -> list[tuple[int, int, int]]:
+        """Return (champion, canary, key) of the keys that were counted."""
+        with self._lock:
+            return self._connection.execute("SELECT champion, canary, key FROM keys").fetchall()
+
     def write_batch(self, batch: Batch) -> None:
         """Append to the logs and set the counts named, in one transaction."""
         counts = [(*key, count) for key, count in batch.counts.items()]
@@ -168,8 +177,12 @@ class Database:
             connection.executemany(
                 "INSERT INTO requests (request_id, at, epoch, routed, answered, status, rows, predictions, "
                 "scores, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [astuple(item) for item in batch.log],
+                batch.log,
             )
+            if batch.keys:
+                pair = batch.keys[-1][:2]
+                connection.execute("DELETE FROM keys WHERE NOT (champion = ? AND canary = ?)", pair)
+                connection.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", batch.keys)
             connection.executemany(
                 "INSERT INTO shadows (request_id, version, predictions) VALUES (?, ?, ?)", batch.shadows
             )

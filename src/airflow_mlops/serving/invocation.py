@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from airflow_mlops.serving.batching import Batcher
@@ -18,6 +19,7 @@ from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.model import Predictions, Prepared
 from airflow_mlops.serving.payload import BadInputError, Payload, parse
+from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
 from airflow_mlops.serving.traffic import Traffic
 
 log = logging.getLogger(__name__)
@@ -80,36 +82,50 @@ class Invocations:
         ledger: Ledger,
         timeout_s: float,
         draw: Callable[[], float] = random.random,
+        sticky: StickyKey | None = None,
     ) -> None:
         self._fleet = fleet
         self._ledger = ledger
         self._timeout_s = timeout_s
         self._draw = draw
+        self._sticky = sticky
         self._copies: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Let the copies in flight finish."""
         await asyncio.gather(*self._copies, return_exceptions=True)
 
-    async def answer(self, body: bytes, request_id: str) -> Answer:
+    async def answer(
+        self,
+        body: bytes,
+        request_id: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        read: Callable[[bytes], Payload] = parse,
+    ) -> Answer:
         """Answer one request and count it against the version that it was routed to.
 
         A request that the champion's signature refuses is the caller's fault and counts for nobody. One that
-        the canary fails is answered by the champion and counts as a failure of the canary.
+        the canary fails is answered by the champion and counts as a failure of the canary. ``read`` turns
+        the body into rows, ``headers`` (lower case) may hold the key of sticky routing.
         """
         started = time.perf_counter()
         traffic, ready = self._fleet.traffic, self._fleet.ready
-        routed = traffic.route(ready, self._draw())
-        if routed is None:
+        if not ready:
             return Answer(503, {"error": self._nothing_ready()})
-        referee = traffic.champion if traffic.champion in ready and traffic.champion is not None else routed
         try:
-            payload = parse(body)
+            payload = read(body)
+            key = self._key(traffic, headers, payload)
+            routed = traffic.route(ready, self._draw() if key is None else draw_of(key))
+            if routed is None:
+                return Answer(503, {"error": self._nothing_ready()})
+            referee = traffic.champion if traffic.champion in ready else routed
+            referee = routed if referee is None else referee
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.tally.refused += 1
             return Answer(400, {"error": str(error)})
-        request = _Request(request_id, payload, safe, traffic, ready, traffic.counted_epoch(ready))
+        epoch = self._epoch(traffic, ready, key)
+        request = _Request(request_id, payload, safe, traffic, ready, epoch)
         if routed == referee:
             first = await self._run(ready[routed], lambda: safe, self._timeout_s)
             answer, outcome = _answer(first, routed), first
@@ -118,6 +134,19 @@ class Invocations:
         self._log(request, routed, answer, outcome, time.perf_counter() - started)
         self._count(request, routed, first)
         return answer
+
+    def _key(self, traffic: Traffic, headers: Mapping[str, str], payload: Payload) -> int | None:
+        if self._sticky is None or traffic.pair is None:
+            return None
+        key = self._sticky.of(headers, payload)
+        return None if key is None else hashed(key, traffic.pair[1])
+
+    def _epoch(self, traffic: Traffic, ready: Mapping[int, Batcher], key: int | None) -> int:
+        """Return the epoch to count for; a caller who was counted already counts for none."""
+        epoch = traffic.counted_epoch(ready)
+        if epoch and key is not None and traffic.pair and not self._ledger.first(traffic.pair, key):
+            return 0
+        return epoch
 
     async def _canary(
         self, request: _Request, routed: int, referee: int
@@ -153,7 +182,8 @@ class Invocations:
         try:
             prepared = prepare()
             started = time.perf_counter()
-            found = await asyncio.wait_for(batcher.predict(prepared), limit)
+            async with asyncio.timeout(limit):
+                found = await batcher.predict(prepared)
             return _Outcome(found, seconds=time.perf_counter() - started)
         except TimeoutError:
             return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s", limit)

@@ -12,6 +12,7 @@ from airflow_mlops.serving.database import Batch, Database, LabelledRequest, Log
 from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+MAX_KEYS: Final = 2_000_000
 Pair = tuple[int, int]
 
 
@@ -49,7 +50,20 @@ class Ledger:
         stored = database.read_state().get("reference")
         if stored:
             self._reference = Reference.from_json(stored)
+        known = database.read_keys()
+        self._keyed: Pair | None = known[0][:2] if known else None
+        self._keys = {key for _, _, key in known}
         self.tally = Tally()
+
+    def first(self, pair: Pair, key: int) -> bool:
+        """Say whether a caller is new to this canary; each counts once, as its requests are alike."""
+        if pair != self._keyed:
+            self._keyed, self._keys = pair, set()
+        if key in self._keys or len(self._keys) >= MAX_KEYS:
+            return False
+        self._keys.add(key)
+        self._waiting.keys.append((*pair, key))
+        return True
 
     def log(self, item: LoggedRequest) -> None:
         """Log one answered request."""
