@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_mlops import __version__
 from airflow_mlops.serving.exchange import UnknownModelError, body_of, headers_of, request_id_of, server_of
 from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
 
@@ -35,7 +35,7 @@ async def _ready(request: Request) -> Response:
 
 
 async def _server_metadata(_request: Request) -> Response:
-    return JSONResponse({"name": "airflow-mlops", "version": __version__, "extensions": []})
+    return JSONResponse({"name": "airflow-mlops", "version": version("airflow-mlops"), "extensions": []})
 
 
 async def _model_metadata(request: Request) -> Response:
