@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SOURCES := src tests demo dags benchmarks
+SOURCES := src tests demo dags benchmarks plugins docs/examples
 
 .PHONY: help demo test up down check bench format lock clean
 .DEFAULT_GOAL := help

@@ -27,10 +27,10 @@ def build(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_aircraft(flights: pd.DataFrame) -> pd.DataFrame:
-    """The same and the aircraft's registration number.
+    """The same and whether the aircraft is registered in the United States: its tail number starts with N.
 
     Every flight of the past has one. A live request often comes before an aircraft is assigned: this
     function then fails, and no test on past data can see it. It is here to be caught by a canary.
     """
-    registration = [float("".join(filter(str.isdigit, tail))) for tail in flights["tailnum"]]
-    return build(flights).assign(aircraft=registration)
+    registered = [float(tail[0] == "N") for tail in flights["tailnum"]]
+    return build(flights).assign(registered=registered)

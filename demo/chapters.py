@@ -80,7 +80,7 @@ def _watch(life: Life, months: int) -> list[Json]:
     if not asked:
         raise DemoError("no month asked for a retraining: see the records of flights__monitor")
     run_id = life.started_by_event(TRAIN, trainings)
-    life.story.chapter(f"5  {TRAIN} starts by itself: {asked[-1]['reason']}")
+    life.story.chapter(f"5  {TRAIN} starts by itself: {asked[-1]['reason'].split(';')[0]}")
     _expect(
         (life.follow(TRAIN, run_id), life.deploy_after(rollouts)),
         ("success", "success"),

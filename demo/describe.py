@@ -30,9 +30,7 @@ def window_row(window: Json) -> str:
         named = ", ".join(drift["drifted"][:4]) + (" …" if len(drift["drifted"]) > 4 else "")
         parts.append(f"drift: {named or 'none'}")
     if triage:
-        parts.append(
-            f"→ {triage['action']}" + (f": {triage['reason']}" if triage["action"] == "retrain" else "")
-        )
+        parts.append(f"→ {triage['action']}")
     return "  ".join(parts)
 
 

@@ -51,10 +51,10 @@ class Life:
         deadline = time.monotonic() + seconds
         while True:
             tasks = self.api.tasks(dag_id, run_id)
-            for task in sorted(tasks, key=lambda task: task["end_date"] or "~"):
-                self._tell(task)
             if dag_id == DEPLOY:
                 self._tell_rollout()
+            for task in sorted(tasks, key=lambda task: task["end_date"] or "~"):
+                self._tell(task)
             state = str(self.api.run(dag_id, run_id)["state"])
             if state in ("success", "failed"):
                 return state

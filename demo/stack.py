@@ -84,8 +84,8 @@ def stop_remembered(pids: Path) -> list[str]:
     if not pids.exists():
         return []
     stopped = []
-    for name, (pid, born) in reversed(json.loads(pids.read_text()).items()):
-        if born is not None and born(pid) == born:
+    for name, (pid, start) in reversed(json.loads(pids.read_text()).items()):
+        if start is not None and born(pid) == start:
             _end([psutil.Process(pid)])
             stopped.append(name)
     pids.unlink()

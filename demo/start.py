@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import httpx
@@ -43,8 +44,10 @@ def start_all(stack: Stack, every: int = 1, mlflow_ui: bool = False) -> Airflow:
     layout = stack.layout
     prepare(layout)
     stack.start("migrate", ["airflow", "db", "migrate"])
+    stack.start("mlflow-store", ["demo.start", layout.tracking_uri])
     build_lake(layout.lake, every)
     stack.join("migrate")
+    stack.join("mlflow-store")
     start_server(stack)
     if mlflow_ui:
         start_mlflow(stack)
@@ -102,3 +105,10 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=5, trust_env=False).status_code < 500
     except httpx.HTTPError:
         return False
+
+
+if __name__ == "__main__":
+    from airflow_mlops.backends.tracking import connect
+
+    # The server, the UI and the first task would otherwise all create the tables of a new store at once.
+    connect(sys.argv[1])

@@ -84,7 +84,7 @@ def _retrain(api: Airflow) -> Json | None:
         "cause": event["extra"],
         "emitted_by": event["source_run_id"],
         "at": event["timestamp"],
-        "started": [run["dag_run_id"] for run in event["created_dagruns"]],
+        "started": [run["run_id"] for run in event["created_dagruns"]],
     }
 
 

@@ -33,8 +33,10 @@ def get_provider_info() -> dict[str, Any]:
             "evaluate",
             "register",
             "prepare",
+            "approve",
             "rollout",
             "finalize",
+            "restore",
             "observe",
             "drift",
             "performance",
@@ -79,10 +81,11 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Settings of airflow-mlops.",
                 "options": {
                     "artifacts": {
-                        "description": "Folder or object-storage URI for data, reports and cards.",
+                        "description": "Folder or object-storage URI for data, reports and cards; "
+                        "a connection goes before the bucket, as for ObjectStoragePath.",
                         "version_added": "0.1.0",
                         "type": "string",
-                        "example": "s3://bucket/mlops",
+                        "example": "s3://conn_id@bucket/mlops",
                         "default": "{AIRFLOW_HOME}/mlops",
                     },
                     "rollouts": {

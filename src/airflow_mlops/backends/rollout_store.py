@@ -97,7 +97,7 @@ class RolloutStore:
             if other is not None:
                 raise RolloutConflict(
                     f"rollout {other.id} of {plan.name} is still {other.label}: only one may move traffic. "
-                    "Wait for it, decide it, or start with supersede=True"
+                    f"Wait for it, or end it: trigger {plan.name}__deploy with action = rollback"
                 )
             state = new_state(plan, now, who)
             connection.execute(

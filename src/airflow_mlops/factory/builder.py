@@ -16,9 +16,9 @@ from airflow.sdk import (
 )
 
 from airflow_mlops.config.models import Monitor, Pipeline
-from airflow_mlops.factory.approval import approval
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.drift import DriftOperator
 from airflow_mlops.operators.evaluate import EvaluateOperator
 from airflow_mlops.operators.features import FeaturesOperator
@@ -98,8 +98,8 @@ def deploy_dag(pipeline: Pipeline) -> DAG:
         rollout = RolloutOperator(
             task_id="rollout", pipeline=pipeline, request=prepare.output, trigger_rule=TriggerRule.NONE_FAILED
         )
-        approve = approval(pipeline, pipeline.approve) if pipeline.approve else None
-        if approve:
+        if pipeline.approve:
+            approve = ApproveOperator(task_id="approve", pipeline=pipeline, approve=pipeline.approve)
             prepare >> approve >> rollout
         finalize = FinalizeOperator(
             task_id="finalize",

@@ -46,4 +46,7 @@ class ServingHook(BaseHook):
             raise ConfigError(
                 f"Airflow connection {self.serving_conn_id!r} needs the address as host, a token as password"
             )
-        return ServingAddress(connection.host.rstrip("/"), connection.password)
+        base_url = connection.host.rstrip("/")
+        if "://" not in base_url:
+            base_url = f"http://{base_url}" + (f":{connection.port}" if connection.port else "")
+        return ServingAddress(base_url, connection.password)

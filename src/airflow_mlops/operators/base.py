@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, conf
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.storage import connected
 from airflow_mlops.operators.links import MlflowRunLink
 from airflow_mlops.operators.moments import as_of, window_start
 
@@ -92,14 +93,17 @@ class StageOperator(BaseOperator):
 
 
 def _plain(value: Any) -> Any:
-    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence."""
-    return value if value is None or isinstance(value, Mapping) else list(value)
+    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence.
+
+    A slice asks for them in one go; Airflow logs an error when an iterator runs past the last one.
+    """
+    return value if value is None or isinstance(value, Mapping) else list(value[:])
 
 
 def artifacts_folder() -> str:
-    """Return ``[mlops] artifacts``; a local folder as an absolute path."""
+    """Return ``[mlops] artifacts``: a local folder as an absolute path, a URI ready for fsspec."""
     found = str(conf.get("mlops", "artifacts"))
-    return found if "://" in found else str(Path(found).expanduser().resolve())
+    return connected(found) if "://" in found else str(Path(found).expanduser().resolve())
 
 
 def rollouts_file() -> str:

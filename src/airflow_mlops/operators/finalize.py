@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.approve import ANSWER
 from airflow_mlops.operators.serving import registry_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class FinalizeOperator(BaseOperator):
     """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
 
-    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or paused: failed, with
-    the reason. Refused by a person: skipped.
+    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict:
+    failed, with the reason. Refused by a person: skipped.
 
     :param pipeline: the configuration of the pipeline.
     :param request: the DeployRequest, usually the ``output`` of the prepare task.
@@ -37,10 +38,10 @@ class FinalizeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the RolloutResult of a promoted version as JSON."""
         if not self.request:
-            raise AirflowSkipException("nothing was deployed: see task prepare")
+            raise self._nothing(context)
         with translated():
             request = DeployRequest.from_json(self.request)
-            answer = context["ti"].xcom_pull(task_ids="approve")
+            answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
             tags = _approval_tags(answer)
             registry = registry_of(self.pipeline)
             if tags:
@@ -59,6 +60,16 @@ class FinalizeOperator(BaseOperator):
             )
         return self._outcome(RolloutResult.from_json(found), context)
 
+    def _nothing(self, context: Context) -> AirflowException:
+        """Return how a run without a request ends: it was meant so, or task prepare failed."""
+        instance = context["ti"]
+        states = instance.get_task_states(
+            dag_id=instance.dag_id, task_ids=["prepare"], run_ids=[instance.run_id]
+        )
+        meant = states.get(instance.run_id, {}).get("prepare") == "skipped"
+        kind = AirflowSkipException if meant else AirflowFailException
+        return kind("nothing was deployed: see task prepare")
+
     def _outcome(self, result: RolloutResult, context: Context) -> dict[str, Any]:
         if result.outcome != "PROMOTED":
             raise AirflowFailException(f"version {result.model_version} {result.outcome}: {result.reason}")
@@ -75,9 +86,8 @@ def _approval_tags(answer: Mapping[str, Any] | None) -> dict[str, str]:
     """Return who answered the approval, what and when, as tags of the version."""
     if not answer:
         return {}
-    user = answer.get("responded_by_user") or {}
     return {
-        "mlops.approval": str(answer["chosen_options"][0]),
-        "mlops.approval.by": str(user.get("name") or user.get("id") or "nobody (timed out)"),
-        "mlops.approval.at": str(answer["responded_at"]),
+        "mlops.approval": str(answer["chosen"]),
+        "mlops.approval.by": str(answer["by"]),
+        "mlops.approval.at": str(answer["at"]),
     }

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
@@ -24,17 +23,15 @@ if TYPE_CHECKING:
 _BY_HAND = "asked for by hand"
 
 
-class PrepareOperator(BaseOperator, SkipMixin):
+class PrepareOperator(BaseOperator):
     """Resolves what a deploy run asks for into a DeployRequest.
 
     The version is the run's ``version``, else the one of the asset event that started it, else the
-    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion, and nobody is
-    asked for approval. A decision on a paused rollout is handed to that rollout; this run then ends.
+    registry's ``challenger``. With ``action`` ``rollback`` it is the previous champion. A decision on a
+    running rollout is handed to that rollout; this run then ends.
 
     :param pipeline: the configuration of the pipeline.
     """
-
-    inherits_from_skipmixin = True
 
     def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,23 +43,21 @@ class PrepareOperator(BaseOperator, SkipMixin):
             params = context["params"]
             action = str(params.get("action") or "deploy")
             registry = registry_of(self.pipeline)
-            if action != "deploy" and self._decided(action, context):
+            if action != "deploy" and self._decided(action, registry, context):
                 raise AirflowSkipException(f"{action}: handed to the rollout that waits for it")
             request = self._request(action, params.get("version"), registry, context)
-        if action == "rollback":
-            asked = [task for task in self.get_direct_relatives() if task.task_id == "approve"]
-            self.skip(ti=context["ti"], tasks=asked)
         self.log.info("%s version %s of %s", action, request.model_version, request.name)
         return request.to_json()
 
-    def _decided(self, action: str, context: Context) -> bool:
+    def _decided(self, action: str, registry: Registry, context: Context) -> bool:
         """Hand a person's decision to the running rollout; False when there is none to decide on."""
         running = rollout_store().running(self.pipeline.name)
         if running is None:
             if action == "rollback":
                 return False
             raise ConfigError(f"{action}: no rollout of {self.pipeline.name} is running; nothing to decide")
-        driver = rollout_driver(self.pipeline)
+        # With the registry a rollback ends even when the run that started the rollout is gone.
+        driver = rollout_driver(self.pipeline, registry)
         who = str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
         if action == "rollback":
             driver.restore(running.id, f"rolled back by {who}", who)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.core.errors import BackendError
+from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.base import rollouts_file
@@ -39,6 +40,8 @@ class RolloutOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or find the rollout and wait for it in the triggerer."""
+        if not self.request:
+            raise AirflowSkipException("nothing to roll out: see task prepare")
         with translated():
             request = DeployRequest.from_json(self.request)
             plan = rollout_plan(self.pipeline, request)
@@ -63,7 +66,8 @@ class RolloutOperator(BaseOperator):
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
         with translated():
             if event.get("error"):
-                raise BackendError(str(event["error"]))
+                kind = BackendError if event.get("retryable", True) else ConfigError
+                raise kind(str(event["error"]))
             return self._finish(str(event["rollout_id"]))
 
     def _finish(self, rollout_id: str) -> dict[str, Any]:

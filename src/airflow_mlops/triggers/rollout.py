@@ -15,7 +15,7 @@ from airflow_mlops.core.errors import BackendError, MlopsError
 if TYPE_CHECKING:
     from airflow_mlops.backends.rollout import RolloutDriver
 
-_PATIENCE = 30
+PATIENCE = 30
 
 
 class RolloutTrigger(BaseTrigger):
@@ -26,10 +26,18 @@ class RolloutTrigger(BaseTrigger):
     :param target: kind of the serving target.
     :param conn_id: Airflow connection of the server.
     :param poll_seconds: seconds between two looks.
+    :param patience: looks in a row that may fail before the task is told.
     """
 
     def __init__(
-        self, *, rollout_id: str, store: str, target: str, conn_id: str, poll_seconds: float
+        self,
+        *,
+        rollout_id: str,
+        store: str,
+        target: str,
+        conn_id: str,
+        poll_seconds: float,
+        patience: int = PATIENCE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.rollout_id = rollout_id
@@ -37,6 +45,7 @@ class RolloutTrigger(BaseTrigger):
         self.target = target
         self.conn_id = conn_id
         self.poll_seconds = poll_seconds
+        self.patience = patience
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's path and arguments."""
@@ -46,17 +55,18 @@ class RolloutTrigger(BaseTrigger):
             "target": self.target,
             "conn_id": self.conn_id,
             "poll_seconds": self.poll_seconds,
+            "patience": self.patience,
         }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the rollout's id, or an error that says what did not answer."""
+        """Yield one event: the rollout's id, or an error and whether another try may help."""
         started = time.monotonic()
         try:
             driver = await asyncio.to_thread(self._driver)
             event = await self._watch(driver)
         except MlopsError as error:
-            event = {"rollout_id": self.rollout_id, "error": str(error)}
+            event = {"rollout_id": self.rollout_id, "error": str(error), "retryable": error.retryable}
         # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
         # runs by then is taken for a task that was killed, and tried again.
         await asyncio.sleep(
@@ -73,7 +83,7 @@ class RolloutTrigger(BaseTrigger):
             except BackendError as error:
                 failures += 1
                 self.log.warning("look %d at the server failed: %s", failures, error)
-                if failures >= _PATIENCE:
+                if failures >= self.patience:
                     raise
             else:
                 if state.terminal or state.needs_registry:

@@ -163,7 +163,7 @@ def test_a_newer_version_supersedes_only_when_told(world: World) -> None:
     old = driver.start(PLAN)
     driver.poll(old.id)
     newer = replace(PLAN, model_version=4, model_uri="models:/churn/4")
-    with pytest.raises(RolloutConflict, match="supersede"):
+    with pytest.raises(RolloutConflict, match="only one may move traffic"):
         driver.start(newer)
     assert driver.start(newer, supersede=True).phase is Phase.PENDING
     assert driver.poll(old.id).phase is Phase.ROLLED_BACK

@@ -25,8 +25,12 @@ class LocalTarget:
         self._base_url = base_url.rstrip("/")
         self._lease_s = lease_s
         self._token = token
+        # No connection outlives its call: a triggerer lives for weeks and nobody closes its targets.
         self._client = httpx.Client(
-            base_url=self._base_url, headers={"Authorization": f"Bearer {token}"}, timeout=timeout_s
+            base_url=self._base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_s,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def close(self) -> None:

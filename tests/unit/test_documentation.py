@@ -1,0 +1,217 @@
+"""What the documentation shows is true: pipelines load, files exist, keys and defaults are real."""
+
+import json
+import re
+import runpy
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from airflow_mlops import load_pipeline, load_pipelines
+from airflow_mlops.config.models import Pipeline, format_duration
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.runner import StageRequest, run_stage
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "plugins" / "README.md", *(ROOT / "docs").rglob("*.md")])
+QUICKSTART = ROOT / "docs" / "examples" / "quickstart"
+SMALL = {
+    "name": "small",
+    "data": {"source": {"type": "csv", "filepath": "rows.csv"}, "target": "y"},
+    "train": {"estimator": "sklearn.tree.DecisionTreeClassifier"},
+    "evaluate": {"metrics": ["accuracy"]},
+}
+
+
+def blocks(kind: str) -> list[Any]:
+    """Return the fenced blocks of a kind, each with the page and line that it stands on."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            line = text[: match.start()].count("\n") + 1
+            found.append(pytest.param(match[1], id=f"{page.relative_to(ROOT)}:{line}"))
+    return found
+
+
+def copies() -> list[Any]:
+    """Return (file, text) of every block that says which file it shows."""
+    pattern = r"^<!-- file: (\S+) -->\n```[^\n]*\n(.*?)^```$"
+    return [
+        pytest.param(match[1], match[2], id=match[1])
+        for page in PAGES
+        for match in re.finditer(pattern, page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("text", blocks("yaml pipeline"))
+def test_a_pipeline_that_is_shown_loads(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "shown.yaml"
+    file.write_text(text)
+    assert load_pipeline(file).name
+
+
+@pytest.mark.parametrize("text", blocks("yaml section"))
+def test_a_section_that_is_shown_fits_into_a_pipeline(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "shown.yaml"
+    file.write_text(yaml.safe_dump({**SMALL, **yaml.safe_load(text)}, sort_keys=False))
+    assert load_pipeline(file).name == "small"
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_that_is_shown_compiles(text: str) -> None:
+    compile(text, "shown.py", "exec")
+
+
+@pytest.mark.parametrize(("name", "text"), copies())
+def test_a_file_that_is_shown_is_that_file(name: str, text: str) -> None:
+    assert (ROOT / name).read_text() == text
+
+
+def links() -> list[Any]:
+    """Return (page, target) of every link within the repository."""
+    return [
+        pytest.param(page, target, id=f"{page.relative_to(ROOT)}->{target}")
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if "://" not in target
+    ]
+
+
+@pytest.mark.parametrize(("page", "target"), links())
+def test_a_link_leads_somewhere(page: Path, target: str) -> None:
+    name, _, anchor = target.partition("#")
+    found = (page.parent / name).resolve()
+    assert found.exists()
+    if anchor:
+        titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every key of the file with its default as the guides write it."""
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        section = _section(field.annotation)
+        if section:
+            yield from keys(section, f"{key}.")
+        elif field.is_required():
+            yield key, "required"
+        else:
+            yield key, _written(field.get_default(call_default_factory=True))
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "none"
+    if hasattr(value, "total_seconds"):
+        return f"`{format_duration(value)}`"
+    if isinstance(value, str):
+        return f"`{value}`" if value else '`""`'
+    return f"`{json.dumps(value)}`"
+
+
+def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
+    rows = {
+        match[1]: match[2]
+        for guide in (ROOT / "docs" / "guides").glob("*.md")
+        for match in re.finditer(r"^\| `([a-z_.]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
+    }
+    real = dict(keys(Pipeline))
+    wrong = {key: f"is {real[key]}, the guide says {rows.get(key, 'nothing')}" for key in real}
+    assert {key: text for key, text in wrong.items() if rows.get(key) != real[key]} == {}
+    dotted = {key for key in rows if "." in key}
+    assert dotted <= set(real), "a guide names a key that does not exist"
+
+
+def test_the_feature_table_has_every_row_and_a_mark() -> None:
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| (.) ?", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 46))
+    assert {mark for _, mark in rows} <= {"✔", "◐", "–"}
+
+
+def test_a_wrong_key_is_told_as_the_quickstart_says(tmp_path: Path) -> None:
+    text = (QUICKSTART / "pipelines" / "churn.yaml").read_text().replace("metrics:", "metric:")
+    (tmp_path / "churn.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(tmp_path / "churn.yaml")
+    told = re.search(
+        r"`pipelines/churn\.yaml(:.*metrics\?\))`", (ROOT / "docs" / "quickstart.md").read_text()
+    )
+    assert told
+    assert told[1] in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quickstart")
+    shutil.copytree(QUICKSTART, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.csv"))
+    runpy.run_path(str(folder / "make_data.py"))
+    return folder
+
+
+def test_the_quickstart_becomes_dags(quickstart: Path) -> None:
+    namespace: dict[str, Any] = {"__file__": str(quickstart / "mlops.py")}
+    load_pipelines(namespace, strict=True)
+    assert "churn__train" in namespace
+    complete: dict[str, Any] = {"__file__": str(quickstart / "mlops.py")}
+    (quickstart / "later").mkdir()
+    shutil.copy(quickstart / "churn-complete.yaml", quickstart / "later" / "churn.yaml")
+    load_pipelines(complete, "later", strict=True)
+    assert {"churn__train", "churn__deploy", "churn__monitor"} <= set(complete)
+
+
+def test_the_quickstart_trains_and_its_data_drifts_as_told(quickstart: Path) -> None:
+    pipeline = load_pipeline(quickstart / "churn-complete.yaml")
+    shared: dict[str, Any] = {
+        "pipeline": {**pipeline.effective(), "deploy": None, "approve": None},
+        "artifacts": str(quickstart / "artifacts"),
+        "tracking_uri": f"sqlite:///{quickstart}/mlflow.db",
+        "base": str(quickstart / "pipelines"),
+    }
+
+    def run(stage: str, as_of: str, start: str | None = None, **inputs: Any) -> dict[str, Any]:
+        key = f"churn/{as_of}/{stage}/-1"
+        request = StageRequest(
+            stage=stage, task_key=key, as_of=as_of, window_start=start, inputs=inputs, **shared
+        )
+        return dict(run_stage(request).record)
+
+    dataset = run("ingest", "2025-05-01T00:00:00Z")
+    assert run("validate", "2025-05-01T00:00:00Z", dataset=dataset)["passed"]
+    features = run("features", "2025-05-01T00:00:00Z", dataset=dataset)
+    model = run("train", "2025-05-01T00:00:00Z", features=features)
+    evaluation = run("evaluate", "2025-05-01T00:00:00Z", features=features, model=model)
+    assert evaluation["passed"]
+    assert run("register", "2025-05-01T00:00:00Z", evaluation=evaluation)["alias"] == "champion"
+
+    verdicts = []
+    for month in range(5, 9):
+        end = f"2025-{month + 1:02d}-01T00:00:00Z"
+        window = run("observe", end, f"2025-{month:02d}-01T00:00:00Z")
+        drift, performance = run("drift", end, window=window), run("performance", end, window=window)
+        triage = run("triage", end, window=window, drift=drift, performance=performance)
+        verdicts.append((drift["verdict"], performance["verdict"], triage["action"]))
+    calm = ("stable", "ok", "none")
+    assert verdicts == [calm, calm, ("drift", "decay", "alert"), ("drift", "decay", "retrain")]
+    assert pd.Timestamp(triage["end"]) == pd.Timestamp("2025-09-01", tz="UTC")
+
+
+def test_the_containers_listen_on_loopback_only() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    ports = [port for service in services.values() for port in service.get("ports", ())]
+    assert {"api-server", "scheduler", "triggerer", "postgres", "mlflow", "model-server"} <= set(services)
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
