@@ -258,9 +258,8 @@ def main() -> None:
         print(json.dumps(found))
         return
     client = "wrk" if shutil.which("wrk") else "the client in Python (install wrk for a lighter one)"
-    print(
-        f"{CONNECTIONS} connections, single rows, {options.seconds:g} s each, {os.cpu_count()} cores, {client}\n"
-    )
+    print(f"{CONNECTIONS} connections, single rows, {options.seconds:g} s each, {os.cpu_count()} cores")
+    print(f"load from {client}\n")
     print(f"{'':<34}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}  against mlflow")
     with tempfile.TemporaryDirectory() as temporary:
         show("bare Starlette echo", run_echo(options.seconds, Path(temporary)))

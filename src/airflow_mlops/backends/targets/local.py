@@ -69,8 +69,8 @@ class LocalTarget:
             champion=state["champion"],
             epoch=state["epoch"],
             epochs=epochs,
-            shadow=state["shadow"],
-            reference=state["reference"],
+            shadow=state.get("shadow"),
+            reference=state.get("reference", {}),
         )
 
     def current_weight(self, version: int) -> int:
@@ -146,7 +146,7 @@ def _share(state: Mapping[str, Any], version: int) -> int:
 def _epoch(item: Mapping[str, Any], version: int, champion: int | None) -> EpochCounts:
     found = item["counts"]
     canary, rest = _counts(found.get(str(version), {})), _counts(found.get(str(champion), {}))
-    both = _counts(found.get("both", {})) if item["shadow"] == version else None
+    both = _counts(found.get("both", {})) if item.get("shadow") == version else None
     return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both)
 
 
