@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from airflow_mlops import __version__
+from airflow_mlops.cli.run import run_command
+from airflow_mlops.cli.table import COMMANDS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,15 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from airflow_mlops.serving.__main__ import main as serve
 
         return serve(words[1:])
-    if words[:1] == ["canary"]:
-        from airflow_mlops.cli.canary import main as canary
-
-        return canary(words[1:])
     arguments = _parser().parse_args(words)
-    from airflow_mlops.cli import commands
-
-    code: int = getattr(commands, arguments.command)(arguments)
-    return code
+    command = next(command for command in COMMANDS if command.name == arguments.command)
+    return run_command(command, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,11 +29,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    lint = commands.add_parser("lint", help="check pipeline files; every fault in one go")
-    lint.add_argument("files", nargs="+", help="pipeline files or folders")
-    render = commands.add_parser("render", help="print the effective configuration of a pipeline file")
-    render.add_argument("file", help="pipeline file")
-    commands.add_parser("canary", help="what a canary will see, and how it would end (canary --help)")
+    for command in COMMANDS:
+        added = commands.add_parser(command.name, help=command.help, epilog=command.epilog)
+        for argument in command.arguments:
+            added.add_argument(*argument.flags, **argument.options)
     commands.add_parser("serve", help="start the embedded model server (serve --help)")
     return parser
 

@@ -58,11 +58,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         r"^train\.params: sklearn\.linear_model\.RidgeClassifier has no parameter 'alhpa' "
         r"\(did you mean alpha\?\)$",
     ),
-    "unknown_metric": (
-        {"evaluate": {"metrics": ["acuracy"]}},
-        "train",
-        r"unknown metric 'acuracy'.*did you mean accuracy",
-    ),
 }
 
 

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def output(root: Path) -> Iterator[str]:
+def output(root: Path) -> str:
     left = kill_in_the_middle(root)
     done = subprocess.run(command(root), cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "interrupted demo had left running" in done.stdout
     assert not [pid for pid in left if psutil.pid_exists(pid)]
-    yield done.stdout
+    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from airflow_mlops.backends.user_code import call_user_function, did_you_mean, load_object
+from airflow_mlops.backends.user_code import call_user_function, load_object
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
+from airflow_mlops.core.nearest import did_you_mean
 from airflow_mlops.core.records import DatasetRef
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")

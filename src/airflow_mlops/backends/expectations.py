@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from airflow_mlops.backends.user_code import did_you_mean
+from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, TYPE, Expectation, expand
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import did_you_mean
 from airflow_mlops.core.records import Failure
 
-_SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
-_TYPE: Final = "type"
+__all__ = ["Expectation", "check", "expand"]
+
 _GAPS: Final = {"None", "nan", "NaT", "<NA>"}
 _FAMILIES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "int": pd.api.types.is_integer_dtype,
@@ -25,38 +25,6 @@ _FAMILIES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "bool": pd.api.types.is_bool_dtype,
     "datetime": pd.api.types.is_datetime64_any_dtype,
 }
-_COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """One native expectation: its name and its arguments."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        found: list[str] = []
-        for key in _COLUMN_ARGUMENTS:
-            value = self.arguments.get(key, ())
-            found.extend([value] if isinstance(value, str) else value)
-        return tuple(found)
-
-
-def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
-    """Turn the file's short and native forms into native expectations.
-
-    Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}`` (as many as wanted at once, and
-    ``columns: [...]`` for the same on several) or ``{columns: [...]}`` alone, which asks that they exist.
-    Native: ``{expect_…: {arguments}}``. Raises ConfigError for a key that is neither.
-    """
-    return tuple(
-        item
-        for number, entry in enumerate(entries)
-        for item in _expand_one(entry, f"validate.expect[{number}]")
-    )
 
 
 @contextlib.contextmanager
@@ -78,7 +46,7 @@ def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Fai
     A column that does not exist is a failure of its own. Raises ConfigError when Great Expectations does
     not know an expectation or an argument, or cannot evaluate it.
     """
-    built = [None if item.name == _TYPE else _build(item) for item in expectations]
+    built = [None if item.name == TYPE else _build(item) for item in expectations]
     names = [str(name) for name in frame.columns]
     failures: list[Failure] = []
     ready: list[Any] = []
@@ -94,50 +62,6 @@ def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Fai
     if ready:
         failures.extend(_validate(_needed(frame, expectations), ready))
     return tuple(failures)
-
-
-def _expand_one(entry: Mapping[str, Any], where: str) -> list[Expectation]:
-    native = [key for key in entry if key.startswith("expect_")]
-    if native:
-        if len(entry) > 1 or not isinstance(entry[native[0]] or {}, Mapping):
-            raise ConfigError(
-                f"{where}: write one expectation per entry, as {native[0]}: {{argument: value}}"
-            )
-        return [Expectation(native[0], dict(entry[native[0]] or {}))]
-    for key in entry:
-        if key not in _SHORT:
-            hint = did_you_mean(key, _SHORT)
-            raise ConfigError(f"{where}: unknown key {key!r}{hint}; short forms know {', '.join(_SHORT)}")
-    columns = entry.get("columns", entry.get("column"))
-    if not columns:
-        raise ConfigError(f"{where}: needs `column`, `columns` or a native `expect_…`")
-    rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
-    return [
-        item
-        for column in ([columns] if isinstance(columns, str) else columns)
-        for item in _rules(column, rules)
-    ]
-
-
-def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
-    shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
-    found: list[tuple[str, dict[str, Any]]] = []
-    if "type" in rules:
-        found.append((_TYPE, {"type": str(rules["type"])}))
-    if rules.get("not_null"):
-        found.append(("expect_column_values_to_not_be_null", shared))
-    if "min" in rules or "max" in rules:
-        bounds = {"min_value": rules.get("min"), "max_value": rules.get("max")}
-        found.append(("expect_column_values_to_be_between", {**bounds, **shared}))
-    if rules.get("unique"):
-        found.append(("expect_column_values_to_be_unique", shared))
-    if "in" in rules:
-        found.append(("expect_column_values_to_be_in_set", {"value_set": list(rules["in"]), **shared}))
-    if "regex" in rules:
-        found.append(("expect_column_values_to_match_regex", {"regex": rules["regex"], **shared}))
-    if not found:
-        found.append(("expect_column_to_exist", {}))
-    return [Expectation(name, {"column": column, **arguments}) for name, arguments in found]
 
 
 def _type_failure(frame: pd.DataFrame, item: Expectation) -> Failure | None:
@@ -254,7 +178,7 @@ def _observed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
         text = f"observed {_plain(result['observed_value'])}"
     else:
         text = "not met"
-    skipped = (*_COLUMN_ARGUMENTS, "batch_id")
+    skipped = (*COLUMN_ARGUMENTS, "batch_id")
     limits = ", ".join(
         f"{key}={_plain(value)}"
         for key, value in arguments.items()

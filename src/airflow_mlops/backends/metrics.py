@@ -6,7 +6,6 @@ Each metric is a function of truth and predictions that returns a statistic of r
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 
 from airflow_mlops.core import compare
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.metric_names import CLASSIFICATION as CLASSIFICATION
+from airflow_mlops.core.metric_names import METRIC_FACTS, facts
+from airflow_mlops.core.metric_names import REGRESSION as REGRESSION
 
-CLASSIFICATION: Final = "classification"
-REGRESSION: Final = "regression"
 _TINY: Final = float(np.finfo(np.float64).eps)
 
 
@@ -95,11 +95,8 @@ def find(name: str, task: str | None = None) -> Metric:
 
     Raises ConfigError with the nearest known name, or when the metric belongs to the other task.
     """
-    metric = METRICS.get(name)
-    if metric is None:
-        near = difflib.get_close_matches(name, METRICS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ConfigError(f"unknown metric {name!r}{hint}; known: {', '.join(METRICS)}")
+    facts(name)
+    metric = METRICS[name]
     if task is not None and metric.task != task:
         others = ", ".join(other for other, row in METRICS.items() if row.task == task)
         raise ConfigError(
@@ -198,22 +195,22 @@ def _errors(loss: Callable[[Any, Any], Any], build: Callable[[Any], compare.Stat
     return lambda outcome: build(loss(outcome.truth, outcome.predicted))
 
 
+_PREPARE: Final[Mapping[str, Callable[[Outcome], compare.Statistic]]] = {
+    "roc_auc": _each_class(compare.ranking_auc),
+    "average_precision": _each_class(compare.average_precision),
+    "log_loss": _log_loss,
+    "brier": _brier,
+    "accuracy": _errors(lambda y, p: y == p),
+    "balanced_accuracy": _per_class(lambda c: _ratio(c.hits, c.real), always_mean=True),
+    "f1": _per_class(lambda c: _ratio(2 * c.hits, c.said + c.real)),
+    "precision": _per_class(lambda c: _ratio(c.hits, c.said)),
+    "recall": _per_class(lambda c: _ratio(c.hits, c.real)),
+    "rmse": _errors(lambda y, p: (y - p) ** 2, compare.root_mean),
+    "mae": _errors(lambda y, p: np.abs(y - p)),
+    "mape": _errors(lambda y, p: np.abs(y - p) / np.maximum(np.abs(y), _TINY)),
+    "r2": lambda o: compare.r_squared(o.truth, o.predicted),
+}
 METRICS: Final[Mapping[str, Metric]] = {
-    "roc_auc": Metric(CLASSIFICATION, True, True, _each_class(compare.ranking_auc)),
-    "average_precision": Metric(CLASSIFICATION, True, True, _each_class(compare.average_precision)),
-    "log_loss": Metric(CLASSIFICATION, False, True, _log_loss),
-    "brier": Metric(CLASSIFICATION, False, True, _brier),
-    "accuracy": Metric(CLASSIFICATION, True, False, _errors(lambda y, p: y == p)),
-    "balanced_accuracy": Metric(
-        CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.real), always_mean=True)
-    ),
-    "f1": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(2 * c.hits, c.said + c.real))),
-    "precision": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.said))),
-    "recall": Metric(CLASSIFICATION, True, False, _per_class(lambda c: _ratio(c.hits, c.real))),
-    "rmse": Metric(REGRESSION, False, False, _errors(lambda y, p: (y - p) ** 2, compare.root_mean)),
-    "mae": Metric(REGRESSION, False, False, _errors(lambda y, p: np.abs(y - p))),
-    "mape": Metric(
-        REGRESSION, False, False, _errors(lambda y, p: np.abs(y - p) / np.maximum(np.abs(y), _TINY))
-    ),
-    "r2": Metric(REGRESSION, True, False, lambda o: compare.r_squared(o.truth, o.predicted)),
+    name: Metric(row.task, row.larger_is_better, row.needs_probability, _PREPARE[name])
+    for name, row in METRIC_FACTS.items()
 }

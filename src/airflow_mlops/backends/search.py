@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlops.config.models import Tune
-from airflow_mlops.core.errors import ConfigError, MlopsError
+from airflow_mlops.config.space import is_log, is_range
+from airflow_mlops.core.errors import MlopsError
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,11 +43,9 @@ def search(
 
     ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one
     trial fail. ``seen`` is told of each trial. The sampler's seed is ``tune.seed + worker``.
-    Raises ConfigError for a search space that makes no sense.
     """
     import optuna
 
-    check_space(tune.space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
     study = optuna.create_study(direction="maximize", sampler=kinds[tune.sampler](seed=tune.seed + worker))
@@ -70,36 +69,11 @@ def best(trials: Sequence[Trial]) -> Trial | None:
     return max(scored, key=lambda trial: trial.score or 0.0, default=None)
 
 
-def check_space(space: Mapping[str, Sequence[Any]]) -> None:
-    """Raise ConfigError when a range is empty or upside down."""
-    for name, form in space.items():
-        if not form:
-            raise ConfigError(
-                f"train.tune.space.{name}: empty, give [low, high], [low, high, log] or choices"
-            )
-        if _is_range(form) and form[0] >= form[1]:
-            raise ConfigError(f"train.tune.space.{name}: low {form[0]} is not below high {form[1]}")
-        if _is_range(form) and _is_log(form) and form[0] <= 0:
-            raise ConfigError(f"train.tune.space.{name}: a log range starts above 0, got {form[0]}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_log(form: Sequence[Any]) -> bool:
-    return len(form) == 3 and form[2] == "log"
-
-
-def _is_range(form: Sequence[Any]) -> bool:
-    return (len(form) == 2 or _is_log(form)) and all(_is_number(value) for value in form[:2])
-
-
 def _suggest(trial: Any, name: str, form: Sequence[Any]) -> Any:
-    if not _is_range(form):
+    if not is_range(form):
         return form[trial.suggest_categorical(name, list(range(len(form))))]  # by place: choices may be lists
     suggest = trial.suggest_int if all(isinstance(value, int) for value in form[:2]) else trial.suggest_float
-    return suggest(name, form[0], form[1], log=_is_log(form))
+    return suggest(name, form[0], form[1], log=is_log(form))
 
 
 def _try(number: int, params: Mapping[str, Any], score: Callable[[Mapping[str, Any]], float]) -> Trial:

@@ -15,9 +15,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.backends import metrics
 from airflow_mlops.backends.raw_rows import to_features
-from airflow_mlops.backends.user_code import did_you_mean, load_object
+from airflow_mlops.backends.user_code import load_object
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import did_you_mean
 
 
 def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:

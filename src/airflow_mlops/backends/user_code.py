@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import sys
 import sysconfig
@@ -14,12 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from airflow_mlops.core.errors import ConfigError, MlopsError
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean x?)`` for the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+from airflow_mlops.core.nearest import did_you_mean
 
 
 def load_object(path: str, base: Path) -> Callable[..., Any]:

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from airflow_mlops.core.rollout.forecast import Forecast, StepForecast
 
 
+def canary(arguments: argparse.Namespace) -> int:
+    """Run the words after ``canary``; returns the exit code."""
+    return main(arguments.words)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run ``canary plan`` or ``canary simulate``; returns 0, or 1 when the file or the plan has faults."""
     arguments = _parser().parse_args(argv)
     try:
-        canary, plan = _plan_of(arguments.file)
+        canary, plan = _plan_of(arguments.file, arguments.profile)
         code: int = arguments.run(arguments, canary, plan)
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=7, help="seed of the chances (default 7)")
     simulate.set_defaults(run=_simulate)
     for command in (plan, simulate):
+        command.add_argument("--profile", metavar="P", help="profile that lies over the file")
         command.add_argument(
             "--error-rate", type=_share, default=0.01, help="the champion's share of failures (default 0.01)"
         )
@@ -63,11 +69,11 @@ def _share(text: str) -> float:
     return value
 
 
-def _plan_of(file: str) -> tuple[Canary, RolloutPlan]:
+def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
     from airflow_mlops.backends.rollout import plan_rollout
     from airflow_mlops.config.loader import load_pipeline
 
-    pipeline = load_pipeline(file)
+    pipeline = load_pipeline(file, profile)
     if pipeline.deploy is None:
         raise ConfigError(f"{file}: there is no `deploy` section, so there is no canary")
     canary = pipeline.deploy.canary

@@ -1,197 +1,192 @@
-"""Reads a pipeline file; tells every fault in one go, as ``file:line:col: path: message``."""
+"""Reads a pipeline file with its defaults and profiles; tells every fault in one go, where it stands."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from airflow_mlops.config.document import Document, parse
+from airflow_mlops.config.explain import explain
+from airflow_mlops.config.faults import Fault as Fault
+from airflow_mlops.config.faults import FileFaults as FileFaults
+from airflow_mlops.config.merge import Layer, layer, over, unfold
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.shape import switched
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import did_you_mean
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_BYTES = 1_000_000
-_TAG = "tag:yaml.org,2002:"
-_PLAIN = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
-_Path = tuple[str | int, ...]
+DEFAULTS: Final = "defaults"
+_ROOT: Final = "pipelines"
+_EXPLAINED: Final = 200
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong in a pipeline file; ``line`` and ``column`` count from 1."""
+class Variant:
+    """A file's configuration with one profile, or with none, and where its values stand."""
 
-    file: str
-    line: int
-    column: int
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.column}: {where}{self.message}"
+    profile: str | None
+    layer: Layer
+    pipeline: Pipeline | None
+    faults: tuple[Fault, ...]
 
 
-class FileFaults(ConfigError):
-    """Everything that is wrong in one pipeline file."""
+@dataclass(frozen=True)
+class Loaded:
+    """Everything that one pipeline file says: itself, and each of its profiles."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
-        super().__init__("\n".join(map(str, self.faults)))
+    file: Path
+    root: Path
+    variants: Mapping[str | None, Variant]
+    faults: tuple[Fault, ...]
 
+    def chosen(self, profile: str | None) -> Pipeline:
+        """Return the configuration with ``profile``.
 
-class _Document:
-    """A composed YAML document: plain values, and where each key stands."""
+        Raises FileFaults when anything in the file is wrong, ConfigError for an unknown profile.
+        """
+        if self.faults:
+            raise FileFaults(self.faults)
+        return self.variant(profile).pipeline  # type: ignore[return-value]  # no faults: every one is there
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.positions: dict[_Path, tuple[int, int]] = {(): (1, 1)}
-        self.faults: list[Fault] = []
-
-    def fault(self, path: _Path, message: str) -> Fault:
-        known = path
-        while known not in self.positions:
-            known = known[:-1]
-        line, column = self.positions[known]
-        return Fault(self.file, line, column, ".".join(map(str, path)), message)
-
-    def build(self, node: yaml.Node, path: _Path, loader: Any) -> Any:
-        self.positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        if node.tag not in _PLAIN:
-            shown = node.tag.replace(_TAG, "!!")
-            self.faults.append(self.fault(path, f"the tag {shown} is not supported: write plain values"))
-            return None
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path, loader)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, index), loader) for index, item in enumerate(node.value)]
-        return loader.construct_object(node)
-
-    def _mapping(self, node: yaml.MappingNode, path: _Path, loader: Any) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            here = (*path, key)
-            mark = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            if key in result:
-                text = f"duplicate key (first at line {self.positions[here][0]})"
-                self.faults.append(Fault(self.file, *mark, ".".join(map(str, here)), text))
-                continue
-            self.positions[here] = mark
-            result[key] = self.build(value_node, here, loader)
-        return result
+    def variant(self, profile: str | None) -> Variant:
+        """Return one variant; raises ConfigError for a profile that the file does not have."""
+        if profile in self.variants:
+            return self.variants[profile]
+        known = [name for name in self.variants if name]
+        listed = f"; known: {', '.join(known)}" if known else ""
+        raise ConfigError(
+            f"{self.file}:1:1: profiles: no profile {profile!r}{did_you_mean(str(profile), known)}{listed}; "
+            f"if it changes nothing here, write `profiles: {{{profile}: {{}}}}`, also in defaults.yaml"
+        )
 
 
-def load_pipeline(file: Path | str) -> Pipeline:
+def load_pipeline(
+    file: Path | str, profile: str | None = None, *, root: Path | str | None = None
+) -> Pipeline:
     """Read and check one pipeline file.
 
-    Returns the frozen configuration. Raises FileFaults (a ConfigError) that lists every fault with its
-    position, or ConfigError when the file cannot be read.
+    The nearest ``defaults.yaml`` from the file's folder up to ``root`` lies under it, ``profile`` over it.
+    Without ``root`` the search ends at a folder named ``pipelines``, or at the file's own folder. Every
+    profile is checked, chosen or not. Returns the frozen configuration. Raises FileFaults (a ConfigError)
+    that lists every fault with its position, or ConfigError when the file cannot be read.
+    """
+    return read_pipeline(file, root=root).chosen(profile or None)
+
+
+def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded:
+    """Read one pipeline file with all its variants; faults are returned, not raised.
+
+    Raises ConfigError when the file or its ``defaults.yaml`` cannot be read, FileFaults when it is not YAML.
     """
     path = Path(file)
-    document = _Document(str(path))
-    raw = _parse(_read(path), document)
-    if not isinstance(raw, dict):
-        raise FileFaults([document.fault((), "a pipeline file is a mapping that starts with `name:`")])
-    try:
-        pipeline = Pipeline.model_validate(raw)
-    except ValidationError as error:
-        faults = [_explain(document, item, raw) for item in error.errors()]
-        raise FileFaults([*document.faults, *faults]) from None
-    if document.faults:
-        raise FileFaults(document.faults)
-    return pipeline
+    top = tree_root(path) if root is None else Path(root)
+    own = _document(path, "a pipeline file is a mapping that starts with `name:`")
+    faults, whole = list(own.faults), layer(own)
+    found = _defaults(path, top)
+    if found is not None:
+        lower = _document(found, "defaults.yaml is a mapping of sections")
+        faults += lower.faults
+        if "name" in lower.values:
+            faults.append(layer(lower).fault(("name",), "a name belongs in the pipeline file", at_key=True))
+        whole = over(layer(lower), whole)
+    variants, more = _variants(whole)
+    unread = {(fault.file, fault.path) for fault in faults}
+    faults += [fault for fault in more if (fault.file, fault.path) not in unread]
+    return Loaded(path, top, variants, tuple(faults))
 
 
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: larger than {_MAX_BYTES:,} bytes: this is not a pipeline file")
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}): save the file as UTF-8") from None
-
-
-def _parse(text: str, document: _Document) -> Any:
-    loader = _Loader(text)
-    try:
-        if _has_alias(text):
-            raise FileFaults([document.fault((), "YAML anchors and aliases are not supported: write it out")])
-        node = loader.get_single_node()
-        return None if node is None else document.build(node, (), loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise FileFaults([Fault(document.file, line, column, "", f"not YAML: {error.problem}")]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FileFaults([document.fault((), f"not YAML: {error}")]) from None
-    finally:
-        loader.dispose()
-
-
-def _has_alias(text: str) -> bool:
-    """Aliases let a small file expand without bound, and hide where a value stands."""
-    if "*" not in text:
-        return False
-    return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
-
-
-def _explain(document: _Document, item: Mapping[str, Any], raw: Mapping[str, Any]) -> Fault:
-    """Turn one pydantic error into a fault that says what to write instead."""
-    path = tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-    kind = item["type"]
-    if kind == "extra_forbidden":
-        return document.fault(path, "unknown key" + _did_you_mean(str(path[-1]), _keys_at(path[:-1])))
-    if kind == "missing":
-        return document.fault(path, f"required key is missing{_beside(raw, path)}")
-    if kind == "model_type":
-        return document.fault(path, f"expected a mapping of keys, got {item['input']!r}")
-    message = str(item["msg"]).removeprefix("Value error, ")
-    value = item.get("input")
-    shown = (
-        f" (got {value!r})" if isinstance(value, str | int | float | bool) and "got" not in message else ""
+def pipeline_files(folder: Path) -> list[Path]:
+    """Return the pipeline files in a folder and below it, by name; hidden ones and defaults are none."""
+    found = (path for suffix in ("*.yaml", "*.yml") for path in folder.rglob(suffix))
+    return sorted(
+        path
+        for path in found
+        if path.stem != DEFAULTS and not any(part[0] == "." for part in path.relative_to(folder).parts)
     )
-    return document.fault(path, message + shown)
 
 
-def _beside(raw: Any, path: _Path) -> str:
-    """Name a close key that was written where the missing one belongs."""
-    for part in path[:-1]:
-        try:
-            raw = raw[part]
-        except (KeyError, IndexError, TypeError):
-            return ""
-    close = difflib.get_close_matches(str(path[-1]), list(raw), n=1) if isinstance(raw, dict) else []
-    return f" (found {close[0]!r})" if close else ""
+def tree_root(file: Path, folder: Path | None = None) -> Path:
+    """Return where the search for defaults ends when nobody says so.
+
+    The nearest folder above the file that is named ``pipelines``, so that every command sees what Airflow
+    sees; without one, ``folder`` or the file's own.
+    """
+    parents = list(file.absolute().parents)
+    return next((parent for parent in parents if parent.name == _ROOT), folder or parents[0])
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else f"; known: {', '.join(known)}"
+def _defaults(file: Path, root: Path) -> Path | None:
+    top = root.absolute()
+    for folder in file.absolute().parents:
+        for name in (f"{DEFAULTS}.yaml", f"{DEFAULTS}.yml"):
+            if (folder / name).exists():
+                return folder / name
+        if folder == top or top not in folder.parents:
+            return None
+    return None
 
 
-def _keys_at(path: _Path) -> list[str]:
-    """Return the keys that the model at ``path`` accepts."""
-    model: type[BaseModel] = Pipeline
-    for part in path:
-        field = next((f for n, f in model.model_fields.items() if part in (f.alias, n)), None)
-        inner = _model_of(field.annotation) if field else None
-        if inner is None:
-            break
-        model = inner
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _document(path: Path, otherwise: str) -> Document:
+    document = parse(read_text(path), str(path))
+    if not isinstance(document.values, dict):
+        raise FileFaults([*document.faults, document.fault((), otherwise)])
+    return document
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in get_args(annotation) if (found := _model_of(arg))), None)
+def _variants(whole: Layer) -> tuple[dict[str | None, Variant], list[Fault]]:
+    base = Layer({key: value for key, value in whole.values.items() if key != "profiles"}, whole.places)
+    first = _checked(None, base)
+    variants: dict[str | None, Variant] = {None: first}
+    faults = list(first.faults)
+    known = {_essence(fault) for fault in faults}
+    for name, upper, wrong in _profiles(whole, faults):
+        variant = _checked(name, over(base, upper), wrong)
+        variants[name] = variant
+        fresh = [fault for fault in variant.faults if _essence(fault) not in known]
+        faults.extend(_with_profile(name, fault) for fault in fresh)
+    return variants, faults
+
+
+def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, list[Fault]]]:
+    given = whole.values.get("profiles", {})
+    if not isinstance(given, dict):
+        faults.append(whole.fault(("profiles",), "expected a mapping of profile names to settings"))
+        return
+    for name, settings in given.items():
+        if not isinstance(settings, dict):
+            message = "a profile is a mapping of dotted keys, such as {train.tune.n_trials: 3}"
+            faults.append(whole.fault(("profiles", name), message))
+            continue
+        upper, wrong = unfold(whole, name)
+        if "name" in upper.values:
+            wrong.append(upper.fault(("name",), "a profile cannot change the name", at_key=True))
+        yield name, upper, wrong
+
+
+def _checked(profile: str | None, whole: Layer, wrong: list[Fault] | None = None) -> Variant:
+    values, faults = switched(whole)
+    faults += wrong or []
+    try:
+        pipeline = Pipeline.model_validate(values)
+    except ValidationError as error:
+        found = explain(whole, error.errors(include_url=False)[:_EXPLAINED])
+        told = {fault.path for fault in faults}
+        faults += [fault for fault in found if fault.path not in told]
+        pipeline = None
+    return Variant(profile, whole, None if faults else pipeline, tuple(faults))
+
+
+def _essence(fault: Fault) -> tuple[Any, ...]:
+    return (fault.file, fault.line, fault.column, fault.message)
+
+
+def _with_profile(profile: str, fault: Fault) -> Fault:
+    """Name the profile in a fault that stands outside it and comes only with it."""
+    if fault.path.startswith(f"profiles.{profile}"):
+        return fault
+    return replace(fault, message=f"{fault.message} (with the profile {profile})")

@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+from airflow_mlops.config.expectations import check_entry
+from airflow_mlops.config.space import check_form
+from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Name, Schedule, Values
+from airflow_mlops.config.values import format_duration as format_duration
+from airflow_mlops.config.values import parse_duration as parse_duration
 
-
-def parse_duration(value: object) -> object:
-    """Turn ``90s``, ``30m``, ``24h``, ``14d`` or ``2w`` into a timedelta; leave the rest to pydantic."""
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", value)):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float):
-        raise ValueError(f"a duration needs a unit, such as {value}s or {value}m")
-    return value
-
-
-def format_duration(value: timedelta) -> str:
-    """Return a duration in its largest whole unit, such as ``14d``; ``parse_duration`` reads it back."""
-    seconds = value.total_seconds()
-    unit = next((name for name in "dhm" if seconds % _UNITS[name] == 0), "s")
-    return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    Field(gt=timedelta(0)),
-    PlainSerializer(format_duration, return_type=str),
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-
-
-def check_limit(value: str) -> str:
-    """Return ``value`` when it is an operator and a number, such as ``>= 0.8``; raises ValueError."""
-    if not re.fullmatch(r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", value):
-        raise ValueError(f"a limit is >=, <=, > or < and a number, such as '>= 0.8', got {value!r}")
-    return value
-
-
-Limit = Annotated[str, AfterValidator(check_limit)]
 GuardAction = Literal["warn", "pause", "rollback"]
 
 
 class Section(BaseModel):
     """Base of all sections: frozen, and no key that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Section):
@@ -67,7 +28,7 @@ class Source(Section):
     type: Literal["parquet", "csv", "json", "callable"] = Field(description="How the rows are read.")
     filepath: str | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
     callable: str | None = Field(None, description="`module:function` returning a DataFrame (type callable).")
-    load_args: dict[str, Any] = Field(default_factory=dict, description="Arguments of the reader.")
+    load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -82,7 +43,7 @@ class Source(Section):
 class Data(Section):
     """The training data: its source, the column to predict, the entity and time keys."""
 
-    source: Source
+    source: Source = Field(description="Where the rows come from.")
     target: str = Field(description="The column to predict.")
     keys: tuple[str, ...] = Field((), description="Entity columns, then the event time as the last one.")
     holdout: float = Field(
@@ -98,14 +59,16 @@ class Data(Section):
 class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
-    expect: tuple[dict[str, Any], ...] = Field(min_length=1, description="Short or native expectations.")
+    expect: tuple[Annotated[dict[str, Any], AfterValidator(check_entry)], ...] = Field(
+        min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
+    )
     on_failure: Literal["fail", "warn"] = Field("fail", description="What a failed expectation does.")
 
 
 class Tune(Section):
     """Search over the estimator's parameters, spread over mapped workers."""
 
-    space: dict[str, tuple[Any, ...]] = Field(
+    space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
         min_length=1, description="Parameter to `[low, high]`, `[low, high, log]` or a list of choices."
     )
     n_trials: int = Field(20, ge=1, le=10_000, description="Trials over all workers.")
@@ -118,16 +81,16 @@ class Train(Section):
     """What learns: a dotted path to anything with fit and predict."""
 
     estimator: str = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
-    params: dict[str, Any] = Field(default_factory=dict, description="Arguments of the estimator.")
+    params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
     tune: Tune | None = Field(None, description="Leave out to train with `params` as they are.")
 
 
 class Evaluate(Section):
     """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
 
-    metrics: tuple[str, ...] = Field(min_length=1, description="Metrics; the first one steers tuning.")
-    require: dict[str, Limit] = Field(default_factory=dict, description="Metric to limit, as `>= 0.8`.")
-    against_champion: dict[str, Limit] = Field(
+    metrics: tuple[Metric, ...] = Field(min_length=1, description="Metrics; the first one steers tuning.")
+    require: dict[Metric, Limit] = Field(default_factory=dict, description="Metric to limit, as `>= 0.8`.")
+    against_champion: dict[Metric, Limit] = Field(
         default_factory=dict,
         description="Metric to the limit on the lower confidence bound of challenger minus champion.",
     )
@@ -136,7 +99,9 @@ class Evaluate(Section):
 class Approve(Section):
     """A person's yes before traffic moves."""
 
-    by: tuple[str, ...] = Field(min_length=1, description="Airflow users who may answer.")
+    by: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1, description="Airflow users who may answer."
+    )
     within: Duration = Field(timedelta(hours=24), description="Time to answer.")
     on_timeout: Literal["reject", "approve"] = Field("reject", description="The answer when nobody answers.")
 
@@ -173,10 +138,10 @@ class ShiftGuard(Section):
 class Guards(Section):
     """What is watched during a canary; only errors unless said. `{}` turns one on with its defaults."""
 
-    error_rate: ErrorRateGuard = ErrorRateGuard()
-    latency_p95: LatencyGuard | None = None
-    quality: QualityGuard | None = None
-    prediction_shift: ShiftGuard | None = None
+    error_rate: ErrorRateGuard = Field(ErrorRateGuard(), description="Failed predictions.")
+    latency_p95: LatencyGuard | None = Field(None, description="Slow answers.")
+    quality: QualityGuard | None = Field(None, description="Wrong predictions.")
+    prediction_shift: ShiftGuard | None = Field(None, description="Scores spread differently.")
 
 
 class Canary(Section):
@@ -189,7 +154,7 @@ class Canary(Section):
     hold: Duration = Field(timedelta(minutes=30), description="Shortest time of a step.")
     step_timeout: Duration = Field(timedelta(hours=6), description="Longest time of a step.")
     min_requests: int = Field(100, ge=1, description="Canary requests that a step needs.")
-    guards: Guards = Guards()
+    guards: Guards = Field(Guards(), description="What ends a canary early when it is worse.")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Guaranteed limit of false rollbacks.")
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
         "pause", description="What happens when a step times out without enough evidence."
@@ -210,13 +175,13 @@ class Deploy(Section):
 
     target: Literal["local"] = Field("local", description="`local` is the embedded server.")
     conn_id: str = Field("mlops_serving_default", description="Airflow connection of the server.")
-    canary: Canary = Canary()
+    canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")
 
 
 class Drift(Section):
     """When a window counts as drifted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
     threshold: float = Field(0.25, gt=0, description="Effect from which a column counts as drifted.")
     min_share: float = Field(0.0, ge=0, lt=1, description="Share of columns that must drift (0: any one).")
     windows: int = Field(1, alias="for", ge=1, description="Windows in a row before it counts.")
@@ -225,8 +190,8 @@ class Drift(Section):
 class Performance(Section):
     """Limits on realised quality, window by window."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    require: dict[str, Limit] = Field(min_length=1, description="Metric to limit, as `>= 0.8`.")
+    model_config = ConfigDict(populate_by_name=True)
+    require: dict[Metric, Limit] = Field(min_length=1, description="Metric to limit, as `>= 0.8`.")
     windows: int = Field(2, alias="for", ge=1, description="Windows in a row before it counts.")
     min_labels: float = Field(0.9, gt=0, le=1, description="Share of labels that a window needs.")
 
@@ -234,43 +199,49 @@ class Performance(Section):
 class Retrain(Section):
     """Which findings start a new training, and how often at most."""
 
-    when: tuple[Literal["drift", "performance"], ...] = Field(min_length=1)
+    when: tuple[Literal["drift", "performance"], ...] = Field(
+        min_length=1, description="Confirmed findings that start a training."
+    )
     cooldown: Duration = Field(timedelta(hours=72), description="Shortest time between two retrainings.")
 
 
 class Monitor(Section):
     """Watching the champion, window by window."""
 
-    schedule: str = Field(description="Cron expression or preset; each run looks at the interval before it.")
-    start_date: datetime | None = Field(None, description="First window starts here (UTC unless said).")
-    end_date: datetime | None = Field(None, description="No window ends after this.")
+    schedule: Schedule = Field(
+        description="Cron expression or preset; each run looks at the interval before it."
+    )
+    start_date: Moment | None = Field(None, description="First window starts here (UTC unless said).")
+    end_date: Moment | None = Field(None, description="No window ends after this.")
     catchup: bool = Field(False, description="Look at every window since start_date, oldest first.")
-    drift: Drift | None = Drift()
-    performance: Performance | None = None
-    retrain: Retrain | None = None
+    drift: Drift | None = Field(Drift(), description="Change of the data; `off` does not look.")
+    performance: Performance | None = Field(None, description="Quality, once labels have arrived.")
+    retrain: Retrain | None = Field(None, description="When a finding starts a training.")
 
 
 class Pipeline(Section):
     """One pipeline file: the whole life of one model."""
 
-    version: Literal[1] = 1
+    version: Literal[1] = Field(1, description="Version of this file format.")
     name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
-    description: str = ""
+    description: str = Field("", description="One sentence for people.")
     owner: str = Field("airflow", description="Airflow owner of the tasks.")
-    tags: tuple[str, ...] = ()
-    schedule: str | None = Field(None, description="When to train; drift events start a training as well.")
+    tags: tuple[str, ...] = Field((), description="Airflow tags of the DAGs, besides `mlops`.")
+    schedule: Schedule | None = Field(
+        None, description="When to train: cron expression or preset. Retrain events start one as well."
+    )
     retries: int = Field(1, ge=0, le=10, description="Retries of a task that failed for an outside reason.")
     mlflow_conn_id: str = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
-    data: Data
-    validate_: Validate | None = Field(None, alias="validate")
+    data: Data = Field(description="The training data.")
+    validate_: Validate | None = Field(None, alias="validate", description="What the data must meet.")
     features: str | None = Field(None, description="`module:function`, a plain frame-to-frame function.")
-    train: Train
-    evaluate: Evaluate
-    approve: Approve | None = None
-    deploy: Deploy | None = None
-    monitor: Monitor | None = None
+    train: Train = Field(description="What learns.")
+    evaluate: Evaluate = Field(description="The gate before registration.")
+    approve: Approve | None = Field(None, description="A person's yes before traffic moves.")
+    deploy: Deploy | None = Field(None, description="Serving; without it a passed version is champion.")
+    monitor: Monitor | None = Field(None, description="Watching the champion.")
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     def effective(self) -> dict[str, Any]:
         """Return the whole configuration, defaults included, as JSON values under the file's own keys."""

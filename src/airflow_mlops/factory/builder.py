@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk import (
     DAG,
@@ -18,7 +19,9 @@ from airflow.sdk import (
 from airflow_mlops.config.models import Monitor, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.stages import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
+from airflow_mlops.operators.base import StageOperator
 from airflow_mlops.operators.drift import DriftOperator
 from airflow_mlops.operators.evaluate import EvaluateOperator
 from airflow_mlops.operators.features import FeaturesOperator
@@ -39,11 +42,36 @@ from airflow_mlops.operators.validate import ValidateOperator
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_OPERATORS: Final[Mapping[str, Any]] = {
+    "ingest": IngestOperator,
+    "validate": ValidateOperator,
+    "features": FeaturesOperator,
+    "tune": TuneOperator,
+    "train": TrainOperator,
+    "evaluate": EvaluateOperator,
+    "register": RegisterOperator,
+    "prepare": PrepareOperator,
+    "approve": ApproveOperator,
+    "rollout": RolloutOperator,
+    "finalize": FinalizeOperator,
+    "restore": RestoreOperator,
+    "observe": ObserveOperator,
+    "drift": DriftOperator,
+    "performance": PerformanceOperator,
+    "triage": TriageOperator,
+    "retrain": RetrainOperator,
+}
+_OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "rollout": {"trigger_rule": TriggerRule.NONE_FAILED},
+    "finalize": {"trigger_rule": TriggerRule.ALL_DONE},
+}
+
+
 def build(pipeline: Pipeline, base: str = ".") -> dict[str, DAG]:
     """Return the DAGs of a pipeline by id; ``base`` is the folder that its relative paths start from."""
     dags = [train_dag(pipeline, base)]
     if pipeline.deploy:
-        dags.append(deploy_dag(pipeline))
+        dags.append(deploy_dag(pipeline, base))
     if pipeline.monitor:
         dags.append(monitor_dag(pipeline, pipeline.monitor, base))
     return {dag.dag_id: dag for dag in dags}
@@ -51,35 +79,12 @@ def build(pipeline: Pipeline, base: str = ".") -> dict[str, DAG]:
 
 def train_dag(pipeline: Pipeline, base: str) -> DAG:
     """Return ``<name>__train``: ingest → validate → features → tune → train → evaluate → register."""
-    shared: dict[str, Any] = {"pipeline": pipeline, "base": base}
     with _dag(pipeline, "train", schedule=_train_schedule(pipeline), max_active_runs=1) as dag:
-        ingest = IngestOperator(task_id="ingest", outlets=[pipeline_asset(pipeline.name, "data")], **shared)
-        features = FeaturesOperator(task_id="features", inputs={"dataset": ingest.output}, **shared)
-        if pipeline.validate_:
-            validate = ValidateOperator(task_id="validate", inputs={"dataset": ingest.output}, **shared)
-            validate >> features
-        inputs: dict[str, Any] = {"features": features.output}
-        if pipeline.train.tune:
-            workers = pipeline.train.tune.workers
-            tune = TuneOperator.partial(task_id="tune", inputs=dict(inputs), **shared).expand(
-                options=[{"worker": worker, "workers": workers} for worker in range(workers)]
-            )
-            inputs["tune"] = tune.output
-        train = TrainOperator(task_id="train", inputs=inputs, **shared)
-        evaluate = EvaluateOperator(
-            task_id="evaluate", inputs={"features": features.output, "model": train.output}, **shared
-        )
-        outlet = "challenger" if pipeline.deploy else "champion"
-        RegisterOperator(
-            task_id="register",
-            inputs={"evaluation": evaluate.output},
-            outlets=[pipeline_asset(pipeline.name, outlet)],
-            **shared,
-        )
+        _add_tasks(pipeline, "train", base)
     return dag
 
 
-def deploy_dag(pipeline: Pipeline) -> DAG:
+def deploy_dag(pipeline: Pipeline, base: str) -> DAG:
     """Return ``<name>__deploy``: prepare → approve → rollout → finalize; its teardown restores traffic."""
     params = {
         "version": Param(
@@ -94,52 +99,51 @@ def deploy_dag(pipeline: Pipeline) -> DAG:
     }
     schedule = [pipeline_asset(pipeline.name, "challenger")]
     with _dag(pipeline, "deploy", schedule=schedule, max_active_runs=4, params=params) as dag:
-        prepare = PrepareOperator(task_id="prepare", pipeline=pipeline)
-        rollout = RolloutOperator(
-            task_id="rollout", pipeline=pipeline, request=prepare.output, trigger_rule=TriggerRule.NONE_FAILED
-        )
-        if pipeline.approve:
-            approve = ApproveOperator(task_id="approve", pipeline=pipeline, approve=pipeline.approve)
-            prepare >> approve >> rollout
-        finalize = FinalizeOperator(
-            task_id="finalize",
-            pipeline=pipeline,
-            request=prepare.output,
-            outlets=[pipeline_asset(pipeline.name, "champion")],
-            trigger_rule=TriggerRule.ALL_DONE,
-        )
-        restore = RestoreOperator(task_id="restore", pipeline=pipeline, request=prepare.output)
-        rollout >> finalize >> restore
-        restore.as_teardown()
+        _add_tasks(pipeline, "deploy", base)
     return dag
 
 
 def monitor_dag(pipeline: Pipeline, monitor: Monitor, base: str) -> DAG:
     """Return ``<name>__monitor``: observe → drift, performance → triage → retrain."""
-    shared: dict[str, Any] = {"pipeline": pipeline, "base": base}
     dates = {"start_date": monitor.start_date or _EPOCH, "end_date": monitor.end_date}
     schedule = CronDataIntervalTimetable(monitor.schedule, timezone="UTC")
     with _dag(
         pipeline, "monitor", schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
     ) as dag:
-        observe = ObserveOperator(task_id="observe", **shared)
-        inputs: dict[str, Any] = {"window": observe.output}
-        if monitor.drift:
-            inputs["drift"] = DriftOperator(
-                task_id="drift", inputs={"window": observe.output}, **shared
-            ).output
-        if monitor.performance:
-            inputs["performance"] = PerformanceOperator(
-                task_id="performance", inputs={"window": observe.output}, **shared
-            ).output
-        triage = TriageOperator(task_id="triage", inputs=inputs, **shared)
-        if monitor.retrain:
-            RetrainOperator(
-                task_id="retrain",
-                triage=triage.output,
-                outlets=[pipeline_asset(pipeline.name, "retrain")],
-            )
+        _add_tasks(pipeline, "monitor", base)
     return dag
+
+
+def _add_tasks(pipeline: Pipeline, kind: Kind, base: str) -> None:
+    """Make an operator of each row, in the DAG that is open."""
+    built: dict[str, Any] = {}
+    for task in tasks_of(pipeline, kind):
+        inputs = {name: built[giver].output for name, giver in task.inputs.items() if giver in built}
+        operator = _OPERATORS[task.id]
+        arguments: dict[str, Any] = {"task_id": task.id, **_arguments(pipeline, task, inputs, base)}
+        if outlet := task.updates(pipeline):
+            arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
+        if task.mapped and pipeline.train.tune:
+            workers = pipeline.train.tune.workers
+            options = [{"worker": worker, "workers": workers} for worker in range(workers)]
+            built[task.id] = operator.partial(**arguments).expand(options=options)
+        else:
+            built[task.id] = operator(**arguments)
+        for earlier in task.after:
+            if earlier in built:
+                built[earlier] >> built[task.id]
+        if task.teardown:
+            built[task.id].as_teardown()
+
+
+def _arguments(pipeline: Pipeline, task: Task, inputs: dict[str, Any], base: str) -> dict[str, Any]:
+    if issubclass(_OPERATORS[task.id], StageOperator):
+        return {"pipeline": pipeline, "base": base, "inputs": inputs}
+    own = _OWN.get(task.id, {})
+    if task.id == "retrain":
+        return {**inputs, **own}
+    asked = {"approve": pipeline.approve} if task.id == "approve" else {}
+    return {"pipeline": pipeline, **inputs, **asked, **own}
 
 
 def _dag(pipeline: Pipeline, kind: str, *, schedule: Any, **kwargs: Any) -> DAG:

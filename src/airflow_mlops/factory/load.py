@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.config.loader import load_pipeline, pipeline_files
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.reading import read_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.factory.builder import build
 
@@ -27,13 +30,22 @@ class FaultyPipelineOperator(BaseOperator):
         raise AirflowFailException(self.faults)
 
 
+PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
+
+
 def load_pipelines(
-    namespace: MutableMapping[str, Any], folder: str | Path | None = None, *, strict: bool = False
+    namespace: MutableMapping[str, Any],
+    folder: str | Path | None = None,
+    *,
+    profile: str | None = None,
+    strict: bool = False,
 ) -> None:
-    """Build the DAGs of every pipeline file in a folder into a module's namespace.
+    """Build the DAGs of every pipeline file in a folder, and below it, into a module's namespace.
 
     :param namespace: ``globals()`` of the DAG file.
-    :param folder: where the ``*.yaml`` files are; ``pipelines/`` beside the DAG file by default.
+    :param folder: where the ``*.yaml`` files are; ``pipelines/`` beside the DAG file by default. The nearest
+        ``defaults.yaml`` up to this folder lies under each file.
+    :param profile: profile of every file; the environment's ``AIRFLOW_MLOPS_PROFILE`` by default.
     :param strict: raise ConfigError for a faulty file; otherwise it becomes a visible, failing DAG and
         the others load.
     """
@@ -42,9 +54,10 @@ def load_pipelines(
     if not found.is_dir():
         raise ConfigError(f"{found}: no such folder: create it, or give load_pipelines() the right one")
     owners: dict[str, Path] = {}
+    profile = profile or os.environ.get(PROFILE) or None
     for file in _files(found):
         try:
-            dags = _build(file, owners)
+            dags = _build(load_pipeline(file, profile, root=found), file, owners)
         except ConfigError as error:
             if strict:
                 raise
@@ -54,7 +67,7 @@ def load_pipelines(
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the pipeline files; only the one that is asked for while a task runs."""
-    files = sorted(path for path in folder.glob("*.y*ml") if path.stem != "defaults")
+    files = pipeline_files(folder)
     wanted = get_parsing_context().dag_id
     name = wanted.rpartition("__")[0] if wanted else ""
     mine = [file for file in files if name and _names(file, name)]
@@ -64,14 +77,13 @@ def _files(folder: Path) -> Iterator[Path]:
 def _names(file: Path, name: str) -> bool:
     """Whether the file seems to hold the pipeline ``name``; cheap, before the file is parsed."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(file)
+    except ConfigError:
         return False
     return bool(re.search(rf"^[\"']?name[\"']?\s*:\s*[\"']?{re.escape(name)}\b", text, re.MULTILINE))
 
 
-def _build(file: Path, owners: dict[str, Path]) -> dict[str, DAG]:
-    pipeline = load_pipeline(file)
+def _build(pipeline: Pipeline, file: Path, owners: dict[str, Path]) -> dict[str, DAG]:
     other = owners.setdefault(pipeline.name, file)
     if other is not file:
         raise ConfigError(f"{file}:1:1: name: {pipeline.name!r} is already the name of {other.name}")

@@ -50,7 +50,6 @@ def run(call: StageCall) -> TuneResult:
 
 def _check(call: StageCall, tune: Tune) -> None:
     """Find a misspelt parameter or a metric of the other task before the first trial."""
-    search.check_space(tune.space)
     train = call.pipeline.train
     first = {name: form[0] for name, form in tune.space.items()}
     estimator = training.make_estimator(train.estimator, {**train.params, **first}, call.base)

@@ -53,6 +53,20 @@ def test_a_duration_reads_back_as_itself(duration: timedelta) -> None:
     assert parse_duration(format_duration(duration)) == duration
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("PT30M", 1800), ("P1DT12H", 129_600), ("P2W", 1_209_600), ("pt0.5s", 0.5), ("1.5h", 5400)],
+)
+def test_durations_are_short_or_iso_8601(text: str, seconds: float) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["P", "PT", "30", "-5m", "1h30m", "P1M", "0s", "9" * 400 + "d", "soon"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a duration is"):
+        parse_duration(text)
+
+
 def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path) -> None:
     text = MINIMAL.replace("name: iris", "name: iris\nscheduel: '@daily'").replace("metrics", "metric")
     text += "deploy: {canary: {hold: 30, steps: [50, 25]}}\n"
@@ -60,7 +74,7 @@ def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path) -> None
         "iris.yaml:2:1: scheduel: unknown key (did you mean schedule?)",
         "iris.yaml:7:1: evaluate.metrics: required key is missing (found 'metric')",
         "iris.yaml:7:12: evaluate.metric: unknown key (did you mean metrics?)",
-        "iris.yaml:8:19: deploy.canary.hold: a duration needs a unit, such as 30s or 30m (got 30)",
+        "iris.yaml:8:25: deploy.canary.hold: a duration needs a unit, such as 30s or 30m (got 30)",
     ]
 
 

@@ -119,6 +119,33 @@ def test_a_running_task_builds_only_its_own_pipeline(tmp_path: Path, monkeypatch
     assert set(load(folder)) == {"two__train"}
 
 
+def test_defaults_and_the_profile_of_the_environment_reach_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pipelines(tmp_path, one=GOOD.format(name="one") + "profiles: {dev: {retries: 9}}\n")
+    (folder / "pipelines" / "team").mkdir()
+    (folder / "pipelines" / "team" / "two.yaml").write_text(GOOD.format(name="two"))
+    (folder / "pipelines" / "defaults.yaml").write_text("owner: growth\nprofiles: {dev: {tags: [trial]}}\n")
+    plain = load(folder)
+    assert {key: dag.default_args["owner"] for key, dag in plain.items()} == {
+        "one__train": "growth",
+        "two__train": "growth",
+    }
+    monkeypatch.setenv("AIRFLOW_MLOPS_PROFILE", "dev")
+    trial = load(folder)
+    assert {dag.default_args["retries"] for dag in trial.values()} == {9, 1}
+    assert all("trial" in dag.tags for dag in trial.values())
+    assert load(folder, profile="dev").keys() == trial.keys()
+
+
+def test_an_unknown_profile_is_a_visible_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = pipelines(tmp_path, one=GOOD.format(name="one") + "profiles: {dev: {}}\n")
+    monkeypatch.setenv("AIRFLOW_MLOPS_PROFILE", "deb")
+    dags = load(folder)
+    assert set(dags) == {"one__faulty"}
+    assert "no profile 'deb' (did you mean dev?)" in str(dags["one__faulty"].doc_md)
+
+
 def test_parsing_the_dag_files_imports_no_heavy_library() -> None:
     code = f"""
 import importlib.util, json, sys

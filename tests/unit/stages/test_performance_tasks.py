@@ -45,7 +45,7 @@ def performance(
         "name": "m",
         "data": {"source": {"type": "parquet", "filepath": "unused"}, "target": "y"},
         "train": {"estimator": "unused"},
-        "evaluate": {"metrics": ["unused"]},
+        "evaluate": {"metrics": ["accuracy"]},
         "monitor": {"schedule": "@daily", "performance": {"require": limits}},
     }
     request = StageRequest(

@@ -1,0 +1,95 @@
+"""The command ``lint``: which files, which format, which exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_mlops import __version__
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.faults import Fault
+
+_GITHUB: Final = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def lint(arguments: argparse.Namespace) -> int:
+    """Check pipeline files and folders.
+
+    Returns 0 when there is no fault (warnings and notes are none), 1 when there is one, 2 when there is no
+    file to check.
+    """
+    from airflow_mlops.config.lint import lint_files
+    from airflow_mlops.config.loader import pipeline_files, tree_root
+
+    files: list[tuple[Path, Path]] = []
+    for name in arguments.files:
+        path = Path(name)
+        if not path.exists():
+            print(f"error: {name}: no such file or folder", file=sys.stderr)
+            return 2
+        found = pipeline_files(path) if path.is_dir() else [path]
+        files += [(file, tree_root(file, path if path.is_dir() else None)) for file in found]
+    if not files:
+        print(f"error: no pipeline file in {', '.join(arguments.files)}", file=sys.stderr)
+        return 2
+    faults, count = lint_files(files, profile=arguments.profile), len(files)
+    wrong = sum(fault.level == "error" for fault in faults)
+    text = _FORMATS[arguments.format](faults)
+    if text:
+        print(text)
+    print(f"{count} file{'s' * (count != 1)} checked, {wrong} fault{'s' * (wrong != 1)}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def as_text(faults: Sequence[Fault]) -> str:
+    """Return one line per fault, as compilers write them."""
+    return "\n".join(map(str, faults))
+
+
+def as_json(faults: Sequence[Fault]) -> str:
+    """Return a JSON list with one object per fault."""
+    return json.dumps([asdict(fault) for fault in faults], indent=2, ensure_ascii=False)
+
+
+def as_github(faults: Sequence[Fault]) -> str:
+    """Return the workflow commands that GitHub shows beside the lines of a change."""
+    return "\n".join(
+        f"::{_GITHUB[fault.level]} file={_escaped(fault.file, more=True)},line={fault.line},"
+        f"col={fault.column},title={_escaped(f'airflow-mlops {fault.rule}', more=True)}"
+        f"::{_escaped(': '.join(filter(None, (fault.path, fault.message))))}"
+        for fault in faults
+    )
+
+
+def as_sarif(faults: Sequence[Fault]) -> str:
+    """Return a SARIF 2.1.0 log, which code scanners read."""
+    rules = [{"id": rule} for rule in sorted({fault.rule for fault in faults})]
+    driver = {"name": "airflow-mlops", "version": __version__, "rules": rules}
+    run = {"tool": {"driver": driver}, "results": [_result(fault) for fault in faults]}
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+
+
+def _result(fault: Fault) -> dict[str, Any]:
+    region = {"startLine": fault.line, "startColumn": fault.column}
+    artifact = {"uri": Path(fault.file).as_posix()}
+    return {
+        "ruleId": fault.rule,
+        "level": fault.level,
+        "message": {"text": ": ".join(filter(None, (fault.path, fault.message)))},
+        "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
+    }
+
+
+def _escaped(text: str, *, more: bool = False) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if more else text
+
+
+_FORMATS: Final = {"text": as_text, "json": as_json, "github": as_github, "sarif": as_sarif}

@@ -1,0 +1,105 @@
+"""The commands as one table; the ``airflow-mlops`` and the ``airflow mlops`` parsers are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument: its flags, and what argparse is told about it."""
+
+    flags: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; ``function`` is ``module:name``, imported only when the command runs."""
+
+    name: str
+    help: str
+    function: str
+    example: str
+    arguments: tuple[Argument, ...] = field(default=())
+
+    @property
+    def epilog(self) -> str:
+        """What ``--help`` ends with."""
+        return f"example: airflow-mlops {self.example}"
+
+
+def _argument(*flags: str, **options: Any) -> Argument:
+    return Argument(flags, options)
+
+
+_FILE: Final = _argument("file", help="pipeline file")
+_PROFILE: Final = _argument("--profile", metavar="P", help="profile that lies over the file")
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        "lint",
+        "check pipeline files as deeply as possible, running nothing; every fault in one go",
+        "airflow_mlops.cli.lint:lint",
+        "lint pipelines/ --format github",
+        (
+            _argument("files", nargs="+", help="pipeline files or folders"),
+            _argument("--profile", metavar="P", help="check deeply with this profile only"),
+            _argument(
+                "--format",
+                choices=("text", "json", "github", "sarif"),
+                default="text",
+                help="how faults are printed; text by default",
+            ),
+        ),
+    ),
+    Command(
+        "render",
+        "print the effective configuration of a pipeline file, defaults included",
+        "airflow_mlops.cli.commands:render",
+        "render pipelines/churn.yaml --diff dev",
+        (
+            _FILE,
+            _PROFILE,
+            _argument("--diff", metavar="OTHER", help="print what another profile or file changes"),
+        ),
+    ),
+    Command(
+        "list",
+        "list the pipelines of a folder with their schedules",
+        "airflow_mlops.cli.commands:list_pipelines",
+        "list pipelines/",
+        (_argument("folder", nargs="?", default=".", help="folder; the working folder by default"), _PROFILE),
+    ),
+    Command(
+        "graph",
+        "show the DAGs of a pipeline file: tasks, order, assets",
+        "airflow_mlops.cli.commands:graph",
+        "graph pipelines/churn.yaml --format mermaid",
+        (
+            _FILE,
+            _PROFILE,
+            _argument(
+                "--format",
+                choices=("text", "mermaid"),
+                default="text",
+                help="how it is drawn; text by default",
+            ),
+        ),
+    ),
+    Command(
+        "schema",
+        "print the JSON Schema of pipeline files, for editors",
+        "airflow_mlops.cli.commands:schema",
+        "schema > airflow_mlops.schema.json",
+    ),
+    Command(
+        "canary",
+        "what a canary will see (plan), and how it would end (simulate)",
+        "airflow_mlops.cli.canary:canary",
+        "canary plan pipelines/churn.yaml --rps 50",
+        (_argument("words", nargs="...", help="plan or simulate; --help after either says more"),),
+    ),
+)

@@ -1,0 +1,200 @@
+"""A YAML document as plain values, and where each key and value stands; nothing but data is built."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from airflow_mlops.config.faults import Fault, FileFaults, KeyPath, Mark, dotted
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG: Final = "tag:yaml.org,2002:"
+_PLAIN: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
+_MAX_DEPTH: Final = 100
+_MAX_NODES: Final = 20_000
+_MAX_FAULTS: Final = 1_000
+_EXPONENT: Final = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_OCTAL: Final = re.compile(r"[-+]?0[0-7_]+")
+_WORDS: Final = ("yes", "no", "on", "off", "y", "n")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path of the configuration was written: the file, the path there, its key and its value.
+
+    ``text`` is the unquoted text of a value that YAML does not read as text, such as ``no`` or ``1.10``.
+    ``spelled`` is False for a section that stands there only as a part of a profile's dotted key.
+    """
+
+    file: str
+    path: KeyPath
+    key: Mark
+    value: Mark
+    text: str | None = None
+    spelled: bool = True
+
+
+@dataclass
+class Document:
+    """One file's plain values, places and faults; ``places`` always holds the root, ``()``."""
+
+    file: str
+    values: Any = None
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.places.setdefault((), Place(self.file, (), Mark(), Mark()))
+
+    def fault(self, path: KeyPath, message: str, mark: Mark | None = None, rule: str = "yaml") -> Fault:
+        """Return a fault at ``mark``, or at the value of ``path``."""
+        at = mark or self.places[path].value
+        return Fault(self.file, at.line, at.column, dotted(path), message, rule=rule)
+
+
+def parse(text: str, file: str) -> Document:
+    """Return the document in ``text``.
+
+    Duplicate keys, tags and values that YAML 1.1 reads otherwise than they look are in its ``faults``.
+    Raises FileFaults for what is not YAML, has aliases, is deeper than 100 levels or larger than 20,000
+    values, so that neither time nor memory depends on the author's intentions.
+    """
+    document = Document(file)
+    try:
+        _bound(text, document)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                document.values = _Builder(document, loader).build(node, (), _mark(node.start_mark))
+        finally:
+            loader.dispose()
+    except FileFaults:  # a ValueError, as every ConfigError is
+        raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = _mark(mark) if mark else Mark()
+        message = f"not YAML: {error.problem}{_hint(text, at)}"
+        raise FileFaults([document.fault((), message, at)]) from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a lone surrogate
+        message = f"not YAML: {str(error).splitlines()[0]}"
+        raise FileFaults([document.fault((), message)]) from None
+    return document
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1)
+
+
+def _bound(text: str, document: Document) -> None:
+    """Refuse what could exhaust the recursive steps that follow; the event stream itself is flat."""
+    depth = nodes = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        at = _mark(event.start_mark)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            message = "YAML anchors and aliases are not supported: write it out"
+            raise FileFaults([document.fault((), message, at)])
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        nodes += isinstance(event, yaml.NodeEvent)
+        if depth > _MAX_DEPTH:
+            raise FileFaults([document.fault((), f"nested deeper than {_MAX_DEPTH} levels", at)])
+        if nodes > _MAX_NODES:
+            message = f"more than {_MAX_NODES:,} values: this is not a pipeline file"
+            raise FileFaults([document.fault((), message, at)])
+
+
+def _hint(text: str, at: Mark) -> str:
+    """Say what is usually meant when YAML stops at ``at``."""
+    lines = text.splitlines()
+    line = lines[at.line - 1] if at.line <= len(lines) else ""
+    rest = line[at.column - 1 :]
+    if "\t" in line[: at.column + 1] and not line[: at.column - 1].strip():
+        return ": indent with spaces, not tabs"
+    if re.search(r"[:,{]\s*(>=?|<=?)\s*-?[\d.]*$", line[: at.column - 1]) or re.match(r"=\s*-?\d", rest):
+        return ": write a limit in quotes, as '>= 0.8'"
+    if rest[:1] in "@%`" and rest:
+        return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
+    return ""
+
+
+class _Builder:
+    """Walks the nodes of one document."""
+
+    def __init__(self, document: Document, loader: Any) -> None:
+        self.document = document
+        self.loader = loader
+
+    def build(self, node: yaml.Node, path: KeyPath, key: Mark) -> Any:
+        """Return the plain value of ``node`` and note its place."""
+        value = _mark(node.start_mark)
+        text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else None
+        plain = text if node.tag != _TAG + "str" else None
+        self.document.places[path] = Place(self.document.file, path, key, value, plain)
+        if node.tag not in _PLAIN:
+            shown = node.tag.replace(_TAG, "!!")
+            self._fault(path, f"the tag {shown[:80]} is not supported: write plain values", value)
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self.build(item, (*path, index), _mark(item.start_mark))
+                for index, item in enumerate(node.value)
+            ]
+        return self._scalar(node, path, value)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            mark = _mark(key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._fault(path, 'a key is plain text; write a template in quotes, as "{{ ds }}"', mark)
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in result:
+                first = self.document.places[here].key.line
+                self._fault(here, f"duplicate key (first at line {first})", mark)
+                continue
+            result[key] = self.build(value_node, here, mark)
+        return result
+
+    def _scalar(self, node: yaml.Node, path: KeyPath, mark: Mark) -> Any:
+        text = str(node.value)
+        plain = not node.style  # type: ignore[attr-defined]
+        if plain and _EXPONENT.fullmatch(text):
+            return float(text)  # YAML 1.1 reads 1e-3 as text, which nobody means
+        try:
+            value = self.loader.construct_object(node)
+        except (ValueError, OverflowError, yaml.YAMLError) as error:
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            self._fault(path, f"cannot be read ({problem[:80]}): write it in quotes if it is text", mark)
+            return None
+        if plain and (surprise := _surprise(text, value, inside_list=_in_list(path))):
+            self._fault(path, surprise, mark)
+        return value
+
+    def _fault(self, path: KeyPath, message: str, mark: Mark) -> None:
+        if len(self.document.faults) < _MAX_FAULTS:
+            self.document.faults.append(self.document.fault(path, message, mark))
+
+
+def _in_list(path: KeyPath) -> bool:
+    return bool(path) and isinstance(path[-1], int)
+
+
+def _surprise(text: str, value: Any, *, inside_list: bool) -> str | None:
+    """Say how YAML 1.1 reads an unquoted value, when that is not what it looks like."""
+    if isinstance(value, int | float) and ":" in text:
+        return f"YAML reads {text} as the number {value}: write it in quotes"
+    if isinstance(value, int) and not isinstance(value, bool) and _OCTAL.fullmatch(text):
+        return f"YAML reads {text} as the octal number {value}: write {value}, or it in quotes"
+    if isinstance(value, bool) and inside_list and text.lower() in _WORDS:
+        return f"YAML reads {text} as {str(value).lower()}: write it in quotes, or {str(value).lower()}"
+    return None

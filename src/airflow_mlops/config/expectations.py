@@ -1,0 +1,99 @@
+"""The short and native forms of expectations in a pipeline file, without Great Expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import did_you_mean
+
+SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
+TYPE: Final = "type"
+COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One native expectation: its name and its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        found: list[str] = []
+        for key in COLUMN_ARGUMENTS:
+            value = self.arguments.get(key, ())
+            found.extend([value] if isinstance(value, str) else value)
+        return tuple(found)
+
+
+def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
+    """Turn the file's short and native forms into native expectations.
+
+    Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}`` (as many as wanted at once, and
+    ``columns: [...]`` for the same on several) or ``{columns: [...]}`` alone, which asks that they exist.
+    Native: ``{expect_…: {arguments}}``. Raises ConfigError for a key that is neither.
+    """
+    found: list[Expectation] = []
+    for number, entry in enumerate(entries):
+        try:
+            found.extend(expand_one(entry))
+        except ConfigError as error:
+            raise ConfigError(f"validate.expect[{number}]: {error}") from None
+    return tuple(found)
+
+
+def check_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return one entry of ``validate.expect``; raises ConfigError when it is neither form."""
+    expand_one(entry)
+    return entry
+
+
+def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
+    """Turn one entry into native expectations; raises ConfigError for what is neither form."""
+    native = [key for key in entry if key.startswith("expect_")]
+    if native:
+        if len(entry) > 1 or not isinstance(entry[native[0]] or {}, Mapping):
+            raise ConfigError(f"write one expectation per entry, as {native[0]}: {{argument: value}}")
+        return [Expectation(native[0], dict(entry[native[0]] or {}))]
+    for key in entry:
+        if key not in SHORT:
+            hint = did_you_mean(key, SHORT)
+            raise ConfigError(f"unknown key {key!r}{hint}; short forms know {', '.join(SHORT)}")
+    columns = entry.get("columns", entry.get("column"))
+    if not columns:
+        raise ConfigError("needs `column`, `columns` or a native `expect_…`")
+    names = [columns] if isinstance(columns, str) else columns
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"column names are text (in quotes if YAML reads them otherwise), got {columns!r:.80}"
+        )
+    rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
+    return [item for column in names for item in _rules(column, rules)]
+
+
+def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
+    shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
+    found: list[tuple[str, dict[str, Any]]] = []
+    if "type" in rules:
+        found.append((TYPE, {"type": str(rules["type"])}))
+    if rules.get("not_null"):
+        found.append(("expect_column_values_to_not_be_null", shared))
+    if "min" in rules or "max" in rules:
+        bounds = {"min_value": rules.get("min"), "max_value": rules.get("max")}
+        found.append(("expect_column_values_to_be_between", {**bounds, **shared}))
+    if rules.get("unique"):
+        found.append(("expect_column_values_to_be_unique", shared))
+    if "in" in rules:
+        if not isinstance(rules["in"], list | tuple):
+            raise ConfigError(f"`in` is a list of values, got {rules['in']!r:.80}")
+        found.append(("expect_column_values_to_be_in_set", {"value_set": list(rules["in"]), **shared}))
+    if "regex" in rules:
+        found.append(("expect_column_values_to_match_regex", {"regex": rules["regex"], **shared}))
+    if not found:
+        found.append(("expect_column_to_exist", {}))
+    return [Expectation(name, {"column": column, **arguments}) for name, arguments in found]

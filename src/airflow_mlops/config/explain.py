@@ -1,0 +1,100 @@
+"""Turns what pydantic found into faults that say what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from airflow_mlops.config.faults import Fault, KeyPath
+from airflow_mlops.config.merge import Layer
+from airflow_mlops.config.shape import keys_at
+from airflow_mlops.core.nearest import nearest
+
+_WRAPPERS: Final = ("function-", "[key]")
+
+
+def explain(layer: Layer, errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """Return the faults for pydantic's errors, each with its place.
+
+    A list that is too short only because its items are wrong is no fault of its own.
+    """
+    paths = [_path(item) for item in errors]
+    return [
+        _fault(layer, item, path)
+        for item, path in zip(errors, paths, strict=True)
+        if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
+    ]
+
+
+def _path(item: Mapping[str, Any]) -> KeyPath:
+    return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
+
+
+def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1]))
+        return layer.fault(path, message, at_key=True)
+    if kind == "missing":
+        message = f"required key is missing{_beside(layer.values, path)}"
+        return layer.fault(path, message, at_key=True)
+    if kind in ("model_type", "dict_type"):
+        return layer.fault(path, f"expected a mapping of keys, got {_written(layer, path, item['input'])}")
+    if kind == "tuple_type":
+        written = _written(layer, path, item["input"])
+        return layer.fault(path, f"expected a list, as [{str(item['input'])[:40]}], got {written}")
+    if kind == "string_type":
+        return layer.fault(path, _not_text(layer, path, item["input"]))
+    message = _message(item)
+    value = item.get("input")
+    plain = isinstance(value, str | int | float | bool) and "got" not in message
+    shown = f" (got {_written(layer, path, value)})" if plain else ""
+    return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    limits = item.get("ctx", {})
+    match item["type"]:
+        case "too_short":
+            return f"needs at least {limits['min_length']} item, got {limits['actual_length']}"
+        case "string_too_short":
+            return "is empty"
+        case "string_pattern_mismatch":
+            return "a name is a lower-case letter, then lower-case letters, digits and _, at most 63 in all"
+    return str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _written(layer: Layer, path: KeyPath, value: Any) -> str:
+    """Return a value as it stands in the file."""
+    place = layer.places.get(path)
+    if place is not None and place.text is not None:
+        return place.text[:80] or "nothing"
+    return f"{value!r:.80}"
+
+
+def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
+    kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    text = _written(layer, path, value)
+    if isinstance(value, list | dict):
+        return f"expected text, got {kinds[type(value)]}"
+    kind = kinds.get(type(value), "nothing" if value is None else "a date")
+    return f"expected text, but YAML reads {text} as {kind}: write it in quotes"
+
+
+def _beside(values: Any, path: KeyPath) -> str:
+    """Name a close key that was written where the missing one belongs."""
+    for part in path[:-1]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    names = [key for key in values if len(key) < 100][:100] if isinstance(values, dict) else []
+    close = difflib.get_close_matches(str(path[-1]), names, n=1)
+    return f" (found {close[0]!r})" if close else ""
+
+
+def _known_keys(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = nearest(name[:100], known, cutoff=0.6)
+    return f" (did you mean {near}?)" if near else f"; known: {', '.join(known)}"

@@ -1,0 +1,109 @@
+"""Checks a pipeline file as deeply as possible without running anything: source is read, never imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from airflow_mlops.config.faults import Fault, FileFaults, in_order
+from airflow_mlops.config.lint.code import estimator, functions
+from airflow_mlops.config.lint.expectations import expectations
+from airflow_mlops.config.lint.finding import Finding, Rule, Subject
+from airflow_mlops.config.lint.limits import limits
+from airflow_mlops.config.lint.secrets import secrets
+from airflow_mlops.config.lint.sections import sections
+from airflow_mlops.config.lint.source import Sources
+from airflow_mlops.config.lint.timing import canary, monitor
+from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
+from airflow_mlops.core.errors import ConfigError
+
+RULES: Final[Sequence[Rule]] = (
+    functions, estimator, expectations, limits, canary, monitor, sections, secrets,
+)  # fmt: skip
+
+
+def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
+    """Return what is wrong with some pipeline files, each on its own and as neighbours.
+
+    ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits
+    the deep checks to that profile. Nothing is raised for a bad file.
+    """
+    faults: list[Fault] = []
+    owners: dict[str, Path] = {}
+    for file, root in files:
+        try:
+            loaded = read_pipeline(file, root=root)
+            faults += lint(loaded, profile=profile)
+            faults += _namesake(loaded, owners)
+        except FileFaults as error:
+            faults += error.faults
+        except ConfigError as error:
+            faults.append(_bare(file, str(error)))
+    return in_order(faults)
+
+
+def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
+    """Return the faults, warnings and notes of one file with all its profiles, or with one.
+
+    Raises ConfigError for an unknown profile.
+    """
+    chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
+    sources = Sources(_folders(loaded))
+    faults = list(loaded.faults)
+    seen = {(fault.file, fault.line, fault.column, fault.message) for fault in faults}
+    for variant in chosen:
+        for fault in _deep(variant, sources):
+            essence = (fault.file, fault.line, fault.column, fault.message)
+            if essence not in seen:
+                seen.add(essence)
+                faults.append(_named(variant, fault))
+    return in_order(faults)
+
+
+def _deep(variant: Variant, sources: Sources) -> Iterator[Fault]:
+    if variant.pipeline is None:
+        return
+    subject = Subject(variant.pipeline, variant.layer.values, sources)
+    for rule in RULES:
+        for found in rule(subject):
+            yield _fault(variant, found)
+
+
+def _fault(variant: Variant, found: Finding) -> Fault:
+    plain = variant.layer.fault(found.path, found.message, rule=found.rule)
+    return replace(plain, level=found.level)
+
+
+def _named(variant: Variant, fault: Fault) -> Fault:
+    """Name the profile in what stands outside it and comes only with it."""
+    if variant.profile is None or fault.path.startswith(f"profiles.{variant.profile}"):
+        return fault
+    return replace(fault, message=f"{fault.message} (with the profile {variant.profile})")
+
+
+def _namesake(loaded: Loaded, owners: dict[str, Path]) -> Iterator[Fault]:
+    base = loaded.variants[None]
+    name = base.layer.values.get("name")
+    if not isinstance(name, str):
+        return
+    other = owners.setdefault(name, loaded.file)
+    if other != loaded.file:
+        yield base.layer.fault(("name",), f"{name!r} is already the name of {other}", rule="names")
+
+
+def _bare(file: Path, message: str) -> Fault:
+    text = message.removeprefix(f"{file}:").removeprefix("1:1:").strip()
+    return Fault(str(file), 1, 1, "", text, rule="file")
+
+
+def _folders(loaded: Loaded, environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return where a pipeline's own modules may be: beside it, up to the folder of the DAG files."""
+    folder, root = loaded.file.absolute().parent, loaded.root.absolute()
+    above = [parent for parent in folder.parents if parent == root or root in parent.parents]
+    beside = [root.parent] if root.name == "pipelines" else []
+    home = environment.get("AIRFLOW_HOME")
+    dags = environment.get("AIRFLOW__CORE__DAGS_FOLDER") or (f"{home}/dags" if home else None)
+    return [folder, *above, *beside, *([Path(dags)] if dags else [])]

@@ -1,0 +1,152 @@
+"""A class as its source tells it: its bases, methods, constructor and annotated fields."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
+
+_PLAIN_BASES: Final = {"object", "Generic", "Protocol", "ABC"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a call; ``required`` when it has no default."""
+
+    name: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a call accepts.
+
+    ``open`` says that it takes any keyword, ``positional`` how many arguments by place (None: any number).
+    """
+
+    parameters: tuple[Parameter, ...]
+    open: bool
+    positional: int | None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its parameters."""
+        return [item.name for item in self.parameters]
+
+    @property
+    def required(self) -> list[str]:
+        """The names of the parameters that a call must give."""
+        return [item.name for item in self.parameters if item.required]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A class and its bases, nearest first; ``gap`` says which base could not be read."""
+
+    classes: tuple[Definition, ...]
+    gap: str | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the classes."""
+        return {item.node.name for item in self.classes}
+
+    def has(self, attribute: str) -> bool:
+        """Whether one of the classes defines ``attribute``."""
+        return any(attribute in _members(item) for item in self.classes)
+
+    def constructor(self) -> Signature:
+        """Return what creating an object accepts; raises NotChecked when the source does not say."""
+        for item in self.classes:
+            if item.node.decorator_list:
+                raise NotChecked(f"{item.node.name} has a decorator")
+            found = _members(item).get("__init__")
+            if isinstance(found, ast.FunctionDef):
+                return signature(found, method=True)
+            if found is not None:
+                raise NotChecked(f"__init__ of {item.node.name} is not a plain function")
+        if self.gap:
+            raise NotChecked(self.gap)
+        return Signature((), False, 0)
+
+    def fields(self) -> dict[str, ast.AnnAssign]:
+        """Return the annotated fields, those of bases included."""
+        found: dict[str, ast.AnnAssign] = {}
+        for item in reversed(self.classes):
+            for name, node in _members(item).items():
+                if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
+                    found[name] = node
+        return found
+
+
+def lineage(definition: Definition, sources: Sources) -> Lineage:
+    """Return a class with its bases, as far as their source can be read."""
+    found: list[Definition] = []
+    gaps: list[str] = []
+    waiting = [definition]
+    while waiting and len(found) < 100:
+        item = waiting.pop(0)
+        if any(item.node is known.node for known in found):
+            continue
+        found.append(item)
+        for base in item.node.bases if isinstance(item.node, ast.ClassDef) else ():
+            try:
+                waiting.extend(_base(base, item, sources))
+            except (NotChecked, NotThere) as error:
+                gaps.append(f"the base {ast.unparse(base)} of {item.node.name} cannot be read ({error})")
+    return Lineage(tuple(found), gaps[0] if gaps else None)
+
+
+def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool = False) -> Signature:
+    """Return what a function accepts; ``method`` leaves out the first parameter."""
+    arguments = node.args
+    places = [*arguments.posonlyargs, *arguments.args]
+    free = len(places) - len(arguments.defaults)
+    named = [Parameter(item.arg, number < free) for number, item in enumerate(places)][method:]
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    named += [Parameter(item.arg, default is None) for item, default in keywords]
+    positional = None if arguments.vararg else len(places) - method
+    return Signature(tuple(named), arguments.kwarg is not None, positional)
+
+
+def _base(base: ast.expr, item: Definition, sources: Sources) -> list[Definition]:
+    if isinstance(base, ast.Subscript):
+        base = base.value
+    text = ast.unparse(base)
+    if text.rpartition(".")[2] in _PLAIN_BASES:
+        return []
+    if isinstance(base, ast.Name):
+        found = sources.named(item.module, base.id)
+    elif isinstance(base, ast.Attribute):
+        found = sources.find(_spelled_out(text, item))
+    else:
+        raise NotChecked("it is computed")
+    return [found] if isinstance(found.node, ast.ClassDef) else []
+
+
+def _spelled_out(text: str, item: Definition) -> str:
+    """Replace the first part of ``alias.Name`` by the module that the alias was imported from."""
+    first, _, rest = text.partition(".")
+    node = item.module.names.get(first)
+    if isinstance(node, ast.Import):
+        real = next(
+            (name.name for name in node.names if (name.asname or name.name.partition(".")[0]) == first), first
+        )
+        return f"{real if real != first and '.' not in real else first}.{rest}"
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return f"{node.module}.{text}"
+    raise NotChecked(f"{first} is not an import")
+
+
+def _members(item: Definition) -> dict[str, ast.stmt]:
+    found: dict[str, ast.stmt] = {}
+    for node in item.node.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found.update({target.id: node for target in node.targets if isinstance(target, ast.Name)})
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = node
+    return found

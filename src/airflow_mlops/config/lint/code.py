@@ -1,0 +1,155 @@
+"""Rules about the user's code and estimators: they exist, and they take what they will be given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Generator, Iterable, Iterator
+from typing import Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.classes import Lineage, Signature, lineage, signature
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
+from airflow_mlops.core.metric_names import CLASSIFICATION, METRIC_FACTS, REGRESSION
+from airflow_mlops.core.nearest import did_you_mean
+
+_ESTIMATOR: Final = ("train", "estimator")
+_RULE: Final = "code"
+
+
+def functions(subject: Subject) -> Iterator[Finding]:
+    """The user's functions exist and can be called the way the stages call them."""
+    if subject.pipeline.features:
+        yield from _function(subject, ("features",), subject.pipeline.features, places=1)
+    source = subject.pipeline.data.source
+    if source.callable:
+        path: KeyPath = ("data", "source", "callable")
+        yield from _function(subject, path, source.callable, keywords=source.load_args)
+
+
+def estimator(subject: Subject) -> Iterator[Finding]:
+    """The estimator exists, has fit and predict, its parameters, and fits the metrics."""
+    train = subject.pipeline.train
+    found = yield from _found(subject, _ESTIMATOR, train.estimator)
+    if found is None:
+        return
+    yield from _parameters(subject, found)
+    if not isinstance(found.node, ast.ClassDef):
+        return
+    line = lineage(found, subject.sources)
+    unfit = list(_learns(train.estimator, line))
+    yield from unfit or _metrics(subject, line)
+
+
+def _found(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
+    """Yield what is wrong with a dotted path; returns its definition or None."""
+    if "{{" in dotted:
+        yield Finding(_RULE, path, "not checked: it is a template", "note")
+        return None
+    try:
+        return subject.sources.find(dotted)
+    except NotThere as error:
+        yield Finding(_RULE, path, f"cannot be imported: {error}")
+    except NotChecked as error:
+        yield Finding(_RULE, path, f"not checked: {error}", "note")
+    return None
+
+
+def _function(
+    subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
+) -> Iterator[Finding]:
+    found = yield from _found(subject, path, dotted)
+    if found is None or isinstance(found.node, ast.ClassDef) or found.node.decorator_list:
+        return
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        yield Finding(_RULE, path, "is an async function: write a plain one")
+        return
+    accepted, given = signature(found.node), set(keywords)
+    if accepted.positional is not None and accepted.positional < places:
+        yield Finding(_RULE, path, "takes no argument, but is called with the frame")
+    for name in sorted(given - set(accepted.names)) if not accepted.open else ():
+        at = ("data", "source", "load_args", name)
+        yield Finding(_RULE, at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
+    missing = [name for name in accepted.required[places:] if name not in given]
+    if missing:
+        how = "the frame alone" if places else "load_args alone"
+        yield Finding(_RULE, path, f"needs {', '.join(missing)}, but is called with {how}")
+
+
+def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:
+    train = subject.pipeline.train
+    space = train.tune.space if train.tune else {}
+    try:
+        accepted = _call(found, subject)
+    except NotChecked as error:
+        yield Finding(_RULE, _ESTIMATOR, f"parameters are not checked: {error}", "note")
+        return
+    if accepted.open:
+        yield Finding(_RULE, _ESTIMATOR, "parameters are not checked: it takes any keyword", "note")
+        return
+    for base, given in ((("train", "params"), train.params), (("train", "tune", "space"), space)):
+        for name in given:
+            if name.partition("__")[0] not in accepted.names:
+                hint = did_you_mean(name, accepted.names)
+                yield Finding(_RULE, (*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
+    missing = [name for name in accepted.required if name not in {*train.params, *space}]
+    if missing:
+        yield Finding(_RULE, _ESTIMATOR, f"needs {', '.join(missing)}: give them under train.params")
+    for name in sorted(set(train.params) & set(space)):
+        message = "has no effect: train.tune.space chooses it"
+        yield Finding(_RULE, ("train", "params", name), message, "warning")
+
+
+def _call(found: Definition, subject: Subject) -> Signature:
+    if isinstance(found.node, ast.ClassDef):
+        return lineage(found, subject.sources).constructor()
+    if found.node.decorator_list:
+        raise NotChecked(f"{found.node.name} has a decorator")
+    return signature(found.node)
+
+
+def _learns(dotted: str, line: Lineage) -> Iterator[Finding]:
+    lacking = [name for name in ("fit", "predict") if not line.has(name)]
+    if lacking and not line.gap:
+        yield Finding(_RULE, _ESTIMATOR, f"{dotted} has no {' and no '.join(lacking)}: it is no estimator")
+    elif not line.gap and not line.has("__sklearn_tags__"):
+        base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
+        message = f"derive {dotted} from {base}"
+        yield Finding(_RULE, _ESTIMATOR, message)
+
+
+def _metrics(subject: Subject, line: Lineage) -> Iterator[Finding]:
+    task = _task(line)
+    section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
+    performance = asked.performance if asked else None
+    named: list[tuple[KeyPath, str]] = [
+        (("evaluate", "metrics", number), name) for number, name in enumerate(section.metrics)
+    ]
+    named += [(("evaluate", "require", name), name) for name in section.require]
+    named += [(("evaluate", "against_champion", name), name) for name in section.against_champion]
+    if performance:
+        named += [(("monitor", "performance", "require", name), name) for name in performance.require]
+    for path, name in named:
+        row = METRIC_FACTS[name]
+        if task is not None and row.task != task:
+            others = ", ".join(other for other, facts in METRIC_FACTS.items() if facts.task == task)
+            message = f"{name} is for {row.task}, but the estimator does {task}: choose from {others}"
+            yield Finding("metrics", path, message)
+        elif (
+            row.needs_probability
+            and task == CLASSIFICATION
+            and not line.gap
+            and not line.has("predict_proba")
+        ):
+            message = f"{name} needs predict_proba, which {subject.pipeline.train.estimator} does not have"
+            yield Finding("metrics", path, message)
+
+
+def _task(line: Lineage) -> str | None:
+    if "ClassifierMixin" in line.names:
+        return CLASSIFICATION
+    if "RegressorMixin" in line.names:
+        return REGRESSION
+    if line.gap:
+        return None
+    return CLASSIFICATION if line.has("predict_proba") else REGRESSION

@@ -1,0 +1,33 @@
+"""What a lint rule gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlops.config.faults import KeyPath, Level
+from airflow_mlops.config.lint.source import Sources
+from airflow_mlops.config.models import Pipeline
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a rule found, at a path of the configuration."""
+
+    rule: str
+    path: KeyPath
+    message: str
+    level: Level = "error"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What rules look at: the checked configuration, its values as written, and the source of its code."""
+
+    pipeline: Pipeline
+    values: dict[str, Any]
+    sources: Sources
+
+
+Rule = Callable[[Subject], Iterator[Finding]]

@@ -1,0 +1,63 @@
+"""Rules about limits on metrics: they can be met, they point the right way, their metric is computed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.core.metric_names import METRIC_FACTS
+
+_RULE: Final = "limits"
+
+
+def limits(subject: Subject) -> Iterator[Finding]:
+    """Every limit can be met and can fail, and its metric is named."""
+    section, monitor = subject.pipeline.evaluate, subject.pipeline.monitor
+    yield from _floors(("evaluate", "require"), section.require)
+    if monitor and monitor.performance:
+        yield from _floors(("monitor", "performance", "require"), monitor.performance.require)
+    for name, limit in section.against_champion.items():
+        yield from _against(("evaluate", "against_champion", name), limit)
+    for key, given in (("require", section.require), ("against_champion", section.against_champion)):
+        for name in given:
+            if name not in section.metrics:
+                message = f"{name} is not in evaluate.metrics: add it there, so that it is seen"
+                yield Finding(_RULE, ("evaluate", key, name), message)
+    twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
+    for name in dict.fromkeys(twice):
+        yield Finding(_RULE, ("evaluate", "metrics"), f"{name} is named twice", "warning")
+
+
+def _floors(path: KeyPath, given: Mapping[str, str]) -> Iterator[Finding]:
+    for name, limit in given.items():
+        sign, bound = _read(limit)
+        row = METRIC_FACTS[name]
+        wanted = ">" if row.larger_is_better else "<"
+        here = (*path, name)
+        if sign[0] != wanted:
+            better = "larger" if row.larger_is_better else "smaller"
+            yield Finding(_RULE, here, f"{name} is better when it is {better}: write '{wanted}= {bound:g}'")
+        elif not row.low <= bound <= row.high:
+            message = (
+                f"{name} lies between {row.low:g} and {row.high:g}: {limit!r} always holds or never does"
+            )
+            yield Finding(_RULE, here, message)
+
+
+def _against(path: KeyPath, limit: str) -> Iterator[Finding]:
+    """The limit is held against a lower bound whose larger values are better, for losses as well."""
+    sign, bound = _read(limit)
+    if sign[0] == "<":
+        message = (
+            f"the difference is better when it is larger, for losses as well: write '>= {-abs(bound):g}'"
+        )
+        yield Finding(_RULE, path, message)
+
+
+def _read(limit: str) -> tuple[str, float]:
+    match = re.fullmatch(r"\s*([<>]=?)\s*(\S+)\s*", limit)
+    assert match is not None  # the model has checked it
+    return match[1], float(match[2])

@@ -1,0 +1,191 @@
+"""Python code read, never run: where a dotted path leads, and what stands there."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Final
+
+from airflow_mlops.core.nearest import did_you_mean
+
+_MAX_BYTES: Final = 5_000_000
+_MAX_STEPS: Final = 30
+
+
+class NotChecked(Exception):
+    """The answer cannot be read from source, and why."""
+
+
+class NotThere(Exception):
+    """The dotted path leads nowhere, and why."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module's syntax tree; ``stars`` are the modules that it takes everything from."""
+
+    name: str
+    package: str
+    names: dict[str, ast.stmt]
+    stars: tuple[str, ...]
+
+    @property
+    def lazy(self) -> bool:
+        """Whether names may come into being when they are asked for."""
+        return "__getattr__" in self.names
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class or function, and the module that it stands in."""
+
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    module: Module
+
+
+@dataclass
+class Sources:
+    """Finds modules in ``folders`` first, then where Python looks; remembers what it has read."""
+
+    folders: Sequence[Path]
+    _modules: dict[str, Module] = field(default_factory=dict)
+
+    def find(self, path: str) -> Definition:
+        """Return what ``module:name`` or ``module.name`` names.
+
+        Raises NotThere when it leads nowhere, NotChecked when reading alone cannot tell.
+        """
+        module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
+        if not module or not name:
+            raise NotThere("write it as module:function")
+        return self.named(self.module(module), name)
+
+    def named(self, module: Module, name: str, steps: int = 0) -> Definition:
+        """Return what ``name`` means inside a module, imports followed."""
+        if steps > _MAX_STEPS:
+            raise NotChecked("its imports go in circles")
+        if name in module.names:
+            return self._follow(module, name, module.names[name], steps)
+        for star in module.stars:
+            try:
+                return self.named(self.module(star), name, steps + 1)
+            except NotThere:
+                continue
+        if module.lazy:
+            raise NotChecked(f"{module.name} makes its names when they are asked for")
+        known = [key for key in module.names if not key.startswith("_")]
+        raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
+
+    def module(self, name: str) -> Module:
+        """Return the module ``name``; raises NotThere or NotChecked."""
+        if name not in self._modules:
+            spec = self._spec(name)
+            self._modules[name] = _parsed(name, spec)
+        return self._modules[name]
+
+    def _follow(self, module: Module, name: str, node: ast.stmt, steps: int) -> Definition:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            return Definition(node, module)
+        if isinstance(node, ast.ImportFrom):
+            real = next(item.name for item in node.names if (item.asname or item.name) == name)
+            return self.named(self.module(_absolute(node, module)), real, steps + 1)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id != name:
+            return self.named(module, node.value.id, steps + 1)
+        raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
+
+    def _spec(self, name: str) -> ModuleSpec:
+        """Find a module part by part; unlike importlib's own way this runs no package's code."""
+        parts, path = name.split("."), [*map(str, self.folders), *sys.path]
+        spec: ModuleSpec | None = None
+        for number, part in enumerate(parts):
+            whole = ".".join(parts[: number + 1])
+            if not part.isidentifier():
+                raise NotThere(f"{name!r} is not the name of a module")
+            found = PathFinder.find_spec(whole, path) or (_other_finders(whole) if number == 0 else None)
+            if found is None:
+                beside = _beside(path if number else [str(folder) for folder in self.folders])
+                raise NotThere(f"no module {whole!r}{did_you_mean(part, beside)}; {self._looked()}")
+            spec, path = found, list(found.submodule_search_locations or ())
+        assert spec is not None
+        return spec
+
+    def _looked(self) -> str:
+        folders = ", ".join(dict.fromkeys(str(folder) for folder in self.folders))
+        return f"looked in {folders} and among the installed packages"
+
+
+def _other_finders(name: str) -> ModuleSpec | None:
+    """Ask the finders of editable installs; they look for files as well."""
+    for finder in sys.meta_path:
+        if finder is not PathFinder and (find := getattr(finder, "find_spec", None)):
+            spec: ModuleSpec | None = find(name, None)
+            if spec is not None:
+                return spec
+    return None
+
+
+def _beside(folders: Sequence[str]) -> set[str]:
+    found = set()
+    for folder in map(Path, folders):
+        if folder.is_dir():
+            found |= {item.stem for item in folder.iterdir() if item.suffix == ".py" or item.is_dir()}
+    return found
+
+
+def _parsed(name: str, spec: ModuleSpec) -> Module:
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        raise NotChecked(f"{name} has no Python source to read")
+    file = Path(spec.origin)
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise NotChecked(f"{file} is larger than {_MAX_BYTES:,} bytes")
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except OSError as error:
+        raise NotChecked(f"{file} cannot be read: {error.strerror}") from None
+    except SyntaxError as error:
+        raise NotThere(f"{file.name}:{error.lineno}: not Python: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise NotChecked(f"{file.name} cannot be read: {error}") from None
+    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+    empty = Module(name, package, {}, ())
+    stars: list[str] = []
+    for node in _statements(tree.body):
+        for key in _bound(node):
+            if key == "*" and isinstance(node, ast.ImportFrom):
+                stars.append(_absolute(node, empty))
+            elif key not in empty.names or not isinstance(node, ast.Assign):
+                empty.names[key] = node
+    return Module(name, package, empty.names, tuple(stars))
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, those under if, try and with included."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            for inner in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(node, inner, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from _statements(handler.body)
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """Return the names that a statement gives a meaning."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom | ast.Import):
+        return [item.asname or item.name.partition(".")[0] for item in node.names]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _absolute(node: ast.ImportFrom, module: Module) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.package.split(".")
+    parent = parts[: len(parts) - node.level + 1]
+    return ".".join([*parent, *([node.module] if node.module else [])])

@@ -1,0 +1,65 @@
+"""Rules about time: canary steps, schedules, windows and cool-downs that fit each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.models import Monitor
+from airflow_mlops.config.values import cron, format_duration
+
+_RULE: Final = "timing"
+_CANARY: Final = ("deploy", "canary")
+
+
+def canary(subject: Subject) -> Iterator[Finding]:
+    """A step can end before it times out, and is looked at while it lasts."""
+    section = subject.pipeline.deploy
+    if section is None:
+        return
+    plan = section.canary
+    hold, longest, poll = map(format_duration, (plan.hold, plan.step_timeout, plan.poll))
+    if plan.hold >= plan.step_timeout:
+        message = f"a step lasts at least hold {hold}, but times out after {longest}: make it longer"
+        yield Finding(_RULE, (*_CANARY, "step_timeout"), message)
+    if plan.poll > plan.hold:
+        message = f"looks every {poll}, but a step may end after hold {hold}"
+        yield Finding(_RULE, (*_CANARY, "poll"), message, "warning")
+
+
+def monitor(subject: Subject) -> Iterator[Finding]:
+    """Windows have dates that make sense, and the cool-down is longer than a window."""
+    section = subject.pipeline.monitor
+    if section is None:
+        return
+    start, end = _utc(section.start_date), _utc(section.end_date)
+    if start and end and start >= end:
+        message = f"no window: end_date {end:%Y-%m-%d} is not after start_date {start:%Y-%m-%d}"
+        yield Finding(_RULE, ("monitor", "end_date"), message)
+    if section.catchup and not start:
+        message = "catchup looks at every window since start_date: give monitor.start_date"
+        yield Finding(_RULE, ("monitor", "catchup"), message)
+    period = interval(section)
+    if section.retrain and section.retrain.cooldown < period:
+        asked, window = format_duration(section.retrain.cooldown), format_duration(period)
+        message = f"{asked} has no effect: windows come only every {window}"
+        yield Finding(_RULE, ("monitor", "retrain", "cooldown"), message, "warning")
+    if not subject.pipeline.data.keys:
+        message = "windows need an event time: name it last in data.keys, else each window is all the data"
+        yield Finding(_RULE, ("monitor",), message, "warning")
+
+
+def interval(section: Monitor) -> timedelta:
+    """Return the shortest time between two of the next runs of a monitor."""
+    from croniter import croniter
+
+    moments = croniter(cron(section.schedule), datetime(2024, 1, 1, tzinfo=UTC))
+    times: list[datetime] = [moments.get_next(datetime) for _ in range(30)]
+    return min(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -1,0 +1,132 @@
+"""The JSON Schema of a pipeline file, made from the models, and the reference page made from it.
+
+``python -m airflow_mlops.config.schema`` prints the schema, with ``--markdown`` the page.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+from airflow_mlops.config.models import Pipeline
+
+FILE: Final = "airflow_mlops.schema.json"
+_PROFILES: Final = {
+    "description": "Settings by profile name; dotted keys such as `train.tune.n_trials` lie over the file.",
+    "type": "object",
+    "additionalProperties": {"type": "object"},
+}
+
+
+def build_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) that editors and other tools check a pipeline file with.
+
+    It holds the shape of a file; limits that join several keys are checked by ``airflow-mlops lint``.
+    """
+    schema = _tidied(Pipeline.model_json_schema(by_alias=True))
+    schema["properties"]["profiles"] = _PROFILES
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "airflow-mlops pipeline",
+        **schema,
+    }
+
+
+def packaged_schema() -> str:
+    """Return the schema that is shipped with this package, as text."""
+    return files("airflow_mlops.config").joinpath(FILE).read_text(encoding="utf-8")
+
+
+def as_text(schema: Mapping[str, Any]) -> str:
+    """Return a schema as it is shipped."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def reference(schema: Mapping[str, Any]) -> str:
+    """Return the reference page: every key with its type, its default and what it does."""
+    lines = [
+        "# The pipeline file",
+        "",
+        "Made from the schema by `python -m airflow_mlops.config.schema --markdown`; do not edit.",
+        "",
+        "Durations are written as `90s`, `30m`, `24h`, `14d`, `2w` or in ISO-8601 (`PT30M`). A limit is a",
+        "sign and a number in quotes, such as `'>= 0.8'`. `off` switches off a section that may be left out.",
+    ]
+    for path, section in _sections(schema, schema, ""):
+        lines += ["", f"## {f'`{path}`' if path else 'Top level'}", ""]
+        if path and section.get("description"):
+            lines += [section["description"], ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        needed = section.get("required", [])
+        for key, value in section["properties"].items():
+            default = "required" if key in needed else _default(value)
+            what = str(value.get("description", "")).replace("|", "\\|")
+            lines.append(f"| `{key}` | {_type(value, schema)} | {default} | {what} |")
+    return "\n".join(lines) + "\n"
+
+
+def _tidied(node: Any, *, names: bool = False) -> Any:
+    """Drop the titles that pydantic makes of key names, and let ``off`` stand for null."""
+    if isinstance(node, list):
+        return [_tidied(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {
+        key: _tidied(value, names=key in ("properties", "$defs"))
+        for key, value in node.items()
+        if names or key != "title"
+    }
+    if not names and isinstance(kept.get("anyOf"), list) and {"type": "null"} in kept["anyOf"]:
+        kept["anyOf"] = [*kept["anyOf"], {"const": False}]
+    return kept
+
+
+def _sections(
+    schema: Mapping[str, Any], node: Mapping[str, Any], path: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield path, node
+    for key, value in node["properties"].items():
+        inner = _resolved(value, schema)
+        if inner is not None:
+            yield from _sections(schema, inner, f"{path}.{key}".lstrip("."))
+
+
+def _resolved(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the section that a key holds, or None when it holds plain values."""
+    for option in (value, *value.get("anyOf", ())):
+        if "$ref" in option:
+            found: Mapping[str, Any] = schema["$defs"][option["$ref"].rpartition("/")[2]]
+            return found
+    return None
+
+
+def _type(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if _resolved(value, schema) is not None:
+        return "section"
+    if "const" in value:
+        return f"`{json.dumps(value['const'])}`"
+    if "enum" in value:
+        return ", ".join(f"`{item}`" for item in value["enum"])
+    options = [item for item in value.get("anyOf", ()) if item not in ({"type": "null"}, {"const": False})]
+    if options:
+        return _type(options[0], schema)
+    if value.get("type") == "array":
+        return f"list of {_type(value.get('items') or {}, schema)}"
+    return {"object": "mapping", "string": "text", None: "any"}.get(value.get("type"), str(value.get("type")))
+
+
+def _default(value: Mapping[str, Any]) -> str:
+    default = value.get("default")
+    if default is None or default == "":
+        return "–"
+    if isinstance(default, dict):
+        return "its defaults" if default else "`{}`"
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+
+
+if __name__ == "__main__":
+    built = build_schema()
+    sys.stdout.write(reference(built) if "--markdown" in sys.argv else as_text(built))

@@ -1,0 +1,100 @@
+"""What the models accept at a path: their keys, and which sections can be switched off."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from airflow_mlops.config.document import Place
+from airflow_mlops.config.faults import Fault, KeyPath
+from airflow_mlops.config.merge import Layer
+from airflow_mlops.config.models import Pipeline
+
+
+def keys_at(path: KeyPath) -> list[str]:
+    """Return the keys that the section at ``path`` accepts, as they are written in a file."""
+    model: type[BaseModel] = Pipeline
+    for part in path:
+        inner = model_of(_fields(model).get(str(part)))
+        if inner is None:
+            break
+        model = inner
+    return [*_fields(model), *(["profiles"] if model is Pipeline else [])]
+
+
+def model_of(field: FieldInfo | None) -> type[BaseModel] | None:
+    """Return the section that a key holds, or None when it holds plain values."""
+    return _model_in(field.annotation) if field else None
+
+
+def optional(field: FieldInfo) -> bool:
+    """Whether a key may be None, so that ``off`` switches it off."""
+    return type(None) in get_args(field.annotation)
+
+
+def switched(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the values with ``off`` turned into None, and the faults of sections that cannot be so.
+
+    An empty section is a fault of its own: nobody can see whether its defaults or nothing was meant.
+    """
+    faults: list[Fault] = []
+    return _switch(layer, layer.values, Pipeline, (), faults), faults
+
+
+def _switch(
+    layer: Layer, values: dict[str, Any], model: type[BaseModel], path: KeyPath, faults: list[Fault]
+) -> dict[str, Any]:
+    result, fields = dict(values), _fields(model)
+    for key, value in values.items():
+        field = fields.get(key)
+        if field is None:
+            continue
+        here, inner = (*path, key), model_of(field)
+        if value is False and optional(field) and not _takes_bool(field):
+            result[key] = None
+        elif inner is not None and isinstance(value, dict):
+            result[key] = _switch(layer, value, inner, here, faults)
+        elif message := _misuse(value, key, inner, field, layer.places.get(here)):
+            faults.append(layer.fault(here, message))
+            del result[key]
+    return result
+
+
+def _misuse(
+    value: Any, key: str, inner: type[BaseModel] | None, field: FieldInfo, place: Place | None
+) -> str | None:
+    written = place.text if place and place.text is not None else value
+    if value is None and place is not None and place.text == "":
+        ways = [f"`{key}: {{}}` for the defaults"] if inner and not _required(inner) else []
+        ways += [f"`{key}: off`"] if optional(field) else []
+        return f"empty: write {' or '.join(ways) or 'its value'}"
+    if inner is None or not isinstance(value, bool):
+        return None
+    if value is False:
+        return f"cannot be switched off (got {written})"
+    hint = f": write `{key}: {{}}` for the defaults" if not _required(inner) else ""
+    return f"expected a mapping of keys, got {written}{hint}"
+
+
+def _required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
+
+
+def _takes_bool(field: FieldInfo) -> bool:
+    return bool in (field.annotation, *get_args(field.annotation))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an annotation is, or that it is besides None; not one inside a container."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return None
+    return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)

@@ -1,0 +1,38 @@
+"""The forms of a search space: a range, a log range, or choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_mlops.core.errors import ConfigError
+
+
+def is_log(form: Sequence[Any]) -> bool:
+    """Whether ``form`` is written as a range on a log scale: ``[low, high, log]``."""
+    return len(form) == 3 and form[2] == "log"
+
+
+def is_range(form: Sequence[Any]) -> bool:
+    """Whether ``form`` is a range (two numbers, then perhaps ``log``) and not a list of choices."""
+    return (len(form) == 2 or is_log(form)) and all(_is_number(value) for value in form[:2])
+
+
+def check_form(form: Sequence[Any]) -> Sequence[Any]:
+    """Return the search space of one parameter.
+
+    Raises ConfigError when it is empty, upside down, or a log range that does not start above 0.
+    """
+    if not form:
+        raise ConfigError("empty, give [low, high], [low, high, log] or choices")
+    if is_log(form) and not is_range(form):
+        raise ConfigError(f"a log range needs two numbers before `log`, got {list(form)}")
+    if is_range(form) and form[0] >= form[1]:
+        raise ConfigError(f"low {form[0]} is not below high {form[1]}")
+    if is_range(form) and is_log(form) and form[0] <= 0:
+        raise ConfigError(f"a log range starts above 0, got {form[0]}")
+    return form
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

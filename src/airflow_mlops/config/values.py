@@ -1,0 +1,123 @@
+"""The kinds of values in a pipeline file: durations, limits, names, schedules, points in time."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from airflow_mlops.core.metric_names import METRIC_FACTS, facts
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SHORT: Final = r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*"
+_ISO: Final = r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+_LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*"
+_LONGEST: Final = timedelta(days=36_500)
+_PRESETS: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+
+
+def parse_duration(value: object) -> object:
+    """Turn ``90s``, ``30m``, ``24h``, ``14d``, ``2w`` or ISO-8601 (``PT30M``, ``P1DT12H``) into a timedelta.
+
+    A timedelta is returned as it is. Raises ValueError for anything else.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int | float):
+        raise ValueError(f"a duration needs a unit, such as {value}s or {value}m")
+    seconds = _seconds(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise ValueError(f"a duration is written as 90s, 30m, 24h, 14d, 2w or PT30M, got {value!r:.80}")
+    if seconds == 0:
+        raise ValueError(f"a duration is longer than nothing, got {value!r:.80}")
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"a duration is at most {_LONGEST.days}d, got {value!r:.80}")
+    return timedelta(seconds=seconds)
+
+
+def _seconds(text: str) -> float | None:
+    if match := re.fullmatch(_SHORT, text):
+        return float(match[1]) * _UNITS[match[2]]
+    match = re.fullmatch(_ISO, text.strip().upper())
+    if match is None or not any(match.groups()):
+        return None
+    return sum(float(part or 0) * _UNITS[unit] for part, unit in zip(match.groups(), "wdhms", strict=True))
+
+
+def format_duration(value: timedelta) -> str:
+    """Return a duration in its largest whole unit, such as ``14d``; ``parse_duration`` reads it back."""
+    seconds = value.total_seconds()
+    unit = next((name for name in "dhm" if seconds % _UNITS[name] == 0), "s")
+    return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
+
+
+def check_limit(value: object) -> str:
+    """Return ``value`` when it is an operator and a number, such as ``>= 0.8``; raises ValueError."""
+    if not isinstance(value, str) or not re.fullmatch(_LIMIT, value):
+        raise ValueError(
+            f"a limit is >=, <=, > or < and a number, in quotes, such as '>= 0.8', got {value!r:.80}"
+        )
+    return value
+
+
+def check_metric(name: str) -> str:
+    """Return ``name`` when it is a known metric; raises ConfigError (a ValueError) otherwise."""
+    facts(name)
+    return name
+
+
+def check_schedule(text: str) -> str:
+    """Return ``text`` when it is a cron expression or a preset that Airflow knows; raises ValueError."""
+    if text in _PRESETS:
+        return text
+    from croniter import croniter  # Airflow's own reader of cron expressions
+
+    try:
+        if text.startswith("@"):
+            raise ValueError(text)
+        croniter(text).get_next()
+    except ValueError:  # every error of croniter is one, that of a date which never comes as well
+        known = ", ".join(_PRESETS)
+        raise ValueError(
+            f"a schedule is five cron fields such as '0 6 * * 1' or one of {known}, got {text!r:.80}"
+        ) from None
+    return text
+
+
+def cron(schedule: str) -> str:
+    """Return the cron expression of a schedule, presets spelled out."""
+    return _PRESETS.get(schedule, schedule)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    Field(gt=timedelta(0)),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
+]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Limit = Annotated[
+    str,
+    BeforeValidator(check_limit),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LIMIT}$"}),
+]
+Metric = Annotated[
+    str, AfterValidator(check_metric), WithJsonSchema({"type": "string", "enum": list(METRIC_FACTS)})
+]
+Schedule = Annotated[str, AfterValidator(check_schedule)]
+Moment = Annotated[
+    datetime,
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
+]
+Values = dict[str, Any]
+"""A mapping that is handed on as it is, such as the arguments of an estimator."""

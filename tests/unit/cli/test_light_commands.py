@@ -1,0 +1,142 @@
+"""The light command line: what it prints, how it ends, and that it loads nothing heavy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_mlops
+from airflow_mlops.__main__ import main
+from airflow_mlops.cli.table import COMMANDS, Command
+
+VALID = Path(__file__).parents[2] / "corpus" / "valid"
+HEAVY = ("airflow", "pandas", "numpy", "sklearn", "mlflow", "great_expectations", "scipy", "optuna", "httpx")
+FAULTY = "name: bad\nscheduel: x\n"
+
+
+def test_every_command_runs_without_a_heavy_library() -> None:
+    file = str(VALID / "everything.yaml")
+    calls = [["lint", file], ["render", file], ["graph", file], ["list", str(VALID)], ["schema"]]
+    code = f"""
+import contextlib, io, json, sys
+from airflow_mlops.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    codes = [main(call) for call in {calls!r}]
+print(json.dumps([codes, [name for name in {HEAVY!r} if name in sys.modules], len(sys.modules)]))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(airflow_mlops.__file__).parent.parent)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    codes, loaded, modules = json.loads(run.stdout)
+    assert codes == [0, 0, 0, 0, 0]
+    assert loaded == []
+    assert modules < 500
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_has_an_example(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command.name, "--help"])
+    assert ended.value.code == 0
+    assert f"example: airflow-mlops {command.name}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_lint_ends_with_0_1_or_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.yaml").write_text(FAULTY)
+    (tmp_path / "empty").mkdir()
+    assert main(["lint", str(VALID)]) == 0
+    assert main(["lint", str(tmp_path / "bad.yaml")]) == 1
+    assert main(["lint", str(tmp_path / "nothing.yaml")]) == 2
+    assert main(["lint", str(tmp_path / "empty")]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_lint_prints_each_fault_in_each_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(FAULTY)
+    assert main(["lint", str(file), "--format", form]) == 1
+    out = capsys.readouterr().out
+    if form == "text":
+        assert f"{file}:2:1: scheduel: unknown key (did you mean schedule?)" in out.splitlines()
+    elif form == "json":
+        found = {fault["path"]: fault for fault in json.loads(out)}
+        assert found["scheduel"] | {"line": 2, "column": 1, "level": "error"} == found["scheduel"]
+    elif form == "github":
+        title = "title=airflow-mlops shape::scheduel: unknown key (did you mean schedule?)"
+        assert f"::error file={file},line=2,col=1,{title}" in out.splitlines()
+    else:
+        results = json.loads(out)["runs"][0]["results"]
+        region = results[-1]["locations"][0]["physicalLocation"]["region"]
+        assert (results[-1]["ruleId"], region) == ("shape", {"startLine": 2, "startColumn": 1})
+
+
+def test_lint_tells_two_files_with_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (VALID / "minimal.yaml").read_text()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "iris.yaml").write_text(text)
+    assert main(["lint", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    assert f"{tmp_path}/b/iris.yaml:1:7: name: 'iris' is already the name of" in capsys.readouterr().out
+
+
+def test_lint_with_an_unknown_profile_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", str(VALID / "profiled.yaml"), "--profile", "deb"]) == 1
+    assert "no profile 'deb' (did you mean dev?); known: dev, alone" in capsys.readouterr().out
+
+
+def test_render_prints_what_reads_back_as_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in sorted(VALID.glob("*.yaml")):
+        assert main(["render", str(file)]) == 0
+        first = capsys.readouterr().out
+        (tmp_path / file.name).write_text(first)
+        assert main(["render", str(tmp_path / file.name)]) == 0
+        assert capsys.readouterr().out == first
+
+
+def test_render_shows_what_a_profile_or_another_file_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(VALID / "profiled.yaml"), "--diff", "dev"]) == 0
+    changed = [
+        line for line in capsys.readouterr().out.splitlines() if line[:1] in "+-" and line[1:2] != line[:1]
+    ]
+    assert "-    filepath: rows.csv" in changed
+    assert "+    filepath: sample.csv" in changed
+    assert "+approve: null" in changed
+    assert main(["render", str(VALID / "minimal.yaml"), "--diff", str(VALID / "deployed.yaml")]) == 0
+    assert "+name: deployed" in capsys.readouterr().out
+
+
+def test_list_shows_good_and_faulty_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text((VALID / "tuned.yaml").read_text())
+    (tmp_path / "bad.yaml").write_text(FAULTY)
+    assert main(["list", str(tmp_path)]) == 1
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1] == ["tuned", "a.yaml", "@weekly", "train"]
+    assert rows[2][:2] == ["–", "bad.yaml"]
+    assert main(["list", str(tmp_path / "nowhere")]) == 2
+
+
+def test_graph_draws_tasks_order_and_assets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", str(VALID / "everything.yaml")]) == 0
+    text = capsys.readouterr().out
+    assert "  tune ×n  after features\n" in text
+    assert "  register  after evaluate  → asset everything/challenger\n" in text
+    assert main(["graph", str(VALID / "everything.yaml"), "--format", "mermaid"]) == 0
+    chart = capsys.readouterr().out
+    assert chart.startswith("flowchart LR\n")
+    assert "asset_challenger -.-> deploy_prepare" in chart
+    assert main(["graph", str(VALID / "profiled.yaml"), "--profile", "alone"]) == 0
+    assert "deploy" not in capsys.readouterr().out
+
+
+def test_airflow_gets_the_same_commands() -> None:
+    from airflow_mlops.cli.airflow import get_cli_commands
+
+    (group,) = get_cli_commands()
+    assert [command.name for command in group.subcommands] == [command.name for command in COMMANDS]  # type: ignore[union-attr]

@@ -1,0 +1,164 @@
+"""Whatever stands in a file: it loads or is refused in one clear line, and nothing of it is run."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from airflow_mlops.config.document import parse
+from airflow_mlops.config.lint import lint_files
+from airflow_mlops.config.loader import FileFaults, load_pipeline
+from airflow_mlops.core.errors import ConfigError
+
+GOOD = """\
+name: iris
+data: {source: {type: csv, filepath: iris.csv}, target: species}
+train: {estimator: sklearn.tree.DecisionTreeClassifier}
+evaluate: {metrics: [accuracy]}
+"""
+
+
+def write(folder: Path, content: str | bytes) -> Path:
+    file = folder / "iris.yaml"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"name: \xe9t\xe9\n", r":1:7: not UTF-8 text \(byte 6\): save the file as UTF-8"),
+        (GOOD.encode("utf-16"), "not UTF-8 text"),
+        (b"\x00\x01\x02\x03" * 50, "not YAML: .*control characters"),
+        (b"\x7fELF\x02\x01\x01\xff" * 20, "not UTF-8 text"),
+        (b"x" * 10_000_000, "larger than 1,000,000 bytes"),
+        (b"[" * 100_000, "nested deeper than 100 levels"),
+        (b"{a: " * 100_000, "nested deeper than 100 levels"),
+        (b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)), "not YAML|nested|expected|unknown"),
+        (b"a: [" + b"1," * 400_000 + b"]", "more than 20,000 values"),
+        (b"? [a]\n: b\n", "a key is plain text"),
+        (b"&a [*a]", "anchors and aliases"),
+        (b"a: " + b"9" * 5_000, "cannot be read"),
+        (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
+        ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),
+        ("a: 1\n" * 9_000, "duplicate key"),
+    ],
+    ids=lambda value: None if isinstance(value, bytes) else value[:20].replace("\n", " "),
+)
+def test_a_hostile_file_is_refused_without_harm(tmp_path: Path, content: bytes, expected: str) -> None:
+    file = write(tmp_path, content)
+    tracemalloc.start()
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load_pipeline(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
+    assert max(map(len, str(caught.value).splitlines())) < 1_000
+    assert len(str(caught.value).splitlines()) <= 101
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    for name, expected in {
+        "pipe.yaml": "not a regular file",
+        "folder.yaml": "a folder",
+        "loop.yaml": "cannot be read: Too many levels of symbolic links",
+        "zero.yaml": "not a regular file",
+        "gone.yaml": "no such file",
+        "nul\0.yaml": "cannot be read",
+    }.items():
+        with pytest.raises(ConfigError, match=expected):
+            load_pipeline(tmp_path / name)
+    assert len(lint_files([(file, tmp_path) for file in sorted(tmp_path.iterdir())])) == 5
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r"])
+def test_any_line_ending_and_a_byte_order_mark_are_read(tmp_path: Path, ending: str) -> None:
+    content = b"\xef\xbb\xbf" + GOOD.replace("\n", ending).encode()
+    assert load_pipeline(write(tmp_path, content)).name == "iris"
+    with pytest.raises(FileFaults, match=r"iris\.yaml:5:1: scheduel: unknown key"):
+        load_pipeline(write(tmp_path, content + f"scheduel: x{ending}".encode()))
+
+
+def test_a_number_with_an_exponent_is_a_number(tmp_path: Path) -> None:
+    file = write(
+        tmp_path, GOOD.replace("Classifier}", "Classifier, params: {ccp_alpha: 1e-3, note: '1e-3'}}")
+    )
+    assert load_pipeline(file).train.params == {"ccp_alpha": 0.001, "note": "1e-3"}
+
+
+def test_environment_variables_are_never_put_in(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD.replace("iris.csv", "'$HOME/${HOME}/{{ ds }}.csv'"))
+    assert load_pipeline(file).data.source.filepath == "$HOME/${HOME}/{{ ds }}.csv"
+
+
+def test_a_tag_runs_nothing(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for tag in ("!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir"):
+        with pytest.raises(FileFaults, match="the tag"):
+            load_pipeline(write(tmp_path, GOOD + f"description: {tag} ['{made}']\n"))
+    assert not made.exists()
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates()
+names = st.sampled_from(
+    ["name", "data", "source", "type", "train", "tune", "space", "evaluate", "metrics", "require", "deploy",
+     "canary", "steps", "monitor", "schedule", "drift", "for", "profiles", "dev", "validate", "expect"]
+) | st.text(max_size=5)  # fmt: skip
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=5),
+    max_leaves=25,
+)
+sections = st.dictionaries(
+    st.sampled_from(
+        ["data", "train", "evaluate", "deploy", "monitor", "validate", "profiles", "approve", "tags"]
+    ),
+    trees,
+    max_size=4,
+)
+
+
+@given(sections)
+@settings(max_examples=150, deadline=None)
+@example({"profiles": {"dev": {"a..b": 1, "": None}}})
+@example({"profiles": {"dev": {"profiles.dev": {}}}})
+@example({"evaluate": {"metrics": ["accuracy"], "require": {"accuracy": None}}})
+def test_any_tree_loads_or_every_line_of_the_refusal_has_its_place(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+) -> None:
+    good = yaml.safe_load(GOOD)
+    file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
+    file.write_text(yaml.safe_dump(good | tree, allow_unicode=True), encoding="utf-8")
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    for fault in lint_files([(file, file.parent)]):
+        assert fault.file == str(file)
+        assert 1 <= fault.line <= lines
+        assert fault.message
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
+    file.write_bytes(GOOD.encode()[: len(content)] + content)
+    for fault in lint_files([(file, file.parent)]):
+        assert fault.line >= 1
+
+
+@given(st.text(alphabet="ab:-?[]{}!&*|>%@`'\"#, \n\t0123", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_punctuation_is_parsed_or_refused(text: str) -> None:
+    try:
+        faults = parse(text, "x.yaml").faults
+    except FileFaults as error:
+        faults = list(error.faults)
+    assert all(fault.line >= 1 and fault.column >= 1 for fault in faults)
