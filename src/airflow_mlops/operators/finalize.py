@@ -12,6 +12,7 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.approve import ANSWER
+from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import registry_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FinalizeOperator(BaseOperator):
         """Return the RolloutResult of a promoted version as JSON."""
         if not self.request:
             raise self._nothing(context)
-        with translated():
+        with measured(context), translated():
             request = DeployRequest.from_json(self.request)
             answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
             tags = _approval_tags(answer)

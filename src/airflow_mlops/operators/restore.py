@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan, rollout_store
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class RestoreOperator(BaseOperator):
             return "none"
         from airflow_mlops.core.rollout import rollout_id
 
-        with translated():
+        with measured(context), translated():
             plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
             state = rollout_store().find(rollout_id(plan))
             if state is None or state.terminal:

@@ -13,6 +13,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import deploy_of, registry_of, rollout_driver, rollout_plan
 from airflow_mlops.triggers.rollout import RolloutTrigger
 
@@ -42,7 +43,7 @@ class RolloutOperator(BaseOperator):
         """Start or find the rollout and wait for it in the triggerer."""
         if not self.request:
             raise AirflowSkipException("nothing to roll out: see task prepare")
-        with translated():
+        with measured(context), translated():
             request = DeployRequest.from_json(self.request)
             plan = rollout_plan(self.pipeline, request)
             driver = rollout_driver(self.pipeline)
@@ -64,7 +65,7 @@ class RolloutOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
-        with translated():
+        with measured(context), translated():
             if event.get("error"):
                 kind = BackendError if event.get("retryable", True) else ConfigError
                 raise kind(str(event["error"]))
