@@ -25,13 +25,11 @@ class Ports:
     airflow: int
     serving: int
     mlflow: int
-    logs: int
-    trigger_logs: int
 
     @classmethod
     def free(cls) -> Ports:
         """Return ports that nothing listens on."""
-        sockets = [socket.socket() for _ in range(5)]
+        sockets = [socket.socket() for _ in range(3)]
         try:
             for one in sockets:
                 one.bind(("127.0.0.1", 0))
@@ -55,13 +53,10 @@ class Ports:
                         f"port {port} is in use: stop what listens there (make down?), or choose another: "
                         f"{name}={port + 1} make up"
                     ) from None
-        free = cls.free()
         return cls(
             airflow=chosen["AIRFLOW_PORT"],
             serving=chosen["SERVING_PORT"],
             mlflow=chosen["MLFLOW_PORT"],
-            logs=free.logs,
-            trigger_logs=free.trigger_logs,
         )
 
 
@@ -168,8 +163,6 @@ class Layout:
             "TRIGGERER__JOB_HEARTBEAT_SEC": 1,
             # A supervisor looks this often, in seconds, whether its task has ended.
             "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
-            "LOGGING__WORKER_LOG_SERVER_PORT": self.ports.logs,
-            "LOGGING__TRIGGER_LOG_SERVER_PORT": self.ports.trigger_logs,
             "LOGGING__BASE_LOG_FOLDER": self.airflow_home / "logs",
             "USAGE_DATA_COLLECTION__ENABLED": False,
             "MLOPS__ARTIFACTS": self.artifacts,

@@ -60,8 +60,11 @@ def start_all(stack: Stack, every: int = 1, mlflow_ui: bool = False) -> Airflow:
 
 def start_airflow(stack: Stack) -> Airflow:
     """Start Airflow's four processes and return a client that is logged in."""
-    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
-        stack.start(name, ["airflow", name])
+    stack.start("api-server", ["airflow", "api-server"])
+    stack.start("dag-processor", ["airflow", "dag-processor"])
+    # Their log servers would listen on every interface; here the API server reads the files itself.
+    stack.start("scheduler", ["airflow", "scheduler", "--skip-serve-logs"])
+    stack.start("triggerer", ["airflow", "triggerer", "--skip-serve-logs"])
     api = Airflow(stack.layout)
     wait_for("Airflow", api.healthy, stack, seconds=180)
     api.log_in()
