@@ -98,13 +98,7 @@ def _conclude(life: Life, windows: list[Json]) -> int:
     file = layout.root / "summary.json"
     write_whole(file, json.dumps(summary, indent=2, default=str))
     story.chapter("What happened")
-    rows = [["version", "ended as", "why"]]
-    for one in summary["versions"]:
-        tags = one["tags"]
-        outcome = tags.get("mlops.rollout.outcome", "-") + (
-            f" ({', '.join(one['aliases'])})" if one["aliases"] else ""
-        )
-        rows.append([str(one["version"]), outcome, tags.get("mlops.rollout.reason", "")[:100]])
+    rows = [["version", "ended as", "why"], *(_ended(one) for one in summary["versions"])]
     story.table(rows)
     story.text()
     story.text(f"Version {summary['champion']} serves; version {summary['previous']} is one roll back away.")
@@ -115,6 +109,14 @@ def _conclude(life: Life, windows: list[Json]) -> int:
     )
     story.text(f"All of it: {file}. See it in Airflow and MLflow: make up")
     return 0
+
+
+def _ended(version: Json) -> list[str]:
+    """Return a row about a version: its number, how it ended and what serves it, and why in short."""
+    tags, aliases = version["tags"], ", ".join(version["aliases"])
+    outcome = tags.get("mlops.rollout.outcome", "-") + (f" ({aliases})" if aliases else "")
+    why = tags.get("mlops.rollout.reason", "").replace(": log E", ", log E").split(", log E")[0]
+    return [str(version["version"]), outcome, why]
 
 
 def _expect(found: tuple[str, str], wanted: tuple[str, str], what: str) -> None:

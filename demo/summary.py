@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 from demo.airflow_api import Airflow, Json
@@ -14,6 +15,7 @@ from demo.life import DEPLOY, MONITOR, TRAIN
 def gather(layout: Layout, api: Airflow, windows: list[Json], seconds: float) -> Json:
     """Return everything that is worth keeping, as JSON values."""
     versions, aliases = _versions(layout)
+    rollouts = _rollouts(layout, versions)
     runs = {dag_id: [_run(run) for run in api.runs(dag_id)] for dag_id in (TRAIN, DEPLOY, MONITOR)}
     return {
         "pipeline": PIPELINE,
@@ -21,7 +23,8 @@ def gather(layout: Layout, api: Airflow, windows: list[Json], seconds: float) ->
         "previous": aliases.get("previous"),
         "aliases": aliases,
         "versions": versions,
-        "rollouts": _rollouts(layout, versions),
+        "alias_moves": _alias_moves(rollouts),
+        "rollouts": rollouts,
         "monitor": [_window(window) for window in windows],
         "retrain": _retrain(api),
         "runs": runs,
@@ -32,9 +35,9 @@ def gather(layout: Layout, api: Airflow, windows: list[Json], seconds: float) ->
 
 
 def _versions(layout: Layout) -> tuple[list[Json], dict[str, int]]:
-    from mlflow import MlflowClient
+    from airflow_mlops.backends.tracking import connect
 
-    client = MlflowClient(layout.tracking_uri)
+    client = connect(layout.tracking_uri)
     aliases = {str(k): int(v) for k, v in client.get_registered_model(PIPELINE).aliases.items()}
     found = sorted(client.search_model_versions(f"name='{PIPELINE}'"), key=lambda one: int(one.version))
     versions = [
@@ -57,6 +60,18 @@ def _rollouts(layout: Layout, versions: list[Json]) -> list[Json]:
     store = RolloutStore(str(layout.root / "rollouts.db"))
     ids = [one["tags"].get("mlops.rollout.id") for one in versions]
     return [result(state).to_json() for one in ids if one and (state := store.find(one))]
+
+
+def _alias_moves(rollouts: list[Json]) -> list[Json]:
+    """Return every move of ``champion`` and ``previous`` with its time, oldest first."""
+    moves = []
+    for rollout in rollouts:
+        if rollout["outcome"] == "PROMOTED":
+            at = datetime.fromtimestamp(rollout["history"][-1]["at"], UTC).isoformat(timespec="seconds")
+            moves.append({"alias": "champion", "version": rollout["model_version"], "at": at})
+            if rollout["champion_version"] is not None:
+                moves.append({"alias": "previous", "version": rollout["champion_version"], "at": at})
+    return sorted(moves, key=lambda move: str(move["at"]))
 
 
 def _window(window: Json) -> Json:

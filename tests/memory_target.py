@@ -46,6 +46,8 @@ class MemoryTarget:
         self.failures = failures
         self.epoch = 1
         self.epochs: dict[int, tuple[int | None, int, int, Counts, Counts]] = {}
+        self.shadowing: int | None = None
+        self.copied: dict[int, Counts] = {}
         self.fuse = fuse or Fuse()
 
     def ensure(self, version: int, model_uri: str) -> Health:
@@ -55,18 +57,29 @@ class MemoryTarget:
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
         self.fuse()
-        if (self.champion, self.weights) != (champion, {version: percent}):
-            self.champion, self.weights = champion, {version: percent}
-            self.epoch += 1
+        self._split(version, champion, percent, None)
         self.fuse()
 
+    def shadow(self, version: int, champion: int) -> None:
+        self.fuse()
+        self._split(version, champion, 0, version)
+        self.fuse()
+
+    def _split(self, version: int, champion: int | None, percent: int, shadow: int | None) -> None:
+        asked = (champion, {version: percent}, shadow)
+        if (self.champion, self.weights, self.shadowing) != asked:
+            self.champion, self.weights, self.shadowing = asked
+            self.epoch += 1
+
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
-        if self.weights.get(version):
+        if self.weights.get(version) or self.shadowing == version:
             *_, canary, rest = self.epochs.get(self.epoch, (0, 0, 0, Counts(), Counts()))
             counted = (canary + Counts(200, 2 * self.failures), rest + Counts(200, 0))
+            if self.shadowing:
+                self.copied[self.epoch] = Counts()
             self.epochs[self.epoch] = (self.champion, version, self.weights[version], *counted)
         epochs = tuple(
-            EpochCounts(key, percent, canary, rest)
+            EpochCounts(key, percent, canary, rest, self.copied.get(key))
             for key, (served, routed, percent, canary, rest) in self.epochs.items()
             if since is not None and key > since and (served, routed) == (champion, version)
         )
@@ -76,6 +89,7 @@ class MemoryTarget:
             champion=self.champion,
             epoch=self.epoch,
             epochs=epochs,
+            shadow=self.shadowing,
         )
 
     def current_weight(self, version: int) -> int:
@@ -85,7 +99,7 @@ class MemoryTarget:
 
     def finalize(self, champion: int | None) -> None:
         self.fuse()
-        self.champion, self.weights = champion, {}
+        self.champion, self.weights, self.shadowing = champion, {}, None
         self.versions = {v: h for v, h in self.versions.items() if v == champion}
         self.epoch += 1
         self.fuse()

@@ -6,6 +6,53 @@ from typing import Any
 
 _NAME = "MLOps"
 
+_CONNECTION_TYPES: list[dict[str, Any]] = [
+    {
+        "connection-type": "mlops_mlflow",
+        "hook-class-name": "airflow_mlops.hooks.mlflow.MlflowHook",
+        "hook-name": "MLflow (airflow-mlops)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port"],
+            "relabeling": {"host": "Tracking URI"},
+            "placeholders": {"host": "https://mlflow.example.com or sqlite:////data/mlflow.db"},
+        },
+        "conn-fields": {
+            "ui_url": {
+                "label": "Address of the MLflow UI, for links",
+                "schema": {"type": ["string", "null"], "default": None},
+            }
+        },
+    },
+    {
+        "connection-type": "mlops_serving",
+        "hook-class-name": "airflow_mlops.hooks.serving.ServingHook",
+        "hook-name": "Model server (airflow-mlops)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "login", "port", "extra"],
+            "relabeling": {"host": "Address", "password": "Token"},
+            "placeholders": {"host": "http://127.0.0.1:8500"},
+        },
+    },
+]
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "artifacts": {
+        "description": "Folder or object-storage URI for data, reports and cards; "
+        "a connection goes before the bucket, as for ObjectStoragePath.",
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "s3://conn_id@bucket/mlops",
+        "default": "{AIRFLOW_HOME}/mlops",
+    },
+    "rollouts": {
+        "description": "SQLite file that holds the state and history of rollouts.",
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": None,
+        "default": "{AIRFLOW_HOME}/mlops/rollouts.db",
+    },
+}
+
 
 def _modules(kind: str, *names: str) -> list[dict[str, Any]]:
     return [{"integration-name": _NAME, "python-modules": [f"airflow_mlops.{kind}.{name}" for name in names]}]
@@ -46,56 +93,8 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors", "alias"),
         "hooks": _modules("hooks", "mlflow", "serving"),
         "triggers": _modules("triggers", "rollout"),
-        "connection-types": [
-            {
-                "connection-type": "mlops_mlflow",
-                "hook-class-name": "airflow_mlops.hooks.mlflow.MlflowHook",
-                "hook-name": "MLflow (airflow-mlops)",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
-                    "relabeling": {"host": "Tracking URI"},
-                    "placeholders": {"host": "https://mlflow.example.com or sqlite:////data/mlflow.db"},
-                },
-                "conn-fields": {
-                    "ui_url": {
-                        "label": "Address of the MLflow UI, for links",
-                        "schema": {"type": ["string", "null"], "default": None},
-                    }
-                },
-            },
-            {
-                "connection-type": "mlops_serving",
-                "hook-class-name": "airflow_mlops.hooks.serving.ServingHook",
-                "hook-name": "Model server (airflow-mlops)",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "port", "extra"],
-                    "relabeling": {"host": "Address", "password": "Token"},
-                    "placeholders": {"host": "http://127.0.0.1:8500"},
-                },
-            },
-        ],
+        "connection-types": _CONNECTION_TYPES,
         "extra-links": ["airflow_mlops.operators.links.MlflowRunLink"],
         "cli": ["airflow_mlops.cli.airflow.get_cli_commands"],
-        "config": {
-            "mlops": {
-                "description": "Settings of airflow-mlops.",
-                "options": {
-                    "artifacts": {
-                        "description": "Folder or object-storage URI for data, reports and cards; "
-                        "a connection goes before the bucket, as for ObjectStoragePath.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://conn_id@bucket/mlops",
-                        "default": "{AIRFLOW_HOME}/mlops",
-                    },
-                    "rollouts": {
-                        "description": "SQLite file that holds the state and history of rollouts.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "{AIRFLOW_HOME}/mlops/rollouts.db",
-                    },
-                },
-            }
-        },
+        "config": {"mlops": {"description": "Settings of airflow-mlops.", "options": _OPTIONS}},
     }

@@ -62,7 +62,8 @@ def summary(root: Path, output: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def registry(root: Path, output: str) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    uri = f"sqlite:///{root / 'mlflow.db'}"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def query(root: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -79,6 +80,8 @@ def test_mlflow_holds_four_versions_and_the_right_aliases(
     aliases = {alias: int(one) for alias, one in registry.get_registered_model("flights").aliases.items()}
     assert aliases == {"champion": 4, "previous": 2}
     assert (summary["champion"], summary["previous"]) == (4, 2)
+    moves = [(move["alias"], move["version"]) for move in summary["alias_moves"]]
+    assert moves == [("champion", 1), ("champion", 2), ("previous", 1), ("champion", 4), ("previous", 2)]
     versions = {int(one.version): one for one in registry.search_model_versions("name='flights'")}
     assert sorted(versions) == [1, 2, 3, 4] == [one["version"] for one in summary["versions"]]
     assert {one["version"]: one["tags"] for one in summary["versions"]} == {

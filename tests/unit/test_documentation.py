@@ -127,7 +127,7 @@ def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
     rows = {
         match[1]: match[2]
         for guide in (ROOT / "docs" / "guides").glob("*.md")
-        for match in re.finditer(r"^\| `([a-z_.]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
+        for match in re.finditer(r"^\| `([a-z0-9_.]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
     }
     real = dict(keys(Pipeline))
     wrong = {key: f"is {real[key]}, the guide says {rows.get(key, 'nothing')}" for key in real}

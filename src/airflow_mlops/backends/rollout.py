@@ -13,10 +13,12 @@ from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import (
     Ensure,
+    GuardPlan,
     Phase,
     RolloutPlan,
     RolloutState,
     SetWeight,
+    Shadow,
     advance,
     begin_move,
     close,
@@ -79,7 +81,22 @@ def plan_rollout(
         tolerance=guard.tolerance,
         on_inconclusive=canary.on_inconclusive,
         request=request,
+        guards=_guards(canary),
+        shadow_s=canary.shadow.total_seconds() if canary.shadow else 0.0,
     )
+
+
+def _guards(canary: Canary) -> tuple[GuardPlan, ...]:
+    guards, plans = canary.guards, []
+    if (latency := guards.latency_p95) is not None:
+        # By construction one champion request in twenty is slower than its 95th percentile.
+        tolerance = min(0.05 * latency.max_ratio, 0.5)
+        plans.append(GuardPlan(name="latency_p95", tolerance=tolerance, **latency.model_dump()))
+    if guards.quality is not None:
+        plans.append(GuardPlan(name="quality", **guards.quality.model_dump()))
+    if guards.prediction_shift is not None:
+        plans.append(GuardPlan(name="prediction_shift", **guards.prediction_shift.model_dump()))
+    return tuple(plans)
 
 
 class RolloutDriver:
@@ -182,6 +199,8 @@ class RolloutDriver:
                 ready = self._ensure(action, state) and ready
             elif isinstance(action, SetWeight) and (ready or action.percent == 0):
                 self._target.set_weight(action.version, action.champion, action.percent)
+            elif isinstance(action, Shadow) and ready:
+                self._target.shadow(action.version, action.champion)
 
     def _ensure(self, action: Ensure, state: RolloutState) -> bool:
         health = self._target.ensure(action.version, action.model_uri)

@@ -105,4 +105,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "airflow_mlops.cli.commands:schema",
         "schema > airflow_mlops.schema.json",
     ),
+    Command(
+        "canary",
+        "what a canary will see (plan), and how it would end (simulate)",
+        "airflow_mlops.cli.canary:canary",
+        "canary plan pipelines/churn.yaml --rps 50",
+        (_argument("words", nargs="...", help="plan or simulate; --help after either says more"),),
+    ),
 )

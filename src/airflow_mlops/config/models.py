@@ -13,6 +13,8 @@ from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Name, S
 from airflow_mlops.config.values import format_duration as format_duration
 from airflow_mlops.config.values import parse_duration as parse_duration
 
+GuardAction = Literal["warn", "pause", "rollback"]
+
 
 class Section(BaseModel):
     """Base of all sections: frozen, and no key that it does not know."""
@@ -111,15 +113,43 @@ class ErrorRateGuard(Section):
     tolerance: float = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
 
 
+class LatencyGuard(Section):
+    """Answers slower than the champion's 95th percentile, frozen when the canary begins."""
+
+    max_ratio: float = Field(2.0, gt=1, description="How many times as often the canary may be that slow.")
+    action: GuardAction = Field("rollback", description="What harm does.")
+
+
+class QualityGuard(Section):
+    """Wrong predictions, once the label of a logged request is known (`POST /labels`)."""
+
+    max_ratio: float = Field(1.5, gt=1, description="Promotion needs evidence that the ratio is below this…")
+    tolerance: float | None = Field(None, gt=0, lt=1, description="…or that the wrong share is below this.")
+    action: GuardAction = Field("rollback", description="What harm does.")
+
+
+class ShiftGuard(Section):
+    """Scores that fall into the champion's deciles more or less often than the champion's own."""
+
+    max_ratio: float = Field(1.5, gt=1, description="How far a decile may grow or shrink (1/max_ratio).")
+    action: GuardAction = Field("warn", description="What a shift does; a better model shifts too.")
+
+
 class Guards(Section):
-    """What is watched during a canary."""
+    """What is watched during a canary; only errors unless said. `{}` turns one on with its defaults."""
 
     error_rate: ErrorRateGuard = Field(ErrorRateGuard(), description="Failed predictions.")
+    latency_p95: LatencyGuard | None = Field(None, description="Slow answers.")
+    quality: QualityGuard | None = Field(None, description="Wrong predictions.")
+    prediction_shift: ShiftGuard | None = Field(None, description="Scores spread differently.")
 
 
 class Canary(Section):
     """Traffic steps and the sequential test that ends each of them."""
 
+    shadow: Duration | None = Field(
+        None, description="Before the first step: how long the version answers copies that nobody sees."
+    )
     steps: tuple[int, ...] = Field((5, 25, 50), min_length=1, description="Canary traffic per step, percent.")
     hold: Duration = Field(timedelta(minutes=30), description="Shortest time of a step.")
     step_timeout: Duration = Field(timedelta(hours=6), description="Longest time of a step.")

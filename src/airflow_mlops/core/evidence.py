@@ -65,6 +65,11 @@ class EventShareProcess:
             raise ConfigError(f"ratios must all lie on one side of {self.null_ratio}, got {self.ratios}")
 
     @classmethod
+    def inferiority(cls, margin: float) -> EventShareProcess:
+        """Return the process whose null hypothesis is "the canary's rate is <= ``margin`` times as high"."""
+        return cls(null_ratio=margin, ratios=tuple(margin * ratio for ratio in WORSE))
+
+    @classmethod
     def non_inferiority(cls, margin: float) -> EventShareProcess:
         """Return the process whose null hypothesis is "the canary's rate is >= ``margin`` times as high"."""
         return cls(null_ratio=margin, ratios=log_spaced(margin / 16, margin / 1.1, 24))
@@ -110,8 +115,8 @@ class EventShareProcess:
         return cls(float(data["null_ratio"]), tuple(map(float, data["ratios"])), counts)
 
 
-_SHARES: Final = (0.0, 0.01, 0.03, 0.1, 0.25, 0.5)
-_PRIOR: Final = (0.5, 0.1, 0.1, 0.1, 0.1, 0.1)
+FAILURE_SHARES: Final = (0.0, 0.01, 0.03, 0.1, 0.25, 0.5)
+FAILURE_PRIOR: Final = (0.5, 0.1, 0.1, 0.1, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class FailureRateProcess:
     @property
     def log_e(self) -> float:
         """The natural logarithm of the evidence against the null hypothesis; 0 at the start."""
-        return log_mean_exp(tuple(self._log_ratio(share) for share in _SHARES), _PRIOR)
+        return log_mean_exp(tuple(self._log_ratio(share) for share in FAILURE_SHARES), FAILURE_PRIOR)
 
     def _log_ratio(self, share: float) -> float:
         if self.failures and not share:

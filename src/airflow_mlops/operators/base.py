@@ -12,6 +12,7 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.storage import connected
+from airflow_mlops.operators.cost import COST
 from airflow_mlops.operators.links import MlflowRunLink
 from airflow_mlops.operators.moments import as_of, window_start
 
@@ -86,7 +87,7 @@ class StageOperator(BaseOperator):
 
     def _push(self, context: Context, result: StageResult) -> None:
         cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
-        context["ti"].xcom_push(key="mlops_cost", value=cost)
+        context["ti"].xcom_push(key=COST, value=cost)
         ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
         run_id = result.record.get("run_id")
         self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.approve import ANSWER
-from airflow_mlops.operators.serving import registry_of
+from airflow_mlops.operators.cost import measured
+from airflow_mlops.operators.serving import DeployOperator, registry_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class FinalizeOperator(BaseOperator):
+class FinalizeOperator(DeployOperator):
     """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
 
     Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict:
     failed, with the reason. Refused by a person: skipped.
-
-    :param pipeline: the configuration of the pipeline.
-    :param request: the DeployRequest, usually the ``output`` of the prepare task.
     """
-
-    template_fields: Sequence[str] = ("request",)
-
-    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.request = request
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the RolloutResult of a promoted version as JSON."""
         if not self.request:
             raise self._nothing(context)
-        with translated():
+        with measured(context), translated():
             request = DeployRequest.from_json(self.request)
             answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
             tags = _approval_tags(answer)

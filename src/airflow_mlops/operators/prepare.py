@@ -12,6 +12,7 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.moments import triggering_extras
 from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_store
 
@@ -39,7 +40,7 @@ class PrepareOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the DeployRequest as JSON."""
-        with translated():
+        with measured(context), translated():
             params = context["params"]
             action = str(params.get("action") or "deploy")
             registry = registry_of(self.pipeline)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
-
-from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_plan, rollout_store
+from airflow_mlops.operators.cost import measured
+from airflow_mlops.operators.serving import (
+    DeployOperator,
+    registry_of,
+    rollout_driver,
+    rollout_plan,
+    rollout_store,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class RestoreOperator(BaseOperator):
-    """Rolls back a rollout that has not ended when the run's other tasks have.
-
-    :param pipeline: the configuration of the pipeline.
-    :param request: the DeployRequest, usually the ``output`` of the prepare task.
-    """
-
-    template_fields: Sequence[str] = ("request",)
-
-    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.request = request
+class RestoreOperator(DeployOperator):
+    """Rolls back a rollout that has not ended when the run's other tasks have."""
 
     def execute(self, context: Context) -> str:
         """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
@@ -36,7 +28,7 @@ class RestoreOperator(BaseOperator):
             return "none"
         from airflow_mlops.core.rollout import rollout_id
 
-        with translated():
+        with measured(context), translated():
             plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
             state = rollout_store().find(rollout_id(plan))
             if state is None or state.terminal:

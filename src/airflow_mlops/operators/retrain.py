@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.core.records import Triage
 from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.cost import measured
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,7 +30,7 @@ class RetrainOperator(BaseOperator):
 
     def execute(self, context: Context) -> Mapping[str, Any]:
         """Return the cause that the event carries; raises AirflowSkipException when there is none."""
-        with translated():
+        with measured(context), translated():
             triage = Triage.from_json(self.triage)
         if triage.action != "retrain":
             raise AirflowSkipException(f"no retraining: {triage.action}: {triage.reason}")

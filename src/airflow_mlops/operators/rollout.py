@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.base import rollouts_file
-from airflow_mlops.operators.serving import deploy_of, registry_of, rollout_driver, rollout_plan
+from airflow_mlops.operators.cost import measured
+from airflow_mlops.operators.serving import (
+    DeployOperator,
+    deploy_of,
+    registry_of,
+    rollout_driver,
+    rollout_plan,
+)
 from airflow_mlops.triggers.rollout import RolloutTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class RolloutOperator(BaseOperator):
+class RolloutOperator(DeployOperator):
     """Carries a version through its canary to champion, or back; returns a RolloutResult.
 
     The rollout's own store is the truth: a retry, a clear or a second run of the same request finds the
     rollout and goes on. The task waits in the triggerer; traffic moves from there, aliases from here.
-
-    :param pipeline: the configuration of the pipeline.
-    :param request: the DeployRequest, usually the ``output`` of the prepare task.
     """
 
-    template_fields: Sequence[str] = ("request",)
     ui_color = "#fdf0d5"
-
-    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.request = request
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or find the rollout and wait for it in the triggerer."""
         if not self.request:
             raise AirflowSkipException("nothing to roll out: see task prepare")
-        with translated():
+        with measured(context), translated():
             request = DeployRequest.from_json(self.request)
             plan = rollout_plan(self.pipeline, request)
             driver = rollout_driver(self.pipeline)
@@ -64,7 +60,7 @@ class RolloutOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
-        with translated():
+        with measured(context), translated():
             if event.get("error"):
                 kind = BackendError if event.get("retryable", True) else ConfigError
                 raise kind(str(event["error"]))

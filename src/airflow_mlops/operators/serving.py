@@ -1,8 +1,11 @@
-"""What the tasks of a deploy share: the registry, the server, the rollout's driver and its plan."""
+"""What the tasks of a deploy share: the request, the registry, the rollout's driver and its plan."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
 
 from airflow_mlops.config.models import Deploy, Pipeline
 from airflow_mlops.core.errors import ConfigError
@@ -16,6 +19,21 @@ if TYPE_CHECKING:
     from airflow_mlops.backends.rollout_store import RolloutStore
     from airflow_mlops.core.records import DeployRequest
     from airflow_mlops.core.rollout import RolloutPlan
+
+
+class DeployOperator(BaseOperator):
+    """Base of the tasks that come after prepare.
+
+    :param pipeline: the configuration of the pipeline.
+    :param request: the DeployRequest, usually the ``output`` of the prepare task.
+    """
+
+    template_fields: Sequence[str] = ("request",)
+
+    def __init__(self, *, pipeline: Pipeline, request: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.request = request
 
 
 def registry_of(pipeline: Pipeline) -> Registry:

@@ -33,7 +33,11 @@ class Batcher:
         """Return the predictions of one request; raises what the model raises for it."""
         waiting = _Waiting(item, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if self._task is None or self._task.done():
+        if self.model.quick:
+            # All that was read in this turn of the loop goes together; a thread would cost more.
+            if len(self._queue) == 1:
+                asyncio.get_running_loop().call_soon(self._answer_now)
+        elif self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return await waiting.future
 
@@ -48,6 +52,25 @@ class Batcher:
             batch = self._take()
             if batch:
                 await self._answer(batch)
+
+    def _answer_now(self) -> None:
+        while self._queue:
+            self._predict_now(self._take())
+
+    def _predict_now(self, batch: Sequence[_Waiting]) -> None:
+        if not batch:
+            return
+        try:
+            found = self.model.predict([waiting.item for waiting in batch])
+            _check_length(found, [waiting.item for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
+            if len(batch) == 1:
+                _fail(batch[0], error)
+                return
+            for waiting in batch:
+                self._predict_now([waiting])
+            return
+        _give(batch, found)
 
     def _take(self) -> list[_Waiting]:
         """Take what waits and belongs together, oldest first."""
@@ -76,20 +99,28 @@ class Batcher:
             for waiting in batch:  # One bad request must not fail its neighbours.
                 await self._answer([waiting])
             return
-        start = 0
-        for waiting in batch:
-            end = start + waiting.item.rows
-            scores = None if found.scores is None else found.scores[start:end]
-            if not waiting.future.done():
-                waiting.future.set_result(Predictions(found.values[start:end], scores))
-            start = end
+        _give(batch, found)
 
     async def _predict(self, items: list[Prepared]) -> Predictions:
         found = await asyncio.get_running_loop().run_in_executor(self._thread, self.model.predict, items)
-        rows = sum(item.rows for item in items)
-        if items[0].key is not None and len(found.values) != rows:
-            raise ValueError(f"the model returned {len(found.values)} predictions for {rows} rows")
+        _check_length(found, items)
         return found
+
+
+def _check_length(found: Predictions, items: Sequence[Prepared]) -> None:
+    rows = sum(item.rows for item in items)
+    if items[0].key is not None and len(found.values) != rows:
+        raise ValueError(f"the model returned {len(found.values)} predictions for {rows} rows")
+
+
+def _give(batch: Sequence[_Waiting], found: Predictions) -> None:
+    start = 0
+    for waiting in batch:
+        end = start + waiting.item.rows
+        scores = None if found.scores is None else found.scores[start:end]
+        if not waiting.future.done():
+            waiting.future.set_result(Predictions(found.values[start:end], scores))
+        start = end
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -5,31 +5,37 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airflow_mlops.core.errors import BackendError
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS epochs (
-    epoch INTEGER PRIMARY KEY, at REAL NOT NULL, champion INTEGER, weights TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS counts (
-    epoch INTEGER NOT NULL, version INTEGER NOT NULL, requests INTEGER NOT NULL, failures INTEGER NOT NULL,
-    PRIMARY KEY (epoch, version));
+CREATE TABLE IF NOT EXISTS splits (
+    epoch INTEGER PRIMARY KEY, at REAL NOT NULL, champion INTEGER, weights TEXT NOT NULL, shadow INTEGER);
+CREATE TABLE IF NOT EXISTS events (
+    epoch INTEGER NOT NULL, version INTEGER NOT NULL, event TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (epoch, version, event));
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, at REAL NOT NULL, epoch INTEGER NOT NULL,
     routed INTEGER NOT NULL, answered INTEGER, status INTEGER NOT NULL, rows INTEGER NOT NULL,
     predictions TEXT, scores TEXT, seconds REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS requests_by_id ON requests (request_id);
+CREATE TABLE IF NOT EXISTS keys (
+    champion INTEGER NOT NULL, canary INTEGER NOT NULL, key INTEGER NOT NULL,
+    PRIMARY KEY (champion, canary, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shadows (
+    id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, version INTEGER NOT NULL, predictions TEXT);
+CREATE INDEX IF NOT EXISTS shadows_by_id ON shadows (request_id);
 CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT NULL, at REAL NOT NULL);
 """
 
 
-@dataclass(frozen=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """One answered request: who it was routed to, who answered (None: nobody), what came out."""
 
     request_id: str
@@ -52,6 +58,50 @@ class Epoch:
     at: float
     champion: int | None
     weights: Mapping[int, int]
+    shadow: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRequest:
+    """A logged request whose label came; ``before`` is its earlier label if it was ``labelled`` already."""
+
+    epoch: int
+    routed: int
+    answered: int
+    predictions: str | None
+    paired: bool
+    shadow: int | None
+    shadow_predictions: str | None
+    labelled: bool
+    before: Any
+
+
+@dataclass
+class Batch:
+    """What waits to be written; ``counts`` by (epoch, version, event) are absolute."""
+
+    log: list[LoggedRequest] = field(default_factory=list)
+    shadows: list[tuple[str, int, str | None]] = field(default_factory=list)
+    changed: set[tuple[int, int, str]] = field(default_factory=set)
+    counts: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    keys: list[tuple[int, int, int]] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.log or self.shadows or self.changed or self.state or self.keys)
+
+    def joined(self, later: Batch) -> Batch:
+        """Return this batch and a later one as one."""
+        return Batch(
+            self.log + later.log,
+            self.shadows + later.shadows,
+            self.changed | later.changed,
+            {},
+            {**self.state, **later.state},
+            self.keys + later.keys,
+        )
 
 
 class Database:
@@ -89,48 +139,84 @@ class Database:
         with self._lock, self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", rows)
             self._connection.execute(
-                "INSERT OR IGNORE INTO epochs VALUES (?, ?, ?, ?)",
-                (epoch.epoch, epoch.at, epoch.champion, weights),
+                "INSERT OR IGNORE INTO splits VALUES (?, ?, ?, ?, ?)",
+                (epoch.epoch, epoch.at, epoch.champion, weights, epoch.shadow),
             )
 
     def read_epochs(self, since: int) -> list[Epoch]:
         """Return the epochs after ``since``, oldest first."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT epoch, at, champion, weights FROM epochs WHERE epoch > ? ORDER BY epoch", (since,)
+                "SELECT epoch, at, champion, weights, shadow FROM splits WHERE epoch > ? ORDER BY epoch",
+                (since,),
             ).fetchall()
-        return [Epoch(e, at, c, {int(v): p for v, p in json.loads(w).items()}) for e, at, c, w in rows]
+        return [Epoch(e, at, c, {int(v): p for v, p in json.loads(w).items()}, s) for e, at, c, w, s in rows]
 
-    def read_counts(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """Return (requests, failures) by (epoch, version)."""
+    def read_counts(self) -> dict[tuple[int, int], Counter[str]]:
+        """Return the counts of events by (epoch, version)."""
+        found: dict[tuple[int, int], Counter[str]] = {}
         with self._lock:
-            rows = self._connection.execute("SELECT epoch, version, requests, failures FROM counts")
-            return {(epoch, version): (requests, failures) for epoch, version, requests, failures in rows}
+            for epoch, version, event, count in self._connection.execute("SELECT * FROM events"):
+                found.setdefault((epoch, version), Counter())[event] = count
+        return found
 
-    def write_requests(
-        self, log: Sequence[LoggedRequest], counts: Mapping[tuple[int, int], tuple[int, int]]
-    ) -> None:
-        """Append to the request log and set the counts named, in one transaction."""
-        rows = [(*key, *value) for key, value in counts.items()]
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?)", rows)
-            self._connection.executemany(
+    def read_keys(self) -> list[tuple[int, int, int]]:
+        """Return (champion, canary, key) of the keys that were counted."""
+        with self._lock:
+            return self._connection.execute("SELECT champion, canary, key FROM keys").fetchall()
+
+    def write_batch(self, batch: Batch) -> None:
+        """Append to the logs and set the counts named, in one transaction."""
+        counts = [(*key, count) for key, count in batch.counts.items()]
+        with self._lock, self._connection as connection:
+            connection.executemany("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", counts)
+            connection.executemany(
+                "INSERT OR REPLACE INTO state VALUES (?, ?)",
+                [(key, json.dumps(value)) for key, value in batch.state.items()],
+            )
+            connection.executemany(
                 "INSERT INTO requests (request_id, at, epoch, routed, answered, status, rows, predictions, "
                 "scores, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [astuple(item) for item in log],
+                batch.log,
             )
-            self._connection.execute(
-                "DELETE FROM requests WHERE id <= (SELECT MAX(id) FROM requests) - ?", (self._log_rows,)
+            if batch.keys:
+                pair = batch.keys[-1][:2]
+                connection.execute("DELETE FROM keys WHERE NOT (champion = ? AND canary = ?)", pair)
+                connection.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", batch.keys)
+            connection.executemany(
+                "INSERT INTO shadows (request_id, version, predictions) VALUES (?, ?, ?)", batch.shadows
             )
-
-    def write_label(self, request_id: str, label: Any, at: float) -> bool:
-        """Keep the true label of a logged request; False when the request is unknown."""
-        with self._lock, self._connection:
-            known = self._connection.execute(
-                "SELECT 1 FROM requests WHERE request_id = ? LIMIT 1", (request_id,)
-            ).fetchone()
-            if known:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", (request_id, json.dumps(label), at)
+            for table in ("requests", "shadows"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE id <= (SELECT MAX(id) FROM {table}) - ?",  # noqa: S608
+                    (self._log_rows,),
                 )
-        return known is not None
+
+    def write_label(self, request_id: str, label: Any, at: float) -> LabelledRequest | None:
+        """Keep the true label of the latest logged request of that id; None when there is none."""
+        with self._lock, self._connection as connection:
+            row = connection.execute(
+                "SELECT r.epoch, r.routed, r.answered, r.predictions, e.shadow, s.version, s.predictions, "
+                "l.label FROM requests r LEFT JOIN splits e ON e.epoch = r.epoch "
+                "LEFT JOIN shadows s ON s.request_id = r.request_id AND s.version = e.shadow "
+                "LEFT JOIN labels l ON l.request_id = r.request_id "
+                "WHERE r.request_id = ? ORDER BY r.id DESC, s.id DESC LIMIT 1",
+                (request_id,),
+            ).fetchone()
+            if row is None:
+                return None
+            connection.execute(
+                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", (request_id, json.dumps(label), at)
+            )
+        epoch, routed, answered, predictions, shadowed, shadow, copied, before = row
+        return LabelledRequest(
+            epoch=epoch,
+            routed=routed,
+            answered=answered,
+            predictions=predictions,
+            paired=shadowed is not None,
+            shadow=shadow,
+            shadow_predictions=copied,
+            labelled=before is not None,
+            before=None if before is None else json.loads(before),
+        )

@@ -129,7 +129,7 @@ class Fleet:
         """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
         async with self._change:
             following = self.traffic.apply(change, self._clock())
-            wanted = [version for version, percent in change.weights.items() if percent]
+            wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
             missing = [version for version in wanted if version not in self.ready]
@@ -199,6 +199,6 @@ class Fleet:
 
     async def _write(self, traffic: Traffic) -> None:
         versions: Mapping[str, str] = {str(v): slot.uri for v, slot in self.slots.items()}
-        epoch = Epoch(traffic.epoch, self._clock(), traffic.champion, traffic.weights)
+        epoch = Epoch(traffic.epoch, self._clock(), traffic.champion, traffic.weights, traffic.shadow)
         state = {"traffic": traffic.to_json(), "versions": versions}
         await asyncio.to_thread(self._database.write_state, state, epoch)

@@ -7,19 +7,24 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.database import LoggedRequest
 from airflow_mlops.serving.fleet import Fleet
+from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.model import Predictions, Prepared
-from airflow_mlops.serving.payload import BadInputError, parse
+from airflow_mlops.serving.payload import BadInputError, Payload, parse
+from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
+from airflow_mlops.serving.traffic import Traffic
 
 log = logging.getLogger(__name__)
 LOGGED_ROWS: Final = 100
+COPIES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,38 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Outcome:
+    """What one version made of a request; ``seconds`` is its own time."""
+
     predictions: Predictions | None
     status: int = 200
     detail: str = ""
+    seconds: float = 0.0
+
+    def seen(self) -> Seen:
+        scores = None if self.predictions is None else self.predictions.scores
+        return Seen(self.status != 200, self.seconds, scores[0] if scores else None)
+
+    def logged(self, rows: int) -> tuple[str | None, str | None]:
+        """The predictions and the scores as the request log keeps them."""
+        if self.predictions is None or rows > LOGGED_ROWS:
+            return None, None
+        scores = self.predictions.scores
+        return (
+            json.dumps(self.predictions.values, default=str),
+            None if scores is None else json.dumps(scores),
+        )
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request that can be answered, and the traffic split that it met."""
+
+    id: str
+    payload: Payload
+    safe: Prepared
+    traffic: Traffic
+    ready: Mapping[int, Batcher]
+    epoch: int
 
 
 class Invocations:
@@ -48,85 +82,133 @@ class Invocations:
         ledger: Ledger,
         timeout_s: float,
         draw: Callable[[], float] = random.random,
+        sticky: StickyKey | None = None,
     ) -> None:
         self._fleet = fleet
         self._ledger = ledger
         self._timeout_s = timeout_s
         self._draw = draw
+        self._sticky = sticky
+        self._copies: set[asyncio.Task[None]] = set()
 
-    async def answer(self, body: bytes, request_id: str) -> Answer:
+    async def close(self) -> None:
+        """Let the copies in flight finish."""
+        await asyncio.gather(*self._copies, return_exceptions=True)
+
+    async def answer(
+        self,
+        body: bytes,
+        request_id: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        read: Callable[[bytes], Payload] = parse,
+    ) -> Answer:
         """Answer one request and count it against the version that it was routed to.
 
         A request that the champion's signature refuses is the caller's fault and counts for nobody. One that
-        the canary fails is answered by the champion and counts as a failure of the canary.
+        the canary fails is answered by the champion and counts as a failure of the canary. ``read`` turns
+        the body into rows, ``headers`` (lower case) may hold the key of sticky routing.
         """
         started = time.perf_counter()
         traffic, ready = self._fleet.traffic, self._fleet.ready
-        routed = traffic.route(ready, self._draw())
-        if routed is None:
+        if not ready:
             return Answer(503, {"error": self._nothing_ready()})
-        referee = traffic.champion if traffic.champion in ready and traffic.champion is not None else routed
         try:
-            payload = parse(body)
+            payload = read(body)
+            key = self._key(traffic, headers, payload)
+            routed = traffic.route(ready, self._draw() if key is None else draw_of(key))
+            if routed is None:
+                return Answer(503, {"error": self._nothing_ready()})
+            referee = traffic.champion if traffic.champion in ready else routed
+            referee = routed if referee is None else referee
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.tally.refused += 1
             return Answer(400, {"error": str(error)})
+        epoch = self._epoch(traffic, ready, key)
+        request = _Request(request_id, payload, safe, traffic, ready, epoch)
         if routed == referee:
-            outcome = await self._run(ready[routed], lambda: safe, self._timeout_s)
-            answer = _answer(outcome, routed)
-            failed = outcome.status != 200
+            first = await self._run(ready[routed], lambda: safe, self._timeout_s)
+            answer, outcome = _answer(first, routed), first
         else:
-            # Half of the time for the canary, so that a slow one leaves the champion time to answer.
-            outcome = await self._run(
-                ready[routed], lambda: ready[routed].model.prepare(payload), self._timeout_s / 2
-            )
-            answer, failed = _answer(outcome, routed), outcome.status != 200
-            if failed:
-                outcome = await self._run(ready[referee], lambda: safe, self._timeout_s / 2)
-                answer = _answer(outcome, referee, fallback=True)
-        seconds = time.perf_counter() - started
-        epoch = traffic.counted_epoch(ready)
-        self._record(request_id, epoch, routed, answer, outcome, safe.rows, seconds, failed=failed)
+            answer, first, outcome = await self._canary(request, routed, referee)
+        self._log(request, routed, answer, outcome, time.perf_counter() - started)
+        self._count(request, routed, first)
         return answer
 
+    def _key(self, traffic: Traffic, headers: Mapping[str, str], payload: Payload) -> int | None:
+        if self._sticky is None or traffic.pair is None:
+            return None
+        key = self._sticky.of(headers, payload)
+        return None if key is None else hashed(key, traffic.pair[1])
+
+    def _epoch(self, traffic: Traffic, ready: Mapping[int, Batcher], key: int | None) -> int:
+        """Return the epoch to count for; a caller who was counted already counts for none."""
+        epoch = traffic.counted_epoch(ready)
+        if epoch and key is not None and traffic.pair and not self._ledger.first(traffic.pair, key):
+            return 0
+        return epoch
+
+    async def _canary(
+        self, request: _Request, routed: int, referee: int
+    ) -> tuple[Answer, _Outcome, _Outcome]:
+        """Return the answer, what the canary made of the request, and what the caller got."""
+        # Half of the time for the canary, so that a slow one leaves the champion time to answer.
+        limit, canary = self._timeout_s / 2, request.ready[routed]
+        first = await self._run(canary, lambda: canary.model.prepare(request.payload), limit)
+        if first.status == 200:
+            return _answer(first, routed), first, first
+        second = await self._run(request.ready[referee], lambda: request.safe, limit)
+        return _answer(second, referee, fallback=True), first, second
+
+    def _count(self, request: _Request, routed: int, outcome: _Outcome) -> None:
+        seen, traffic = outcome.seen(), request.traffic
+        if routed == traffic.champion and not seen.failed:
+            self._ledger.remember(routed, seen)
+        if traffic.shadow is None or traffic.pair is None or traffic.shadow not in request.ready:
+            self._ledger.count(request.epoch, routed, seen, traffic.pair)
+        elif len(self._copies) < COPIES:
+            task = asyncio.create_task(self._shadow(request, traffic.pair, seen))
+            self._copies.add(task)
+            task.add_done_callback(self._copies.discard)
+
+    async def _shadow(self, request: _Request, pair: tuple[int, int], champion: Seen) -> None:
+        canary = request.ready[pair[1]]
+        outcome = await self._run(canary, lambda: canary.model.prepare(request.payload), self._timeout_s)
+        self._ledger.count_pair(request.epoch, pair, champion, outcome.seen())
+        self._ledger.log_shadow(request.id, pair[1], outcome.logged(request.safe.rows)[0])
+
     async def _run(self, batcher: Batcher, prepare: Callable[[], Prepared], limit: float) -> _Outcome:
-        version = batcher.model.version
+        version, started = batcher.model.version, time.perf_counter()
         try:
-            return _Outcome(await asyncio.wait_for(batcher.predict(prepare()), limit))
+            prepared = prepare()
+            started = time.perf_counter()
+            async with asyncio.timeout(limit):
+                found = await batcher.predict(prepared)
+            return _Outcome(found, seconds=time.perf_counter() - started)
         except TimeoutError:
-            return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s")
+            return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s", limit)
         except Exception as error:
             log.debug("version %s failed", version, exc_info=True)
             text = " ".join(str(error).split())[:200]
-            return _Outcome(None, 500, f"version {version} failed: {type(error).__name__}: {text}")
+            detail = f"version {version} failed: {type(error).__name__}: {text}"
+            return _Outcome(None, 500, detail, time.perf_counter() - started)
 
-    def _record(
-        self,
-        request_id: str,
-        epoch: int,
-        routed: int,
-        answer: Answer,
-        outcome: _Outcome,
-        rows: int,
-        seconds: float,
-        *,
-        failed: bool,
-    ) -> None:
-        found = outcome.predictions if rows <= LOGGED_ROWS else None
-        item = LoggedRequest(
-            request_id=request_id,
-            at=time.time(),
-            epoch=epoch,
-            routed=routed,
-            answered=answer.version if answer.status == 200 else None,
-            status=answer.status,
-            rows=rows,
-            predictions=None if found is None else json.dumps(found.values, default=str),
-            scores=None if found is None or found.scores is None else json.dumps(found.scores),
-            seconds=seconds,
+    def _log(self, request: _Request, routed: int, answer: Answer, outcome: _Outcome, seconds: float) -> None:
+        predictions, scores = outcome.logged(request.safe.rows)
+        self._ledger.log(
+            LoggedRequest(
+                request_id=request.id,
+                at=time.time(),
+                epoch=request.epoch,
+                routed=routed,
+                answered=answer.version if answer.status == 200 else None,
+                status=answer.status,
+                rows=request.safe.rows,
+                predictions=predictions,
+                scores=scores,
+                seconds=seconds,
+            )
         )
-        self._ledger.record(item, failed=failed)
 
     def _nothing_ready(self) -> str:
         loading = [v for v, slot in self._fleet.slots.items() if slot.status == "loading"]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.fast import agrees, array_model, is_quick
 from airflow_mlops.serving.payload import BadInputError, Payload, Signature
 
 # Estimators whose predict() is the class of the highest predict_proba(): one pass gives both.
@@ -44,7 +45,7 @@ class Prepared:
 
 
 class Model:
-    """One version in memory."""
+    """One version in memory; ``quick`` when a prediction costs less than handing it to a thread."""
 
     def __init__(self, version: int, uri: str, pyfunc: Any, raw: Any) -> None:
         self.version = version
@@ -53,6 +54,14 @@ class Model:
         self._raw = raw
         self._signature = _compiled(pyfunc.metadata.signature)
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
+        self._bare: Any = None
+        self._required: tuple[str, ...] = ()
+        self.quick = False
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """(name, MLflow type) of the columns that the model takes; empty when it names none."""
+        return tuple((c.name, c.type) for c in self._signature.columns) if self._signature else ()
 
     def prepare(self, payload: Payload) -> Prepared:
         """Check rows against the signature; raises BadInputError naming the column."""
@@ -61,6 +70,22 @@ class Model:
         columns = self._signature.check(payload)
         return Prepared(payload.rows, tuple(columns), columns, payload)
 
+    def shorten(self) -> bool:
+        """Take the short way from now on if it is proven to give the same answers; says whether it is."""
+        bare = array_model(self._raw, self._signature)
+        if bare is None or self._signature is None:
+            return False
+        names = [column.name for column in self._signature.columns]
+
+        def by_array(rows: Any) -> Predictions:
+            return _asked(bare, rows)
+
+        if agrees(by_array, self._predict_frame, names):
+            self._bare = bare
+            self._required = tuple(names)
+            self.quick = is_quick(by_array, len(names))
+        return self._bare is not None
+
     def predict(self, prepared: Sequence[Prepared]) -> Predictions:
         """Predict rows that share one key, all at once; raises whatever the model raises."""
         first = prepared[0]
@@ -68,6 +93,9 @@ class Model:
             data = first.payload.columns
             frame = np.asarray(first.payload.array) if data is None else pd.DataFrame(data)
             return Predictions(_plain(self._pyfunc.predict(frame)), None)
+        if self._bare is not None and first.key == self._required:
+            columns = [[v for item in prepared for v in item.columns[name]] for name in first.key]
+            return _asked(self._bare, np.array(columns, dtype="float64").T)
         joined = {
             name: _column([value for item in prepared for value in item.columns[name]], self._dtypes[name])
             for name in first.key
@@ -77,18 +105,23 @@ class Model:
     def _predict_frame(self, frame: pd.DataFrame) -> Predictions:
         if self._raw is None:
             return Predictions(_plain(self._pyfunc.predict(frame)), None)
-        binary = len(getattr(self._raw, "classes_", ())) == 2 and hasattr(self._raw, "predict_proba")
-        if not binary:
-            values = _plain(self._raw.predict(frame))
-            numeric = not hasattr(self._raw, "classes_") and all(isinstance(v, float) for v in values)
-            return Predictions(values, values if numeric else None)
-        chances = np.asarray(self._raw.predict_proba(frame))
-        final = self._raw.steps[-1][1] if hasattr(self._raw, "steps") else self._raw
-        if type(final).__name__ in _ONE_PASS:
-            values = np.asarray(self._raw.classes_)[chances.argmax(axis=1)]
-        else:
-            values = self._raw.predict(frame)
-        return Predictions(_plain(values), [float(p) for p in chances[:, 1]])
+        return _asked(self._raw, frame)
+
+
+def _asked(model: Any, rows: Any) -> Predictions:
+    """Return the labels and scores of a scikit-learn model, in one pass where one is enough."""
+    binary = len(getattr(model, "classes_", ())) == 2 and hasattr(model, "predict_proba")
+    if not binary:
+        values = _plain(model.predict(rows))
+        numeric = not hasattr(model, "classes_") and all(isinstance(v, float) for v in values)
+        return Predictions(values, values if numeric else None)
+    chances = np.asarray(model.predict_proba(rows))
+    final = model.steps[-1][1] if hasattr(model, "steps") else model
+    if type(final).__name__ in _ONE_PASS:
+        labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
+    else:
+        labels = model.predict(rows)
+    return Predictions(_plain(labels), [float(p) for p in chances[:, 1]])
 
 
 def load(version: int, uri: str, folder: Path, tracking_uri: str) -> Model:
@@ -109,8 +142,11 @@ def load(version: int, uri: str, folder: Path, tracking_uri: str) -> Model:
             raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
         raise ConfigError(f"{uri}: {_line(error)}") from error
     golden = local / "golden.json"
-    if golden.exists():
-        _try_golden(model, json.loads(golden.read_text()))
+    document = json.loads(golden.read_text()) if golden.exists() else None
+    if document is not None:
+        _try_golden(model, document)
+    if model.shorten() and document is not None:
+        _try_golden(model, document)
     return model
 
 

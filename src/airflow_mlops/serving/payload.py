@@ -183,6 +183,8 @@ class Signature:
 
 
 def _checked(column: Column, values: Sequence[Any]) -> list[Any]:
+    if column.dtype == "float64" and all(type(value) is float for value in values):
+        return list(values)
     out = []
     for row, value in enumerate(values):
         try:

@@ -20,6 +20,7 @@ class Settings:
     ``name`` is the registered model, ``state_dir`` the folder of its database and downloaded models.
     ``max_body`` in bytes; ``timeout_s`` limits one prediction, ``load_wait_s`` how long a call waits for a
     model to load, ``drain_s`` how long open requests may take at shutdown, all in seconds;
+    ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
     ``log_rows`` is how many requests the request log keeps. Raises ConfigError without a token.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     load_wait_s: float = 30.0
     drain_s: int = 10
     log_rows: int = 1_000_000
+    sticky: str | None = None
 
     def __post_init__(self) -> None:
         if not self.token:
@@ -58,6 +60,7 @@ class Settings:
             host=given.host,
             port=given.port,
             timeout_s=given.timeout,
+            sticky=given.sticky,
         )
 
 
@@ -75,4 +78,5 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--timeout", default=10.0, type=float, help="seconds per prediction (default %(default)s)"
     )
+    made.add_argument("--sticky", help="keep a caller to one version: header:NAME or column:NAME")
     return made

@@ -17,6 +17,7 @@ class Traffic:
 
     ``weights`` maps canary versions to percents, the champion gets the rest. ``epoch`` changes with every
     change of the split and never repeats, even if the state is lost (it starts at the time in ms).
+    ``shadow`` is a canary without weight that answers copies of the champion's requests.
     ``lease_until`` (epoch seconds) is when the canaries lose their traffic unless somebody renews it.
     """
 
@@ -26,6 +27,14 @@ class Traffic:
     epoch: int = 0
     lease_s: float | None = None
     lease_until: float | None = None
+    shadow: int | None = None
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """(champion, canary) while there is exactly one canary, with or without weight."""
+        if self.champion is None or len(self.weights) != 1:
+            return None
+        return self.champion, next(iter(self.weights))
 
     def route(self, ready: Container[int], draw: float) -> int | None:
         """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready."""
@@ -48,15 +57,18 @@ class Traffic:
         sharing = [version for version, percent in self.weights.items() if percent]
         if self.champion is not None and sum(self.weights.values()) < 100:
             sharing.append(self.champion)
+        if self.shadow is not None:
+            sharing.append(self.shadow)
         return self.epoch if all(version in ready for version in sharing) else 0
 
     def expired(self, now: float) -> bool:
-        """Whether the lease ran out while a canary still has traffic."""
-        return self.lease_until is not None and now >= self.lease_until and any(self.weights.values())
+        """Whether the lease ran out while a canary still has traffic or copies of it."""
+        busy = any(self.weights.values()) or self.shadow is not None
+        return self.lease_until is not None and now >= self.lease_until and busy
 
     def lapse(self, now: float) -> Traffic:
         """Return the split after the lease ran out: every canary at 0."""
-        return self._split(self.champion, dict.fromkeys(self.weights, 0), now)
+        return self._split(self.champion, dict.fromkeys(self.weights, 0), None, now)
 
     def renew(self, lease_s: float | None, now: float) -> Traffic:
         """Return the same split with a lease of ``lease_s`` seconds from now (None: without end)."""
@@ -68,18 +80,21 @@ class Traffic:
 
         Raises RolloutConflict when the change is older than what is in force.
         """
-        same = (change.champion, change.weights) == (self.champion, dict(self.weights))
+        asked = (change.champion, change.weights, change.shadow)
+        same = asked == (self.champion, dict(self.weights), self.shadow)
         if change.generation < self.generation or (change.generation == self.generation and not same):
             raise RolloutConflict(
                 f"traffic is at generation {self.generation}, the change was made for {change.generation}: "
                 "read /admin/state and decide again"
             )
-        split = self if same else self._split(change.champion, change.weights, now)
+        split = self if same else self._split(*asked, now)
         return replace(split, generation=change.generation).renew(change.lease_s, now)
 
-    def _split(self, champion: int | None, weights: Mapping[int, int], now: float) -> Traffic:
+    def _split(
+        self, champion: int | None, weights: Mapping[int, int], shadow: int | None, now: float
+    ) -> Traffic:
         epoch = max(self.epoch + 1, int(now * 1000))
-        return replace(self, champion=champion, weights=dict(weights), epoch=epoch)
+        return replace(self, champion=champion, weights=dict(weights), shadow=shadow, epoch=epoch)
 
     def to_json(self) -> dict[str, Any]:
         """Return the split as plain JSON values."""
@@ -99,6 +114,7 @@ class Change:
     weights: Mapping[int, int]
     generation: int
     lease_s: float | None
+    shadow: int | None = None
 
     @classmethod
     def from_json(cls, body: Any) -> Change:
@@ -123,7 +139,18 @@ class Change:
             weights=numbers,
             generation=generation,
             lease_s=lease_seconds(body.get("lease_s")),
+            shadow=_shadow(body.get("shadow"), champion, numbers),
         )
+
+
+def _shadow(value: Any, champion: int | None, weights: Mapping[int, int]) -> int | None:
+    if value is None:
+        return None
+    if champion is None or not _is_int(value) or list(weights.items()) != [(value, 0)]:
+        raise ConfigError(
+            f"shadow must be the only version in weights, with 0 percent, beside a champion; got {value!r}"
+        )
+    return value
 
 
 def lease_seconds(value: Any) -> float | None:

@@ -75,3 +75,16 @@ class TargetContract:
         assert (first.percent, first.canary.requests, first.champion.requests) == (100, 8, 0)
         assert (second.percent, second.canary.requests, second.champion.requests) == (0, 0, 5)
         assert target.observe(2, 1, second.epoch).epochs == ()
+
+    def test_a_shadow_has_no_traffic_and_ends_with_the_next_weight(
+        self, target: Target, uris: Mapping[int, str]
+    ) -> None:
+        """Copies go to the version while its percent is 0; the champion answers everybody."""
+        self._serve_champion(target, uris)
+        target.ensure(2, uris[2])
+        target.shadow(2, 1)
+        self.send(target, 4)
+        seen = target.observe(2, 1, 0)
+        assert (seen.shadow, seen.percent, target.current_weight(1)) == (2, 0, 100)
+        target.set_weight(2, 1, 5)
+        assert target.observe(2, 1, 0).shadow is None

@@ -74,6 +74,15 @@ def test_a_bad_canary_goes_back_to_the_champion_on_record(tmp_path: Path) -> Non
     assert "requests failed" in world.aliases.tags[3]["mlops.rollout.reason"]
 
 
+@pytest.mark.parametrize("failures", [0, 60])
+def test_a_shadow_comes_before_any_traffic(tmp_path: Path, failures: int) -> None:
+    world = World(tmp_path, failures)
+    state = world.run(replace(PLAN, shadow_s=30))
+    labels = [h["to"] for h in world.store.history(state.id)]
+    after = ["ROLLING_BACK", "ROLLED_BACK"] if failures else ["STEP 1/2 (5 %)", "STEP 2/2 (50 %)"]
+    assert labels[:5] == ["PENDING", "WARMING", "SHADOW", *after]
+
+
 def test_a_finished_rollout_returns_its_result(world: World) -> None:
     ended = world.run()
     assert world.driver().start(PLAN) == ended
@@ -250,3 +259,19 @@ def test_a_plan_takes_everything_from_the_pipeline_file() -> None:
         hold_s=120, step_timeout_s=3600, min_requests=7, alpha=0.01, max_ratio=3, tolerance=0.1,
         on_inconclusive="rollback", request="run",
     )  # fmt: skip
+
+
+def test_guards_and_shadow_of_the_file_reach_the_plan() -> None:
+    canary = Canary.model_validate({
+        "shadow": "15m", "guards": {"latency_p95": {}, "quality": {"max_ratio": 1.3, "tolerance": 0.2},
+                                    "prediction_shift": {"action": "pause"}},
+    })  # fmt: skip
+    plan = plan_rollout(
+        canary, name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2
+    )
+    assert plan.shadow_s == 900
+    assert [(g.name, g.max_ratio, g.tolerance, g.action) for g in plan.guards] == [
+        ("latency_p95", 2.0, 0.1, "rollback"),
+        ("quality", 1.3, 0.2, "rollback"),
+        ("prediction_shift", 1.5, None, "pause"),
+    ]

@@ -22,6 +22,13 @@ class Target(Protocol):
         """Send ``percent`` (0 to 100) of the traffic to ``version`` and the rest to ``champion``."""
         ...
 
+    def shadow(self, version: int, champion: int) -> None:
+        """Have ``version`` answer a copy of every request of ``champion`` off the caller's path.
+
+        The next ``set_weight`` ends it. Raises ConfigError when the place cannot do that.
+        """
+        ...
+
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
         """Return health, true traffic share and the counts of all weight epochs after ``since``.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.rollout import Counts, EpochCounts, Health, Observation
+
+DECILES: Final = 10
+_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
 
 
 class LocalTarget:
@@ -44,6 +47,10 @@ class LocalTarget:
         lease = self._lease_s if champion is not None else None
         self._put_traffic({str(version): percent}, champion, lease)
 
+    def shadow(self, version: int, champion: int) -> None:
+        """Have ``version`` answer copies of the champion's requests and renew the lease."""
+        self._put_traffic({str(version): 0}, champion, self._lease_s, shadow=version)
+
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
         """Return how the version is, what traffic it gets, and the counts after epoch ``since``."""
         state = self._call("GET", "/admin/state")
@@ -62,6 +69,8 @@ class LocalTarget:
             champion=state["champion"],
             epoch=state["epoch"],
             epochs=epochs,
+            shadow=state.get("shadow"),
+            reference=state.get("reference", {}),
         )
 
     def current_weight(self, version: int) -> int:
@@ -75,9 +84,21 @@ class LocalTarget:
             if version != str(champion):
                 self._call("DELETE", f"/admin/versions/{version}")
 
-    def _put_traffic(self, weights: Mapping[str, int], champion: int | None, lease_s: float | None) -> None:
+    def _put_traffic(
+        self,
+        weights: Mapping[str, int],
+        champion: int | None,
+        lease_s: float | None,
+        shadow: int | None = None,
+    ) -> None:
         generation = self._call("GET", "/admin/state")["generation"] + 1
-        body = {"weights": weights, "champion": champion, "generation": generation, "lease_s": lease_s}
+        body = {
+            "weights": weights,
+            "champion": champion,
+            "generation": generation,
+            "lease_s": lease_s,
+            "shadow": shadow,
+        }
         self._call("PUT", "/admin/traffic", body)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -123,8 +144,13 @@ def _share(state: Mapping[str, Any], version: int) -> int:
 
 
 def _epoch(item: Mapping[str, Any], version: int, champion: int | None) -> EpochCounts:
-    def counts(key: int | None) -> Counts:
-        found = item["counts"].get(str(key), {"requests": 0, "failures": 0})
-        return Counts(found["requests"], found["failures"])
+    found = item["counts"]
+    canary, rest = _counts(found.get(str(version), {})), _counts(found.get(str(champion), {}))
+    both = _counts(found.get("both", {})) if item.get("shadow") == version else None
+    return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both)
 
-    return EpochCounts(item["epoch"], item["weights"][str(version)], counts(version), counts(champion))
+
+def _counts(found: Mapping[str, int]) -> Counts:
+    names = [f"decile_{number}" for number in range(DECILES)]
+    deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
+    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)

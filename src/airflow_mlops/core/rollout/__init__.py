@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from airflow_mlops.core.rollout.actions import Action, Ensure, SetWeight, Shadow, wanted
+from airflow_mlops.core.rollout.guards import GuardPlan
 from airflow_mlops.core.rollout.judgement import Judgement, judge
 from airflow_mlops.core.rollout.machine import (
-    Action,
-    Ensure,
-    SetWeight,
     advance,
     begin_move,
     close,
     conflict,
     decide,
     restore,
-    wanted,
 )
+from airflow_mlops.core.rollout.observation import Counts, EpochCounts, Health, Observation
 from airflow_mlops.core.rollout.state import (
     TERMINAL,
-    Counts,
-    EpochCounts,
-    Health,
-    Observation,
     Phase,
     RolloutPlan,
     RolloutState,
@@ -37,6 +32,7 @@ __all__ = [
     "Counts",
     "Ensure",
     "EpochCounts",
+    "GuardPlan",
     "Health",
     "Judgement",
     "Observation",
@@ -44,6 +40,7 @@ __all__ = [
     "RolloutPlan",
     "RolloutState",
     "SetWeight",
+    "Shadow",
     "Transition",
     "advance",
     "begin_move",

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_mlops.core.evidence import EventShareProcess, FailureRateProcess
-from airflow_mlops.core.rollout.state import Counts, EpochCounts, RolloutPlan
+from airflow_mlops.core.rollout.guards import Finding, GuardPlan, find
+from airflow_mlops.core.rollout.observation import Counts, EpochCounts
+from airflow_mlops.core.rollout.state import RolloutPlan
 
 FLOOR_REQUESTS: Final = 20
 FLOOR_RATE: Final = 0.5
@@ -16,99 +17,83 @@ FLOOR_RATE: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The evidence of one look; ``harm`` and ``pass_`` say in words what was decided, or are None."""
+    """The evidence of one look.
 
-    canary: Counts
-    champion: Counts
-    worse_log_e: float
-    not_worse_log_e: float
-    tolerable_log_e: float
-    log_limit: float
+    ``harm`` and ``pass_`` say in words what was decided, or are None. ``findings`` has one entry per guard,
+    that of the errors first.
+    """
+
+    findings: tuple[Finding, ...]
     harm: str | None
     pass_: str | None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The guards that have no counts, each with its reason."""
+        return tuple(finding.missing for finding in self.findings if finding.missing)
+
+    def raised(self, action: str) -> tuple[Finding, ...]:
+        """Return the findings of harm whose guard asks for ``action``."""
+        return tuple(finding for finding in self.findings if finding.harm and finding.action == action)
+
     def evidence(self) -> dict[str, Any]:
         """Return the figures as plain JSON values, for the history."""
-        return {
-            "canary": _counts(self.canary),
-            "champion": _counts(self.champion),
-            "worse": {"log_e": self.worse_log_e, "limit": self.log_limit},
-            "within_max_ratio": {"log_e": self.not_worse_log_e, "limit": self.log_limit},
-            "within_tolerance": {"log_e": _finite(self.tolerable_log_e), "limit": self.log_limit},
+        errors, *others = self.findings
+        guards: Mapping[str, Any] = {
+            finding.guard: {
+                **finding.evidence,
+                "finding": finding.missing or finding.harm or finding.good or "not enough evidence",
+            }
+            for finding in others
         }
+        return {**errors.evidence, **({"guards": guards} if guards else {})}
 
 
 def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     """Weigh all counts of a rollout.
 
-    Harm: E >= 1/alpha against "the canary fails no more often than the champion", or more than half of
-    at least 20 requests of one epoch failed while the champion's did not. Pass: E >= 1/alpha against
-    "ratio >= max_ratio", or against "rate >= tolerance". Neither: inconclusive.
+    Harm: a guard finds E >= K/alpha against "the canary is no worse", K being the number of guards
+    (Bonferroni: together they raise a false alarm with a chance of at most alpha); or more than half of at
+    least 20 requests of one epoch failed while the champion's did not. Pass: every guard finds E >= 1/alpha
+    against "the canary is worse than its margin"; as all must, no correction is due (R. Berger,
+    *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
     """
-    worse, not_worse = EventShareProcess(), EventShareProcess.non_inferiority(plan.max_ratio)
-    canary = champion = Counts()
-    for epoch in epochs:
-        share = epoch.percent / 100
-        worse = worse.add(epoch.canary.failures, epoch.champion.failures, share)
-        not_worse = not_worse.add(epoch.canary.failures, epoch.champion.failures, share)
-        canary, champion = canary + epoch.canary, champion + epoch.champion
-    tolerable = FailureRateProcess(plan.tolerance, canary.requests, canary.failures)
-    limit = -math.log(plan.alpha)
+    errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
+    guards = (errors, *plan.guards)
+    pass_limit = -math.log(plan.alpha)
+    harm_limit = pass_limit + math.log(len(guards))
+    findings = tuple(find(guard, epochs, harm_limit=harm_limit, pass_limit=pass_limit) for guard in guards)
+    harms = [f.harm for f in findings if f.harm and f.action == "rollback"]
     return Judgement(
-        canary=canary,
-        champion=champion,
-        worse_log_e=worse.log_e,
-        not_worse_log_e=not_worse.log_e,
-        tolerable_log_e=tolerable.log_e,
-        log_limit=limit,
-        harm=_floor(epochs) or _harm(worse.log_e, limit, canary, champion),
-        pass_=_pass(not_worse.log_e, tolerable.log_e, limit, canary, plan),
+        findings=findings,
+        harm=_floor(epochs) or (harms[0] if harms else None),
+        pass_=_pass(findings),
     )
+
+
+def _pass(findings: Sequence[Finding]) -> str | None:
+    reasons = []
+    for finding in findings:
+        if finding.harm and finding.action != "rollback":
+            reasons.append(f"{finding.action}: {finding.harm}")
+        elif finding.good is None or (finding.missing and finding.guard != "error_rate"):
+            return None
+        else:
+            reasons.append(finding.good)
+    return "; ".join(reasons)
 
 
 def _floor(epochs: Sequence[EpochCounts]) -> str | None:
     for epoch in epochs:
         # When both fail, going back to the champion helps nobody: the cause lies outside the canary.
         if _breaks_floor(epoch.canary) and not _breaks_floor(epoch.champion):
+            where = f"at {epoch.percent} % traffic" if epoch.both is None else "in the shadow"
             return (
-                f"{epoch.canary.failures} of {epoch.canary.requests} canary requests failed at "
-                f"{epoch.percent} % traffic (limit {FLOOR_RATE:.0%} of at least {FLOOR_REQUESTS})"
+                f"{epoch.canary.failures} of {epoch.canary.requests} canary requests failed {where} "
+                f"(limit {FLOOR_RATE:.0%} of at least {FLOOR_REQUESTS})"
             )
     return None
 
 
 def _breaks_floor(counts: Counts) -> bool:
     return counts.requests >= FLOOR_REQUESTS and counts.failures > FLOOR_RATE * counts.requests
-
-
-def _harm(log_e: float, limit: float, canary: Counts, champion: Counts) -> str | None:
-    if log_e < limit:
-        return None
-    return (
-        f"the canary fails more often than the champion: {_share(canary)} against {_share(champion)}, "
-        f"log E {log_e:.2f} >= {limit:.2f}"
-    )
-
-
-def _pass(
-    ratio_log_e: float, rate_log_e: float, limit: float, canary: Counts, plan: RolloutPlan
-) -> str | None:
-    if ratio_log_e >= limit:
-        return f"failure ratio below {plan.max_ratio:g}: log E {ratio_log_e:.2f} >= {limit:.2f}"
-    if rate_log_e >= limit:
-        return (
-            f"failure rate below {plan.tolerance:g} ({_share(canary)}): log E {rate_log_e:.2f} >= {limit:.2f}"
-        )
-    return None
-
-
-def _share(counts: Counts) -> str:
-    return f"{counts.failures} of {counts.requests} failed"
-
-
-def _counts(counts: Counts) -> Mapping[str, int]:
-    return {"requests": counts.requests, "failures": counts.failures}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -1,8 +1,8 @@
 """The rollout's state machine: pure functions from a state and a look at the target to the next state.
 
-    PENDING → WARMING → STEP 1 → … → STEP n → PROMOTING → PROMOTED
-                 │         │⇄ PAUSED    │          │
-                 └─────────┴────────────┴──────────┴→ ROLLING_BACK → ROLLED_BACK | CONFLICT
+    PENDING → WARMING → (SHADOW →) STEP 1 → … → STEP n → PROMOTING → PROMOTED
+                 │         │⇄ PAUSED  │⇄ PAUSED    │          │
+                 └─────────┴──────────┴────────────┴──────────┴→ ROLLING_BACK → ROLLED_BACK | CONFLICT
 
 A state is an intent: ``wanted`` lists what it asks of the target, in absolute terms. Whoever drives it
 saves the state, does what is wanted, looks, and advances. Doing so twice changes nothing.
@@ -11,49 +11,14 @@ saves the state, does what is wanted, looks, and advances. Doing so twice change
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.rollout.judgement import judge
-from airflow_mlops.core.rollout.state import Observation, Phase, RolloutState, Transition
-
-
-@dataclass(frozen=True)
-class Ensure:
-    """The target should have this version loaded."""
-
-    version: int
-    model_uri: str
-
-
-@dataclass(frozen=True)
-class SetWeight:
-    """The target should send ``percent`` of the traffic to ``version`` and the rest to ``champion``."""
-
-    version: int
-    champion: int | None
-    percent: int
-
-
-Action = Ensure | SetWeight
-
-
-def wanted(state: RolloutState) -> tuple[Action, ...]:
-    """Return what a state asks of the target, to be done in this order."""
-    plan = state.plan
-    if state.terminal or state.phase is Phase.PENDING:
-        return ()
-    ensure_champion: tuple[Action, ...] = ()
-    if plan.champion_version is not None and plan.champion_uri is not None:
-        ensure_champion = (Ensure(plan.champion_version, plan.champion_uri),)
-    ensure = (*ensure_champion, Ensure(plan.model_version, plan.model_uri))
-    weight = SetWeight(plan.model_version, plan.champion_version, state.percent)
-    if state.phase is Phase.WARMING:
-        return ensure
-    if state.phase is Phase.ROLLING_BACK:
-        return (*ensure_champion, weight)
-    return (*ensure, weight)
+from airflow_mlops.core.rollout.actions import Action, wanted
+from airflow_mlops.core.rollout.judgement import Judgement, judge
+from airflow_mlops.core.rollout.observation import Observation
+from airflow_mlops.core.rollout.state import SHADOW_STEP, Phase, RolloutState, Transition
 
 
 def advance(state: RolloutState, seen: Observation, now: float) -> tuple[RolloutState, tuple[Action, ...]]:
@@ -76,6 +41,8 @@ def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState
         detail = seen.health.detail or "loaded and healthy"
         if state.plan.champion_version is None or not state.plan.steps:
             return _move(state, Phase.PROMOTING, now, "controller", detail)
+        if state.plan.shadow_s:
+            return _move(state, Phase.SHADOW, now, "controller", detail, step=SHADOW_STEP)
         return _move(state, Phase.STEP, now, "controller", detail, step=0)
     if now - state.entered > state.plan.step_timeout_s:
         reason = f"the version did not load within {state.plan.step_timeout_s:g} s"
@@ -83,30 +50,58 @@ def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState
     return state
 
 
+def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    state = _settle(_fold(state, seen), seen, now)
+    plan, judgement = state.plan, judge(state.epochs, state.plan)
+    stopped = _stopped(state, seen, judgement, now)
+    if stopped is not None:
+        return stopped
+    # Labels may come days later; the steps after this one wait for them.
+    missing = [words for words in judgement.missing if not words.startswith("quality ")]
+    elapsed, requests = _elapsed(state, now), _requests(state)
+    if state.settled and elapsed >= plan.shadow_s and requests >= plan.min_requests and not missing:
+        reason = f"no harm found in {requests} shadowed requests"
+        return _move(state, Phase.STEP, now, "guard", reason, _evidence(state, judgement), step=0)
+    if elapsed >= plan.shadow_s + plan.step_timeout_s:
+        return _inconclusive(state, now, judgement, enough=requests >= plan.min_requests and not missing)
+    return state
+
+
 def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     state = _settle(_fold(state, seen), seen, now)
     judgement = judge(state.epochs, state.plan)
-    evidence = judgement.evidence()
+    stopped = _stopped(state, seen, judgement, now)
+    if stopped is not None:
+        return stopped
+    elapsed = _elapsed(state, now)
+    enough = state.settled and _requests(state) >= state.plan.min_requests
+    if judgement.pass_ and enough and elapsed >= state.plan.hold_s:
+        return _next_step(state, now, "guard", judgement.pass_, _evidence(state, judgement))
+    if elapsed >= state.plan.step_timeout_s:
+        return _inconclusive(state, now, judgement, enough=enough and not judgement.missing)
+    return state
+
+
+def _stopped(state: RolloutState, seen: Observation, judgement: Judgement, now: float) -> RolloutState | None:
+    """Return the state after what ends a phase early: a dead version, harm, or a guard that asks to wait."""
+    evidence = _evidence(state, judgement)
     if seen.health.status == "failed":
         return _roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
     if judgement.harm:
         return _roll_back(state, now, "guard", judgement.harm, evidence)
-    elapsed = now - (state.entered if state.step_started is None else state.step_started)
-    enough = state.settled and _requests(state) >= state.plan.min_requests
-    if judgement.pass_ and enough and elapsed >= state.plan.hold_s:
-        return _next_step(state, now, "guard", judgement.pass_, evidence)
-    if elapsed >= state.plan.step_timeout_s:
-        return _inconclusive(state, now, evidence, enough=enough)
-    return state
+    for finding in judgement.raised("pause"):
+        if finding.guard not in state.accepted:
+            return _move(state, Phase.PAUSED, now, "guard", str(finding.harm), evidence)
+    return None
 
 
-def _inconclusive(
-    state: RolloutState, now: float, evidence: Mapping[str, Any], *, enough: bool
-) -> RolloutState:
-    plan = state.plan
+def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enough: bool) -> RolloutState:
+    plan, evidence = state.plan, _evidence(state, judgement)
+    where = "in the shadow" if state.phase is Phase.SHADOW else f"at {state.percent} %"
+    lacking = "; ".join(judgement.missing) or "not enough evidence"
     reason = (
-        f"inconclusive after {plan.step_timeout_s:g} s at {state.percent} %: "
-        f"{_requests(state)} canary requests (at least {plan.min_requests} needed), not enough evidence"
+        f"inconclusive after {_elapsed(state, now):g} s {where}: "
+        f"{_requests(state)} canary requests (at least {plan.min_requests} needed), {lacking}"
     )
     if plan.on_inconclusive == "rollback":
         return _roll_back(state, now, "guard", reason, evidence)
@@ -119,7 +114,7 @@ def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     state = _fold(state, seen)
     judgement = judge(state.epochs, state.plan)
     if judgement.harm:
-        return _roll_back(state, now, "guard", judgement.harm, judgement.evidence())
+        return _roll_back(state, now, "guard", judgement.harm, _evidence(state, judgement))
     return state
 
 
@@ -136,6 +131,7 @@ def _rolling_back(state: RolloutState, seen: Observation, _now: float) -> Rollou
 _HANDLERS: Final[Mapping[Phase, Callable[[RolloutState, Observation, float], RolloutState]]] = {
     Phase.PENDING: _pending,
     Phase.WARMING: _warming,
+    Phase.SHADOW: _shadow,
     Phase.STEP: _step,
     Phase.PAUSED: _paused,
     Phase.PROMOTING: _promoting,
@@ -146,10 +142,11 @@ _HANDLERS: Final[Mapping[Phase, Callable[[RolloutState, Observation, float], Rol
 def decide(state: RolloutState, choice: str, who: str, now: float) -> RolloutState:
     """Return the state after a person's decision.
 
-    ``continue``, ``promote`` and ``rollback`` answer a PAUSED rollout, ``pause`` stops a STEP where it is.
+    ``continue``, ``promote`` and ``rollback`` answer a PAUSED rollout, ``pause`` stops a SHADOW or a STEP
+    where it is. Going on in spite of a guard that asked to wait accepts what it found.
     Raises ConfigError when the choice is unknown or does not fit the phase.
     """
-    if choice == "pause" and state.phase is Phase.STEP:
+    if choice == "pause" and state.phase in (Phase.SHADOW, Phase.STEP):
         return _move(state, Phase.PAUSED, now, who, f"paused by {who}", _evidence(state))
     if choice not in ("continue", "promote", "rollback"):
         raise ConfigError(f"unknown decision {choice!r}; known: continue, promote, rollback (when PAUSED)")
@@ -159,7 +156,10 @@ def decide(state: RolloutState, choice: str, who: str, now: float) -> RolloutSta
             "look at its history to see what happened meanwhile"
         )
     if choice == "continue":
-        return _move(state, Phase.STEP, now, who, f"continued by {who}", _evidence(state))
+        to = Phase.SHADOW if state.step == SHADOW_STEP else Phase.STEP
+        raised = {finding.guard for finding in judge(state.epochs, state.plan).raised("pause")}
+        accepted = tuple(sorted({*state.accepted, *raised}))
+        return _move(state, to, now, who, f"continued by {who}", _evidence(state), accepted=accepted)
     if choice == "promote":
         return _move(state, Phase.PROMOTING, now, who, f"promoted by {who}", _evidence(state))
     return _roll_back(state, now, who, f"rolled back by {who}", _evidence(state))
@@ -215,6 +215,8 @@ def _roll_back(
 
 def _settle(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     there = seen.percent == state.percent and seen.champion == state.plan.champion_version
+    if state.shadows:
+        there = there and seen.shadow == state.plan.model_version
     if there and not state.settled:
         return replace(state, settled=True, step_started=now)
     return state
@@ -229,16 +231,24 @@ def _fold(state: RolloutState, seen: Observation) -> RolloutState:
             before.canary.requests + before.champion.requests
         ):
             known[epoch.epoch] = epoch
-    return replace(state, epochs=tuple(known[key] for key in sorted(known)))
+    reference = {**state.reference, **seen.reference}
+    return replace(state, epochs=tuple(known[key] for key in sorted(known)), reference=reference)
 
 
 def _requests(state: RolloutState) -> int:
-    # Steps ascend strictly, so the percent names the step.
+    # Steps ascend strictly, so the percent names the step; 0 is the shadow.
     return sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)
 
 
-def _evidence(state: RolloutState) -> Mapping[str, Any]:
-    return judge(state.epochs, state.plan).evidence() if state.epochs else {}
+def _elapsed(state: RolloutState, now: float) -> float:
+    return now - (state.entered if state.step_started is None else state.step_started)
+
+
+def _evidence(state: RolloutState, judgement: Judgement | None = None) -> Mapping[str, Any]:
+    if not state.epochs:
+        return {} if judgement is None else judgement.evidence()
+    evidence = (judgement or judge(state.epochs, state.plan)).evidence()
+    return {**evidence, "reference": dict(state.reference)} if state.reference else evidence
 
 
 def _version(version: int | None) -> str:

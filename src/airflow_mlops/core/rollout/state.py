@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Record, RolloutResult
+from airflow_mlops.core.rollout.guards import GuardPlan
+from airflow_mlops.core.rollout.observation import EpochCounts
 
 
 class Phase(StrEnum):
@@ -18,6 +20,7 @@ class Phase(StrEnum):
 
     PENDING = "PENDING"
     WARMING = "WARMING"
+    SHADOW = "SHADOW"
     STEP = "STEP"
     PAUSED = "PAUSED"
     PROMOTING = "PROMOTING"
@@ -28,6 +31,7 @@ class Phase(StrEnum):
 
 
 TERMINAL: Final = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.CONFLICT})
+SHADOW_STEP: Final = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class RolloutPlan(Record):
     ``min_requests`` the canary requests that it needs. ``alpha`` limits false rollbacks; a step passes on
     evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``.
     ``on_inconclusive`` (``pause``, ``promote``, ``rollback``) is for a step that runs out of time.
+    ``guards`` are watched beside the errors; ``shadow_s`` (seconds, 0: none) is how long the version answers
+    copies of all requests before anybody sees it.
     ``request`` tells two rollouts of the same version apart, such as two deployments ordered by hand.
     """
 
@@ -56,6 +62,8 @@ class RolloutPlan(Record):
     tolerance: float = 0.02
     on_inconclusive: str = "pause"
     request: str = ""
+    guards: tuple[GuardPlan, ...] = ()
+    shadow_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.model_version == self.champion_version:
@@ -68,6 +76,8 @@ class RolloutPlan(Record):
             raise ConfigError(
                 f"on_inconclusive must be pause, promote or rollback, got {self.on_inconclusive!r}"
             )
+        if len({guard.name for guard in self.guards}) != len(self.guards):
+            raise ConfigError(f"each guard can be on once, got {[guard.name for guard in self.guards]}")
 
     @property
     def champion_uri(self) -> str | None:
@@ -94,55 +104,6 @@ def rollback_to(
     )
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Requests answered by one version and how many of them failed."""
-
-    requests: int = 0
-    failures: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.requests + other.requests, self.failures + other.failures)
-
-    @property
-    def rate(self) -> float | None:
-        """Share of failed requests, None without requests."""
-        return self.failures / self.requests if self.requests else None
-
-
-@dataclass(frozen=True)
-class EpochCounts:
-    """Counts of both versions while the traffic stood at ``percent`` for the canary."""
-
-    epoch: int
-    percent: int
-    canary: Counts
-    champion: Counts
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether a version can answer: ``ok``, ``loading``, ``failed`` or ``absent``, and why."""
-
-    status: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """One look at the target.
-
-    ``percent`` is the traffic that the version really gets, ``champion`` who gets the rest, ``epoch`` the
-    present weight epoch, ``epochs`` the counts of the epochs that were asked for (whole, not increments).
-    """
-
-    health: Health
-    percent: int
-    champion: int | None
-    epoch: int
-    epochs: tuple[EpochCounts, ...] = ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Transition:
     """One change of phase: who (a person, ``guard``, ``controller``), when (epoch seconds), why."""
@@ -161,7 +122,9 @@ class RolloutState(Record):
 
     ``settled``: the traffic that the phase asks for was read back from the target. ``moving``: the
     aliases have begun to move, from here a promotion only goes forward. ``since``: the target's weight
-    epoch before the rollout. ``outcome``: the phase in which a roll back ends.
+    epoch before the rollout. ``outcome``: the phase in which a roll back ends. ``step`` is -1 while the
+    version only shadows. ``accepted``: guards that a person saw and went on in spite of. ``reference``:
+    what the target measured of the champion for its guards.
     """
 
     id: str
@@ -177,6 +140,8 @@ class RolloutState(Record):
     outcome: Phase = Phase.ROLLED_BACK
     reason: str = ""
     history: tuple[Transition, ...] = ()
+    accepted: tuple[str, ...] = ()
+    reference: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phase", Phase(self.phase))
@@ -196,8 +161,13 @@ class RolloutState(Record):
     def percent(self) -> int:
         """The canary's share of the traffic that this state asks for."""
         if self.phase in (Phase.STEP, Phase.PAUSED):
-            return self.plan.steps[self.step]
+            return 0 if self.step == SHADOW_STEP else self.plan.steps[self.step]
         return 100 if self.phase in (Phase.PROMOTING, Phase.PROMOTED) else 0
+
+    @property
+    def shadows(self) -> bool:
+        """Whether the version should answer copies of the requests."""
+        return self.phase in (Phase.SHADOW, Phase.PAUSED) and self.step == SHADOW_STEP
 
     @property
     def label(self) -> str:

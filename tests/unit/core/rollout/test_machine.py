@@ -19,6 +19,7 @@ from airflow_mlops.core.rollout import (
     RolloutPlan,
     RolloutState,
     SetWeight,
+    Shadow,
     advance,
     decide,
     judge,
@@ -180,6 +181,54 @@ def test_restore_leaves_a_promotion_that_moves_aliases() -> None:
 def test_impossible_plans_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         dataclasses.replace(PLAN, **change)
+
+
+SHADOWED = dataclasses.replace(PLAN, shadow_s=30)
+
+
+def shadow_look(canary: Counts, champion: Counts, both: Counts | None = None) -> Observation:
+    counts = EpochCounts(1, 0, canary, champion, both or Counts())
+    return dataclasses.replace(look(0, "ok", counts), shadow=3)
+
+
+def in_shadow(plan: RolloutPlan = SHADOWED) -> RolloutState:
+    state = new_state(plan, 0)
+    for _ in range(2):
+        state, actions = advance(state, look(), 0)
+    assert (state.phase, state.percent, actions[-1]) == (Phase.SHADOW, 0, Shadow(3, 2))
+    state, _ = advance(state, dataclasses.replace(look(), shadow=3), 0)
+    assert state.settled
+    return state
+
+
+def test_a_shadow_without_harm_goes_on_to_the_first_step() -> None:
+    fine = shadow_look(Counts(60), Counts(60))
+    assert advance(in_shadow(), fine, 29)[0].phase is Phase.SHADOW
+    state, actions = advance(in_shadow(), fine, 30)
+    assert (state.label, actions[-1]) == ("STEP 1/2 (5 %)", SetWeight(3, 2, 5))
+
+
+def test_a_shadow_that_fails_alone_is_rolled_back_before_anybody_saw_it() -> None:
+    seen = shadow_look(Counts(400, 20), Counts(400, 4), Counts(400, 3))
+    state, actions = advance(in_shadow(), seen, 5)
+    assert (state.phase, actions[-1]) == (Phase.ROLLING_BACK, SetWeight(3, 2, 0))
+    assert {t.to for t in state.history} == {"PENDING", "WARMING", "SHADOW", "ROLLING_BACK"}
+
+
+def test_failures_that_both_versions_share_say_nothing() -> None:
+    seen = shadow_look(Counts(400, 60), Counts(400, 60), Counts(400, 60))
+    state, _ = advance(in_shadow(), seen, 5)
+    assert state.phase is Phase.SHADOW
+    assert judge(state.epochs, PLAN).evidence()["worse"]["log_e"] == pytest.approx(0)
+
+
+def test_a_shadow_that_saw_nothing_pauses_and_can_go_on() -> None:
+    state, _ = advance(in_shadow(), shadow_look(Counts(), Counts()), 130)
+    assert state.phase is Phase.PAUSED
+    assert "in the shadow" in state.reason
+    assert wanted(state)[-1] == Shadow(3, 2)
+    again = decide(state, "continue", "ann", 131)
+    assert (again.phase, wanted(again)[-1]) == (Phase.SHADOW, Shadow(3, 2))
 
 
 OBSERVATIONS = st.lists(

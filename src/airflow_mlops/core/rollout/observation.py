@@ -1,0 +1,89 @@
+"""What can be seen of a rollout from outside: health, traffic, and counts per traffic split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one version did: requests answered, and the events that guards look for.
+
+    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
+    ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
+    champion's frozen scores that the score fell into, empty when nothing was scored.
+    """
+
+    requests: int = 0
+    failures: int = 0
+    timed: int = 0
+    slow: int = 0
+    labelled: int = 0
+    wrong: int = 0
+    deciles: tuple[int, ...] = ()
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.requests + other.requests,
+            self.failures + other.failures,
+            self.timed + other.timed,
+            self.slow + other.slow,
+            self.labelled + other.labelled,
+            self.wrong + other.wrong,
+            tuple(a + b for a, b in zip_longest(self.deciles, other.deciles, fillvalue=0)),
+        )
+
+    @property
+    def rate(self) -> float | None:
+        """Share of failed requests, None without requests."""
+        return self.failures / self.requests if self.requests else None
+
+
+@dataclass(frozen=True)
+class EpochCounts:
+    """Counts of both versions while the traffic stood at ``percent`` for the canary.
+
+    ``both`` is set while the canary answered copies of the champion's requests: the events that the two
+    shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
+    """
+
+    epoch: int
+    percent: int
+    canary: Counts
+    champion: Counts
+    both: Counts | None = None
+
+    @property
+    def share(self) -> float:
+        """The chance that an event comes from the canary when both are alike."""
+        return self.percent / 100 if self.both is None else 0.5
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a version can answer: ``ok``, ``loading``, ``failed`` or ``absent``, and why."""
+
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One look at the target.
+
+    ``percent`` is the traffic that the version really gets, ``champion`` who gets the rest, ``epoch`` the
+    present weight epoch, ``epochs`` the counts of the epochs that were asked for (whole, not increments),
+    ``shadow`` the version that answers copies, ``reference`` what was frozen of the champion for the
+    guards, such as its 95th percentile of latency in seconds.
+    """
+
+    health: Health
+    percent: int
+    champion: int | None
+    epoch: int
+    epochs: tuple[EpochCounts, ...] = ()
+    shadow: int | None = None
+    reference: Mapping[str, Any] = field(default_factory=dict)

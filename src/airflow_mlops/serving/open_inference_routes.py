@@ -1,0 +1,67 @@
+"""The routes of the Open Inference Protocol, version 2."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_mlops.serving.exchange import UnknownModelError, body_of, headers_of, request_id_of, server_of
+from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
+
+
+async def _infer(request: Request) -> Response:
+    server, request_id = server_of(request), request_id_of(request)
+    _known_model(request)
+    answer = await server.invocations.answer(
+        await body_of(request), request_id, request.headers, read=read_infer
+    )
+    body = answer.body
+    if answer.status == 200:
+        body = infer_answer(server.settings.name, answer.version, request_id, body["predictions"])
+    return JSONResponse(body, answer.status, headers_of(answer, request_id))
+
+
+async def _live(_request: Request) -> Response:
+    return JSONResponse({"live": True})
+
+
+async def _ready(request: Request) -> Response:
+    ready = bool(server_of(request).fleet.ready)
+    return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+
+async def _server_metadata(_request: Request) -> Response:
+    return JSONResponse({"name": "airflow-mlops", "version": version("airflow-mlops"), "extensions": []})
+
+
+async def _model_metadata(request: Request) -> Response:
+    name, fleet = _known_model(request), server_of(request).fleet
+    champion = fleet.ready.get(fleet.traffic.champion or 0)
+    columns = champion.model.columns if champion else ()
+    return JSONResponse(model_metadata(name, sorted(fleet.ready), columns))
+
+
+async def _model_ready(request: Request) -> Response:
+    _known_model(request)
+    return await _ready(request)
+
+
+def _known_model(request: Request) -> str:
+    name, known = request.path_params["name"], server_of(request).settings.name
+    if name != known:
+        raise UnknownModelError(f"no model {name!r} here: this server serves {known!r}")
+    return known
+
+
+ROUTES: Final = [
+    Route("/v2/models/{name}/infer", _infer, methods=["POST"]),
+    Route("/v2/models/{name}/ready", _model_ready),
+    Route("/v2/models/{name}", _model_metadata),
+    Route("/v2/health/live", _live),
+    Route("/v2/health/ready", _ready),
+    Route("/v2", _server_metadata),
+]
