@@ -40,6 +40,16 @@ _PROFILE: Final = _argument("--profile", metavar="P", help="profile that lies ov
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command(
+        "init",
+        "write a working pipeline with its data, the DAG file and a test; overwrites nothing",
+        "airflow_mlops.cli.init:init",
+        "init my-models --name tumours",
+        (
+            _argument("folder", nargs="?", default=".", help="folder; the working folder by default"),
+            _argument("--name", metavar="NAME", default="tumours", help="pipeline; tumours by default"),
+        ),
+    ),
+    Command(
         "lint",
         "check pipeline files as deeply as possible, running nothing; every fault in one go",
         "airflow_mlops.cli.lint:lint",

@@ -146,7 +146,7 @@ def _arguments(pipeline: Pipeline, task: Task, inputs: dict[str, Any], base: str
     return {"pipeline": pipeline, **inputs, **asked, **own}
 
 
-def _dag(pipeline: Pipeline, kind: str, *, schedule: Any, **kwargs: Any) -> DAG:
+def _dag(pipeline: Pipeline, kind: Kind, *, schedule: Any, **kwargs: Any) -> DAG:
     return DAG(
         dag_id=f"{pipeline.name}__{kind}",
         schedule=schedule,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk import DAG
 
-from airflow_mlops import load_pipelines
+from airflow_mlops import load_pipeline, load_pipelines
 from airflow_mlops.core.errors import ConfigError
 
 DAGS = Path(__file__).parents[3] / "dags"
@@ -173,3 +174,12 @@ def test_every_dag_of_the_example_serializes() -> None:
     for dag in load(DAGS).values():
         again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert again.task_ids == dag.task_ids
+
+
+def test_the_dags_together_document_the_whole_configuration_once() -> None:
+    shown: dict[str, Any] = {}
+    for dag in load(DAGS).values():
+        part = yaml.safe_load(str(dag.doc_md).partition("```yaml\n")[2].partition("```")[0])
+        assert not shown.keys() & part.keys()
+        shown |= part
+    assert shown == load_pipeline(DAGS / "pipelines" / "flights.yaml").effective()

@@ -1,0 +1,132 @@
+"""The command ``init``: a folder with a pipeline that works, on data that scikit-learn brings along."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+_NAME: Final = r"[a-z][a-z0-9_]{0,62}"
+_DATA: Final = Path("datasets", "data", "breast_cancer.csv")
+_MEASURED: Final = (
+    *("radius", "texture", "perimeter", "area", "smoothness"),
+    *("compactness", "concavity", "concave_points", "symmetry", "fractal_dimension"),
+)
+_COLUMNS: Final = tuple(f"{kind}_{what}" for kind in ("mean", "error", "worst") for what in _MEASURED)
+_PIPELINE: Final = """\
+# Is a tumour benign? 569 patients of Wisconsin, 30 measurements each; the data that scikit-learn ships.
+version: 1
+name: {name}
+description: Is a tumour benign?
+data:
+  source: {{type: csv, filepath: ../data/{name}.csv}}     # relative to this file
+  target: benign
+  keys: [patient]
+validate:
+  expect:
+    - {{column: patient, not_null: true, unique: true}}
+    - {{column: mean_radius, min: 1, max: 50}}
+train:
+  estimator: sklearn.ensemble.RandomForestClassifier
+  params: {{n_estimators: 50, random_state: 7}}
+evaluate:
+  metrics: [roc_auc, log_loss]
+  require: {{roc_auc: ">= 0.95"}}
+"""
+_LOADER: Final = '''\
+"""Builds the DAGs of every file in `pipelines/`; this is all that Airflow needs to see."""
+
+from airflow_mlops import load_pipelines
+
+load_pipelines(globals())
+'''
+_TEST: Final = '''\
+"""Every pipeline file is free of faults and becomes DAGs: `python -m pytest` in this folder."""
+
+from pathlib import Path
+
+from airflow_mlops import load_pipelines
+from airflow_mlops.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_pipeline_is_free_of_faults():
+    assert main(["lint", str(ROOT / "pipelines")]) == 0
+
+
+def test_every_pipeline_becomes_dags():
+    dags = {{}}
+    load_pipelines(dags, ROOT / "pipelines", strict=True)
+    assert "{name}__train" in dags
+'''
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Write a working pipeline, its data, the loader and a test; returns 2 when that cannot be, 0 when done.
+
+    Nothing is overwritten: one file that is already there, and nothing is written at all.
+    """
+    name, folder = arguments.name, Path(arguments.folder)
+    if not re.fullmatch(_NAME, name):
+        return _refused(f"--name {name!r}: a name is small letters, digits and _, letter first, at most 63")
+    rows = _rows()
+    if rows is None:
+        return _refused("scikit-learn's breast_cancer.csv was not found: pip install scikit-learn")
+    files = {Path(place): text for place, text in _files(name, rows).items()}
+    taken = [str(folder / place) for place in files if (folder / place).exists()]
+    if taken:
+        return _refused(f"{', '.join(taken)}: already there; nothing was written: give another folder")
+    try:
+        for place, text in files.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            with (folder / place).open("x", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            print(f"wrote {folder / place}")
+    except OSError as error:
+        return _refused(f"{error.filename}: cannot be written: {error.strerror}")
+    print(_next(folder, name), end="")
+    return 0
+
+
+def _files(name: str, rows: str) -> Mapping[str, str]:
+    return {
+        f"pipelines/{name}.yaml": _PIPELINE.format(name=name),
+        f"data/{name}.csv": rows,
+        "mlops.py": _LOADER,
+        f"tests/test_{name}.py": _TEST.format(name=name),
+    }
+
+
+def _rows() -> str | None:
+    """Return the bundled rows under named columns; scikit-learn is found, not imported."""
+    found = find_spec("sklearn")
+    origin = Path(found.origin).parent / _DATA if found and found.origin else None
+    if origin is None or not origin.is_file():
+        return None
+    with origin.open(newline="", encoding="utf-8") as stream:
+        _, *rows = csv.reader(stream)
+    lines = [",".join(("patient", *_COLUMNS, "benign"))]
+    lines += [",".join((str(number), *row)) for number, row in enumerate(rows, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def _next(folder: Path, name: str) -> str:
+    return f"""
+Next:
+  cd {folder}
+  airflow-mlops lint pipelines
+  python -m pytest tests
+  AIRFLOW__CORE__DAGS_FOLDER="$PWD" airflow standalone
+  airflow dags unpause {name}__train && airflow dags trigger {name}__train    # in another terminal
+"""
+
+
+def _refused(why: str) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return 2

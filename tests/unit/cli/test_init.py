@@ -1,0 +1,53 @@
+"""`airflow-mlops init` writes a project that passes lint and its own test, and overwrites nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.__main__ import main
+from tests.pipeline_kit import ENVIRONMENT
+
+LIGHT = """
+import sys
+from airflow_mlops.__main__ import main
+code = main(["init", sys.argv[1]])
+sys.exit(code or any(name in sys.modules for name in ("sklearn", "pandas", "numpy", "airflow")))
+"""
+
+
+def test_what_it_writes_passes_lint_and_its_own_test(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "models"
+    assert main(["init", str(folder), "--name", "cells"]) == 0
+    assert "airflow-mlops lint pipelines" in capsys.readouterr().out
+    assert main(["lint", str(folder)]) == 0
+    assert capsys.readouterr().out == ""
+    assert len((folder / "data" / "cells.csv").read_text().splitlines()) == 570
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    run = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+    assert "2 passed" in run.stdout
+
+
+def test_it_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mlops.py").write_text("mine")
+    assert main(["init", str(tmp_path)]) == 2
+    assert f"{tmp_path}/mlops.py: already there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mlops.py"]
+    assert (tmp_path / "mlops.py").read_text() == "mine"
+
+
+def test_a_name_that_no_pipeline_can_have_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--name", "../up"]) == 2
+    assert "--name '../up'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_loads_nothing_heavy(tmp_path: Path) -> None:
+    run = subprocess.run([sys.executable, "-c", LIGHT, str(tmp_path)], env=ENVIRONMENT, capture_output=True)
+    assert run.returncode == 0
