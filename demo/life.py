@@ -81,13 +81,9 @@ class Life:
         return {"run_id": run_id, "start": run["data_interval_start"], **records}
 
     def _tell(self, task: Json) -> None:
-        key = (
-            task["dag_id"],
-            task["dag_run_id"],
-            task["task_id"],
-            str(task["map_index"]),
-            str(task["state"]),
-        )
+        # A task that is tried again is told, and answered, again.
+        identity = ("dag_id", "dag_run_id", "task_id", "map_index", "try_number", "state")
+        key = tuple(str(task[part]) for part in identity)
         if key in self.told:
             return
         if task["task_id"] == "approve" and task["state"] == "awaiting_input":
