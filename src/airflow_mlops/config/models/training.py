@@ -1,0 +1,97 @@
+"""The sections from the source of the data to a person's approval."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from airflow_mlops.config.expectations import check_entry
+from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.space import check_form
+from airflow_mlops.config.values import Duration, Limit, Metric, Values
+
+
+class Source(Section):
+    """Where rows come from: a file or folder that pandas reads, or a function that returns a frame."""
+
+    type: Literal["parquet", "csv", "json", "callable"] = Field(description="How the rows are read.")
+    filepath: str | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
+    callable: str | None = Field(None, description="`module:function` returning a DataFrame (type callable).")
+    load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        wanted, other = ("callable", "filepath") if self.type == "callable" else ("filepath", "callable")
+        if getattr(self, wanted) is None:
+            raise ValueError(f"a source of type {self.type} needs {wanted}")
+        if getattr(self, other) is not None:
+            raise ValueError(f"a source of type {self.type} takes {wanted}, not {other}")
+        return self
+
+
+class Data(Section):
+    """The training data: its source, the column to predict, the entity and time keys."""
+
+    source: Source = Field(description="Where the rows come from.")
+    target: str = Field(description="The column to predict.")
+    keys: tuple[str, ...] = Field((), description="Entity columns, then the event time as the last one.")
+    holdout: float = Field(
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
+    )
+
+    @property
+    def time(self) -> str | None:
+        """The event-time column: the last key."""
+        return self.keys[-1] if self.keys else None
+
+
+class Validate(Section):
+    """Expectations that the data must meet, checked by Great Expectations."""
+
+    expect: tuple[Annotated[dict[str, Any], AfterValidator(check_entry)], ...] = Field(
+        min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
+    )
+    on_failure: Literal["fail", "warn"] = Field("fail", description="What a failed expectation does.")
+
+
+class Tune(Section):
+    """Search over the estimator's parameters, spread over mapped workers."""
+
+    space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
+        min_length=1, description="Parameter to `[low, high]`, `[low, high, log]` or a list of choices."
+    )
+    n_trials: int = Field(20, ge=1, le=10_000, description="Trials over all workers.")
+    workers: int = Field(1, ge=1, le=64, description="Mapped tasks that search side by side.")
+    sampler: Literal["tpe", "random"] = Field("tpe", description="How the next trial is chosen.")
+    seed: int = Field(7, ge=0, description="Seed of the sampler.")
+
+
+class Train(Section):
+    """What learns: a dotted path to anything with fit and predict."""
+
+    estimator: str = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
+    params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
+    tune: Tune | None = Field(None, description="Leave out to train with `params` as they are.")
+
+
+class Evaluate(Section):
+    """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
+
+    metrics: tuple[Metric, ...] = Field(min_length=1, description="Metrics; the first one steers tuning.")
+    require: dict[Metric, Limit] = Field(default_factory=dict, description="Metric to limit, as `>= 0.8`.")
+    against_champion: dict[Metric, Limit] = Field(
+        default_factory=dict,
+        description="Metric to the limit on the lower confidence bound of challenger minus champion.",
+    )
+
+
+class Approve(Section):
+    """A person's yes before traffic moves."""
+
+    by: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1, description="Airflow users who may answer."
+    )
+    within: Duration = Field(timedelta(hours=24), description="Time to answer.")
+    on_timeout: Literal["reject", "approve"] = Field("reject", description="The answer when nobody answers.")
