@@ -17,7 +17,7 @@ from airflow.sdk import (
 
 from airflow_mlops.config.models import Monitor, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
-from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.documentation import documentation, summary
 from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan, call, make
 from airflow_mlops.factory.stages import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
@@ -124,7 +124,7 @@ def _plan(pipeline: Pipeline, kind: Kind, base: Any, **arguments: Any) -> DagPla
     rows = tasks_of(pipeline, kind)
     ids = {row.id for row in rows}
     tasks = tuple(_task(pipeline, row, ids, base) for row in rows)
-    return DagPlan(arguments=_dag(pipeline, kind, **arguments), tasks=tasks)
+    return DagPlan(summary=summary(kind), arguments=_dag(pipeline, kind, **arguments), tasks=tasks)
 
 
 def _task(pipeline: Pipeline, row: Task, ids: set[str], base: Any) -> TaskPlan:

@@ -46,8 +46,12 @@ class TaskPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class DagPlan:
-    """One DAG: the arguments of ``DAG`` with its id among them, and its tasks in the order of their work."""
+    """One DAG: the arguments of ``DAG`` with its id among them, and its tasks in the order of their work.
 
+    ``summary`` says in one sentence what it does.
+    """
+
+    summary: str
     arguments: Mapping[str, Any]
     tasks: tuple[TaskPlan, ...]
 
