@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 from airflow.serialization.serialized_objects import DagSerialization
 
 import airflow_mlops
@@ -65,7 +66,7 @@ def test_sections_and_plain_mappings_say_the_same() -> None:
         ),
         (
             lambda: Pipeline(name="churn", **{**SMALL, "approve": {"by": ["ann"], "within": timedelta(0)}}),
-            "Pipeline churn: approve.within: greater than 0 seconds",
+            "Pipeline churn: approve.within: a duration is longer than nothing",
         ),
         (
             lambda: Pipeline(name="churn", **{**SMALL, "owner": 3}),
@@ -84,11 +85,14 @@ def test_every_fault_is_told_by_its_key(make: Any, told: str) -> None:
     assert str(caught.value) == told
 
 
-def test_a_running_task_builds_only_its_own_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_task_builds_only_its_own_pipeline() -> None:
     pipelines = [Pipeline(name=name, **SMALL) for name in ("one", "two")]
     assert found(*pipelines).keys() == {"one__train", "two__train"}
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "two__train")
-    assert found(*pipelines).keys() == {"two__train"}
+    # As Airflow's task runner does before it parses the file of a task.
+    with _airflow_parsing_context_manager("two__train", "ingest"):
+        assert found(*pipelines).keys() == {"two__train"}
+    with _airflow_parsing_context_manager("somebody_elses_dag", "ingest"):
+        assert found(*pipelines).keys() == {"one__train", "two__train"}
 
 
 def test_two_of_one_name_and_what_is_no_pipeline_are_told() -> None:
