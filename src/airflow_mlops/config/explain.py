@@ -77,7 +77,7 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
 def _message(item: Mapping[str, Any]) -> str:
     limits = item.get("ctx", {})
     match item["type"]:
-        case "greater_than" if isinstance(limits["gt"], timedelta):
+        case "greater_than" if isinstance(item["input"], timedelta):
             return "a duration is longer than nothing"
         case "too_short":
             return f"needs at least {limits['min_length']} item, got {limits['actual_length']}"
