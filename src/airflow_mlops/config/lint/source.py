@@ -62,7 +62,12 @@ class Sources:
         module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
         if not module or not name:
             raise NotThere("write it as module:function")
-        return self.named(self.module(module), name)
+        try:
+            return self.named(self.module(module), name)
+        except NotChecked:
+            if ":" not in path and self._is_module(path):
+                raise NotThere(f"{path} is a module: name a class or function in it") from None
+            raise
 
     def named(self, module: Module, name: str, steps: int = 0) -> Definition:
         """Return what ``name`` means inside a module, imports followed."""
@@ -105,13 +110,20 @@ class Sources:
             whole = ".".join(parts[: number + 1])
             if not part.isidentifier():
                 raise NotThere(f"{name!r} is not the name of a module")
-            found = PathFinder.find_spec(whole, path) or (_other_finders(whole) if number == 0 else None)
+            # by its last part: a namespace package would look for its parent among the loaded ones
+            found = PathFinder.find_spec(part, path) or (_other_finders(whole) if number == 0 else None)
             if found is None:
                 beside = _beside(path if number else [str(folder) for folder in self.folders])
                 raise NotThere(f"no module {whole!r}{did_you_mean(part, beside)}; {self._looked()}")
             spec, path = found, list(found.submodule_search_locations or ())
         assert spec is not None
         return spec
+
+    def _is_module(self, name: str) -> bool:
+        try:
+            return self._spec(name) is not None
+        except NotThere:
+            return False
 
     def _looked(self) -> str:
         folders = ", ".join(dict.fromkeys(str(folder) for folder in self.folders))
