@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.shape import keys_at
-from airflow_mlops.core.nearest import nearest
+from airflow_mlops.core.nearest import did_you_mean, nearest
 
 _WRAPPERS: Final = ("function-", "[key]")
 
@@ -47,6 +48,9 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
     if kind == "string_type":
         return layer.fault(path, _not_text(layer, path, item["input"]))
     message = _message(item)
+    if kind == "literal_error" and isinstance(item["input"], str):
+        words = re.findall(r"'([^']+)'", str(item["ctx"]["expected"]))
+        message += did_you_mean(item["input"][:100], words)
     value = item.get("input")
     plain = isinstance(value, str | int | float | bool) and "got" not in message
     shown = f" (got {_written(layer, path, value)})" if plain else ""

@@ -28,6 +28,13 @@ def write(folder: Path, content: str | bytes) -> Path:
     return file
 
 
+def _merges(*, wide: int, deep: int) -> bytes:
+    """Mappings that each take in the one before, ``wide`` times."""
+    lines = ["m0: &m0 {a: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * wide)}]}}" for n in range(1, deep)]
+    return "\n".join(lines).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -41,7 +48,11 @@ def write(folder: Path, content: str | bytes) -> Path:
         (b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)), "not YAML|nested|expected|unknown"),
         (b"a: [" + b"1," * 400_000 + b"]", "more than 20,000 values"),
         (b"? [a]\n: b\n", "a key is plain text"),
-        (b"&a [*a]", "anchors and aliases"),
+        (b"&a [*a]", "a mapping|nested deeper"),
+        (b"a: &a {b: *a}", "nested deeper than 100"),
+        (b"a: &a {<<: *a}", "takes another mapping"),
+        (_merges(wide=10, deep=12), "more than 20,000 values"),
+        (_merges(wide=1, deep=900), "nested deeper than 100"),
         (b"a: " + b"9" * 5_000, "cannot be read"),
         (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
         ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),

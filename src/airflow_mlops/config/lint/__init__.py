@@ -73,7 +73,7 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     for variant in chosen:
         for fault in _deep(variant, loaded, sources):
             essence = (fault.file, fault.line, fault.column, fault.message)
-            if essence not in seen:
+            if essence not in seen and not _told(fault, loaded.faults):
                 seen.add(essence)
                 faults.append(_named(variant, fault))
     return in_order(faults)
@@ -89,6 +89,13 @@ def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]
     for rule, read in RULES.items():
         for found in () if broken & set(read) else rule(subject):
             yield _fault(variant, found)
+
+
+def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
+    """Whether a part of the same value has been told about: what follows from it is no news."""
+    return any(
+        fault.file == other.file and other.path.startswith(f"{fault.path}.") for other in faults if fault.path
+    )
 
 
 def _fault(variant: Variant, found: Finding) -> Fault:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Generator, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import Lineage, Signature, lineage, signature
+from airflow_mlops.config.lint.constraints import constraints
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
+from airflow_mlops.config.space import drawn
 from airflow_mlops.core.metric_names import CLASSIFICATION, METRIC_FACTS, REGRESSION
 from airflow_mlops.core.nearest import did_you_mean
 
@@ -54,8 +56,26 @@ def estimator(subject: Subject) -> Iterator[Finding]:
     if not isinstance(found.node, ast.ClassDef):
         return
     line = lineage(found, subject.sources)
+    yield from _values(subject, line)
     unfit = list(_learns(train.estimator, line))
     yield from unfit or _metrics(subject, line)
+
+
+def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
+    """The parameters' values and both ends of their ranges are what the estimator says that it takes."""
+    train, accepted = subject.pipeline.train, constraints(line)
+    given: list[tuple[KeyPath, str, Any]] = [
+        (("train", "params", name), name, value) for name, value in train.params.items()
+    ]
+    for name, form in (train.tune.space if train.tune else {}).items():
+        given += [(("train", "tune", "space", name), name, value) for value in drawn(form)]
+    told = set()
+    for path, name, value in given:
+        templated = isinstance(value, str) and "{{" in value
+        if name in accepted and not templated and not accepted[name].accepts(value) and path not in told:
+            told.add(path)
+            owner = train.estimator.rpartition(".")[2]
+            yield Finding(_RULE, path, f"{owner} takes {accepted[name]}, got {value!r}")
 
 
 def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, TYPE, Expectation, expand_one
+from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, NATIVE, TYPE, Expectation, expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.annotations import fits, said
 from airflow_mlops.config.lint.classes import lineage
@@ -37,7 +37,7 @@ def expectations(subject: Subject) -> Iterator[Finding]:
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
         for item in expand_one(entry):
-            yield from _native(subject, path, item, native=item.name in entry)
+            yield from _native(subject, path, item, native=any(key.startswith(NATIVE) for key in entry))
         yield from _bounds(path, entry.get("min"), entry.get("max"))
         yield from _short(path, entry)
 
