@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.shape import keys_at
-from airflow_mlops.core.nearest import did_you_mean, nearest
+from airflow_mlops.core.nearest import nearest
 
 _WRAPPERS: Final = ("function-", "[key]")
 
@@ -48,13 +48,18 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
     if kind == "string_type":
         return layer.fault(path, _not_text(layer, path, item["input"]))
     message = _message(item)
-    if kind == "literal_error" and isinstance(item["input"], str):
-        words = re.findall(r"'([^']+)'", str(item["ctx"]["expected"]))
-        message += did_you_mean(item["input"][:100], words)
     value = item.get("input")
     plain = isinstance(value, str | int | float | bool) and "got" not in message
-    shown = f" (got {_written(layer, path, value)})" if plain else ""
+    shown = f" (got {_written(layer, path, value)}{_near_word(item)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _near_word(item: Mapping[str, Any]) -> str:
+    """Return ``; did you mean x?`` for one word out of several."""
+    if item["type"] != "literal_error" or not isinstance(item["input"], str):
+        return ""
+    near = nearest(item["input"][:100], re.findall(r"'([^']+)'", str(item["ctx"]["expected"])))
+    return f"; did you mean {near}?" if near else ""
 
 
 def _message(item: Mapping[str, Any]) -> str:

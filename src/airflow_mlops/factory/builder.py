@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow.sdk import (
@@ -19,6 +19,7 @@ from airflow.sdk import (
 from airflow_mlops.config.models import Monitor, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.settings import notifiers, own, shared
 from airflow_mlops.factory.stages import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.base import StageOperator
@@ -79,7 +80,7 @@ def build(pipeline: Pipeline, base: str = ".") -> dict[str, DAG]:
 
 def train_dag(pipeline: Pipeline, base: str) -> DAG:
     """Return ``<name>__train``: ingest → validate → features → tune → train → evaluate → register."""
-    with _dag(pipeline, "train", schedule=_train_schedule(pipeline), max_active_runs=1) as dag:
+    with _dag(pipeline, "train", base, schedule=_train_schedule(pipeline), max_active_runs=1) as dag:
         _add_tasks(pipeline, "train", base)
     return dag
 
@@ -98,7 +99,7 @@ def deploy_dag(pipeline: Pipeline, base: str) -> DAG:
         ),
     }
     schedule = [pipeline_asset(pipeline.name, "challenger")]
-    with _dag(pipeline, "deploy", schedule=schedule, max_active_runs=4, params=params) as dag:
+    with _dag(pipeline, "deploy", base, schedule=schedule, max_active_runs=4, params=params) as dag:
         _add_tasks(pipeline, "deploy", base)
     return dag
 
@@ -108,7 +109,7 @@ def monitor_dag(pipeline: Pipeline, monitor: Monitor, base: str) -> DAG:
     dates = {"start_date": monitor.start_date or _EPOCH, "end_date": monitor.end_date}
     schedule = CronDataIntervalTimetable(monitor.schedule, timezone="UTC")
     with _dag(
-        pipeline, "monitor", schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
+        pipeline, "monitor", base, schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
     ) as dag:
         _add_tasks(pipeline, "monitor", base)
     return dag
@@ -120,7 +121,11 @@ def _add_tasks(pipeline: Pipeline, kind: Kind, base: str) -> None:
     for task in tasks_of(pipeline, kind):
         inputs = {name: built[giver].output for name, giver in task.inputs.items() if giver in built}
         operator = _OPERATORS[task.id]
-        arguments: dict[str, Any] = {"task_id": task.id, **_arguments(pipeline, task, inputs, base)}
+        arguments: dict[str, Any] = {
+            "task_id": task.id,
+            **own(pipeline, task.id),
+            **_arguments(pipeline, task, inputs, base),
+        }
         if outlet := task.updates(pipeline):
             arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
         if task.mapped and pipeline.train.tune:
@@ -146,22 +151,18 @@ def _arguments(pipeline: Pipeline, task: Task, inputs: dict[str, Any], base: str
     return {"pipeline": pipeline, **inputs, **asked, **own}
 
 
-def _dag(pipeline: Pipeline, kind: Kind, *, schedule: Any, **kwargs: Any) -> DAG:
+def _dag(pipeline: Pipeline, kind: Kind, base: str, *, schedule: Any, **kwargs: Any) -> DAG:
+    team = {f"team:{pipeline.team}"} if pipeline.team else set[str]()
     return DAG(
         dag_id=f"{pipeline.name}__{kind}",
         schedule=schedule,
         start_date=kwargs.pop("start_date", _EPOCH),
         catchup=kwargs.pop("catchup", False),
-        tags=sorted({"mlops", kind, *pipeline.tags}),
+        tags=sorted({"mlops", kind, *team, *pipeline.tags}),
         description=pipeline.description or f"{kind} of the pipeline {pipeline.name}",
         doc_md=documentation(pipeline, kind),
-        default_args={
-            "owner": pipeline.owner,
-            "retries": pipeline.retries,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=15),
-        },
+        default_args=shared(pipeline, base),
+        on_success_callback=notifiers(pipeline.callbacks.on_success, base),
         **kwargs,
     )
 
