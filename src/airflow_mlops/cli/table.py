@@ -100,6 +100,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "eject",
+        "write the DAGs of a pipeline file as one Python file that needs no YAML",
+        "airflow_mlops.cli.eject:eject",
+        "eject pipelines/churn.yaml -o churn.py",
+        (
+            _FILE,
+            _PROFILE,
+            _argument("-o", "--output", metavar="OUT", help="new Python file; printed by default"),
+        ),
+    ),
+    Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
         "airflow_mlops.cli.commands:schema",
