@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_mlops import __version__
 from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError
@@ -35,7 +34,7 @@ class Choice:
     @property
     def fingerprint(self) -> str:
         """The digest of what a run depends on: the effective configuration and the code beside the file."""
-        digest = hashlib.sha256(json.dumps([__version__, self.pipeline.effective()], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.pipeline.effective(), sort_keys=True).encode())
         for file in sorted(_code(self.base)):
             digest.update(f"{file.relative_to(self.base)}\0".encode() + file.read_bytes())
         return digest.hexdigest()
