@@ -12,6 +12,13 @@ def run(arguments: argparse.Namespace) -> int:
     wrong, 3 when something outside failed, 4 when it waits for an approval, 128 and the signal's number
     when it was interrupted.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before or after the run itself, which tells its own interruptions
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from airflow_mlops.laptop.session import Call
     from airflow_mlops.laptop.session import run as run_pipeline
     from airflow_mlops.laptop.show import Document, Lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.backends import progress
 from airflow_mlops.core.describe import describe
@@ -83,12 +83,18 @@ def _lived(scene: Scene, task: Task) -> TaskEnd:
     if own is not None:
         return own(scene)
     tune = scene.pipeline.train.tune
-    if not task.mapped or tune is None:
-        record = scene.stage(task)
-    else:
-        shares = [{"worker": number, "workers": tune.workers} for number in range(tune.workers)]
-        record = [scene.stage(task, options=share, index=share["worker"]) for share in shares]
+    record: Any = _mapped(scene, task, tune.workers) if task.mapped and tune else scene.stage(task)
     if task.id == "evaluate" and not record["passed"]:
         why = "the gate said no: " + "; ".join(record["reasons"])
         return TaskEnd("refused", record, describe(record), why)
     return TaskEnd("success", record, describe(record))
+
+
+def _mapped(scene: Scene, task: Task, parts: int) -> list[Any]:
+    """Run the parts of a mapped task one after the other; those that an earlier run did are taken over."""
+    for number in range(parts):
+        key = f"{scene.dag_id}/{task.id}/{number}"
+        if key not in scene.journal.done:
+            options = {"worker": number, "workers": parts}
+            scene.journal.keep(key, scene.stage(task, options=options, index=number))
+    return [scene.journal.done[f"{scene.dag_id}/{task.id}/{number}"] for number in range(parts)]

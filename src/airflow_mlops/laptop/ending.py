@@ -57,7 +57,7 @@ def ending_of(error: BaseException) -> Ending:
     """Return how an error ends a run."""
     if isinstance(error, KeyboardInterrupt):
         number = signal.SIGTERM if isinstance(error, Stopped) else signal.SIGINT
-        return Ending(Outcome.INTERRUPTED, "", signal=number)
+        return Ending(Outcome.INTERRUPTED, f"interrupted by {number.name}", signal=number)
     if isinstance(error, ConfigError):
         return Ending(Outcome.WRONG, str(error))
     if isinstance(error, BackendError):

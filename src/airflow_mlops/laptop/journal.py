@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,14 +18,15 @@ _FILE: Final = "run.json"
 class Journal:
     """The latest run of a pipeline in one folder.
 
-    ``fingerprint`` says what the run depends on, ``as_of`` and ``begun`` are ISO times, ``ended`` whether
-    nothing is left to go on with. ``done`` maps ``dag/task`` to a task's record, a list of them for mapped
-    tasks, or None.
+    ``fingerprint`` says what the run depends on, ``tracking_uri`` is its MLflow, ``as_of`` and ``begun`` are
+    ISO times, ``ended`` whether nothing is left to go on with. ``done`` maps ``dag/task`` to a task's record
+    or None, ``dag/task/number`` to that of one of its mapped parts.
     """
 
     folder: Path
     run_id: str
     fingerprint: str
+    tracking_uri: str
     as_of: str
     begun: str
     ended: bool = False
@@ -41,18 +41,16 @@ class Journal:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    @classmethod
-    def begin(cls, folder: Path, fingerprint: str, as_of: datetime, now: datetime) -> Journal:
-        """Return the journal of a run that begins now."""
-        begun = now.isoformat(timespec="milliseconds")
-        return cls(folder, f"laptop__{begun}", fingerprint, as_of.isoformat(), begun)
+    def goes_on(self, fingerprint: str, tracking_uri: str, as_of: datetime | None) -> bool:
+        """Whether a run of this kind, and of this moment if one is asked for, can go on from here."""
+        asked = (fingerprint, tracking_uri, as_of or datetime.fromisoformat(self.as_of))
+        return not self.ended and asked == (
+            self.fingerprint,
+            self.tracking_uri,
+            datetime.fromisoformat(self.as_of),
+        )
 
-    def goes_on(self, fingerprint: str, as_of: datetime | None) -> bool:
-        """Whether a run of this fingerprint, and of this moment if one is asked for, can go on from here."""
-        same = as_of is None or as_of == datetime.fromisoformat(self.as_of)
-        return not self.ended and fingerprint == self.fingerprint and same
-
-    def keep(self, key: str, record: Mapping[str, Any] | list[Any] | None) -> None:
+    def keep(self, key: str, record: Any) -> None:
         """Write down that a task is done."""
         self.done[key] = record
         self.write()

@@ -81,16 +81,31 @@ def _journal(choice: Choice, place: Place, at: datetime | None, *, restart: bool
     """Return the journal of this run, and whether it goes on with an earlier one."""
     fingerprint, now = choice.fingerprint, datetime.now(UTC)
     latest = Journal.read(place.own)
-    if latest is not None and not restart and latest.goes_on(fingerprint, at):
+    if latest is not None and not restart and latest.goes_on(fingerprint, place.tracking_uri, at):
         return latest, True
     if latest is not None and not latest.ended:
-        from airflow_mlops.backends.tracking import abandon
-
-        # No MLflow run may look as if it were still running when nobody will go on with it.
-        abandon(place.tracking_uri, place.name, f"{place.name}__train/{latest.run_id}/")
-    journal = Journal.begin(place.own, fingerprint, at or now, now)
+        _abandon(latest, place.name)
+    begun = now.isoformat(timespec="milliseconds")
+    journal = Journal(
+        folder=place.own,
+        run_id=f"laptop__{begun}",
+        fingerprint=fingerprint,
+        tracking_uri=place.tracking_uri,
+        as_of=(at or now).isoformat(),
+        begun=begun,
+    )
     journal.write()
     return journal, False
+
+
+def _abandon(left: Journal, name: str) -> None:
+    """Close the MLflow runs of a run that nobody goes on with; they would look as if they still ran."""
+    from airflow_mlops.backends.tracking import abandon
+
+    try:
+        abandon(left.tracking_uri, name, f"{name}__train/{left.run_id}/")
+    except MlopsError as error:  # its MLflow may be gone for good, which is no reason not to begin anew
+        _LOG.warning("the MLflow runs of %s stay open: %s", left.run_id, error)
 
 
 def _facts(choice: Choice, place: Place, journal: Journal, *, goes_on: bool) -> dict[str, str]:
