@@ -19,7 +19,7 @@ from airflow_mlops.laptop.replay import Replay
 from airflow_mlops.laptop.server import model_server
 
 HOLD_S: Final = 1.0
-STEP_TIMEOUT_S: Final = 90.0
+STEP_TIMEOUT_S: Final = 180.0
 _POLL_S: Final = 0.3
 _WHO: Final = "airflow-mlops run"
 
@@ -91,7 +91,7 @@ def _clear(driver: RolloutDriver, store: RolloutStore, plan: RolloutPlan) -> Non
 
 
 def _tell(state: RolloutState, told: int, by: Rehearsal) -> int:
-    for entry in state.history[told:]:
+    for entry in state.history[told : len(state.history) - state.terminal]:  # the end is the task's own line
         by.tell(f"{entry.to:<18} {entry.reason}")
     if state.phase in (Phase.SHADOW, Phase.STEP):
         seen = sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)

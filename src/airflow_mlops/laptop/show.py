@@ -142,7 +142,7 @@ class Lines:
         if self._live is not None:
             self._live.stop()
         try:
-            return self._out.input(question)
+            return self._out.input(question, markup=False, emoji=False)
         except EOFError:
             self._out.print()
             return ""

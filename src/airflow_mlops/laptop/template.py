@@ -57,17 +57,17 @@ def _filled(text: str, environment: Any, known: Mapping[str, Any], where: str) -
 
     try:
         asked = find_undeclared_variables(environment.parse(text)) - set(known) - set(environment.globals)
-        if asked:
-            name = min(asked)
-            raise ConfigError(
-                f"{where}: {text!r} asks for {name!r}{did_you_mean(name, known)}, which only Airflow knows; "
-                f"a run without it knows {', '.join(known)}: give a value of its own in a profile"
-            )
-        return str(environment.from_string(text).render(known))
+        if not asked:
+            return str(environment.from_string(text).render(known))
     except UndefinedError as error:
         raise ConfigError(f"{where}: {text!r}: {error.message}; a run without Airflow lacks it") from error
     except (TemplateError, TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {text!r} cannot be rendered: {error}") from error
+    name = min(asked)
+    raise ConfigError(
+        f"{where}: {text!r} asks for {name!r}{did_you_mean(name, known)}, which only Airflow knows; "
+        f"a run without it knows {', '.join(known)}: give a value of its own in a profile"
+    )
 
 
 def _has_template(value: Any) -> bool:
