@@ -70,7 +70,7 @@ def deploy_of(pipeline: Pipeline) -> Deploy:
 
 def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
     """Return the plan of the rollout that ``request`` asks for; a rollback has no canary steps."""
-    from airflow_mlops.backends.rollout import plan_rollout
+    from airflow_mlops.backends.rollout_plan import plan_rollout
     from airflow_mlops.core.rollout import rollback_to
 
     if request.action == "rollback" and request.champion_version is not None:
