@@ -14,6 +14,8 @@ from airflow_mlops.hooks.serving import ServingHook
 from airflow_mlops.operators.base import rollouts_file
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_mlops.backends.registry import Registry
     from airflow_mlops.backends.rollout import RolloutDriver
     from airflow_mlops.backends.rollout_store import RolloutStore
@@ -34,6 +36,11 @@ class DeployOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
         self.request = request
+
+
+def person_behind(context: Context) -> str:
+    """Return the user who triggered a run, ``airflow`` when nobody did."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
 
 
 def registry_of(pipeline: Pipeline) -> Registry:
