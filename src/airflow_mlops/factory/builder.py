@@ -101,9 +101,9 @@ def deploy_plan(pipeline: Pipeline, base: Any) -> DagPlan:
         "action": call(
             Param,
             "deploy",
-            enum=["deploy", "rollback", "continue", "promote"],
-            description="rollback: back to the previous champion, or end a paused rollout; continue and "
-            "promote answer a paused rollout.",
+            enum=["deploy", "rollback", "pause", "continue", "promote"],
+            description="rollback: back to the previous champion, or end a running rollout; pause: stop a "
+            "running rollout where it is; continue and promote answer a paused one.",
         ),
     }
     schedule = [pipeline_asset(pipeline.name, "challenger")]
