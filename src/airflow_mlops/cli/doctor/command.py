@@ -10,8 +10,9 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -219,8 +220,9 @@ def _password(url: str) -> str:
 def _quiet() -> Iterator[None]:
     """Nothing but the findings is printed: neither Airflow's log nor a warning about its settings."""
     logging.disable(logging.CRITICAL)
+    nowhere = StringIO()  # Airflow's own loggers do not ask `logging` whether they may
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), redirect_stdout(nowhere), redirect_stderr(nowhere):
             yield
     finally:
         logging.disable(logging.NOTSET)
