@@ -131,6 +131,22 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "doctor",
+        "check this installation: versions, Airflow, connections, servers, storage, pipelines",
+        "airflow_mlops.cli.doctor.command:doctor",
+        "doctor pipelines/",
+        (
+            _argument("path", nargs="?", help="pipeline file or folder; what the DAG files load by default"),
+            _PROFILE,
+            _argument(
+                "--format",
+                choices=("text", "json"),
+                default="text",
+                help="how it is printed; text by default",
+            ),
+        ),
+    ),
+    Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
         "airflow_mlops.cli.commands:schema",
