@@ -19,6 +19,8 @@ _DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
 _CONN_ID: Final = r"[A-Za-z0-9_.\-]{1,200}"
 _IMAGE: Final = r"[a-z0-9][\w./:@\-]*"
 _FIELDS: Final = 5
+_LONGEST_CRON: Final = 200
+_LONGEST_PATH: Final = 500
 _LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*"
 _LONGEST: Final = timedelta(days=36_500)
 _PRESETS: Final = {
@@ -89,7 +91,7 @@ def size_in_bytes(size: str) -> float:
 
 def check_dotted(path: str) -> str:
     """Return ``path`` when it has the form ``module.name`` or ``module:name``; raises ValueError."""
-    if not re.fullmatch(_DOTTED, path):
+    if len(path) > _LONGEST_PATH or not re.fullmatch(_DOTTED, path):
         raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}")
     return path
 
@@ -132,7 +134,7 @@ def check_schedule(text: str) -> str:
     from croniter import croniter  # Airflow's own reader of cron expressions
 
     try:
-        if len(text.split()) != _FIELDS or _backwards(text):
+        if len(text) > _LONGEST_CRON or len(text.split()) != _FIELDS or _backwards(text):
             raise ValueError(text)
         croniter(text).get_next()
     except ValueError:  # every error of croniter is one, that of a date which never comes as well

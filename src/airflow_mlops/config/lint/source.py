@@ -15,6 +15,7 @@ from airflow_mlops.core.nearest import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
 _MAX_STEPS: Final = 30
+_LONGEST: Final = 500
 
 
 class NotChecked(Exception):
@@ -61,7 +62,7 @@ class Sources:
         Raises NotThere when it leads nowhere, NotChecked when reading alone cannot tell.
         """
         module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
-        if not module or not name:
+        if not module or not name or len(path) > _LONGEST:
             raise NotThere("write it as module:function")
         try:
             return self.named(self.module(module), name)
@@ -163,8 +164,8 @@ def _parsed(name: str, spec: ModuleSpec) -> Module:
         raise NotChecked(f"{file} cannot be read: {error.strerror}") from None
     except SyntaxError as error:
         raise NotThere(f"{file.name}:{error.lineno}: not Python: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise NotChecked(f"{file.name} cannot be read: {error}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # the parser's words for too deep
+        raise NotChecked(f"{file.name} cannot be read: {error or 'nested too deeply'}") from None
 
 
 @lru_cache(maxsize=512)

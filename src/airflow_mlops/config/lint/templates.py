@@ -35,6 +35,9 @@ def templates(subject: Subject) -> Iterator[Finding]:
             shown = str(error.message).splitlines()[0].rstrip(".")
             yield Finding(_RULE, path, f"not a template that Jinja can read: {shown}, got {text!r:.80}")
             continue
+        except (RecursionError, MemoryError):
+            yield Finding(_RULE, path, f"a template that is nested too deeply, got {text!r:.80}")
+            continue
         for name in sorted(meta.find_undeclared_variables(tree) - known) if known else ():
             hint = did_you_mean(name, known)
             yield Finding(_RULE, path, f"Airflow has no {name!r} for a template{hint}")

@@ -96,12 +96,14 @@ class Pipeline(Section):
     name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
     description: str = Field("", description="One sentence for people.")
     owner: str = Field("airflow", description="Airflow owner of the tasks.")
-    team: str | None = Field(None, min_length=1, description="Team, as the tag `team:…` of the DAGs.")
+    team: str | None = Field(
+        None, min_length=1, max_length=250, description="Team, as the tag `team:…` of the DAGs."
+    )
     tags: tuple[str, ...] = Field((), description="Airflow tags of the DAGs, besides `mlops`.")
     schedule: Schedule | None = Field(
         None, description="When to train: cron expression or preset. Retrain events start one as well."
     )
-    pool: str | None = Field(None, min_length=1, description="Airflow pool of the tasks.")
+    pool: str | None = Field(None, min_length=1, max_length=250, description="Airflow pool of the tasks.")
     pool_slots: int = Field(1, ge=1, description="Slots of the pool that each task takes.")
     priority_weight: int = Field(1, description="Weight of the tasks in the queue.")
     retries: int = Field(1, ge=0, le=10, description="Retries of a task that failed for an outside reason.")

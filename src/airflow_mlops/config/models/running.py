@@ -15,7 +15,7 @@ TaskName = Literal[
     "prepare", "approve", "rollout", "finalize", "restore",
     "observe", "drift", "performance", "triage", "retrain",
 ]  # fmt: skip
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=250)]
 
 
 class Resources(Section):
