@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_mlops.config.loader import load_pipeline as load_pipeline
     from airflow_mlops.config.models import Approve as Approve
+    from airflow_mlops.config.models import Callback as Callback
+    from airflow_mlops.config.models import Callbacks as Callbacks
     from airflow_mlops.config.models import Canary as Canary
     from airflow_mlops.config.models import Data as Data
     from airflow_mlops.config.models import Deploy as Deploy
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Performance as Performance
     from airflow_mlops.config.models import Pipeline as Pipeline
     from airflow_mlops.config.models import QualityGuard as QualityGuard
+    from airflow_mlops.config.models import Resources as Resources
     from airflow_mlops.config.models import Retrain as Retrain
+    from airflow_mlops.config.models import Retry as Retry
     from airflow_mlops.config.models import ShiftGuard as ShiftGuard
     from airflow_mlops.config.models import Source as Source
+    from airflow_mlops.config.models import TaskSettings as TaskSettings
     from airflow_mlops.config.models import Train as Train
     from airflow_mlops.config.models import Tune as Tune
     from airflow_mlops.config.models import Validate as Validate
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Approve",
+    "Callback",
+    "Callbacks",
     "Canary",
     "Data",
     "Deploy",
@@ -43,9 +50,12 @@ __all__ = [
     "Performance",
     "Pipeline",
     "QualityGuard",
+    "Resources",
     "Retrain",
+    "Retry",
     "ShiftGuard",
     "Source",
+    "TaskSettings",
     "Train",
     "Tune",
     "Validate",

@@ -6,7 +6,7 @@ import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pandas as pd
 import pytest
@@ -102,16 +102,19 @@ def test_a_link_leads_somewhere(page: Path, target: str) -> None:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every key of the file with its default as the guides write it."""
+    """Yield every key of the file with its default as the guides write it; items of a list once."""
+    listed: set[type[BaseModel]] = set()
     for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        section = _section(field.annotation)
-        if section:
+        key, section = prefix + (field.alias or name), _section(field.annotation)
+        kind = get_origin(field.annotation)
+        if section and kind not in (dict, tuple):
             yield from keys(section, f"{key}.")
-        elif field.is_required():
-            yield key, "required"
-        else:
-            yield key, _written(field.get_default(call_default_factory=True))
+            continue
+        if section and section not in listed:
+            listed.add(section)
+            yield from keys(section, f"{key}.*." if kind is dict else f"{key}[].")
+        written = _written(None if field.is_required() else field.get_default(call_default_factory=True))
+        yield key, "required" if field.is_required() else written
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
@@ -134,7 +137,7 @@ def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
     rows = {
         match[1]: match[2]
         for guide in (ROOT / "docs" / "guides").glob("*.md")
-        for match in re.finditer(r"^\| `([a-z0-9_.]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
+        for match in re.finditer(r"^\| `([a-z0-9_.*\[\]]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
     }
     real = dict(keys(Pipeline))
     wrong = {key: f"is {real[key]}, the guide says {rows.get(key, 'nothing')}" for key in real}

@@ -75,10 +75,7 @@ def parse(text: str, file: str) -> Document:
     except FileFaults:  # a ValueError, as every ConfigError is
         raise
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = _mark(mark) if mark else Mark()
-        message = f"not YAML: {error.problem}{_hint(text, at)}"
-        raise FileFaults([document.fault((), message, at)]) from None
+        raise FileFaults([_unreadable(error, text, document)]) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a lone surrogate
         message = f"not YAML: {str(error).splitlines()[0]}"
         raise FileFaults([document.fault((), message)]) from None
@@ -109,6 +106,15 @@ def _refuse_beyond(depth: int, nodes: int, document: Document, mark: Any) -> Non
         raise FileFaults([document.fault((), message, _mark(mark))])
 
 
+def _unreadable(error: yaml.MarkedYAMLError, text: str, document: Document) -> Fault:
+    """Return where YAML stops; for a quote that is never closed, where it was opened."""
+    opened = "end of stream" in str(error.problem) and "scalar" in str(error.context)
+    mark = error.context_mark if opened else error.problem_mark or error.context_mark
+    at = _mark(mark) if mark else Mark()
+    problem = "this quote is never closed" if opened else f"{error.problem}{_hint(text, at)}"
+    return document.fault((), f"not YAML: {problem}", at)
+
+
 def _hint(text: str, at: Mark) -> str:
     """Say what is usually meant when YAML stops at ``at``."""
     lines = text.splitlines()
@@ -120,6 +126,8 @@ def _hint(text: str, at: Mark) -> str:
         return ": write a limit in quotes, as '>= 0.8'"
     if rest[:1] in "@%`" and rest:
         return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
+    if "{{" in line and "}}" in line:
+        return ": write a template in quotes, as '{{ ds }}'"
     return ""
 
 

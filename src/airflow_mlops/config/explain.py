@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -70,8 +71,16 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
     message = _message(item)
     value = item.get("input")
     plain = isinstance(value, str | int | float | bool) and "got" not in message
-    shown = f" (got {_written(layer, path, value)})" if plain else ""
+    shown = f" (got {_written(layer, path, value)}{_near_word(item)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _near_word(item: Mapping[str, Any]) -> str:
+    """Return ``; did you mean x?`` for one word out of several."""
+    if item["type"] != "literal_error" or not isinstance(item["input"], str):
+        return ""
+    near = nearest(item["input"][:100], re.findall(r"'([^']+)'", str(item["ctx"]["expected"])))
+    return f"; did you mean {near}?" if near else ""
 
 
 def _message(item: Mapping[str, Any]) -> str:

@@ -115,6 +115,17 @@ class Comparison:
     passed: bool
 
 
+@dataclass(frozen=True)
+class SliceCheck:
+    """The hold-out rows with one value of a column against limits; ``skipped`` says why they were not."""
+
+    column: str
+    value: str
+    rows: int
+    checks: tuple[Check, ...] = ()
+    skipped: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Record):
     """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``)."""
@@ -123,6 +134,7 @@ class Evaluation(Record):
     metrics: Mapping[str, float]
     checks: tuple[Check, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    slices: tuple[SliceCheck, ...] = ()
     champion_version: int | None = None
     rows: int = 0
     passed: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow.sdk import (
@@ -19,6 +19,7 @@ from airflow_mlops.config.models import Monitor, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation, summary
 from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan, call, make
+from airflow_mlops.factory.settings import notifiers, own, shared
 from airflow_mlops.factory.stages import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.base import StageOperator
@@ -100,9 +101,9 @@ def deploy_plan(pipeline: Pipeline, base: Any) -> DagPlan:
         "action": call(
             Param,
             "deploy",
-            enum=["deploy", "rollback", "continue", "promote"],
-            description="rollback: back to the previous champion, or end a paused rollout; continue and "
-            "promote answer a paused rollout.",
+            enum=["deploy", "rollback", "pause", "continue", "promote"],
+            description="rollback: back to the previous champion, or end a running rollout; pause: stop a "
+            "running rollout where it is; continue and promote answer a paused one.",
         ),
     }
     schedule = [pipeline_asset(pipeline.name, "challenger")]
@@ -124,12 +125,12 @@ def _plan(pipeline: Pipeline, kind: Kind, base: Any, **arguments: Any) -> DagPla
     rows = tasks_of(pipeline, kind)
     ids = {row.id for row in rows}
     tasks = tuple(_task(pipeline, row, ids, base) for row in rows)
-    return DagPlan(summary=summary(kind), arguments=_dag(pipeline, kind, **arguments), tasks=tasks)
+    return DagPlan(summary=summary(kind), arguments=_dag(pipeline, kind, base, **arguments), tasks=tasks)
 
 
 def _task(pipeline: Pipeline, row: Task, ids: set[str], base: Any) -> TaskPlan:
     """Plan one row; inputs from tasks that do not exist in this pipeline drop out."""
-    arguments = dict(_OWN.get(row.id, {}))
+    arguments = {**own(pipeline, row.id), **_OWN.get(row.id, {})}
     if row.id != "retrain":
         arguments = {"pipeline": pipeline, **arguments}
     if base and issubclass(_OPERATORS[row.id], StageOperator):
@@ -148,7 +149,9 @@ def _task(pipeline: Pipeline, row: Task, ids: set[str], base: Any) -> TaskPlan:
     )
 
 
-def _dag(pipeline: Pipeline, kind: Kind, *, schedule: Any, **kwargs: Any) -> dict[str, Any]:
+def _dag(pipeline: Pipeline, kind: Kind, base: Any, *, schedule: Any, **kwargs: Any) -> dict[str, Any]:
+    team = {f"team:{pipeline.team}"} if pipeline.team else set[str]()
+    told = notifiers(pipeline.callbacks.on_success, base)
     return {
         "dag_id": f"{pipeline.name}__{kind}",
         "description": pipeline.description or f"{kind} of the pipeline {pipeline.name}",
@@ -156,14 +159,9 @@ def _dag(pipeline: Pipeline, kind: Kind, *, schedule: Any, **kwargs: Any) -> dic
         "start_date": kwargs.pop("start_date", _EPOCH),
         "catchup": kwargs.pop("catchup", False),
         **kwargs,
-        "default_args": {
-            "owner": pipeline.owner,
-            "retries": pipeline.retries,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=15),
-        },
-        "tags": sorted({"mlops", kind, *pipeline.tags}),
+        "default_args": shared(pipeline, base),
+        **({"on_success_callback": told} if told else {}),
+        "tags": sorted({"mlops", kind, *team, *pipeline.tags}),
         "doc_md": call(documentation, pipeline, kind),
     }
 

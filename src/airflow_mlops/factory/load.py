@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.loader import load_pipeline, pipeline_files
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.reading import read_text
@@ -28,9 +29,6 @@ class FaultyPipelineOperator(BaseOperator):
     def execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow passes it
         """Fail, with every fault in the message."""
         raise AirflowFailException(self.faults)
-
-
-PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
 
 
 def load_pipelines(
