@@ -58,7 +58,7 @@ class StageOperator(BaseOperator):
         """Run the stage; returns its record as JSON."""
         with translated():
             result = self.run(context)
-            self.log.info("%s: %.1f s, %.1f CPU s", self.stage, result.seconds, result.cpu_seconds)
+            self.log.info("%s: %.1f s, %.1f CPU s", result.stage, result.seconds, result.cpu_seconds)
             self._push(context, result)
             return self.accept(dict(result.record), context)
 
@@ -88,7 +88,7 @@ class StageOperator(BaseOperator):
             base=str(self.base or Path(context["dag"].fileloc).absolute().parent),
             as_of=moment.isoformat(),
             window_start=start.isoformat() if start else None,
-            inputs={name: _plain(record) for name, record in records.items() if record is not None},
+            inputs={name: plain_input(record) for name, record in records.items() if record is not None},
             options=self.options,
         )
 
@@ -100,7 +100,7 @@ class StageOperator(BaseOperator):
         self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None
 
 
-def _plain(value: Any) -> Any:
+def plain_input(value: Any) -> Any:
     """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence.
 
     A slice asks for them in one go; Airflow logs an error when an iterator runs past the last one.
