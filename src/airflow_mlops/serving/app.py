@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -14,32 +13,23 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
 from airflow_mlops.serving.database import Database
-from airflow_mlops.serving.exchange import (
-    BodyTooLargeError,
-    Server,
-    UnknownModelError,
-    body_of,
-    headers_of,
-    json_of,
-    request_id_of,
-    server_of,
-)
+from airflow_mlops.serving.exchange import Server, UnknownModelError, json_of, server_of
 from airflow_mlops.serving.fleet import Fleet
+from airflow_mlops.serving.front import BodyTooLargeError, Front, SlowBodyError
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.metrics import exposition
 from airflow_mlops.serving.settings import Settings
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
-OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> ASGIApp:
     """Return the model server as an ASGI application; its state opens and closes with the lifespan."""
 
     @asynccontextmanager
@@ -60,8 +50,7 @@ def create_app(settings: Settings) -> Starlette:
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
-    app.add_middleware(_Bearer, token=settings.token)
-    return app
+    return Front(app, settings.token, lambda: app.state.server)
 
 
 async def _keep(fleet: Fleet, ledger: Ledger) -> None:
@@ -74,33 +63,6 @@ async def _keep(fleet: Fleet, ledger: Ledger) -> None:
             await ledger.flush()
         except Exception:
             log.exception("the server's state could not be written; next try in %s s", FLUSH_S)
-
-
-class _Bearer:
-    """Refuses every path but the open ones to a caller without the token."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._expected):
-                refusal = JSONResponse(
-                    {"error": "send the server's token: Authorization: Bearer …"},
-                    401,
-                    {"WWW-Authenticate": "Bearer"},
-                )
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-async def _invocations(request: Request) -> Response:
-    request_id = request_id_of(request)
-    answer = await server_of(request).invocations.answer(await body_of(request), request_id, request.headers)
-    return JSONResponse(answer.body, answer.status, headers_of(answer, request_id))
 
 
 async def _labels(request: Request) -> Response:
@@ -140,10 +102,10 @@ _HANDLERS: Final = {
     RolloutConflict: _error(409),
     BackendError: _error(503),
     BodyTooLargeError: _error(413),
+    SlowBodyError: _error(408),
     UnknownModelError: _error(404),
 }
 _ROUTES: Final = [
-    Route("/invocations", _invocations, methods=["POST"]),
     Route("/ping", _ping),
     Route("/health", _health),
     Route("/metrics", _metrics),

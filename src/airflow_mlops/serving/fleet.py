@@ -12,7 +12,8 @@ from typing import Any, Final
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.database import Database, Epoch
-from airflow_mlops.serving.model import Model, alias_version, forget, load
+from airflow_mlops.serving.loading import alias_version, forget, load
+from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.traffic import Change, Traffic
 
