@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -17,50 +17,67 @@ from starlette.types import ASGIApp
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
+from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.exchange import Server, UnknownModelError, json_of, server_of
-from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.front import BodyTooLargeError, Front, SlowBodyError
-from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.metrics import exposition
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.shared import POLL_S, Shared, now, take_up
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
+Seat = tuple[Board, int]
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """Return the model server as an ASGI application; its state opens and closes with the lifespan."""
+def create_app(
+    settings: Settings, seat: Seat | None = None, opened: Callable[[Server], None] = lambda _: None
+) -> ASGIApp:
+    """Return the model server as an ASGI application; its state opens and closes with the lifespan.
+
+    ``seat`` is its place among other workers, None for a server of its own; ``opened`` is called with what
+    stands behind the routes.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
-        fleet, ledger = Fleet(settings, database), Ledger(database)
-        app.state.server = Server(settings, database, fleet, ledger)
-        await fleet.open()
-        keeper = asyncio.create_task(_keep(fleet, ledger))
+        board, index = seat or (Board.private(settings.state_dir), 0)
+        await asyncio.to_thread(take_up, board, database, now())
+        server = app.state.server = Server(settings, database, Shared(board, database, index))
+        await server.fleet.open()
+        opened(server)
+        keeper = asyncio.create_task(_keep(server))
         try:
             yield
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            await app.state.server.invocations.close()
-            await fleet.close()
-            await ledger.flush()
+            await server.invocations.close()
+            await server.fleet.close()
+            await server.ledger.flush()
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
     return Front(app, settings.token, lambda: app.state.server)
 
 
-async def _keep(fleet: Fleet, ledger: Ledger) -> None:
-    """Write down answers, and notice a lease that runs out while nobody calls."""
+async def _keep(server: Server) -> None:
+    """Follow what other workers changed, write down answers, notice a lease that runs out."""
+    loop, board, row = asyncio.get_running_loop(), server.shared.board, server.shared.row
+    followed, due = board.document.number, 0.0
     while True:
-        await asyncio.sleep(FLUSH_S)
+        await asyncio.sleep(POLL_S)
         try:
-            _ = fleet.traffic
-            await fleet.save()
-            await ledger.flush()
+            if board.document.number != followed:
+                followed = board.document.number
+                server.fleet.follow()
+            ticket = board.ticket
+            if loop.time() >= due or ticket != row.flushed:
+                due = loop.time() + FLUSH_S
+                await server.fleet.save()
+                await server.ledger.flush()
+                row.flushed = ticket
         except Exception:
             log.exception("the server's state could not be written; next try in %s s", FLUSH_S)
 
@@ -86,7 +103,7 @@ async def _health(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     server = server_of(request)
-    text = exposition(server.fleet, server.ledger.tally)
+    text = exposition(server.fleet, await server.ledger.figures())
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

@@ -14,24 +14,31 @@ from airflow_mlops.serving.front import read_body
 from airflow_mlops.serving.invocation import Invocations
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.shared import Shared
 from airflow_mlops.serving.sticky import StickyKey
 
 
 class Server:
     """What the routes work with; ``leaving`` while another process takes over this one's callers."""
 
-    def __init__(self, settings: Settings, database: Database, fleet: Fleet, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, database: Database, shared: Shared) -> None:
         self.settings = settings
         self.database = database
-        self.fleet = fleet
-        self.ledger = ledger
+        self.shared = shared
+        self.fleet = Fleet(settings, shared)
+        self.ledger = Ledger(database, shared)
         self.leaving = False
         self.invocations = Invocations(
-            fleet,
-            ledger,
+            self.fleet,
+            self.ledger,
             settings.timeout_s,
             sticky=None if settings.sticky is None else StickyKey.parse(settings.sticky),
         )
+
+    @property
+    def workers(self) -> int:
+        """The number of processes that answer callers."""
+        return len(self.shared.peers)
 
 
 class UnknownModelError(Exception):

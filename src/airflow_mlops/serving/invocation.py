@@ -120,7 +120,7 @@ class Invocations:
             referee = routed if referee is None else referee
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
-            self._ledger.tally.refused += 1
+            self._ledger.refuse()
             return Answer(400, {"error": str(error)})
         epoch = self._epoch(traffic, ready, key)
         request = _Request(request_id, payload, safe, traffic, ready, epoch)
@@ -212,9 +212,12 @@ class Invocations:
         )
 
     def _nothing_ready(self) -> str:
-        loading = [v for v, slot in self._fleet.slots.items() if slot.status == "loading"]
-        if loading:
-            return f"version {loading[0]} is loading, try again shortly"
+        states = {version: self._fleet.status(version) for version in self._fleet.versions}
+        for version, (status, detail) in states.items():
+            if status == "loading":
+                return f"version {version} is loading, try again shortly"
+            if status == "failed" and version == self._fleet.traffic.champion:
+                return f"version {version} cannot serve: {detail}"
         return "no model yet: give a version the alias champion and deploy it"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,19 @@ from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
 
 
-def load(version: int, uri: str, folder: Path, tracking_uri: str) -> Model:
+def load(version: int, uri: str, folder: Path, tracking_uri: str, copy: str = "") -> Model:
     """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
 
-    ``uri`` is any MLflow model URI. Blocks; call it off the event loop. Raises BackendError when MLflow
-    does not answer and ConfigError when the model cannot be loaded or fails its golden rows.
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again. Blocks; call it off the event loop.
+    Raises BackendError when MLflow does not answer and ConfigError when the model cannot be loaded or fails
+    its golden rows.
     """
     mlflow.set_tracking_uri(tracking_uri)
-    local = folder / f"{version}-{sha256(uri.encode()).hexdigest()[:12]}"
+    local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
     try:
-        if not local.exists():
-            _download(uri, local)
+        with _alone(folder, version):  # Another worker may want the same; it is downloaded once.
+            if not local.exists():
+                _download(uri, local)
         pyfunc = mlflow.pyfunc.load_model(str(local))
         model = Model(version, uri, pyfunc, _raw(pyfunc))
     except Exception as error:
@@ -43,10 +47,11 @@ def load(version: int, uri: str, folder: Path, tracking_uri: str) -> Model:
     return model
 
 
-def forget(version: int, folder: Path) -> None:
-    """Delete the downloaded copies of a version."""
+def forget(version: int, folder: Path, keep: str = "") -> None:
+    """Delete the downloaded copies of a version, but for the copy ``keep``."""
     for local in folder.glob(f"{version}-*"):
-        shutil.rmtree(local, ignore_errors=True)
+        if not keep or not local.name.endswith(f"-{keep}"):
+            shutil.rmtree(local, ignore_errors=True)
 
 
 def alias_version(name: str, alias: str, tracking_uri: str) -> int | None:
@@ -58,6 +63,14 @@ def alias_version(name: str, alias: str, tracking_uri: str) -> int | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
+
+
+@contextmanager
+def _alone(folder: Path, version: int) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{version}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _download(uri: str, local: Path) -> None:
