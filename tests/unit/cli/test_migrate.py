@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.__main__ import main
-from airflow_mlops.cli.migrate.convert import migrate_recipes
+from airflow_mlops.cli.migrate.convert import as_yaml, migrate_recipes, module
 from airflow_mlops.cli.migrate.entry import Outcome, leaves
 from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, read_recipes
 from airflow_mlops.cli.migrate.steps import Steps, read_steps
-from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.runner import StageRequest, run_stage
 from tests.pipeline_kit import ENVIRONMENT
@@ -118,7 +119,7 @@ def test_the_migrated_pipeline_trains_and_its_model_needs_no_steps(
     assert evaluation["passed"]
     row = json.dumps([{"width": 10.0, "depth": 10.0}])
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    command = [sys.executable, "-c", SERVED, model["uri"], row]
+    command = [sys.executable, "-c", SERVED, model["model_uri"], row]
     answer = subprocess.run(
         command,
         cwd=elsewhere,
@@ -247,7 +248,7 @@ def test_no_value_of_a_profile_is_printed_that_may_be_secret(
     assert "experiment.token" in printed.err
 
 
-PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
 ANY = st.recursive(
     PLAIN,
     lambda inner: st.one_of(
@@ -291,7 +292,7 @@ RECIPES = st.builds(
         train=step(
             using=st.sampled_from(["custom", "automl/flaml"]),
             estimator_method=st.sampled_from(["e", "e()"]),
-            estimator_params=st.dictionaries(st.text(max_size=4), PLAIN, max_size=3),
+            estimator_params=st.dictionaries(st.text("ab.", max_size=3), PLAIN, max_size=3),
             tuning=step(
                 enabled=st.booleans(),
                 max_trials=st.integers(),
@@ -314,7 +315,7 @@ RECIPES = st.builds(
 )
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
 @given(RECIPES, RECIPES)
 def test_every_value_of_every_recipe_is_told_and_the_result_is_a_pipeline(
     first: dict[str, Any], second: dict[str, Any]
@@ -327,9 +328,19 @@ def test_every_value_of_every_recipe_is_told_and_the_result_is_a_pipeline(
     told = [entry.path for entry in made.entries]
     for leaf in leaves(first):
         assert sum(leaf[:length] in told for length in range(len(leaf) + 1)) == 1, leaf
-    Pipeline.model_validate({key: value for key, value in made.config.items() if key != "profiles"})
 
     both = migrate_recipes(Recipes(recipe, (other,), {}), Steps({}, package=False), Path("/models"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "made.yaml")
+        file.write_text(as_yaml(both, "taxi"), encoding="utf-8")
+        loaded = read_pipeline(file)
+    assert loaded.faults == ()
+    alone = migrate_recipes(Recipes(other, (), {}), Steps({}, package=False), Path("/models"))
+    if not any("cannot take this away" in entry.text for entry in both.entries):
+        expected, found = Pipeline.model_validate(alone.config), loaded.chosen("else where")
+        assert (found.train.params, found.train.tune) == (expected.train.params, expected.train.tune)
+        assert (found.evaluate, found.data.holdout) == (expected.evaluate, expected.data.holdout)
+    compile(module(both), "taxi_steps.py", "exec")
     news = {entry.path[1:] for entry in both.entries if entry.path and entry.path[0] == "profiles/else where"}
     for leaf in leaves(second):
         if leaf not in set(leaves(first)):
@@ -355,3 +366,39 @@ def test_an_unknown_key_anywhere_is_reported(tmp_path: Path) -> None:
     for leaf in leaves(values):
         if str(leaf[-1]).startswith("odd_") and not carried_whole & set(map(str, leaf)):
             assert leaf in found
+
+
+@pytest.mark.parametrize(
+    ("local", "remote"),
+    [
+        ("{using: csv, location: a.csv}", "{using: custom, location: b.csv}"),
+        ("{using: custom, location: b.csv}", "{using: csv, location: a.csv}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("first", "second"), [("{a.b: 1}", "{a.b: 2, c: 3}"), ("{}", "{c.: 3}"), ("{c: 1}", "{c: {d: 2}}")]
+)
+def test_profiles_make_of_the_main_one_what_they_are_alone(
+    local: str, remote: str, first: str, second: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "recipe.yaml").write_text(
+        "recipe: regression/v1\ntarget_col: y\nsteps:\n  ingest: {{ROWS}}\n"
+        "  split: {split_ratios: {{SHARES}}}\n"
+        "  train: {estimator_method: e, estimator_params: {{PARAMS}}}\n"
+    )
+    for name, rows, shares, params in (
+        ("local", local, "[8, 1, 1]", first),
+        ("remote", remote, "[2, 1, 1]", second),
+    ):
+        text = f"ROWS: {rows}\nSHARES: {shares}\nPARAMS: {params}\n"
+        (tmp_path / "profiles" / f"{name}.yaml").write_text(text)
+    assert main(["migrate", str(tmp_path), "-o", str(tmp_path / "made.yaml")]) == 0
+    assert (
+        main(["migrate", str(tmp_path), "--profile", "remote", "-o", str(tmp_path / "o" / "made.yaml")]) == 0
+    )
+    there = load_pipeline(tmp_path / "made.yaml", "remote")
+    alone = load_pipeline(tmp_path / "o" / "made.yaml")
+    assert there.data.holdout == alone.data.holdout == 0.5
+    assert there.data.source.type == alone.data.source.type
+    assert there.train.params == alone.train.params == yaml.safe_load(second)
