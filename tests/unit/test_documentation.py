@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 import pandas as pd
 import pytest
 import yaml
+from airflow.utils.file import might_contain_dag
 from pydantic import BaseModel
 
 from airflow_mlops import load_pipeline, load_pipelines
@@ -67,6 +68,12 @@ def test_a_section_that_is_shown_fits_into_a_pipeline(text: str, tmp_path: Path)
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_that_is_shown_compiles(text: str) -> None:
     compile(text, "shown.py", "exec")
+
+
+@pytest.mark.parametrize("text", [block for block in blocks("python") if "globals()" in str(block.values)])
+def test_airflow_does_not_pass_over_a_dag_file_that_is_shown(text: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(text)
+    assert might_contain_dag(str(tmp_path / "shown.py"), safe_mode=True)
 
 
 @pytest.mark.parametrize(("name", "text"), copies())

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.backends import metrics
 from airflow_mlops.backends.raw_rows import to_features
-from airflow_mlops.backends.user_code import load_object
+from airflow_mlops.backends.user_code import load_object, users_line
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import did_you_mean
@@ -76,7 +76,7 @@ def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
         return estimator.fit(features, target)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        what = f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}"
+        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
         raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
 
 

@@ -14,9 +14,8 @@ from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 
 
-def keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that the section at ``path`` accepts, as they are written in a file."""
-    model: type[BaseModel] = Pipeline
+def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
+    """Return the keys that the section at ``path`` of ``model`` accepts, as they are written in a file."""
     parts = iter(path)
     for part in parts:
         field = _fields(model).get(str(part))

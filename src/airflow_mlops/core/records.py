@@ -82,6 +82,15 @@ class ModelRef(Record):
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnResult(Record):
+    """What a stage of the user's own returned, and the MLflow run that its figures are on, if any."""
+
+    stage: str
+    values: Mapping[str, Any]
+    run_id: str = ""
+
+
 @dataclass(frozen=True)
 class Check:
     """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``."""

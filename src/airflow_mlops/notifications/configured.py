@@ -19,10 +19,10 @@ class ConfiguredNotifier:
     Airflow logs what a callback raises.
 
     :param callback: dotted path and arguments of a notifier class, or of a function of the context.
-    :param base: folder of the pipeline file; modules there count.
+    :param base: folder of the pipeline file, else of the DAG file; modules there count.
     """
 
-    def __init__(self, callback: Callback, base: str = ".") -> None:
+    def __init__(self, callback: Callback, base: str | Path | None = None) -> None:
         self.callback = callback
         self.base = base
 
@@ -30,7 +30,8 @@ class ConfiguredNotifier:
         """Tell it; raises ConfigError when the notifier cannot be loaded, and whatever it raises itself."""
         from airflow_mlops.backends.user_code import load_object
 
-        found: Any = load_object(self.callback.notifier, Path(self.base))
+        folder = Path(self.base) if self.base else Path(context["dag"].fileloc).absolute().parent
+        found: Any = load_object(self.callback.notifier, folder)
         arguments = dict(self.callback.args)
         if inspect.isclass(found):
             notify: Any = found(**arguments)

@@ -66,6 +66,13 @@ class Canary(Section):
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
         "pause", description="What happens when a step times out without enough evidence."
     )
+    pause_timeout: Duration = Field(
+        timedelta(days=3), description="How long a pause waits for a person before it is rolled back."
+    )
+    on_newer: Literal["supersede", "wait"] = Field(
+        "supersede",
+        description="A newer version takes the place of one that waits or is in its canary, or waits for it.",
+    )
     poll: Duration = Field(timedelta(seconds=10), description="Time between two looks.")
 
     @model_validator(mode="after")
