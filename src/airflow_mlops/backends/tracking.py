@@ -82,6 +82,8 @@ def fluent(uri: str) -> Iterator[Any]:
     import mlflow
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    # MLflow writes them into the environment too, where the next look would take them for the user's word.
+    environment = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
@@ -90,6 +92,9 @@ def fluent(uri: str) -> Iterator[Any]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,23 @@ def task_run(
         raise
     with translated(uri):
         client.set_terminated(run_id, status="FINISHED")
+
+
+def abandon(uri: str, pipeline: str, key: str) -> int:
+    """End, as killed, the runs still open of the tasks whose key begins with ``key``; returns how many.
+
+    For tasks whose process died and that nobody will go on with.
+    """
+    client = connect(uri)
+    with translated(uri):
+        found = client.get_experiment_by_name(pipeline)
+        if found is None:
+            return 0
+        wanted = f"tags.`{TASK_KEY}` LIKE '{key}%' AND attributes.status = 'RUNNING'"
+        left = client.search_runs([found.experiment_id], filter_string=wanted)
+        for run in left:
+            client.set_terminated(run.info.run_id, status="KILLED")
+    return len(left)
 
 
 def is_local(uri: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import Duration
+from airflow_mlops.config.values import ConnId, Duration
 
 GuardAction = Literal["warn", "pause", "rollback"]
 
@@ -88,5 +88,5 @@ class Deploy(Section):
     """Where the model is served and how a new version gets there."""
 
     target: Literal["local"] = Field("local", description="`local` is the embedded server.")
-    conn_id: str = Field("mlops_serving_default", description="Airflow connection of the server.")
+    conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")
