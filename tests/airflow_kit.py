@@ -101,10 +101,13 @@ class Ran:
         return [item for item in run.get_task_instances() if task_id in (None, item.task_id)]
 
 
-def run(dag: DAG, **options: Any) -> Ran:
-    """Store a DAG and run it once, task by task in this process; retries follow without a delay."""
+def run(dag: DAG, *, own_callbacks: bool = False, **options: Any) -> Ran:
+    """Store a DAG and run it once, task by task in this process; retries follow without a delay.
+
+    ``own_callbacks`` leaves the tasks their callbacks; the errors are then not collected.
+    """
     store(dag)
-    errors = _collected(dag)
+    errors = _collected(dag, own_callbacks=own_callbacks)
     with _quick_looks():
         found = dag.test(**options)
     return Ran(dag, found.run_id, str(found.state), errors)
@@ -158,7 +161,7 @@ def store(dag: DAG) -> None:
         )
 
 
-def _collected(dag: DAG) -> dict[str, list[BaseException]]:
+def _collected(dag: DAG, *, own_callbacks: bool = False) -> dict[str, list[BaseException]]:
     errors: dict[str, list[BaseException]] = {}
 
     def collect(context: Any) -> None:
@@ -166,8 +169,8 @@ def _collected(dag: DAG) -> dict[str, list[BaseException]]:
 
     for task in dag.tasks:
         if hasattr(task, "retry_delay"):
-            task.retry_delay = timedelta(0)
-        for kind in ("on_failure_callback", "on_retry_callback"):
+            task.retry_delay, task.retry_exponential_backoff = timedelta(0), 0
+        for kind in () if own_callbacks else ("on_failure_callback", "on_retry_callback"):
             if not hasattr(task, "partial_kwargs"):
                 setattr(task, kind, [collect])
     return errors

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_mlops.backends.progress import report
 from airflow_mlops.config.models import Tune
 from airflow_mlops.config.space import is_log, is_range
 from airflow_mlops.core.errors import MlopsError
@@ -50,6 +51,7 @@ def search(
     kinds = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
     study = optuna.create_study(direction="maximize", sampler=kinds[tune.sampler](seed=tune.seed + worker))
     total, found = share(tune.n_trials, workers, worker), []
+    report(0, total)
     for number in range(total):
         asked = study.ask()
         params = {name: _suggest(asked, name, form) for name, form in tune.space.items()}
@@ -96,3 +98,4 @@ def _say(trial: Trial, total: int, metric: str, top: Trial | None) -> None:
     peak = f"{top.score:.4g}" if top is not None else "none"
     result = f"{metric} {trial.score:.4g}" if trial.score is not None else f"failed: {trial.error}"
     _LOG.info("trial %d/%d %s best %s %s", trial.number + 1, total, result, peak, dict(trial.params))
+    report(trial.number + 1, total, f"best {metric} {peak}")

@@ -168,6 +168,23 @@ def task_run(
         client.set_terminated(run_id, status="FINISHED")
 
 
+def abandon(uri: str, pipeline: str, key: str) -> int:
+    """End, as killed, the runs still open of the tasks whose key begins with ``key``; returns how many.
+
+    For tasks whose process died and that nobody will go on with.
+    """
+    client = connect(uri)
+    with translated(uri):
+        found = client.get_experiment_by_name(pipeline)
+        if found is None:
+            return 0
+        wanted = f"tags.`{TASK_KEY}` LIKE '{key}%' AND attributes.status = 'RUNNING'"
+        left = client.search_runs([found.experiment_id], filter_string=wanted)
+        for run in left:
+            client.set_terminated(run.info.run_id, status="KILLED")
+    return len(left)
+
+
 def is_local(uri: str) -> bool:
     """Return whether the store is a database file or a folder of this machine."""
     return uri.startswith("sqlite:") or "://" not in uri or uri.startswith("file:")

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.backends import metrics
 from airflow_mlops.backends.raw_rows import to_features
-from airflow_mlops.backends.user_code import load_object
+from airflow_mlops.backends.user_code import load_object, users_line
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import did_you_mean
@@ -58,7 +58,9 @@ def task_of(estimator: Any) -> str:
 
 def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     """Return every metric that the section names, once each; raises ConfigError for one that does not fit."""
-    names = tuple(dict.fromkeys((*evaluate.metrics, *evaluate.require, *evaluate.against_champion)))
+    sliced = (name for limits in evaluate.slices.values() for name in limits)
+    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
+    names = tuple(dict.fromkeys(named))
     for name in names:
         row = metrics.find(name, task_of(estimator))
         if row.needs_probability and not hasattr(estimator, "predict_proba"):
@@ -74,7 +76,7 @@ def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
         return estimator.fit(features, target)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        what = f"{type(estimator).__name__} cannot be fitted: {type(error).__name__}"
+        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
         raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
 
 

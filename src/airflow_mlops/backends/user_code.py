@@ -10,10 +10,12 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from airflow_mlops.core.errors import ConfigError, MlopsError
+from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.core.nearest import did_you_mean
+
+_PACKAGE: Final = f"{Path(__file__).parents[1]}/"
 
 
 def load_object(path: str, base: Path) -> Callable[..., Any]:
@@ -35,17 +37,33 @@ def load_object(path: str, base: Path) -> Callable[..., Any]:
 
 
 def call_user_function(function: Callable[..., Any], path: str, *args: Any, **kwargs: Any) -> Any:
-    """Call a user's function; whatever it raises becomes a ConfigError naming function, error and line."""
+    """Call a user's function; whatever it raises becomes an error naming function, error and line.
+
+    A BackendError, which is retried, when something outside did not answer (a connection, a time-out);
+    otherwise a ConfigError.
+    """
     try:
         return function(*args, **kwargs)
     except MlopsError:
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        here = Path(__file__)
-        own = [frame for frame in frames if Path(frame.filename) != here and not _installed(frame.filename)]
-        line = f" at {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
-        raise ConfigError(f"{path} failed{line}: {type(error).__name__}: {error}") from error
+        kind = BackendError if _from_outside(error) else ConfigError
+        raise kind(f"{path} failed{users_line(error)}: {type(error).__name__}: {error}") from error
+
+
+def _from_outside(error: Exception) -> bool:
+    """Whether a second try may go better; a path that is wrong stays wrong."""
+    wrong_path = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return isinstance(error, OSError) and not isinstance(error, wrong_path)
+
+
+def users_line(error: BaseException) -> str:
+    """Return `` at file:line: code`` of the last line of a user's that an error went through, or nothing."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        item for item in frames if not item.filename.startswith(_PACKAGE) and not _installed(item.filename)
+    ]
+    return f" at {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
 
 
 @contextlib.contextmanager

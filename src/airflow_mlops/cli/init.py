@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -45,6 +46,12 @@ from airflow_mlops import load_pipelines
 
 load_pipelines(globals())
 '''
+_IGNORED: Final = """\
+# Folders that hold no DAG file: Airflow need not look into them.
+pipelines/
+tests/
+mlops-artifacts/
+"""
 _TEST: Final = '''\
 """Every pipeline file is free of faults and becomes DAGs: `python -m pytest` in this folder."""
 
@@ -70,28 +77,65 @@ def test_every_pipeline_becomes_dags():
 def init(arguments: argparse.Namespace) -> int:
     """Write a working pipeline, its data, the loader and a test; returns 2 when that cannot be, 0 when done.
 
-    Nothing is overwritten: one file that is already there, and nothing is written at all.
+    Nothing is overwritten: the loader and `.airflowignore` of an earlier `init` are kept, so that a second
+    pipeline joins the first; any other file that is already there, and nothing is written at all.
     """
     name, folder = arguments.name, Path(arguments.folder)
     if not re.fullmatch(_NAME, name):
         return _refused(f"--name {name!r}: a name is small letters, digits and _, letter first, at most 63")
+    if (outer := _project_around(folder)) is not None:
+        return _refused(
+            f"{folder.absolute()} is inside the project {outer}; nothing was written: a further pipeline "
+            f"of it is `airflow-mlops init {outer} --name NAME`"
+        )
     rows = _rows()
     if rows is None:
         return _refused("scikit-learn's breast_cancer.csv was not found: pip install scikit-learn")
-    files = {Path(place): text for place, text in _files(name, rows).items()}
-    taken = [str(folder / place) for place in files if (folder / place).exists()]
+    files = {folder / place: text for place, text in _files(name, rows).items()}
+    kept = {path for path in files if _may_stay(path)}
+    taken = [str(path) for path in files if path.exists() and path not in kept]
     if taken:
-        return _refused(f"{', '.join(taken)}: already there; nothing was written: give another folder")
+        return _refused(
+            f"{', '.join(taken)}: already there; nothing was written: give another --name or folder"
+        )
     try:
-        for place, text in files.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            with (folder / place).open("x", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-            print(f"wrote {folder / place}")
+        for path, text in files.items():
+            _written(path, text, keep=path in kept)
     except OSError as error:
         return _refused(f"{error.filename}: cannot be written: {error.strerror}")
     print(_next(folder, name), end="")
     return 0
+
+
+def _project_around(folder: Path) -> Path | None:
+    """Return the folder above that has pipelines of its own and loads all that is below it."""
+    for parent in folder.absolute().parents:
+        if (parent / "pipelines").is_dir() and any(map(_is_loader, parent.glob("*.py"))):
+            return parent
+    return None
+
+
+def _may_stay(path: Path) -> bool:
+    """Whether a file that is already there does what ours would do."""
+    return path.is_file() and (path.name == ".airflowignore" or (path.suffix == ".py" and _is_loader(path)))
+
+
+def _is_loader(file: Path) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return "load_pipelines(globals()" in text
+
+
+def _written(path: Path, text: str, *, keep: bool) -> None:
+    if keep:
+        print(f"kept {path}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    print(f"wrote {path}")
 
 
 def _files(name: str, rows: str) -> Mapping[str, str]:
@@ -99,6 +143,7 @@ def _files(name: str, rows: str) -> Mapping[str, str]:
         f"pipelines/{name}.yaml": _PIPELINE.format(name=name),
         f"data/{name}.csv": rows,
         "mlops.py": _LOADER,
+        ".airflowignore": _IGNORED,
         f"tests/test_{name}.py": _TEST.format(name=name),
     }
 
@@ -117,9 +162,11 @@ def _rows() -> str | None:
 
 
 def _next(folder: Path, name: str) -> str:
+    moved = "" if folder.resolve() == Path.cwd() else f"  cd {shlex.quote(str(folder))}\n"
+    several = len([*(folder / "pipelines").glob("*.yaml")]) > 1
     return f"""
 Next:
-  cd {folder}
+{moved}  airflow-mlops run{f" pipelines/{name}.yaml" if several else ""}
   airflow-mlops lint pipelines
   python -m pytest tests
   AIRFLOW__CORE__DAGS_FOLDER="$PWD" airflow standalone

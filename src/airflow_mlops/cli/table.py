@@ -50,6 +50,26 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "run",
+        "run a pipeline on this machine, to the champion and through its canary, without Airflow",
+        "airflow_mlops.cli.laptop:run",
+        "run pipelines/churn.yaml --profile dev --until evaluate",
+        (
+            _argument(
+                "path", nargs="?", help="pipeline file or folder; the only one in pipelines by default"
+            ),
+            _PROFILE,
+            _argument("--until", metavar="TASK", help="stop after this task, such as evaluate (see graph)"),
+            _argument("--yes", action="store_true", help="answer an approval with yes"),
+            _argument("--as-of", metavar="MOMENT", help="ISO time that the data ends at; now by default"),
+            _argument("--restart", action="store_true", help="begin anew where an earlier run could go on"),
+            _argument(
+                "--format", choices=("text", "json"), default="text", help="how it is told; text by default"
+            ),
+            _argument("--verbose", "-v", action="store_true", help="the whole log on standard error as well"),
+        ),
+    ),
+    Command(
         "lint",
         "check pipeline files as deeply as possible, running nothing; every fault in one go",
         "airflow_mlops.cli.lint:lint",
@@ -97,6 +117,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
                 default="text",
                 help="how it is drawn; text by default",
             ),
+        ),
+    ),
+    Command(
+        "eject",
+        "write the DAGs of a pipeline file as one Python file that needs no YAML",
+        "airflow_mlops.cli.eject:eject",
+        "eject pipelines/churn.yaml -o churn.py",
+        (
+            _FILE,
+            _PROFILE,
+            _argument("-o", "--output", metavar="OUT", help="new Python file; printed by default"),
         ),
     ),
     Command(

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.loader import load_pipeline, pipeline_files
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.reading import read_text
@@ -28,9 +29,6 @@ class FaultyPipelineOperator(BaseOperator):
     def execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow passes it
         """Fail, with every fault in the message."""
         raise AirflowFailException(self.faults)
-
-
-PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
 
 
 def load_pipelines(
@@ -65,11 +63,40 @@ def load_pipelines(
         namespace.update(dags)
 
 
+def build_dags(namespace: MutableMapping[str, Any], *pipelines: Pipeline) -> None:
+    """Build the DAGs of pipelines that are written in Python into a module's namespace.
+
+    While a task runs, only its own pipeline is built. Raises ConfigError for what is no pipeline, and for
+    two of one name.
+
+    :param namespace: ``globals()`` of the DAG file; relative paths start from that file's folder.
+    :param pipelines: the pipelines.
+    """
+    folder = Path(str(namespace.get("__file__", "."))).absolute().parent
+    names: set[str] = set()
+    for pipeline in pipelines:
+        if not isinstance(pipeline, Pipeline):
+            kind = type(pipeline).__name__
+            raise ConfigError(f"build_dags() takes a Pipeline, got {kind}: write Pipeline(**it)")
+        if pipeline.name in names:
+            raise ConfigError(f"build_dags(): two pipelines have the name {pipeline.name!r}")
+        names.add(pipeline.name)
+    wanted = _wanted()
+    mine = [pipeline for pipeline in pipelines if pipeline.name == wanted]
+    for pipeline in mine or pipelines:
+        namespace.update(build(pipeline, base=str(folder)))
+
+
+def _wanted() -> str:
+    """Return the name of the pipeline whose task this process is to run, or nothing while all are parsed."""
+    dag_id = get_parsing_context().dag_id
+    return dag_id.rpartition("__")[0] if dag_id else ""
+
+
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the pipeline files; only the one that is asked for while a task runs."""
     files = pipeline_files(folder)
-    wanted = get_parsing_context().dag_id
-    name = wanted.rpartition("__")[0] if wanted else ""
+    name = _wanted()
     mine = [file for file in files if name and _names(file, name)]
     yield from mine or files
 

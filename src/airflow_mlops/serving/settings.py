@@ -19,7 +19,8 @@ class Settings:
 
     ``name`` is the registered model, ``state_dir`` the folder of its database and downloaded models.
     ``max_body`` in bytes; ``timeout_s`` limits one prediction, ``load_wait_s`` how long a call waits for a
-    model to load, ``drain_s`` how long open requests may take at shutdown, all in seconds;
+    model to load, ``read_s`` how long a caller may take to send a request, ``drain_s`` how long open requests
+    may take at shutdown, all in seconds; ``workers`` is the number of processes;
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
     ``log_rows`` is how many requests the request log keeps. Raises ConfigError without a token.
     """
@@ -33,6 +34,7 @@ class Settings:
     max_body: int = 8 * 1024 * 1024
     timeout_s: float = 10.0
     load_wait_s: float = 30.0
+    read_s: float = 20.0
     drain_s: int = 10
     log_rows: int = 1_000_000
     sticky: str | None = None

@@ -1,0 +1,72 @@
+"""The embedded model server inside this process, on a loopback port of its own."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from airflow_mlops.core.errors import BackendError
+from airflow_mlops.serving import Settings
+
+_START_S: Final = 30.0
+_STOP_S: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens, and its token."""
+
+    base_url: str
+    token: str
+
+
+@contextmanager
+def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address]:
+    """Serve the registered model ``name`` while it lasts; its state in ``folder`` begins and ends empty.
+
+    Nothing of an earlier server is taken up: the rollout's own record says which versions get what. Raises
+    BackendError when it does not start.
+    """
+    import uvicorn
+
+    from airflow_mlops.serving.app import create_app
+
+    shutil.rmtree(folder, ignore_errors=True)
+    token = secrets.token_urlsafe(24)
+    settings = Settings(name=name, tracking_uri=tracking_uri, token=token, state_dir=folder)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        config = uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            _await(server, thread)
+            yield Address(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_S)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await(server: object, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_S
+    while not getattr(server, "started", False):
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise BackendError(f"the model server did not start within {_START_S:g} s: see the run's log")
+        time.sleep(0.02)
