@@ -22,7 +22,7 @@ def canary(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Run ``canary plan`` or ``canary simulate``; returns 0, or 1 when the file or the plan has faults."""
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     try:
         canary, plan = _plan_of(arguments.file, arguments.profile)
         code: int = arguments.run(arguments, canary, plan)
@@ -32,7 +32,8 @@ def main(argv: Sequence[str]) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the words after ``canary``."""
     parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="per step: how long until harm is seen, or a pass")
