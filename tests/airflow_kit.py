@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from airflow.utils.session import create_session
 
 from airflow_mlops import load_pipelines
 from tests.pipeline_kit import ENVIRONMENT, FEATURES, customers
+from tests.ports import free_port as free_port
 from tests.serving_kit import TOKEN, Client
 
 ROWS = 2_000
@@ -216,13 +216,6 @@ def _wait_for(client: Client) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the model server did not start within a minute")
-
-
-def free_port() -> int:
-    """Return a port of this machine on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def connection(name: str, host: str, token: str = TOKEN) -> pytest.MonkeyPatch:

@@ -13,6 +13,7 @@ from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout import RolloutDriver
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets import build_target
+from airflow_mlops.backends.tracking import fluent
 from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState
 from airflow_mlops.laptop.place import Place
 from airflow_mlops.laptop.replay import Replay
@@ -60,7 +61,8 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
     BackendError when MLflow or the server does not answer.
     """
     store = RolloutStore(by.place.rollouts)
-    with ExitStack() as stack:
+    # The server in this process asks MLflow's module-level functions, which one address holds for.
+    with fluent(by.place.tracking_uri), ExitStack() as stack:
         folder = by.place.own / "server"
         address = stack.enter_context(model_server(plan.name, by.place.tracking_uri, folder))
         target = build_target("local", base_url=address.base_url, token=address.token)

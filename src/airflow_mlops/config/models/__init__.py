@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -99,7 +99,9 @@ class Pipeline(Section):
     team: str | None = Field(
         None, min_length=1, max_length=250, description="Team, as the tag `team:…` of the DAGs."
     )
-    tags: tuple[str, ...] = Field((), description="Airflow tags of the DAGs, besides `mlops`.")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        (), description="Airflow tags of the DAGs, besides `mlops`."
+    )
     schedule: Schedule | None = Field(
         None, description="When to train: cron expression or preset. Retrain events start one as well."
     )
