@@ -154,7 +154,7 @@ def load(port: int, seconds: float, folder: Path) -> tuple[float, float, float, 
 def with_wrk(port: int, seconds: float, folder: Path) -> tuple[float, float, float, int]:
     script = folder / "post.lua"
     script.write_text(
-        f'wrk.method = "POST"\nwrk.body = [[{BODY.decode()}]]\n'
+        f'wrk.method = "POST"\nwrk.body = [==[{BODY.decode()}]==]\n'
         f'wrk.headers["Content-Type"] = "application/json"\nwrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
     )
     shown = subprocess.run(

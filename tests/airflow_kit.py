@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from airflow.utils.session import create_session
 
 from airflow_mlops import load_pipelines
 from tests.pipeline_kit import ENVIRONMENT, FEATURES, customers
+from tests.ports import free_port as free_port
 from tests.serving_kit import TOKEN, Client
 
 ROWS = 2_000
@@ -101,10 +101,13 @@ class Ran:
         return [item for item in run.get_task_instances() if task_id in (None, item.task_id)]
 
 
-def run(dag: DAG, **options: Any) -> Ran:
-    """Store a DAG and run it once, task by task in this process; retries follow without a delay."""
+def run(dag: DAG, *, own_callbacks: bool = False, **options: Any) -> Ran:
+    """Store a DAG and run it once, task by task in this process; retries follow without a delay.
+
+    ``own_callbacks`` leaves the tasks their callbacks; the errors are then not collected.
+    """
     store(dag)
-    errors = _collected(dag)
+    errors = _collected(dag, own_callbacks=own_callbacks)
     with _quick_looks():
         found = dag.test(**options)
     return Ran(dag, found.run_id, str(found.state), errors)
@@ -158,7 +161,7 @@ def store(dag: DAG) -> None:
         )
 
 
-def _collected(dag: DAG) -> dict[str, list[BaseException]]:
+def _collected(dag: DAG, *, own_callbacks: bool = False) -> dict[str, list[BaseException]]:
     errors: dict[str, list[BaseException]] = {}
 
     def collect(context: Any) -> None:
@@ -166,8 +169,8 @@ def _collected(dag: DAG) -> dict[str, list[BaseException]]:
 
     for task in dag.tasks:
         if hasattr(task, "retry_delay"):
-            task.retry_delay = timedelta(0)
-        for kind in ("on_failure_callback", "on_retry_callback"):
+            task.retry_delay, task.retry_exponential_backoff = timedelta(0), 0
+        for kind in () if own_callbacks else ("on_failure_callback", "on_retry_callback"):
             if not hasattr(task, "partial_kwargs"):
                 setattr(task, kind, [collect])
     return errors
@@ -213,13 +216,6 @@ def _wait_for(client: Client) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the model server did not start within a minute")
-
-
-def free_port() -> int:
-    """Return a port of this machine on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def connection(name: str, host: str, token: str = TOKEN) -> pytest.MonkeyPatch:

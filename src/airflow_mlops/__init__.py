@@ -6,14 +6,67 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_mlops.config.loader import load_pipeline as load_pipeline
+    from airflow_mlops.config.models import Approve as Approve
+    from airflow_mlops.config.models import Callback as Callback
+    from airflow_mlops.config.models import Callbacks as Callbacks
+    from airflow_mlops.config.models import Canary as Canary
+    from airflow_mlops.config.models import Data as Data
+    from airflow_mlops.config.models import Deploy as Deploy
+    from airflow_mlops.config.models import Drift as Drift
+    from airflow_mlops.config.models import ErrorRateGuard as ErrorRateGuard
+    from airflow_mlops.config.models import Evaluate as Evaluate
+    from airflow_mlops.config.models import Guards as Guards
+    from airflow_mlops.config.models import LatencyGuard as LatencyGuard
+    from airflow_mlops.config.models import Monitor as Monitor
+    from airflow_mlops.config.models import Performance as Performance
     from airflow_mlops.config.models import Pipeline as Pipeline
+    from airflow_mlops.config.models import QualityGuard as QualityGuard
+    from airflow_mlops.config.models import Resources as Resources
+    from airflow_mlops.config.models import Retrain as Retrain
+    from airflow_mlops.config.models import Retry as Retry
+    from airflow_mlops.config.models import ShiftGuard as ShiftGuard
+    from airflow_mlops.config.models import Source as Source
+    from airflow_mlops.config.models import TaskSettings as TaskSettings
+    from airflow_mlops.config.models import Train as Train
+    from airflow_mlops.config.models import Tune as Tune
+    from airflow_mlops.config.models import Validate as Validate
+    from airflow_mlops.factory.load import build_dags as build_dags
     from airflow_mlops.factory.load import load_pipelines as load_pipelines
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "__version__", "load_pipeline", "load_pipelines"]
+__all__ = [
+    "Approve",
+    "Callback",
+    "Callbacks",
+    "Canary",
+    "Data",
+    "Deploy",
+    "Drift",
+    "ErrorRateGuard",
+    "Evaluate",
+    "Guards",
+    "LatencyGuard",
+    "Monitor",
+    "Performance",
+    "Pipeline",
+    "QualityGuard",
+    "Resources",
+    "Retrain",
+    "Retry",
+    "ShiftGuard",
+    "Source",
+    "TaskSettings",
+    "Train",
+    "Tune",
+    "Validate",
+    "__version__",
+    "build_dags",
+    "load_pipeline",
+    "load_pipelines",
+]
 
-_LAZY = {
-    "Pipeline": "airflow_mlops.config.models",
+_ELSEWHERE = {
+    "build_dags": "airflow_mlops.factory.load",
     "load_pipeline": "airflow_mlops.config.loader",
     "load_pipelines": "airflow_mlops.factory.load",
 }
@@ -23,6 +76,6 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that importing the package costs nothing."""
     import importlib
 
-    if name not in _LAZY:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "airflow_mlops.config.models")), name)

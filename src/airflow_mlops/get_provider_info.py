@@ -93,6 +93,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors", "alias"),
         "hooks": _modules("hooks", "mlflow", "serving"),
         "triggers": _modules("triggers", "rollout"),
+        "task-decorators": [{"name": "ml_stage", "class-name": "airflow_mlops.decorators.ml_stage.ml_stage"}],
         "connection-types": _CONNECTION_TYPES,
         "extra-links": ["airflow_mlops.operators.links.MlflowRunLink"],
         "cli": ["airflow_mlops.cli.airflow.get_cli_commands"],

@@ -11,12 +11,13 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airflow_mlops.core.errors import ConfigError, MlopsError
+from airflow_mlops.core.record import Record
 from airflow_mlops.stages import STAGES
 
 
@@ -63,9 +64,26 @@ def run_stage(request: StageRequest) -> StageResult:
     path = STAGES.get(request.stage)
     if path is None:
         raise ConfigError(f"unknown stage {request.stage!r}; known: {', '.join(STAGES)}")
+    return _run(request, lambda: importlib.import_module(path).run(StageCall.from_request(asdict(request))))
+
+
+def run_function(
+    request: StageRequest, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> StageResult:
+    """Run a user's function as a stage in this process; ``stages.own`` says what it gets and may return."""
+
+    def work() -> Record:
+        from airflow_mlops.stages import own
+        from airflow_mlops.stages.call import StageCall
+
+        return own.run(StageCall.from_request(asdict(request)), function, args, kwargs)
+
+    return _run(request, work)
+
+
+def _run(request: StageRequest, work: Callable[[], Record]) -> StageResult:
     started, cpu = time.perf_counter(), time.process_time()
-    module = importlib.import_module(path)
-    record = module.run(StageCall.from_request(asdict(request))).to_json()
+    record = work().to_json()
     return StageResult(
         stage=request.stage,
         record=record,

@@ -4,68 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.core.rollout import Phase, rollback_to
 from airflow_mlops.operators.base import rollouts_file
 from airflow_mlops.operators.serving import rollout_driver, rollout_plan
-from tests.airflow_kit import DEPLOY, Ran, connection, model_server, project, run, run_again, traffic
-from tests.serving_kit import Client
+from tests.airflow_kit import Ran, run, run_again, traffic
+from tests.deploy_kit import Snapshot, Stage, staged
 
 NAME = "live"
-Snapshot = dict[str, Any]
-
-
-@dataclass
-class Stage:
-    """A pipeline with two registered versions, its model server and its registry."""
-
-    folder: Path
-    registry: Registry
-    client: Client
-
-    def deploy(self, **conf: Any) -> Ran:
-        """Run the deploy DAG with a run configuration."""
-        return run(self.dag, run_conf=conf)
-
-    @property
-    def dag(self) -> DAG:
-        return self.with_sections()
-
-    def with_sections(self, **sections: Any) -> DAG:
-        """Return the deploy DAG of a file that has these sections too."""
-        deploy = {**DEPLOY, "conn_id": "live_server"}
-        return project(self.folder, name=NAME, deploy=deploy, **sections)["deploy"]
-
-    def snapshot(self) -> Snapshot:
-        """Who has the traffic and the aliases now."""
-        state = self.client.get("/admin/state").json()
-        aliases = {name: self.registry.get(name) for name in ("champion", "previous", "challenger")}
-        return {"traffic": (state["champion"], state["weights"]), "epoch": state["epoch"], **aliases}
 
 
 @pytest.fixture(scope="module")
 def stage(
     tmp_path_factory: pytest.TempPathFactory, mlflow_uri: str, mlflow_connection: None
 ) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("live")
-    for alpha in (1.0, 2.0, 3.0):
-        train = {"estimator": "sklearn.linear_model.RidgeClassifier", "params": {"alpha": alpha}}
-        ran = run(project(folder, name=NAME, deploy={"conn_id": "live_server"}, train=train)["train"])
-        assert ran.state == "success", ran.errors
-    with model_server(NAME, mlflow_uri, folder / "server") as client:
-        patch = connection("live_server", str(client.base_url))
-        yield Stage(folder, Registry(mlflow_uri, NAME), client)
-        patch.undo()
+    with staged(NAME, tmp_path_factory.mktemp("live"), mlflow_uri) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="module")

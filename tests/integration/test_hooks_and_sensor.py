@@ -112,9 +112,11 @@ def test_a_stage_works_in_a_dag_that_is_written_by_hand(tmp_path: Path) -> None:
     folder = tmp_path / "pipelines"
     pipeline = load_pipeline(folder / "by_hand.yaml")
     with DAG("my_own", schedule=None) as dag:
-        IngestOperator(task_id="rows", pipeline=pipeline, base=str(folder))
-        TrainOperator(task_id="too_early", pipeline=pipeline, base=str(folder))
+        rows = IngestOperator(task_id="rows", pipeline=pipeline, base=folder)
+        TrainOperator(task_id="too_early", pipeline=pipeline, base=folder, features=rows.output)
+        with pytest.raises(TypeError, match="missing keyword argument 'features'"):
+            TrainOperator(task_id="without", pipeline=pipeline)  # type: ignore[call-arg]
     ran = run(dag)
     assert ran.tasks == {"rows": "success", "too_early": "failed"}
     assert ran.xcom("rows")["rows"] == 2_000
-    assert ran.error("too_early") == "stage train needs the input 'features'"
+    assert ran.error("too_early") == "expected a FeatureSet record, got kind 'DatasetRef'"

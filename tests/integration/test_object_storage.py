@@ -55,7 +55,7 @@ def ingested(folder: Path, name: str) -> Ran:
     shared: dict[str, Any] = {"pipeline": load_pipeline(base / f"{name}.yaml"), "base": str(base)}
     with DAG(f"{name}_rows", schedule=None) as dag:
         rows = IngestOperator(task_id="rows", **shared)
-        FeaturesOperator(task_id="features", inputs={"dataset": rows.output}, **shared)
+        FeaturesOperator(task_id="features", dataset=rows.output, **shared)
     return run(dag)
 
 

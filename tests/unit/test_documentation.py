@@ -6,11 +6,12 @@ import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pandas as pd
 import pytest
 import yaml
+from airflow.utils.file import might_contain_dag
 from pydantic import BaseModel
 
 from airflow_mlops import load_pipeline, load_pipelines
@@ -69,6 +70,12 @@ def test_python_that_is_shown_compiles(text: str) -> None:
     compile(text, "shown.py", "exec")
 
 
+@pytest.mark.parametrize("text", [block for block in blocks("python") if "globals()" in str(block.values)])
+def test_airflow_does_not_pass_over_a_dag_file_that_is_shown(text: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(text)
+    assert might_contain_dag(str(tmp_path / "shown.py"), safe_mode=True)
+
+
 @pytest.mark.parametrize(("name", "text"), copies())
 def test_a_file_that_is_shown_is_that_file(name: str, text: str) -> None:
     assert (ROOT / name).read_text() == text
@@ -95,16 +102,19 @@ def test_a_link_leads_somewhere(page: Path, target: str) -> None:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every key of the file with its default as the guides write it."""
+    """Yield every key of the file with its default as the guides write it; items of a list once."""
+    listed: set[type[BaseModel]] = set()
     for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        section = _section(field.annotation)
-        if section:
+        key, section = prefix + (field.alias or name), _section(field.annotation)
+        kind = get_origin(field.annotation)
+        if section and kind not in (dict, tuple):
             yield from keys(section, f"{key}.")
-        elif field.is_required():
-            yield key, "required"
-        else:
-            yield key, _written(field.get_default(call_default_factory=True))
+            continue
+        if section and section not in listed:
+            listed.add(section)
+            yield from keys(section, f"{key}.*." if kind is dict else f"{key}[].")
+        written = _written(None if field.is_required() else field.get_default(call_default_factory=True))
+        yield key, "required" if field.is_required() else written
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
@@ -127,7 +137,7 @@ def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
     rows = {
         match[1]: match[2]
         for guide in (ROOT / "docs" / "guides").glob("*.md")
-        for match in re.finditer(r"^\| `([a-z0-9_.]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
+        for match in re.finditer(r"^\| `([a-z0-9_.*\[\]]+)` \| ([^|]+?) \|", guide.read_text(), re.MULTILINE)
     }
     real = dict(keys(Pipeline))
     wrong = {key: f"is {real[key]}, the guide says {rows.get(key, 'nothing')}" for key in real}

@@ -46,6 +46,11 @@ class Outcome:
         two = self.probabilities is not None and self.probabilities.shape[1] == 2
         return self.probabilities[:, 1] if two and self.probabilities is not None else None
 
+    def part(self, mask: NDArray[Any]) -> Outcome:
+        """Return the rows where ``mask`` (of shape (rows,)) is true."""
+        chosen = None if self.probabilities is None else self.probabilities[mask]
+        return Outcome(self.task, self.truth[mask], self.predicted[mask], chosen)
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -168,7 +173,7 @@ class _Counts:
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
-    share: NDArray[Any] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    share: NDArray[Any] = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
     return share
 
 

@@ -9,11 +9,9 @@ from typing import Any, Final, Protocol
 
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets.base import Target
-from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import (
     Ensure,
-    GuardPlan,
     Phase,
     RolloutPlan,
     RolloutState,
@@ -24,9 +22,13 @@ from airflow_mlops.core.rollout import (
     close,
     conflict,
     decide,
+    outdated,
+    rebased,
     restore,
     result,
+    rollout_id,
     wanted,
+    withdrawn,
 )
 
 _TRIES: Final = 5
@@ -56,49 +58,6 @@ class Aliases(Protocol):
         ...
 
 
-def plan_rollout(
-    canary: Canary,
-    *,
-    name: str,
-    model_version: int,
-    model_uri: str,
-    champion_version: int | None,
-    request: str = "",
-) -> RolloutPlan:
-    """Return the plan that a pipeline file's ``canary`` section makes for one version."""
-    guard = canary.guards.error_rate
-    return RolloutPlan(
-        name=name,
-        model_version=model_version,
-        model_uri=model_uri,
-        champion_version=champion_version,
-        steps=canary.steps,
-        hold_s=canary.hold.total_seconds(),
-        step_timeout_s=canary.step_timeout.total_seconds(),
-        min_requests=canary.min_requests,
-        alpha=canary.alpha,
-        max_ratio=guard.max_ratio,
-        tolerance=guard.tolerance,
-        on_inconclusive=canary.on_inconclusive,
-        request=request,
-        guards=_guards(canary),
-        shadow_s=canary.shadow.total_seconds() if canary.shadow else 0.0,
-    )
-
-
-def _guards(canary: Canary) -> tuple[GuardPlan, ...]:
-    guards, plans = canary.guards, []
-    if (latency := guards.latency_p95) is not None:
-        # By construction one champion request in twenty is slower than its 95th percentile.
-        tolerance = min(0.05 * latency.max_ratio, 0.5)
-        plans.append(GuardPlan(name="latency_p95", tolerance=tolerance, **latency.model_dump()))
-    if guards.quality is not None:
-        plans.append(GuardPlan(name="quality", **guards.quality.model_dump()))
-    if guards.prediction_shift is not None:
-        plans.append(GuardPlan(name="prediction_shift", **guards.prediction_shift.model_dump()))
-    return tuple(plans)
-
-
 class RolloutDriver:
     """Moves rollouts along.
 
@@ -119,16 +78,73 @@ class RolloutDriver:
         self._aliases = aliases
         self._clock = clock
 
-    def start(self, plan: RolloutPlan, who: str = "controller", *, supersede: bool = False) -> RolloutState:
+    def start(
+        self, plan: RolloutPlan, who: str = "controller", *, on_newer: str = "conflict"
+    ) -> RolloutState:
         """Return the rollout of ``plan``, created if it is new; a finished one is returned as it ended.
 
-        With ``supersede`` a running rollout of another version is first taken back, which needs aliases.
-        Raises RolloutConflict when another one runs and is not (or cannot be) superseded.
+        A running canary of the same version is found too. ``on_newer`` says what happens to a running canary
+        of another version: ``supersede`` takes it back first, unless ``plan`` is the older one and came by
+        itself; anything else leaves it alone. With aliases the champion of now is the one to fall back to,
+        and a plan that the world left behind ends at once, without a record, as SUPERSEDED or CONFLICT.
+
+        Raises RolloutConflict when another rollout runs and is not superseded, BackendError when its traffic
+        could not be taken back yet.
         """
-        running = self._store.running(plan.name)
-        if supersede and running is not None and running.plan != plan:
-            self.restore(running.id, f"superseded by version {plan.model_version}", who)
-        return self._store.create_or_get(plan, self._clock(), who)
+        id_, known = rollout_id(plan), self._store.find(rollout_id(plan))
+        if known is None:
+            running = self._store.running(plan.name)
+            if running is not None and _same_canary(running.plan, plan):
+                return running
+            ended = self._make_way(plan, running, who, supersede=on_newer == "supersede")
+            if ended is not None:
+                return ended
+            self._store.create_or_get(plan, self._clock(), who)
+        return self._retried(lambda: self._rebase(id_))
+
+    def _make_way(
+        self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
+    ) -> RolloutState | None:
+        """Take back what ``plan`` supersedes; return how ``plan`` ends if it gives way itself."""
+        if not supersede or (running is not None and running.plan.goes_back):
+            running = None
+        ended = self._outdated(plan, running, who, supersede=supersede)
+        if ended is None and running is not None:
+            self._supersede(running, plan, who)
+        return ended
+
+    def _outdated(
+        self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
+    ) -> RolloutState | None:
+        if self._aliases is None:
+            return None
+        waiting = (self._aliases.get("challenger"), running and running.plan.model_version)
+        newer = max((version for version in waiting if version), default=None) if supersede else None
+        found = outdated(plan, self._aliases.get("champion"), newer)
+        if found is None:
+            return None
+        ended = withdrawn(plan, *found, who, self._clock())
+        if self._aliases.get("champion") != plan.model_version:
+            self._aliases.tag(plan.model_version, _tags(ended, self._clock()))
+        return ended
+
+    def _supersede(self, running: RolloutState, plan: RolloutPlan, who: str) -> None:
+        reason = f"superseded by version {plan.model_version}"
+        after = self.restore(running.id, reason, who, outcome=Phase.SUPERSEDED)
+        if not after.terminal:
+            raise BackendError(
+                f"rollout {after.id} of {plan.name} is {after.label}: its traffic could not be taken back "
+                f"yet, so version {plan.model_version} waits"
+            )
+
+    def _rebase(self, id_: str) -> RolloutState:
+        state, revision = self._store.get(id_)
+        if self._aliases is None or state.phase is not Phase.PENDING or state.plan.goes_back:
+            return state
+        changed = rebased(state, self._aliases.get("champion"), self._clock())
+        if changed != state:
+            self._store.save(changed, revision)
+        return changed
 
     def poll(self, id_: str) -> RolloutState:
         """Take a rollout as far as it can go now and return where it stands.
@@ -150,21 +166,33 @@ class RolloutDriver:
         """Record a person's ``continue``, ``promote``, ``rollback`` or ``pause`` and return the state."""
         return self._retried(lambda: self._change(id_, lambda s: decide(s, choice, who, self._clock())))
 
-    def restore(self, id_: str, reason: str, who: str) -> RolloutState:
+    def restore(self, id_: str, reason: str, who: str, outcome: Phase = Phase.ROLLED_BACK) -> RolloutState:
         """Take a running rollout back to the champion on record; an ended one is left as it is.
 
         A promotion whose aliases have begun to move is completed instead.
         """
-        self._retried(lambda: self._change(id_, lambda s: restore(s, reason, who, self._clock())))
+        self._retried(lambda: self._change(id_, lambda s: restore(s, reason, who, self._clock(), outcome)))
         return self.poll(id_)
 
     def _retried(self, attempt: Callable[[], RolloutState]) -> RolloutState:
+        lost: RolloutConflict | None = None
         for _ in range(_TRIES):
             try:
-                return attempt()
+                state = attempt()
             except RolloutConflict as error:
                 lost = error  # Somebody else wrote meanwhile: read and decide again.
+            else:
+                if lost is not None and state.terminal:
+                    self._settle_down(state.plan.name)
+                return state
         raise BackendError(f"{lost}, {_TRIES} times in a row: is more than one controller running?") from lost
+
+    def _settle_down(self, name: str) -> None:
+        """Undo what this driver did to the traffic while another one ended the rollout."""
+        latest = self._store.latest(name)
+        if latest is not None and latest.terminal:
+            promoted = latest.phase is Phase.PROMOTED
+            self._target.finalize(latest.plan.model_version if promoted else latest.plan.champion_version)
 
     def _change(self, id_: str, change: Callable[[RolloutState], RolloutState]) -> RolloutState:
         state, revision = self._store.get(id_)
@@ -188,8 +216,8 @@ class RolloutDriver:
         plan = state.plan
         seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
         following, _ = advance(state, seen, self._clock())
-        if following != state:
-            revision = self._store.save(following, revision)
+        # Saved even if nothing is new: another driver that moved on meanwhile is found out here.
+        revision = self._store.save(following, revision)
         return following, revision, len(following.history) > len(state.history)
 
     def _act(self, state: RolloutState) -> None:
@@ -248,16 +276,25 @@ class RolloutDriver:
         now = self._clock()
         ended = close(state, now)
         version = state.plan.model_version
-        tags = {
-            "mlops.rollout.outcome": str(ended.phase),
-            "mlops.rollout.reason": ended.reason,
-            "mlops.rollout.id": ended.id,
-            "mlops.rollout.at": datetime.fromtimestamp(now, UTC).isoformat(),
-        }
-        aliases.tag(version, tags)
+        aliases.tag(version, _tags(ended, now))
         aliases.attach(version, f"rollout/{ended.id}.json", result(ended).to_json())
         self._target.finalize(champion)
         return ended, self._store.save(ended, revision)
+
+
+def _same_canary(running: RolloutPlan, plan: RolloutPlan) -> bool:
+    """Say whether both bring the same version forward, whoever asked for it and from whichever champion."""
+    alike = (running.model_version, running.goes_back) == (plan.model_version, plan.goes_back)
+    return alike and not plan.goes_back
+
+
+def _tags(ended: RolloutState, now: float) -> dict[str, str]:
+    return {
+        "mlops.rollout.outcome": str(ended.phase),
+        "mlops.rollout.reason": ended.reason,
+        "mlops.rollout.id": ended.id,
+        "mlops.rollout.at": datetime.fromtimestamp(now, UTC).isoformat(),
+    }
 
 
 def _take_back(plan: RolloutPlan, found: int | None, aliases: Aliases) -> None:

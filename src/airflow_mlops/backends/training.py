@@ -58,7 +58,9 @@ def task_of(estimator: Any) -> str:
 
 def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     """Return every metric that the section names, once each; raises ConfigError for one that does not fit."""
-    names = tuple(dict.fromkeys((*evaluate.metrics, *evaluate.require, *evaluate.against_champion)))
+    sliced = (name for limits in evaluate.slices.values() for name in limits)
+    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
+    names = tuple(dict.fromkeys(named))
     for name in names:
         row = metrics.find(name, task_of(estimator))
         if row.needs_probability and not hasattr(estimator, "predict_proba"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from airflow_mlops.core.errors import ConfigError, MlopsError
+from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.core.nearest import did_you_mean
 
 _PACKAGE: Final = f"{Path(__file__).parents[1]}/"
@@ -37,13 +37,24 @@ def load_object(path: str, base: Path) -> Callable[..., Any]:
 
 
 def call_user_function(function: Callable[..., Any], path: str, *args: Any, **kwargs: Any) -> Any:
-    """Call a user's function; whatever it raises becomes a ConfigError naming function, error and line."""
+    """Call a user's function; whatever it raises becomes an error naming function, error and line.
+
+    A BackendError, which is retried, when something outside did not answer (a connection, a time-out);
+    otherwise a ConfigError.
+    """
     try:
         return function(*args, **kwargs)
     except MlopsError:
         raise
     except Exception as error:
-        raise ConfigError(f"{path} failed{users_line(error)}: {type(error).__name__}: {error}") from error
+        kind = BackendError if _from_outside(error) else ConfigError
+        raise kind(f"{path} failed{users_line(error)}: {type(error).__name__}: {error}") from error
+
+
+def _from_outside(error: Exception) -> bool:
+    """Whether a second try may go better; a path that is wrong stays wrong."""
+    wrong_path = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return isinstance(error, OSError) and not isinstance(error, wrong_path)
 
 
 def users_line(error: BaseException) -> str:

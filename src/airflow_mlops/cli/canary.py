@@ -70,7 +70,7 @@ def _share(text: str) -> float:
 
 
 def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
-    from airflow_mlops.backends.rollout import plan_rollout
+    from airflow_mlops.backends.rollout_plan import plan_rollout
     from airflow_mlops.config.loader import load_pipeline
 
     pipeline = load_pipeline(file, profile)

@@ -120,6 +120,49 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "eject",
+        "write the DAGs of a pipeline file as one Python file that needs no YAML",
+        "airflow_mlops.cli.eject:eject",
+        "eject pipelines/churn.yaml -o churn.py",
+        (
+            _FILE,
+            _PROFILE,
+            _argument("-o", "--output", metavar="OUT", help="new Python file; printed by default"),
+        ),
+    ),
+    Command(
+        "doctor",
+        "check this installation: versions, Airflow, connections, servers, storage, pipelines",
+        "airflow_mlops.cli.doctor.command:doctor",
+        "doctor pipelines/",
+        (
+            _argument("path", nargs="?", help="pipeline file or folder; what the DAG files load by default"),
+            _PROFILE,
+            _argument(
+                "--format",
+                choices=("text", "json"),
+                default="text",
+                help="how it is printed; text by default",
+            ),
+        ),
+    ),
+    Command(
+        "migrate",
+        "turn an MLflow recipe into a pipeline file, with a report of every value",
+        "airflow_mlops.cli.migrate.command:migrate",
+        "migrate recipe.yaml -o pipelines/taxi/taxi.yaml",
+        (
+            _argument("recipe", help="recipe.yaml, or the folder that holds it"),
+            _argument(
+                "-o",
+                "--output",
+                metavar="FILE",
+                help="pipeline file to write; standard output by default",
+            ),
+            _argument("--profile", metavar="P", help="the recipe's main profile; local by default"),
+        ),
+    ),
+    Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
         "airflow_mlops.cli.commands:schema",

@@ -59,8 +59,8 @@ def parse(text: str, file: str) -> Document:
     """Return the document in ``text``.
 
     Duplicate keys, tags and values that YAML 1.1 reads otherwise than they look are in its ``faults``.
-    Raises FileFaults for what is not YAML, has aliases, is deeper than 100 levels or larger than 20,000
-    values, so that neither time nor memory depends on the author's intentions.
+    Raises FileFaults for what is not YAML, or is deeper than 100 levels or larger than 20,000 values once
+    its aliases are written out, so that neither time nor memory depends on the author's intentions.
     """
     document = Document(file)
     try:
@@ -75,10 +75,7 @@ def parse(text: str, file: str) -> Document:
     except FileFaults:  # a ValueError, as every ConfigError is
         raise
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = _mark(mark) if mark else Mark()
-        message = f"not YAML: {error.problem}{_hint(text, at)}"
-        raise FileFaults([document.fault((), message, at)]) from None
+        raise FileFaults([_unreadable(error, text, document)]) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a lone surrogate
         message = f"not YAML: {str(error).splitlines()[0]}"
         raise FileFaults([document.fault((), message)]) from None
@@ -93,20 +90,29 @@ def _bound(text: str, document: Document) -> None:
     """Refuse what could exhaust the recursive steps that follow; the event stream itself is flat."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
-        at = _mark(event.start_mark)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            message = "YAML anchors and aliases are not supported: write it out"
-            raise FileFaults([document.fault((), message, at)])
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         nodes += isinstance(event, yaml.NodeEvent)
-        if depth > _MAX_DEPTH:
-            raise FileFaults([document.fault((), f"nested deeper than {_MAX_DEPTH} levels", at)])
-        if nodes > _MAX_NODES:
-            message = f"more than {_MAX_NODES:,} values: this is not a pipeline file"
-            raise FileFaults([document.fault((), message, at)])
+        _refuse_beyond(depth, nodes, document, event.start_mark)
+
+
+def _refuse_beyond(depth: int, nodes: int, document: Document, mark: Any) -> None:
+    if depth > _MAX_DEPTH:
+        raise FileFaults([document.fault((), f"nested deeper than {_MAX_DEPTH} levels", _mark(mark))])
+    if nodes > _MAX_NODES:
+        message = f"more than {_MAX_NODES:,} values: this is not a pipeline file"
+        raise FileFaults([document.fault((), message, _mark(mark))])
+
+
+def _unreadable(error: yaml.MarkedYAMLError, text: str, document: Document) -> Fault:
+    """Return where YAML stops; for a quote that is never closed, where it was opened."""
+    opened = "end of stream" in str(error.problem) and "scalar" in str(error.context)
+    mark = error.context_mark if opened else error.problem_mark or error.context_mark
+    at = _mark(mark) if mark else Mark()
+    problem = "this quote is never closed" if opened else f"{error.problem}{_hint(text, at)}"
+    return document.fault((), f"not YAML: {problem}", at)
 
 
 def _hint(text: str, at: Mark) -> str:
@@ -120,7 +126,12 @@ def _hint(text: str, at: Mark) -> str:
         return ": write a limit in quotes, as '>= 0.8'"
     if rest[:1] in "@%`" and rest:
         return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
+    if "{{" in line and "}}" in line:
+        return ": write a template in quotes, as '{{ ds }}'"
     return ""
+
+
+_Pairs = list[tuple[yaml.Node, yaml.Node]]
 
 
 class _Builder:
@@ -129,9 +140,11 @@ class _Builder:
     def __init__(self, document: Document, loader: Any) -> None:
         self.document = document
         self.loader = loader
+        self.nodes = 0
 
     def build(self, node: yaml.Node, path: KeyPath, key: Mark) -> Any:
-        """Return the plain value of ``node`` and note its place."""
+        """Return the plain value of ``node`` and note its place; an alias counts as what it stands for."""
+        self._count(len(path), node)
         value = _mark(node.start_mark)
         text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else None
         plain = text if node.tag != _TAG + "str" else None
@@ -149,9 +162,14 @@ class _Builder:
             ]
         return self._scalar(node, path, value)
 
+    def _count(self, depth: int, node: yaml.Node) -> None:
+        self.nodes += 1
+        _refuse_beyond(depth, self.nodes, self.document, node.start_mark)
+
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        own, inherited = self._pairs(node, path, ())
+        for key_node, value_node in own:
             mark = _mark(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
                 self._fault(path, 'a key is plain text; write a template in quotes, as "{{ ds }}"', mark)
@@ -163,7 +181,30 @@ class _Builder:
                 self._fault(here, f"duplicate key (first at line {first})", mark)
                 continue
             result[key] = self.build(value_node, here, mark)
+        for key_node, value_node in inherited:
+            if isinstance(key_node, yaml.ScalarNode) and (key := str(key_node.value)) not in result:
+                result[key] = self.build(value_node, (*path, key), _mark(key_node.start_mark))
         return result
+
+    def _pairs(
+        self, node: yaml.MappingNode, path: KeyPath, inside: tuple[yaml.Node, ...]
+    ) -> tuple[_Pairs, _Pairs]:
+        """Return a mapping's own pairs, and those that ``<<`` brings: the first with a key counts."""
+        own: _Pairs = []
+        inherited: _Pairs = []
+        for key, value in node.value:
+            self._count(len(path) + len(inside), key)
+            if key.tag != _TAG + "merge":
+                own.append((key, value))
+                continue
+            for item in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(item, yaml.MappingNode) or item in (node, *inside):
+                    message = "<< takes another mapping or a list of them, as *name"
+                    self._fault(path, message, _mark(key.start_mark))
+                else:
+                    for pairs in self._pairs(item, path, (*inside, node)):
+                        inherited += pairs
+        return own, inherited
 
     def _scalar(self, node: yaml.Node, path: KeyPath, mark: Mark) -> Any:
         text = str(node.value)

@@ -11,6 +11,7 @@ from airflow_mlops.core.nearest import did_you_mean
 
 SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
 TYPE: Final = "type"
+NATIVE: Final = "expect_"
 COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 
@@ -55,7 +56,7 @@ def check_entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
     """Turn one entry into native expectations; raises ConfigError for what is neither form."""
-    native = [key for key in entry if key.startswith("expect_")]
+    native = [key for key in entry if key.startswith(NATIVE)]
     if native:
         if len(entry) > 1 or not isinstance(entry[native[0]] or {}, Mapping):
             raise ConfigError(f"write one expectation per entry, as {native[0]}: {{argument: value}}")

@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
-from airflow_mlops.config.faults import Fault, KeyPath
+from pydantic import BaseModel, ValidationError
+
+from airflow_mlops.config.document import Place
+from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
+from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import keys_at
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import nearest
 
 _WRAPPERS: Final = ("function-", "[key]")
 
 
-def explain(layer: Layer, errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
-    """Return the faults for pydantic's errors, each with its place.
+def explain(
+    layer: Layer, errors: Sequence[Mapping[str, Any]], model: type[BaseModel] = Pipeline
+) -> list[Fault]:
+    """Return the faults for pydantic's errors about a ``model``, each with its place.
 
     A list that is too short only because its items are wrong is no fault of its own.
     """
     paths = [_path(item) for item in errors]
     return [
-        _fault(layer, item, path)
+        _fault(layer, item, path, model)
         for item, path in zip(errors, paths, strict=True)
         if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
     ]
+
+
+def told_without_a_file(
+    model: type[BaseModel], values: dict[str, Any], error: ValidationError
+) -> ConfigError:
+    """Return the error for a section that was built in Python: one line for each fault, by its key."""
+    layer = Layer(values, {(): Place("", (), Mark(), Mark())})
+    name = values.get("name") if model is Pipeline else None
+    who = f"{model.__name__} {name}" if isinstance(name, str) else model.__name__
+    faults = explain(layer, error.errors(include_url=False), model)
+    return ConfigError(
+        "\n".join(": ".join(filter(None, (who, fault.path, fault.message))) for fault in faults)
+    )
 
 
 def _path(item: Mapping[str, Any]) -> KeyPath:
     return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
 
 
-def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
+def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
-        message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1]))
+        message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1], model))
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
         message = f"required key is missing{_beside(layer.values, path)}"
@@ -49,15 +71,27 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath) -> Fault:
     message = _message(item)
     value = item.get("input")
     plain = isinstance(value, str | int | float | bool) and "got" not in message
-    shown = f" (got {_written(layer, path, value)})" if plain else ""
+    shown = f" (got {_written(layer, path, value)}{_near_word(item)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _near_word(item: Mapping[str, Any]) -> str:
+    """Return ``; did you mean x?`` for one word out of several."""
+    if item["type"] != "literal_error" or not isinstance(item["input"], str):
+        return ""
+    near = nearest(item["input"][:100], re.findall(r"'([^']+)'", str(item["ctx"]["expected"])))
+    return f"; did you mean {near}?" if near else ""
 
 
 def _message(item: Mapping[str, Any]) -> str:
     limits = item.get("ctx", {})
     match item["type"]:
+        case "greater_than" if isinstance(item["input"], timedelta):
+            return "a duration is longer than nothing"
         case "too_short":
             return f"needs at least {limits['min_length']} item, got {limits['actual_length']}"
+        case "string_too_long":
+            return f"is longer than {limits['max_length']} characters"
         case "string_too_short":
             return "is empty"
         case "string_pattern_mismatch":
@@ -78,6 +112,8 @@ def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
     text = _written(layer, path, value)
     if isinstance(value, list | dict):
         return f"expected text, got {kinds[type(value)]}"
+    if path not in layer.places:
+        return f"expected text, got {text}"
     kind = kinds.get(type(value), "nothing" if value is None else "a date")
     return f"expected text, but YAML reads {text} as {kind}: write it in quotes"
 

@@ -24,8 +24,36 @@ _PROFILES: Final = {
 def build_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) that editors and other tools check a pipeline file with.
 
-    It holds the shape of a file; limits that join several keys are checked by ``airflow-mlops lint``.
+    It holds the shape of a file; limits that join several keys are checked by ``airflow-mlops lint``. So are
+    missing keys: all but ``name`` may stand in a ``defaults.yaml`` or a profile, which an editor does not
+    see. For ``defaults.yaml`` itself there is the definition ``#/$defs/Defaults``.
     """
+    schema = model_schema()
+    listed = {
+        _name(value["items"])
+        for section in (schema, *schema["$defs"].values())
+        for value in section["properties"].values()
+        if "$ref" in (value.get("items") or ())
+    }
+    for name, section in schema["$defs"].items():
+        if name not in listed:  # the items of a list are replaced as a whole, never joined
+            section.pop("required", None)
+    schema["required"] = ["name"]
+    schema["$defs"]["Defaults"] = {
+        "description": "What lies under every pipeline file beside it and below: any section, no name.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {"$ref": f"#/properties/{key}", "description": value["description"]}
+            for key, value in schema["properties"].items()
+            if key != "name"
+        },
+    }
+    return schema
+
+
+def model_schema() -> dict[str, Any]:
+    """Return the schema of a whole configuration, with every key that it must have."""
     schema = _tidied(Pipeline.model_json_schema(by_alias=True))
     schema["properties"]["profiles"] = _PROFILES
     return {
@@ -87,20 +115,33 @@ def _tidied(node: Any, *, names: bool = False) -> Any:
 def _sections(
     schema: Mapping[str, Any], node: Mapping[str, Any], path: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every section with its path; one that is the item of several lists only once."""
+    listed: set[str] = set()
     yield path, node
     for key, value in node["properties"].items():
-        inner = _resolved(value, schema)
-        if inner is not None:
-            yield from _sections(schema, inner, f"{path}.{key}".lstrip("."))
+        here = f"{path}.{key}".lstrip(".")
+        for inner, item in (
+            (value, ""),
+            (value.get("additionalProperties"), ".*"),
+            (value.get("items"), "[]"),
+        ):
+            found = _resolved(inner, schema) if isinstance(inner, dict) else None
+            if found is not None and (not item or _name(inner) not in listed):
+                listed |= {_name(inner)} if item else set()
+                yield from _sections(schema, found, f"{here}{item}")
 
 
 def _resolved(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the section that a key holds, or None when it holds plain values."""
     for option in (value, *value.get("anyOf", ())):
         if "$ref" in option:
-            found: Mapping[str, Any] = schema["$defs"][option["$ref"].rpartition("/")[2]]
+            found: Mapping[str, Any] = schema["$defs"][_name(option)]
             return found
     return None
+
+
+def _name(reference: Mapping[str, Any]) -> str:
+    return str(reference.get("$ref", "")).rpartition("/")[2]
 
 
 def _type(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -128,5 +169,4 @@ def _default(value: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    built = build_schema()
-    sys.stdout.write(reference(built) if "--markdown" in sys.argv else as_text(built))
+    sys.stdout.write(reference(model_schema()) if "--markdown" in sys.argv else as_text(build_schema()))

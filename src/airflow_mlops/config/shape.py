@@ -14,11 +14,14 @@ from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 
 
-def keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that the section at ``path`` accepts, as they are written in a file."""
-    model: type[BaseModel] = Pipeline
-    for part in path:
-        inner = model_of(_fields(model).get(str(part)))
+def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
+    """Return the keys that the section at ``path`` of ``model`` accepts, as they are written in a file."""
+    parts = iter(path)
+    for part in parts:
+        field = _fields(model).get(str(part))
+        inner = model_of(field)
+        if inner is None and (inner := item_model(field)) is not None:
+            next(parts, None)  # the key or number of the item
         if inner is None:
             break
         model = inner
@@ -28,6 +31,12 @@ def keys_at(path: KeyPath) -> list[str]:
 def model_of(field: FieldInfo | None) -> type[BaseModel] | None:
     """Return the section that a key holds, or None when it holds plain values."""
     return _model_in(field.annotation) if field else None
+
+
+def item_model(field: FieldInfo | None) -> type[BaseModel] | None:
+    """Return the section that each item of a key's list or mapping is, or None."""
+    arguments = get_args(field.annotation) if field and get_origin(field.annotation) in (dict, tuple) else ()
+    return next((found for arg in arguments if (found := _model_in(arg))), None)
 
 
 def optional(field: FieldInfo) -> bool:
@@ -57,6 +66,11 @@ def _switch(
             result[key] = None
         elif inner is not None and isinstance(value, dict):
             result[key] = _switch(layer, value, inner, here, faults)
+        elif (items := item_model(field)) is not None and isinstance(value, dict):
+            result[key] = {
+                name: _switch(layer, item, items, (*here, name), faults) if isinstance(item, dict) else item
+                for name, item in value.items()
+            }
         elif message := _misuse(value, key, inner, field, layer.places.get(here)):
             faults.append(layer.fault(here, message))
             del result[key]

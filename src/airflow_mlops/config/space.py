@@ -18,6 +18,14 @@ def is_range(form: Sequence[Any]) -> bool:
     return (len(form) == 2 or is_log(form)) and all(_is_number(value) for value in form[:2])
 
 
+def drawn(form: Sequence[Any]) -> list[Any]:
+    """Return values that a search will draw: the ends of a range as it draws them, or every choice."""
+    if not is_range(form):
+        return list(form)
+    low, high = form[:2]
+    return [low, high] if isinstance(low, int) and isinstance(high, int) else [float(low), float(high)]
+
+
 def check_form(form: Sequence[Any]) -> Sequence[Any]:
     """Return the search space of one parameter.
 
@@ -27,6 +35,8 @@ def check_form(form: Sequence[Any]) -> Sequence[Any]:
         raise ConfigError("empty, give [low, high], [low, high, log] or choices")
     if is_log(form) and not is_range(form):
         raise ConfigError(f"a log range needs two numbers before `log`, got {list(form)}")
+    if len(form) == 3 and all(map(_is_number, form[:2])) and isinstance(form[2], str) and form[2] != "log":
+        raise ConfigError(f"after two numbers only `log` can stand, got {form[2]!r}")
     if is_range(form) and form[0] >= form[1]:
         raise ConfigError(f"low {form[0]} is not below high {form[1]}")
     if is_range(form) and is_log(form) and form[0] <= 0:

@@ -13,6 +13,14 @@ from airflow_mlops.core.metric_names import METRIC_FACTS, facts
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SHORT: Final = r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*"
 _ISO: Final = r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+_SIZE: Final = r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|Ti)\s*"
+_BYTES: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
+_CONN_ID: Final = r"[A-Za-z0-9_.\-]{1,200}"
+_IMAGE: Final = r"[a-z0-9][\w./:@\-]*"
+_FIELDS: Final = 5
+_LONGEST_CRON: Final = 200
+_LONGEST_PATH: Final = 500
 _LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*"
 _LONGEST: Final = timedelta(days=36_500)
 _PRESETS: Final = {
@@ -60,6 +68,50 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
 
 
+def check_size(value: object) -> str:
+    """Return ``value`` when it is an amount of memory such as ``512Mi`` or ``8Gi``; raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a size needs a unit, such as {value}Mi or {value}Gi")
+    match = re.fullmatch(_SIZE, value) if isinstance(value, str) else None
+    if match is None:
+        near = re.match(r"\s*(\d+)\s*([KMGT])", str(value), re.IGNORECASE)
+        example = f"{near[1]}{near[2].upper()}i" if near else "512Mi or 8Gi"
+        raise ValueError(f"a size is written as {example}, got {value!r:.80}")
+    if float(match[1]) == 0:
+        raise ValueError(f"a size is more than nothing, got {value!r:.80}")
+    return match[1] + match[2]
+
+
+def size_in_bytes(size: str) -> float:
+    """Return the bytes of a checked size."""
+    match = re.fullmatch(_SIZE, size)
+    assert match is not None  # the model has checked it
+    return float(match[1]) * _BYTES[match[2]]
+
+
+def check_dotted(path: str) -> str:
+    """Return ``path`` when it has the form ``module.name`` or ``module:name``; raises ValueError."""
+    if len(path) > _LONGEST_PATH or not re.fullmatch(_DOTTED, path):
+        raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}")
+    return path
+
+
+def check_conn_id(name: str) -> str:
+    """Return ``name`` when it can be the id of an Airflow connection; raises ValueError."""
+    if not re.fullmatch(_CONN_ID, name):
+        raise ValueError(
+            f"the id of an Airflow connection has only letters, digits, _, - and ., got {name!r:.80}"
+        )
+    return name
+
+
+def check_image(name: str) -> str:
+    """Return ``name`` when it can be the reference of a container image; raises ValueError."""
+    if not re.fullmatch(_IMAGE, name):
+        raise ValueError(f"an image is written as registry/name:tag, got {name!r:.80}")
+    return name
+
+
 def check_limit(value: object) -> str:
     """Return ``value`` when it is an operator and a number, such as ``>= 0.8``; raises ValueError."""
     if not isinstance(value, str) or not re.fullmatch(_LIMIT, value):
@@ -82,7 +134,7 @@ def check_schedule(text: str) -> str:
     from croniter import croniter  # Airflow's own reader of cron expressions
 
     try:
-        if text.startswith("@"):
+        if len(text) > _LONGEST_CRON or len(text.split()) != _FIELDS or _backwards(text):
             raise ValueError(text)
         croniter(text).get_next()
     except ValueError:  # every error of croniter is one, that of a date which never comes as well
@@ -91,6 +143,11 @@ def check_schedule(text: str) -> str:
             f"a schedule is five cron fields such as '0 6 * * 1' or one of {known}, got {text!r:.80}"
         ) from None
     return text
+
+
+def _backwards(text: str) -> bool:
+    """Whether a range runs down, as 18-6: some readers take it for one over midnight, others for none."""
+    return any(int(low) > int(high) for low, high in re.findall(r"(?<![\w-])(\d+)-(\d+)", text))
 
 
 def cron(schedule: str) -> str:
@@ -105,6 +162,12 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
 ]
+Size = Annotated[
+    str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
+]
+ConnId = Annotated[str, AfterValidator(check_conn_id)]
+DottedPath = Annotated[str, AfterValidator(check_dotted)]
+Image = Annotated[str, AfterValidator(check_image)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,

@@ -3,8 +3,8 @@
 Each class is an e-process: it starts at 1 and, while its null hypothesis holds, its expected value never
 exceeds 1, whenever one stops to look. By Ville's inequality (J. Ville, *Étude critique de la notion de
 collectif*, 1939) the chance that it ever reaches 1/alpha is then at most alpha. The likelihood ratio
-against one alternative is Wald's (A. Wald, *Sequential Analysis*, 1947); the mean over a grid of
-alternatives is Robbins' mixture (H. Robbins, *Ann. Math. Statist.* 41, 1970), which keeps the bound.
+against one alternative is Wald's (A. Wald, *Sequential Analysis*, 1947); the weighted mean over a grid
+of alternatives is Robbins' mixture (H. Robbins, *Ann. Math. Statist.* 41, 1970), which keeps the bound.
 
 Only counts matter, not their order, so the state of a process is a handful of integers: it is stored
 and resumed exactly.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
@@ -26,6 +27,25 @@ def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 WORSE: Final = log_spaced(1.1, 16.0, 24)
+LIKELY_RATIO: Final = 2.0
+LIKELY_WIDTH: Final = 0.5
+SPREAD: Final = 0.15
+
+
+@lru_cache(maxsize=64)
+def mixture(null_ratio: float, ratios: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the weight of each alternative; they sum to 1.
+
+    Most of it lies around a factor of two away from the null ratio, where harm is worth finding and hard to
+    find: a normal density of the logarithm, 0.5 wide. The rest, 15 %, is spread evenly, so that gross harm
+    stays quick to see. Any weights keep the expected value; these shorten the wait for a doubled rate.
+    """
+    distances = [abs(math.log(ratio / null_ratio)) - math.log(LIKELY_RATIO) for ratio in ratios]
+    bell = [math.exp(-0.5 * (distance / LIKELY_WIDTH) ** 2) for distance in distances]
+    total = math.fsum(bell)
+    if not total:
+        return (1 / len(ratios),) * len(ratios)
+    return tuple((1 - SPREAD) * share / total + SPREAD / len(ratios) for share in bell)
 
 
 def log_mean_exp(logs: tuple[float, ...], weights: tuple[float, ...] | None = None) -> float:
@@ -94,7 +114,8 @@ class EventShareProcess:
     @property
     def log_e(self) -> float:
         """The natural logarithm of the evidence against the null hypothesis; 0 at the start."""
-        return log_mean_exp(tuple(self._log_ratio(r) for r in self.ratios))
+        logs = tuple(self._log_ratio(r) for r in self.ratios)
+        return log_mean_exp(logs, mixture(self.null_ratio, self.ratios))
 
     def _log_ratio(self, ratio: float) -> float:
         null = self.null_ratio

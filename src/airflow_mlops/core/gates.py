@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.core.compare import Interval
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.records import Check, Comparison
+from airflow_mlops.core.records import Check, Comparison, SliceCheck
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
@@ -31,7 +31,7 @@ class Limit:
     @classmethod
     def parse(cls, text: str) -> Limit:
         """Read ``>= 0.8``; raises ConfigError for anything that is not a sign and a number."""
-        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)\s*", text)
+        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*", text)
         if match is None:
             raise ConfigError(f"cannot read the limit {text!r}: write a sign and a number, such as '>= 0.8'")
         return cls(match[1], float(match[2]))
@@ -79,3 +79,22 @@ def reasons(checks: tuple[Check, ...], comparisons: tuple[Comparison, ...]) -> t
         if not c.passed
     ]
     return (*floors, *against)
+
+
+def slice_reasons(slices: Sequence[SliceCheck]) -> tuple[str, ...]:
+    """Say which values of a column did not hold their limits, and which columns gave no evidence at all."""
+    failed = [
+        f"{item.column}={item.value} ({item.rows:,} rows): "
+        f"{check.name} {check.value:.4g} is not {check.limit}"
+        for item in slices
+        for check in item.checks
+        if not check.passed
+    ]
+    judged = {item.column for item in slices if item.checks}
+    silent = [
+        f"inconclusive: no value of {column} can be judged ({item.value}: {item.skipped}); "
+        "hold out more rows, or lower evaluate.min_slice_rows"
+        for column, item in {item.column: item for item in slices}.items()
+        if column not in judged
+    ]
+    return (*failed, *silent)

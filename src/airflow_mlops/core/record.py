@@ -28,6 +28,11 @@ class Record:
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
         return {"kind": type(self).__name__, "version": self.version, **plain}
 
+    @staticmethod
+    def is_one(data: Mapping[str, Any]) -> bool:
+        """Whether a mapping is a record's JSON, of whichever kind."""
+        return data.get("kind") in _KINDS and "version" in data
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Build a record from ``to_json`` output.

@@ -82,6 +82,15 @@ class ModelRef(Record):
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnResult(Record):
+    """What a stage of the user's own returned, and the MLflow run that its figures are on, if any."""
+
+    stage: str
+    values: Mapping[str, Any]
+    run_id: str = ""
+
+
 @dataclass(frozen=True)
 class Check:
     """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``."""
@@ -106,6 +115,17 @@ class Comparison:
     passed: bool
 
 
+@dataclass(frozen=True)
+class SliceCheck:
+    """The hold-out rows with one value of a column against limits; ``skipped`` says why they were not."""
+
+    column: str
+    value: str
+    rows: int
+    checks: tuple[Check, ...] = ()
+    skipped: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Record):
     """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``)."""
@@ -114,6 +134,7 @@ class Evaluation(Record):
     metrics: Mapping[str, float]
     checks: tuple[Check, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    slices: tuple[SliceCheck, ...] = ()
     champion_version: int | None = None
     rows: int = 0
     passed: bool = False

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow.sdk import (
     DAG,
-    Asset,
     AssetOrTimeSchedule,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
@@ -18,7 +17,9 @@ from airflow.sdk import (
 
 from airflow_mlops.config.models import Monitor, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
-from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.documentation import documentation, summary
+from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan, call, make
+from airflow_mlops.factory.settings import notifiers, own, shared
 from airflow_mlops.factory.stages import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.base import StageOperator
@@ -67,110 +68,109 @@ _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def build(pipeline: Pipeline, base: str = ".") -> dict[str, DAG]:
-    """Return the DAGs of a pipeline by id; ``base`` is the folder that its relative paths start from."""
-    dags = [train_dag(pipeline, base)]
-    if pipeline.deploy:
-        dags.append(deploy_dag(pipeline, base))
-    if pipeline.monitor:
-        dags.append(monitor_dag(pipeline, pipeline.monitor, base))
+def build(pipeline: Pipeline, base: str | None = None) -> dict[str, DAG]:
+    """Return the DAGs of a pipeline by id.
+
+    ``base`` is the folder that its relative paths start from; that of the DAG file by default.
+    """
+    dags = [make(plan) for plan in plans(pipeline, base)]
     return {dag.dag_id: dag for dag in dags}
 
 
-def train_dag(pipeline: Pipeline, base: str) -> DAG:
-    """Return ``<name>__train``: ingest → validate → features → tune → train → evaluate → register."""
-    with _dag(pipeline, "train", schedule=_train_schedule(pipeline), max_active_runs=1) as dag:
-        _add_tasks(pipeline, "train", base)
-    return dag
+def plans(pipeline: Pipeline, base: Any = None) -> tuple[DagPlan, ...]:
+    """Return the plans of a pipeline's DAGs: train, and deploy and monitor when their sections are there."""
+    found = [train_plan(pipeline, base)]
+    if pipeline.deploy:
+        found.append(deploy_plan(pipeline, base))
+    if pipeline.monitor:
+        found.append(monitor_plan(pipeline, pipeline.monitor, base))
+    return tuple(found)
 
 
-def deploy_dag(pipeline: Pipeline, base: str) -> DAG:
-    """Return ``<name>__deploy``: prepare → approve → rollout → finalize; its teardown restores traffic."""
+def train_plan(pipeline: Pipeline, base: Any) -> DagPlan:
+    """Plan ``<name>__train``: ingest → validate → features → tune → train → evaluate → register."""
+    return _plan(pipeline, "train", base, schedule=_train_schedule(pipeline), max_active_runs=1)
+
+
+def deploy_plan(pipeline: Pipeline, base: Any) -> DagPlan:
+    """Plan ``<name>__deploy``: prepare → approve → rollout → finalize; its teardown restores traffic."""
     params = {
-        "version": Param(
-            None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
+        "version": call(
+            Param, None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
         ),
-        "action": Param(
+        "action": call(
+            Param,
             "deploy",
-            enum=["deploy", "rollback", "continue", "promote"],
-            description="rollback: back to the previous champion, or end a paused rollout; continue and "
-            "promote answer a paused rollout.",
+            enum=["deploy", "rollback", "pause", "continue", "promote"],
+            description="rollback: back to the previous champion, or end a running rollout; pause: stop a "
+            "running rollout where it is; continue and promote answer a paused one.",
         ),
     }
     schedule = [pipeline_asset(pipeline.name, "challenger")]
-    with _dag(pipeline, "deploy", schedule=schedule, max_active_runs=4, params=params) as dag:
-        _add_tasks(pipeline, "deploy", base)
-    return dag
+    return _plan(pipeline, "deploy", base, schedule=schedule, max_active_runs=4, params=params)
 
 
-def monitor_dag(pipeline: Pipeline, monitor: Monitor, base: str) -> DAG:
-    """Return ``<name>__monitor``: observe → drift, performance → triage → retrain."""
-    dates = {"start_date": monitor.start_date or _EPOCH, "end_date": monitor.end_date}
-    schedule = CronDataIntervalTimetable(monitor.schedule, timezone="UTC")
-    with _dag(
-        pipeline, "monitor", schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
-    ) as dag:
-        _add_tasks(pipeline, "monitor", base)
-    return dag
-
-
-def _add_tasks(pipeline: Pipeline, kind: Kind, base: str) -> None:
-    """Make an operator of each row, in the DAG that is open."""
-    built: dict[str, Any] = {}
-    for task in tasks_of(pipeline, kind):
-        inputs = {name: built[giver].output for name, giver in task.inputs.items() if giver in built}
-        operator = _OPERATORS[task.id]
-        arguments: dict[str, Any] = {"task_id": task.id, **_arguments(pipeline, task, inputs, base)}
-        if outlet := task.updates(pipeline):
-            arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
-        if task.mapped and pipeline.train.tune:
-            workers = pipeline.train.tune.workers
-            options = [{"worker": worker, "workers": workers} for worker in range(workers)]
-            built[task.id] = operator.partial(**arguments).expand(options=options)
-        else:
-            built[task.id] = operator(**arguments)
-        for earlier in task.after:
-            if earlier in built:
-                built[earlier] >> built[task.id]
-        if task.teardown:
-            built[task.id].as_teardown()
-
-
-def _arguments(pipeline: Pipeline, task: Task, inputs: dict[str, Any], base: str) -> dict[str, Any]:
-    if issubclass(_OPERATORS[task.id], StageOperator):
-        return {"pipeline": pipeline, "base": base, "inputs": inputs}
-    own = _OWN.get(task.id, {})
-    if task.id == "retrain":
-        return {**inputs, **own}
-    asked = {"approve": pipeline.approve} if task.id == "approve" else {}
-    return {"pipeline": pipeline, **inputs, **asked, **own}
-
-
-def _dag(pipeline: Pipeline, kind: Kind, *, schedule: Any, **kwargs: Any) -> DAG:
-    return DAG(
-        dag_id=f"{pipeline.name}__{kind}",
-        schedule=schedule,
-        start_date=kwargs.pop("start_date", _EPOCH),
-        catchup=kwargs.pop("catchup", False),
-        tags=sorted({"mlops", kind, *pipeline.tags}),
-        description=pipeline.description or f"{kind} of the pipeline {pipeline.name}",
-        doc_md=documentation(pipeline, kind),
-        default_args={
-            "owner": pipeline.owner,
-            "retries": pipeline.retries,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=15),
-        },
-        **kwargs,
+def monitor_plan(pipeline: Pipeline, monitor: Monitor, base: Any) -> DagPlan:
+    """Plan ``<name>__monitor``: observe → drift, performance → triage → retrain."""
+    dates: dict[str, Any] = {"start_date": monitor.start_date or _EPOCH}
+    if monitor.end_date:
+        dates["end_date"] = monitor.end_date
+    schedule = call(CronDataIntervalTimetable, monitor.schedule, timezone="UTC")
+    return _plan(
+        pipeline, "monitor", base, schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
     )
 
 
+def _plan(pipeline: Pipeline, kind: Kind, base: Any, **arguments: Any) -> DagPlan:
+    rows = tasks_of(pipeline, kind)
+    ids = {row.id for row in rows}
+    tasks = tuple(_task(pipeline, row, ids, base) for row in rows)
+    return DagPlan(summary=summary(kind), arguments=_dag(pipeline, kind, base, **arguments), tasks=tasks)
+
+
+def _task(pipeline: Pipeline, row: Task, ids: set[str], base: Any) -> TaskPlan:
+    """Plan one row; inputs from tasks that do not exist in this pipeline drop out."""
+    arguments = {**own(pipeline, row.id), **_OWN.get(row.id, {})}
+    if row.id != "retrain":
+        arguments = {"pipeline": pipeline, **arguments}
+    if base and issubclass(_OPERATORS[row.id], StageOperator):
+        arguments["base"] = base
+    if outlet := row.updates(pipeline):
+        arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
+    tune = pipeline.train.tune
+    return TaskPlan(
+        id=row.id,
+        operator=_OPERATORS[row.id],
+        arguments=arguments,
+        inputs={name: giver for name, giver in row.inputs.items() if giver in ids},
+        after=tuple(earlier for earlier in row.after if earlier in ids),
+        expand={"worker": list(range(tune.workers))} if row.mapped and tune else None,
+        teardown=row.teardown,
+    )
+
+
+def _dag(pipeline: Pipeline, kind: Kind, base: Any, *, schedule: Any, **kwargs: Any) -> dict[str, Any]:
+    team = {f"team:{pipeline.team}"} if pipeline.team else set[str]()
+    told = notifiers(pipeline.callbacks.on_success, base)
+    return {
+        "dag_id": f"{pipeline.name}__{kind}",
+        "description": pipeline.description or f"{kind} of the pipeline {pipeline.name}",
+        "schedule": schedule,
+        "start_date": kwargs.pop("start_date", _EPOCH),
+        "catchup": kwargs.pop("catchup", False),
+        **kwargs,
+        "default_args": shared(pipeline, base),
+        **({"on_success_callback": told} if told else {}),
+        "tags": sorted({"mlops", kind, *team, *pipeline.tags}),
+        "doc_md": call(documentation, pipeline, kind),
+    }
+
+
 def _train_schedule(pipeline: Pipeline) -> Any:
-    retrain: list[Asset] = []
+    retrain: list[Call] = []
     if pipeline.monitor and pipeline.monitor.retrain:
         retrain = [pipeline_asset(pipeline.name, "retrain")]
     if not pipeline.schedule:
         return retrain or None
-    cron = CronTriggerTimetable(pipeline.schedule, timezone="UTC")
-    return AssetOrTimeSchedule(timetable=cron, assets=retrain) if retrain else cron
+    cron = call(CronTriggerTimetable, pipeline.schedule, timezone="UTC")
+    return call(AssetOrTimeSchedule, timetable=cron, assets=retrain) if retrain else cron

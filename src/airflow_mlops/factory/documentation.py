@@ -22,6 +22,11 @@ _ELSEWHERE: Final = {"approve": "deploy", "deploy": "deploy", "monitor": "monito
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+def summary(kind: Kind) -> str:
+    """Return one sentence on what a DAG does."""
+    return _WHAT[kind].partition("\n")[0]
+
+
 def documentation(pipeline: Pipeline, kind: Kind) -> str:
     """Return Markdown: what the DAG does, and its own part of the effective configuration.
 

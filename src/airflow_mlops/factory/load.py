@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,44 @@ def load_pipelines(
         except ConfigError as error:
             if strict:
                 raise
-            dags = _faulty(file, str(error))
+            dags = _faulty(file, str(error), namespace)
         namespace.update(dags)
+
+
+def build_dags(namespace: MutableMapping[str, Any], *pipelines: Pipeline) -> None:
+    """Build the DAGs of pipelines that are written in Python into a module's namespace.
+
+    While a task runs, only its own pipeline is built. Raises ConfigError for what is no pipeline, and for
+    two of one name.
+
+    :param namespace: ``globals()`` of the DAG file; relative paths start from that file's folder.
+    :param pipelines: the pipelines.
+    """
+    folder = Path(str(namespace.get("__file__", "."))).absolute().parent
+    names: set[str] = set()
+    for pipeline in pipelines:
+        if not isinstance(pipeline, Pipeline):
+            kind = type(pipeline).__name__
+            raise ConfigError(f"build_dags() takes a Pipeline, got {kind}: write Pipeline(**it)")
+        if pipeline.name in names:
+            raise ConfigError(f"build_dags(): two pipelines have the name {pipeline.name!r}")
+        names.add(pipeline.name)
+    wanted = _wanted()
+    mine = [pipeline for pipeline in pipelines if pipeline.name == wanted]
+    for pipeline in mine or pipelines:
+        namespace.update(build(pipeline, base=str(folder)))
+
+
+def _wanted() -> str:
+    """Return the name of the pipeline whose task this process is to run, or nothing while all are parsed."""
+    dag_id = get_parsing_context().dag_id
+    return dag_id.rpartition("__")[0] if dag_id else ""
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the pipeline files; only the one that is asked for while a task runs."""
     files = pipeline_files(folder)
-    wanted = get_parsing_context().dag_id
-    name = wanted.rpartition("__")[0] if wanted else ""
+    name = _wanted()
     mine = [file for file in files if name and _names(file, name)]
     yield from mine or files
 
@@ -85,11 +115,17 @@ def _build(pipeline: Pipeline, file: Path, owners: dict[str, Path]) -> dict[str,
     other = owners.setdefault(pipeline.name, file)
     if other is not file:
         raise ConfigError(f"{file}:1:1: name: {pipeline.name!r} is already the name of {other.name}")
-    return build(pipeline, base=str(file.parent))
+    try:
+        return build(pipeline, base=str(file.parent))
+    except Exception as error:  # Airflow refuses some values only when a DAG is made: the others go on
+        raise ConfigError(f"{file}:1:1: Airflow cannot build it: {type(error).__name__}: {error}") from error
 
 
-def _faulty(file: Path, faults: str) -> dict[str, DAG]:
-    dag_id = re.sub(r"\W", "_", file.stem) + "__faulty"
+def _faulty(file: Path, faults: str, taken: Mapping[str, Any]) -> dict[str, DAG]:
+    """Return a DAG that fails with the faults; files of one name in several folders have one each."""
+    stem = re.sub(r"\W", "_", file.stem)
+    more = (f"{stem}_{number}__faulty" for number in itertools.count(2))
+    dag_id = next(name for name in itertools.chain([f"{stem}__faulty"], more) if name not in taken)
     listed = "\n".join(f"- `{line}`" for line in faults.splitlines())
     with DAG(
         dag_id=dag_id,

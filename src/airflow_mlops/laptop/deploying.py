@@ -67,7 +67,7 @@ def approve(scene: Scene) -> TaskEnd:
 def rollout(scene: Scene) -> TaskEnd:
     """Carry the version through its canary, with replayed hold-out rows for callers, to champion or back."""
     from airflow_mlops.backends.progress import report
-    from airflow_mlops.backends.rollout import plan_rollout
+    from airflow_mlops.backends.rollout_plan import plan_rollout
     from airflow_mlops.core.rollout import result
     from airflow_mlops.laptop.rehearsal import Rehearsal, hastened, rehearse
 

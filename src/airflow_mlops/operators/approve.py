@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.config.models import Approve, Pipeline
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,11 +39,16 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
 
     The answer stays readable after a refusal too: XCom ``mlops_answer`` holds who said what and when.
 
-    :param pipeline: the configuration of the pipeline.
-    :param approve: who may answer, by when, and what silence means.
+    Its task follows one named ``prepare``, whose record it shows.
+
+    :param pipeline: the configuration of the pipeline; its ``approve`` section says who may answer, by when,
+        and what silence means.
     """
 
-    def __init__(self, *, pipeline: Pipeline, approve: Approve, **kwargs: Any) -> None:
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        approve = pipeline.approve
+        if approve is None:
+            raise ConfigError(f"pipeline {pipeline.name} has no `approve` section")
         silence = self.APPROVE if approve.on_timeout == "approve" else self.REJECT
         super().__init__(
             subject=f"Deploy version {_VERSION} of {pipeline.name}?",

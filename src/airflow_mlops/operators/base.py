@@ -19,20 +19,23 @@ from airflow_mlops.operators.moments import as_of, window_start
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_mlops.runner import StageResult
+    from airflow_mlops.runner import StageRequest, StageResult
 
 
 class StageOperator(BaseOperator):
     """Runs one stage of a pipeline and returns its record as JSON.
 
+    A subclass names the records of earlier stages that it ``takes``: parameters, usually another task's
+    ``output``.
+
     :param pipeline: the configuration of the pipeline.
-    :param inputs: records of earlier stages by name, usually their operators' ``output``.
     :param options: further arguments of the stage, such as the number of a tuning worker.
-    :param base: folder that relative paths of the configuration start from.
+    :param base: folder that relative paths of the configuration start from; that of the DAG file by default.
     """
 
     stage: ClassVar[str]
-    template_fields: Sequence[str] = ("inputs", "options")
+    takes: ClassVar[tuple[str, ...]] = ()
+    template_fields: Sequence[str] = ("options",)
     operator_extra_links = (MlflowRunLink(),)
     ui_color = "#e8f1fa"
 
@@ -40,15 +43,13 @@ class StageOperator(BaseOperator):
         self,
         *,
         pipeline: Pipeline,
-        inputs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
-        base: str = ".",
+        base: str | Path | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("owner", pipeline.owner)
         super().__init__(**kwargs)
         self.pipeline = pipeline
-        self.inputs = dict(inputs or {})
         self.options = dict(options or {})
         self.base = base
         self.mlflow_run_url: str | None = None
@@ -57,7 +58,7 @@ class StageOperator(BaseOperator):
         """Run the stage; returns its record as JSON."""
         with translated():
             result = self.run(context)
-            self.log.info("%s: %.1f s, %.1f CPU s", self.stage, result.seconds, result.cpu_seconds)
+            self.log.info("%s: %.1f s, %.1f CPU s", result.stage, result.seconds, result.cpu_seconds)
             self._push(context, result)
             return self.accept(dict(result.record), context)
 
@@ -66,24 +67,30 @@ class StageOperator(BaseOperator):
         return record
 
     def run(self, context: Context) -> StageResult:
-        """Build the request from the task's context and run it in this process."""
-        from airflow_mlops.runner import StageRequest, run_stage
+        """Run the stage in this process."""
+        from airflow_mlops.runner import run_stage
+
+        return run_stage(self.request(context))
+
+    def request(self, context: Context) -> StageRequest:
+        """Build the stage's request from the task's context."""
+        from airflow_mlops.runner import StageRequest
 
         instance = context["ti"]
         moment, start = as_of(context), window_start(context)
-        request = StageRequest(
+        records = {name: getattr(self, name) for name in self.takes}
+        return StageRequest(
             stage=self.stage,
             pipeline=self.render_template(self.pipeline.effective(), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
             artifacts=artifacts_folder(),
             tracking_uri=MlflowHook(self.pipeline.mlflow_conn_id).tracking_uri(),
-            base=self.base,
+            base=str(self.base or Path(context["dag"].fileloc).absolute().parent),
             as_of=moment.isoformat(),
             window_start=start.isoformat() if start else None,
-            inputs={name: _plain(record) for name, record in self.inputs.items()},
+            inputs={name: plain_input(record) for name, record in records.items() if record is not None},
             options=self.options,
         )
-        return run_stage(request)
 
     def _push(self, context: Context, result: StageResult) -> None:
         cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
@@ -93,12 +100,12 @@ class StageOperator(BaseOperator):
         self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None
 
 
-def _plain(value: Any) -> Any:
+def plain_input(value: Any) -> Any:
     """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence.
 
     A slice asks for them in one go; Airflow logs an error when an iterator runs past the last one.
     """
-    return value if value is None or isinstance(value, Mapping) else list(value[:])
+    return value if isinstance(value, Mapping) else list(value[:])
 
 
 def artifacts_folder() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlops.core.errors import GateRejected
@@ -12,13 +13,23 @@ if TYPE_CHECKING:
 
 
 class EvaluateOperator(StageOperator):
-    """Holds a model against its limits and the champion; see StageOperator for the parameters.
+    """Holds a model against its limits and the champion; see StageOperator for the other parameters.
 
     A model that does not pass fails the task at once: the record stays readable in XCom, and a retry
     would give the same answer.
+
+    :param features: the record of the features task, usually its ``output``.
+    :param model: the record of the train task, usually its ``output``.
     """
 
     stage: ClassVar[str] = "evaluate"
+    takes: ClassVar[tuple[str, ...]] = ("features", "model")
+    template_fields: Sequence[str] = (*takes, "options")
+
+    def __init__(self, *, features: Any, model: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.features = features
+        self.model = model
 
     def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
         """Return the evaluation; raises GateRejected with every reason when it did not pass."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from airflow_mlops.operators.base import StageOperator
 
 
 class FeaturesOperator(StageOperator):
-    """Splits off the hold-out and applies the feature function; see StageOperator for the parameters."""
+    """Splits off the hold-out and applies the feature function; see StageOperator for the other parameters.
+
+    :param dataset: the record of the rows, usually the ``output`` of the ingest task.
+    """
 
     stage: ClassVar[str] = "features"
+    takes: ClassVar[tuple[str, ...]] = ("dataset",)
+    template_fields: Sequence[str] = (*takes, "options")
+
+    def __init__(self, *, dataset: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset

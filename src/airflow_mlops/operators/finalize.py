@@ -21,7 +21,7 @@ class FinalizeOperator(DeployOperator):
     """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
 
     Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict:
-    failed, with the reason. Refused by a person: skipped.
+    failed, with the reason. Refused by a person or superseded by a newer version: skipped.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -60,6 +60,8 @@ class FinalizeOperator(DeployOperator):
         return kind("nothing was deployed: see task prepare")
 
     def _outcome(self, result: RolloutResult, context: Context) -> dict[str, Any]:
+        if result.outcome == "SUPERSEDED":
+            raise AirflowSkipException(f"version {result.model_version}: {result.reason}")
         if result.outcome != "PROMOTED":
             raise AirflowFailException(f"version {result.model_version} {result.outcome}: {result.reason}")
         for asset in self.outlets:

@@ -14,7 +14,7 @@ from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.moments import triggering_extras
-from airflow_mlops.operators.serving import registry_of, rollout_driver, rollout_store
+from airflow_mlops.operators.serving import person_behind, registry_of, rollout_driver, rollout_store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,7 +59,7 @@ class PrepareOperator(BaseOperator):
             raise ConfigError(f"{action}: no rollout of {self.pipeline.name} is running; nothing to decide")
         # With the registry a rollback ends even when the run that started the rollout is gone.
         driver = rollout_driver(self.pipeline, registry)
-        who = str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
+        who = person_behind(context)
         if action == "rollback":
             driver.restore(running.id, f"rolled back by {who}", who)
         else:

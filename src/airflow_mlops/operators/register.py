@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlops.operators.base import StageOperator
@@ -11,12 +12,20 @@ if TYPE_CHECKING:
 
 
 class RegisterOperator(StageOperator):
-    """Puts a model that passed into the registry; see StageOperator for the parameters.
+    """Puts a model that passed into the registry; see StageOperator for the other parameters.
 
     Its asset event (``<pipeline>/challenger``) carries the version that the deploy DAG is then about.
+
+    :param evaluation: the record of the evaluate task, usually its ``output``.
     """
 
     stage: ClassVar[str] = "register"
+    takes: ClassVar[tuple[str, ...]] = ("evaluation",)
+    template_fields: Sequence[str] = (*takes, "options")
+
+    def __init__(self, *, evaluation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.evaluation = evaluation
 
     def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
         """Return the registered version and describe it on the task's asset events."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.base import rollouts_file
@@ -15,14 +15,18 @@ from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import (
     DeployOperator,
     deploy_of,
+    person_behind,
     registry_of,
     rollout_driver,
     rollout_plan,
+    rollout_store,
 )
-from airflow_mlops.triggers.rollout import RolloutTrigger
+from airflow_mlops.triggers.rollout import RolloutTrigger, TurnTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_mlops.core.rollout import RolloutState
 
 
 class RolloutOperator(DeployOperator):
@@ -38,15 +42,19 @@ class RolloutOperator(DeployOperator):
         """Start or find the rollout and wait for it in the triggerer."""
         if not self.request:
             raise AirflowSkipException("nothing to roll out: see task prepare")
+        deploy = deploy_of(self.pipeline)
         with measured(context), translated():
-            request = DeployRequest.from_json(self.request)
-            plan = rollout_plan(self.pipeline, request)
-            driver = rollout_driver(self.pipeline)
-            state = driver.start(plan)
+            state = self._started(context)
+            if state is None:
+                turn = TurnTrigger(
+                    name=self.pipeline.name,
+                    store=rollouts_file(),
+                    poll_seconds=deploy.canary.poll.total_seconds(),
+                )
+                self.defer(trigger=turn, method_name="execute_turn")
             context["ti"].xcom_push(key="rollout_id", value=state.id)
             if state.terminal:
-                return self._finish(state.id)
-        deploy = deploy_of(self.pipeline)
+                return self._told(state)
         self.defer(
             trigger=RolloutTrigger(
                 rollout_id=state.id,
@@ -58,6 +66,24 @@ class RolloutOperator(DeployOperator):
             method_name="execute_complete",
         )
 
+    def execute_turn(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin once no other rollout of the model runs."""
+        return self.execute(context)
+
+    def _started(self, context: Context) -> RolloutState | None:
+        """Return the rollout, new or found; None while another one of the model goes first."""
+        request = DeployRequest.from_json(self.request)
+        plan = rollout_plan(self.pipeline, request)
+        driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
+        who = person_behind(context) if request.request else "controller"
+        on_newer = deploy_of(self.pipeline).canary.on_newer
+        try:
+            return driver.start(plan, who, on_newer=on_newer)
+        except RolloutConflict:
+            if on_newer == "wait" and not plan.goes_back:
+                return None
+            raise
+
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
         with measured(context), translated():
@@ -67,17 +93,22 @@ class RolloutOperator(DeployOperator):
             return self._finish(str(event["rollout_id"]))
 
     def _finish(self, rollout_id: str) -> dict[str, Any]:
+        driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
+        return self._told(driver.finish(rollout_id))
+
+    def _told(self, state: RolloutState) -> dict[str, Any]:
         from airflow_mlops.core.rollout import result
 
-        driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
-        ended = result(driver.finish(rollout_id))
+        ended = result(state)
         self.log.info("%s: %s", ended.outcome, ended.reason)
         return ended.to_json()
 
     def on_kill(self) -> None:
-        """Take traffic back when somebody kills the task."""
+        """Take traffic back when somebody kills the task; a rollout that another run began is left alone."""
         from airflow_mlops.core.rollout import rollout_id
 
         plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
+        if rollout_store().find(rollout_id(plan)) is None:
+            return
         driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
         driver.restore(rollout_id(plan), "the task was killed", "airflow")

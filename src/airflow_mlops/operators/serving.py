@@ -14,6 +14,8 @@ from airflow_mlops.hooks.serving import ServingHook
 from airflow_mlops.operators.base import rollouts_file
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_mlops.backends.registry import Registry
     from airflow_mlops.backends.rollout import RolloutDriver
     from airflow_mlops.backends.rollout_store import RolloutStore
@@ -34,6 +36,11 @@ class DeployOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
         self.request = request
+
+
+def person_behind(context: Context) -> str:
+    """Return the user who triggered a run, ``airflow`` when nobody did."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or "airflow")
 
 
 def registry_of(pipeline: Pipeline) -> Registry:
@@ -70,7 +77,7 @@ def deploy_of(pipeline: Pipeline) -> Deploy:
 
 def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
     """Return the plan of the rollout that ``request`` asks for; a rollback has no canary steps."""
-    from airflow_mlops.backends.rollout import plan_rollout
+    from airflow_mlops.backends.rollout_plan import plan_rollout
     from airflow_mlops.core.rollout import rollback_to
 
     if request.action == "rollback" and request.champion_version is not None:

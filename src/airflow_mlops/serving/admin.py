@@ -18,10 +18,11 @@ from airflow_mlops.serving.traffic import Change, lease_seconds
 async def _put_version(request: Request) -> Response:
     body = await json_of(request)
     uri = body.get("model_uri") if isinstance(body, dict) else None
-    if not isinstance(uri, str) or not uri:
-        raise ConfigError('expected {"model_uri": "models:/name/version"}')
-    slot = await server_of(request).fleet.put(request.path_params["version"], uri)
-    return JSONResponse(slot.describe(), 202 if slot.status == "loading" else 200)
+    afresh = body.get("reload", False) if isinstance(body, dict) else False
+    if not isinstance(uri, str) or not uri or not isinstance(afresh, bool):
+        raise ConfigError('expected {"model_uri": "models:/name/version"}, perhaps with "reload": true')
+    described = await server_of(request).fleet.put(request.path_params["version"], uri, afresh=afresh)
+    return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
 
 async def _delete_version(request: Request) -> Response:
@@ -59,7 +60,8 @@ def _state_of(server: Server) -> dict[str, Any]:
         "epoch": traffic.epoch,
         "lease_s": traffic.lease_s,
         "lease_until": traffic.lease_until,
-        "versions": {str(v): slot.describe() for v, slot in sorted(server.fleet.slots.items())},
+        "versions": {str(v): server.fleet.describe(v) for v in server.fleet.versions},
+        "workers": server.workers,
     }
 
 
@@ -70,6 +72,8 @@ async def _counts(request: Request) -> Response:
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
+    since = int(given)
+    counts = await server.ledger.counts(since)
     epochs = [
         {
             "epoch": e.epoch,
@@ -78,11 +82,12 @@ async def _counts(request: Request) -> Response:
             "weights": {str(v): p for v, p in e.weights.items()},
             "shadow": e.shadow,
             "counts": {
-                "both" if v == BOTH else str(v): {"requests": 0, "failures": 0, **events}
-                for v, events in server.ledger.counts(e.epoch).items()
+                "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
+                for (epoch, version), events in counts.items()
+                if epoch == e.epoch
             },
         }
-        for e in await asyncio.to_thread(server.database.read_epochs, int(given))
+        for e in await asyncio.to_thread(server.database.read_epochs, since)
     ]
     return JSONResponse({"epoch": current, "epochs": epochs})
 

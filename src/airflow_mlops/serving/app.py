@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -14,93 +13,73 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
+from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.database import Database
-from airflow_mlops.serving.exchange import (
-    BodyTooLargeError,
-    Server,
-    UnknownModelError,
-    body_of,
-    headers_of,
-    json_of,
-    request_id_of,
-    server_of,
-)
-from airflow_mlops.serving.fleet import Fleet
-from airflow_mlops.serving.ledger import Ledger
+from airflow_mlops.serving.exchange import Server, UnknownModelError, json_of, server_of
+from airflow_mlops.serving.front import BodyTooLargeError, Front, SlowBodyError
 from airflow_mlops.serving.metrics import exposition
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.shared import POLL_S, Shared, now, take_up
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
-OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
+Seat = tuple[Board, int]
 
 
-def create_app(settings: Settings) -> Starlette:
-    """Return the model server as an ASGI application; its state opens and closes with the lifespan."""
+def create_app(
+    settings: Settings, seat: Seat | None = None, opened: Callable[[Server], None] = lambda _: None
+) -> ASGIApp:
+    """Return the model server as an ASGI application; its state opens and closes with the lifespan.
+
+    ``seat`` is its place among other workers, None for a server of its own; ``opened`` is called with what
+    stands behind the routes.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
-        fleet, ledger = Fleet(settings, database), Ledger(database)
-        app.state.server = Server(settings, database, fleet, ledger)
-        await fleet.open()
-        keeper = asyncio.create_task(_keep(fleet, ledger))
+        board, index = seat or (Board.private(settings.state_dir), 0)
+        await asyncio.to_thread(take_up, board, database, now())
+        server = app.state.server = Server(settings, database, Shared(board, database, index))
+        await server.fleet.open()
+        opened(server)
+        keeper = asyncio.create_task(_keep(server))
         try:
             yield
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            await app.state.server.invocations.close()
-            await fleet.close()
-            await ledger.flush()
+            await server.invocations.close()
+            await server.fleet.close()
+            await server.ledger.flush()
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
-    app.add_middleware(_Bearer, token=settings.token)
-    return app
+    return Front(app, settings.token, lambda: app.state.server)
 
 
-async def _keep(fleet: Fleet, ledger: Ledger) -> None:
-    """Write down answers, and notice a lease that runs out while nobody calls."""
+async def _keep(server: Server) -> None:
+    """Follow what other workers changed, write down answers, notice a lease that runs out."""
+    loop, board, row = asyncio.get_running_loop(), server.shared.board, server.shared.row
+    followed, due = board.document.number, 0.0
     while True:
-        await asyncio.sleep(FLUSH_S)
+        await asyncio.sleep(POLL_S)
         try:
-            _ = fleet.traffic
-            await fleet.save()
-            await ledger.flush()
+            if board.document.number != followed:
+                followed = board.document.number
+                server.fleet.follow()
+            ticket = board.ticket
+            if loop.time() >= due or ticket != row.flushed:
+                due = loop.time() + FLUSH_S
+                await server.fleet.save()
+                await server.ledger.flush()
+                row.flushed = ticket
         except Exception:
             log.exception("the server's state could not be written; next try in %s s", FLUSH_S)
-
-
-class _Bearer:
-    """Refuses every path but the open ones to a caller without the token."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._expected):
-                refusal = JSONResponse(
-                    {"error": "send the server's token: Authorization: Bearer …"},
-                    401,
-                    {"WWW-Authenticate": "Bearer"},
-                )
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-async def _invocations(request: Request) -> Response:
-    request_id = request_id_of(request)
-    answer = await server_of(request).invocations.answer(await body_of(request), request_id, request.headers)
-    return JSONResponse(answer.body, answer.status, headers_of(answer, request_id))
 
 
 async def _labels(request: Request) -> Response:
@@ -124,7 +103,7 @@ async def _health(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     server = server_of(request)
-    text = exposition(server.fleet, server.ledger.tally)
+    text = exposition(server.fleet, await server.ledger.figures())
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
@@ -140,10 +119,10 @@ _HANDLERS: Final = {
     RolloutConflict: _error(409),
     BackendError: _error(503),
     BodyTooLargeError: _error(413),
+    SlowBodyError: _error(408),
     UnknownModelError: _error(404),
 }
 _ROUTES: Final = [
-    Route("/invocations", _invocations, methods=["POST"]),
     Route("/ping", _ping),
     Route("/health", _health),
     Route("/metrics", _metrics),

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.serving.model import Model, Predictions, Prepared
 
@@ -21,10 +21,15 @@ class _Waiting:
 
 
 class Batcher:
-    """Predicts for one model, in a thread of its own, so that a slow version cannot hold up another."""
+    """Predicts for one model, in a thread of its own, so that a slow version cannot hold up another.
 
-    def __init__(self, model: Model) -> None:
+    ``mark`` holds the version and the number of requests while the model's code runs: who finds it set after
+    the process has died knows why.
+    """
+
+    def __init__(self, model: Model, mark: Any) -> None:
         self.model = model
+        self._mark = mark
         self._queue: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{model.version}")
         self._task: asyncio.Task[None] | None = None
@@ -61,8 +66,7 @@ class Batcher:
         if not batch:
             return
         try:
-            found = self.model.predict([waiting.item for waiting in batch])
-            _check_length(found, [waiting.item for waiting in batch])
+            found = self._marked([waiting.item for waiting in batch])
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
             if len(batch) == 1:
                 _fail(batch[0], error)
@@ -102,7 +106,15 @@ class Batcher:
         _give(batch, found)
 
     async def _predict(self, items: list[Prepared]) -> Predictions:
-        found = await asyncio.get_running_loop().run_in_executor(self._thread, self.model.predict, items)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._marked, items)
+
+    def _marked(self, items: list[Prepared]) -> Predictions:
+        mark = self._mark
+        mark[1], mark[0] = len(items), self.model.version
+        try:
+            found = self.model.predict(items)
+        finally:
+            mark[0] = 0
         _check_length(found, items)
         return found
 

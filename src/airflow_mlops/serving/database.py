@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS keys (
 CREATE TABLE IF NOT EXISTS shadows (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, version INTEGER NOT NULL, predictions TEXT);
 CREATE INDEX IF NOT EXISTS shadows_by_id ON shadows (request_id);
+CREATE TABLE IF NOT EXISTS figures (name TEXT PRIMARY KEY, value REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT NULL, at REAL NOT NULL);
 """
 
@@ -76,29 +77,32 @@ class LabelledRequest:
     before: Any
 
 
+Events = Callable[[LabelledRequest, Any], Iterable[tuple[int, str]]]
+
+
 @dataclass
 class Batch:
-    """What waits to be written; ``counts`` by (epoch, version, event) are absolute."""
+    """What waits to be written; ``counts`` by (epoch, version, event) and ``figures`` are increments."""
 
     log: list[LoggedRequest] = field(default_factory=list)
     shadows: list[tuple[str, int, str | None]] = field(default_factory=list)
-    changed: set[tuple[int, int, str]] = field(default_factory=set)
-    counts: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    counts: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
     state: dict[str, Any] = field(default_factory=dict)
     keys: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.log or self.shadows or self.changed or self.state or self.keys)
+        return not (self.log or self.shadows or self.counts or self.figures or self.state or self.keys)
 
     def joined(self, later: Batch) -> Batch:
         """Return this batch and a later one as one."""
         return Batch(
             self.log + later.log,
             self.shadows + later.shadows,
-            self.changed | later.changed,
-            {},
+            self.counts + later.counts,
+            self.figures + later.figures,
             {**self.state, **later.state},
             self.keys + later.keys,
         )
@@ -152,13 +156,19 @@ class Database:
             ).fetchall()
         return [Epoch(e, at, c, {int(v): p for v, p in json.loads(w).items()}, s) for e, at, c, w, s in rows]
 
-    def read_counts(self) -> dict[tuple[int, int], Counter[str]]:
-        """Return the counts of events by (epoch, version)."""
+    def read_counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
+        """Return the counts of events by (epoch, version) of the epochs after ``since``."""
         found: dict[tuple[int, int], Counter[str]] = {}
         with self._lock:
-            for epoch, version, event, count in self._connection.execute("SELECT * FROM events"):
-                found.setdefault((epoch, version), Counter())[event] = count
+            rows = self._connection.execute("SELECT * FROM events WHERE epoch > ?", (since,)).fetchall()
+        for epoch, version, event, count in rows:
+            found.setdefault((epoch, version), Counter())[event] = count
         return found
+
+    def read_figures(self) -> dict[str, float]:
+        """Return what was added up under each name since the state folder was new."""
+        with self._lock:
+            return dict(self._connection.execute("SELECT name, value FROM figures").fetchall())
 
     def read_keys(self) -> list[tuple[int, int, int]]:
         """Return (champion, canary, key) of the keys that were counted."""
@@ -166,10 +176,12 @@ class Database:
             return self._connection.execute("SELECT champion, canary, key FROM keys").fetchall()
 
     def write_batch(self, batch: Batch) -> None:
-        """Append to the logs and set the counts named, in one transaction."""
+        """Append to the logs and add to the counts, in one transaction."""
         counts = [(*key, count) for key, count in batch.counts.items()]
         with self._lock, self._connection as connection:
-            connection.executemany("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", counts)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_ADD_EVENT, counts)
+            connection.executemany(_ADD_FIGURE, list(batch.figures.items()))
             connection.executemany(
                 "INSERT OR REPLACE INTO state VALUES (?, ?)",
                 [(key, json.dumps(value)) for key, value in batch.state.items()],
@@ -192,31 +204,54 @@ class Database:
                     (self._log_rows,),
                 )
 
-    def write_label(self, request_id: str, label: Any, at: float) -> LabelledRequest | None:
-        """Keep the true label of the latest logged request of that id; None when there is none."""
+    def write_label(self, request_id: str, label: Any, at: float, events: Events) -> bool:
+        """Keep the true label of the latest logged request of that id; False when there is none.
+
+        ``events`` returns what (version, event) a label counts for; those of an earlier label are taken back
+        in the same transaction.
+        """
         with self._lock, self._connection as connection:
-            row = connection.execute(
-                "SELECT r.epoch, r.routed, r.answered, r.predictions, e.shadow, s.version, s.predictions, "
-                "l.label FROM requests r LEFT JOIN splits e ON e.epoch = r.epoch "
-                "LEFT JOIN shadows s ON s.request_id = r.request_id AND s.version = e.shadow "
-                "LEFT JOIN labels l ON l.request_id = r.request_id "
-                "WHERE r.request_id = ? ORDER BY r.id DESC, s.id DESC LIMIT 1",
-                (request_id,),
-            ).fetchone()
+            connection.execute("BEGIN IMMEDIATE")
+            row = connection.execute(_LABELLED, (request_id,)).fetchone()
             if row is None:
-                return None
+                return False
             connection.execute(
                 "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", (request_id, json.dumps(label), at)
             )
-        epoch, routed, answered, predictions, shadowed, shadow, copied, before = row
-        return LabelledRequest(
-            epoch=epoch,
-            routed=routed,
-            answered=answered,
-            predictions=predictions,
-            paired=shadowed is not None,
-            shadow=shadow,
-            shadow_predictions=copied,
-            labelled=before is not None,
-            before=None if before is None else json.loads(before),
-        )
+            found = _labelled(row)
+            changes = Counter(events(found, label))
+            if found.labelled:
+                changes.subtract(events(found, found.before))
+            connection.executemany(_ADD_EVENT, [(found.epoch, *key, n) for key, n in changes.items() if n])
+        return True
+
+
+_ADD_EVENT: Final = (
+    "INSERT INTO events VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (epoch, version, event) DO UPDATE SET count = count + excluded.count"
+)
+_ADD_FIGURE: Final = (
+    "INSERT INTO figures VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+)
+_LABELLED: Final = (
+    "SELECT r.epoch, r.routed, r.answered, r.predictions, e.shadow, s.version, s.predictions, "
+    "l.label FROM requests r LEFT JOIN splits e ON e.epoch = r.epoch "
+    "LEFT JOIN shadows s ON s.request_id = r.request_id AND s.version = e.shadow "
+    "LEFT JOIN labels l ON l.request_id = r.request_id "
+    "WHERE r.request_id = ? ORDER BY r.id DESC, s.id DESC LIMIT 1"
+)
+
+
+def _labelled(row: tuple[Any, ...]) -> LabelledRequest:
+    epoch, routed, answered, predictions, shadowed, shadow, copied, before = row
+    return LabelledRequest(
+        epoch=epoch,
+        routed=routed,
+        answered=answered,
+        predictions=predictions,
+        paired=shadowed is not None,
+        shadow=shadow,
+        shadow_predictions=copied,
+        labelled=before is not None,
+        before=None if before is None else json.loads(before),
+    )

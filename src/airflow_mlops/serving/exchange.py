@@ -1,43 +1,44 @@
-"""What all routes share: the server behind them, bodies, request ids, headers."""
+"""What all routes share: the server behind them and the bodies that they read."""
 
 from __future__ import annotations
 
 import json
-import random
-import re
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from starlette.requests import Request
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.fleet import Fleet
-from airflow_mlops.serving.invocation import Answer, Invocations
+from airflow_mlops.serving.front import read_body
+from airflow_mlops.serving.invocation import Invocations
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.shared import Shared
 from airflow_mlops.serving.sticky import StickyKey
-
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Server:
-    """What the routes work with."""
+    """What the routes work with; ``leaving`` while another process takes over this one's callers."""
 
-    def __init__(self, settings: Settings, database: Database, fleet: Fleet, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, database: Database, shared: Shared) -> None:
         self.settings = settings
         self.database = database
-        self.fleet = fleet
-        self.ledger = ledger
+        self.shared = shared
+        self.fleet = Fleet(settings, shared)
+        self.ledger = Ledger(database, shared)
+        self.leaving = False
         self.invocations = Invocations(
-            fleet,
-            ledger,
+            self.fleet,
+            self.ledger,
             settings.timeout_s,
             sticky=None if settings.sticky is None else StickyKey.parse(settings.sticky),
         )
 
-
-class BodyTooLargeError(Exception):
-    """A body beyond the limit."""
+    @property
+    def workers(self) -> int:
+        """The number of processes that answer callers."""
+        return len(self.shared.peers)
 
 
 class UnknownModelError(Exception):
@@ -50,15 +51,11 @@ def server_of(request: Request) -> Server:
 
 
 async def body_of(request: Request) -> bytes:
-    """Return the body; raises BodyTooLargeError beyond the limit."""
-    limit = server_of(request).settings.max_body
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLargeError(f"the body is larger than {limit} bytes: send fewer rows")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    """Return the body; raises BodyTooLargeError beyond the limit and SlowBodyError beyond its time."""
+    settings = server_of(request).settings
+    return await read_body(
+        dict(request.scope["headers"]), request.receive, settings.max_body, settings.read_s
+    )
 
 
 async def json_of(request: Request) -> Any:
@@ -67,21 +64,3 @@ async def json_of(request: Request) -> Any:
         return json.loads(await body_of(request) or b"{}")
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the body is not JSON: {error}") from error
-
-
-def request_id_of(request: Request) -> str:
-    """Return the caller's request id, or a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
-
-
-def headers_of(answer: Answer, request_id: str) -> dict[str, str]:
-    """Return the headers of an answer: who answered, and whether in place of another version."""
-    headers = {"x-request-id": request_id}
-    if answer.version is not None:
-        headers["x-model-version"] = str(answer.version)
-    if answer.fallback:
-        headers["x-fallback"] = "1"
-    if answer.status == 503:
-        headers["retry-after"] = "1"
-    return headers

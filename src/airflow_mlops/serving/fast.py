@@ -16,7 +16,7 @@ import pandas as pd
 
 from airflow_mlops.serving.payload import Signature
 
-QUICK_S: Final = 0.0005
+QUICK_S: Final = 0.002
 _PROBES: Final = 16
 
 

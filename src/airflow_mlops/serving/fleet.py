@@ -1,181 +1,174 @@
-"""The versions in memory and the traffic between them."""
+"""The versions of a server and the traffic between them, the same in all of its workers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
+from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
-from airflow_mlops.serving.database import Database, Epoch
-from airflow_mlops.serving.model import Model, alias_version, forget, load
+from airflow_mlops.serving.document import Wanted
+from airflow_mlops.serving.loading import alias_version, forget, load
+from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.shared import POLL_S, Shared
+from airflow_mlops.serving.slots import LOADED, Slots
 from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
 RETRY_S: Final = 10.0
-
-
-@dataclass
-class Slot:
-    """One version: how it is, and its batcher once it is ready."""
-
-    uri: str
-    status: str = "loading"
-    detail: str = ""
-    batcher: Batcher | None = None
-    loading: asyncio.Task[None] | None = None
-
-    def describe(self) -> dict[str, str]:
-        """Return the slot as plain JSON values."""
-        return {"model_uri": self.uri, "status": self.status, "detail": self.detail}
+# Of several workers' words on a version the one that comes first here holds.
+_WORST: Final = ("failed", "unreachable", "loading", "ok")
 
 
 class Fleet:
-    """Loads, unloads and weighs versions. Every change is on disk before it is in force."""
+    """Loads, unloads and weighs versions. A change is on disk and in all workers when its call returns."""
 
-    def __init__(
-        self, settings: Settings, database: Database, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, settings: Settings, shared: Shared) -> None:
         self._settings = settings
-        self._database = database
-        self._clock = clock
-        self._folder = settings.state_dir / "models"
-        self._change = asyncio.Lock()
-        self._background: set[asyncio.Task[None]] = set()
-        self.slots: dict[int, Slot] = {}
-        self._traffic = Traffic()
-        self._unsaved = False
+        self._shared = shared
+        self._folder: Path = settings.state_dir / "models"
+        self._slots = Slots(shared.row, self._load)
+        self._adopting: asyncio.Task[None] | None = None
 
     @property
     def traffic(self) -> Traffic:
         """The split in force now; a lease that ran out takes effect here."""
-        now = self._clock()
-        if self._traffic.expired(now):
-            log.warning("lease ran out: canary traffic of %s set to 0", dict(self._traffic.weights))
-            self._traffic = self._traffic.lapse(now)
-            self._unsaved = True
-        return self._traffic
+        return self._shared.lapsed(self._shared.document.traffic)
 
     @property
     def ready(self) -> dict[int, Batcher]:
-        """The versions that can answer."""
-        return {version: slot.batcher for version, slot in self.slots.items() if slot.batcher is not None}
+        """The versions that can answer in this worker."""
+        return self._slots.ready
+
+    @property
+    def versions(self) -> list[int]:
+        """All versions wanted."""
+        return sorted(self._shared.document.versions)
 
     async def open(self) -> None:
         """Take up the state of the last run, or serve the champion alias at the very first start."""
-        state = await asyncio.to_thread(self._database.read_state)
-        if "traffic" in state:
-            self._traffic = Traffic.from_json(state["traffic"])
-            for version, uri in state["versions"].items():
-                self._begin(int(version), uri)
-        else:
-            self._spawn(self._adopt_champion())
+        self.follow()
+        if self._shared.index == 0 and self.traffic.generation == 0:
+            self._adopting = asyncio.create_task(self._adopt_champion())
 
     async def close(self) -> None:
         """Stop loading and let the batches finish."""
-        for task in list(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._adopting is not None:
+            self._adopting.cancel()
+            await asyncio.gather(self._adopting, return_exceptions=True)
         await self.save()
-        await asyncio.gather(*(batcher.close() for batcher in self.ready.values()))
+        await self._slots.close()
+
+    async def loaded(self) -> None:
+        """Wait until this worker has loaded what can be loaded."""
+        await self._slots.loaded()
+
+    def follow(self) -> None:
+        """Load and let go of versions as the state asks."""
+        self._slots.follow(self._shared.document)
 
     async def save(self) -> None:
         """Write a split that changed by itself."""
-        if self._unsaved:
-            async with self._change:
-                written = self._traffic
-                await self._write(written)
-                self._unsaved = self._traffic is not written
+        traffic = self._shared.document.traffic
+        if traffic.expired(self._shared.clock().steady):
+            async with self._shared.changing() as document:
+                if document.traffic.epoch != traffic.epoch:
+                    log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
+                    await self._shared.write(document)
 
-    async def put(self, version: int, uri: str) -> Slot:
-        """Have a version loaded; returns its slot, which may still be loading after a while.
+    async def put(self, version: int, uri: str, *, afresh: bool = False) -> dict[str, str]:
+        """Have a version loaded in all workers; returns how it is, still loading perhaps.
 
-        A version that failed to load stays failed until it is dropped. Raises RolloutConflict when the
-        version is there from another URI, BackendError when MLflow does not answer.
+        A version that failed to load stays failed until it is dropped; ``afresh`` loads it again from the
+        registry while the one in memory goes on serving. Raises RolloutConflict when the version is there
+        from another URI, BackendError when MLflow does not answer.
         """
-        async with self._change:
-            slot = self.slots.get(version)
-            if slot is not None and slot.uri != uri:
-                raise RolloutConflict(f"version {version} is loaded from {slot.uri}: drop it first")
-            if slot is None or slot.status == "unreachable":
-                slot = self._begin(version, uri)
-                await self._write(self._traffic)
-        if slot.loading is not None:
-            await asyncio.wait({slot.loading}, timeout=self._settings.load_wait_s)
-        if slot.status == "unreachable":
-            raise BackendError(slot.detail)
-        return slot
+        async with self._shared.changing() as document:
+            known = document.versions.get(version)
+            if known is not None and known.uri != uri:
+                raise RolloutConflict(f"version {version} is loaded from {known.uri}: drop it first")
+            if known is None or afresh or self.status(version)[0] == "unreachable":
+                await self._shared.write(document.want(version, uri, afresh=afresh))
+        self.follow()
+        deadline = self._shared.clock().steady + self._settings.load_wait_s
+        while self.status(version)[0] == "loading" and self._shared.clock().steady < deadline:
+            await asyncio.sleep(POLL_S / 2)
+        described = self.describe(version)
+        if described["status"] == "unreachable":
+            raise BackendError(described["detail"])
+        if afresh and described["detail"] == LOADED:
+            copy = str(self._shared.document.versions[version].copy)
+            await asyncio.to_thread(forget, version, self._folder, copy)
+        return described
 
     async def drop(self, version: int) -> None:
         """Unload a version; raises RolloutConflict while it has traffic."""
-        async with self._change:
-            if version == self.traffic.champion or self.traffic.weights.get(version):
+        async with self._shared.changing() as document:
+            if version == document.traffic.champion or document.traffic.weights.get(version):
                 raise RolloutConflict(f"version {version} has traffic: move the traffic first")
-            slot = self.slots.pop(version, None)
-            await self._write(self._traffic)
-        if slot is not None:
-            if slot.loading is not None:
-                slot.loading.cancel()
-            if slot.batcher is not None:
-                await slot.batcher.close()
-            await asyncio.to_thread(forget, version, self._folder)
+            await self._shared.write(document.without(version))
+        self.follow()
+        await asyncio.to_thread(forget, version, self._folder)
 
     async def set_traffic(self, change: Change) -> Traffic:
         """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
-        async with self._change:
-            following = self.traffic.apply(change, self._clock())
+        async with self._shared.changing() as document:
+            following = document.traffic.apply(change, self._shared.clock())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
-            missing = [version for version in wanted if version not in self.ready]
+            missing = [version for version in wanted if not self._ready_everywhere(version)]
             if missing:
-                states = ", ".join(f"{v}: {self._status(v)}" for v in missing)
+                states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
-            await self._write(following)
-            self._traffic = following
+            await self._shared.write(document.with_traffic(following))
+            if following.pair != document.traffic.pair:
+                self._shared.board.forget_keys()
             return following
 
     async def renew(self, lease_s: float | None) -> Traffic:
         """Renew the lease of the split in force."""
-        async with self._change:
-            following = self.traffic.renew(lease_s, self._clock())
-            await self._write(following)
-            self._traffic = following
+        async with self._shared.changing() as document:
+            following = document.traffic.renew(lease_s, self._shared.clock())
+            await self._shared.write(replace(document, traffic=following))
             return following
 
-    def _status(self, version: int) -> str:
-        return self.slots[version].status if version in self.slots else "absent"
+    def describe(self, version: int) -> dict[str, str]:
+        """Return a version as plain JSON values: where it comes from and how it is."""
+        status, detail = self.status(version)
+        uri = self._shared.document.versions[version].uri
+        return {"model_uri": uri, "status": status, "detail": detail}
 
-    def _begin(self, version: int, uri: str) -> Slot:
-        slot = self.slots[version] = Slot(uri)
-        slot.loading = self._spawn(self._load(version, slot))
-        return slot
+    def status(self, version: int) -> tuple[str, str]:
+        """Return how a version is in all workers together, and a detail."""
+        wanted = self._shared.document.versions.get(version)
+        if wanted is None:
+            return "absent", ""
+        if wanted.crashed:
+            return "failed", wanted.crashed
+        told = [self._told(row, version, wanted) for row in self._shared.peers]
+        return min(((status, detail) for status, detail, _ in told), key=lambda t: _WORST.index(t[0]))
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
+    def _ready_everywhere(self, version: int) -> bool:
+        wanted = self._shared.document.versions.get(version)
+        if wanted is None or wanted.crashed:
+            return False
+        return all(self._told(row, version, wanted)[2] for row in self._shared.peers)
 
-    async def _load(self, version: int, slot: Slot) -> None:
-        started = self._clock()
-        try:
-            model: Model = await asyncio.to_thread(
-                load, version, slot.uri, self._folder, self._settings.tracking_uri
-            )
-        except BackendError as error:
-            slot.status, slot.detail = "unreachable", str(error)
-        except ConfigError as error:
-            slot.status, slot.detail = "failed", str(error)
-        else:
-            slot.batcher = Batcher(model)
-            slot.status, slot.detail = "ok", "loaded and healthy"
-        log.info("version %s: %s (%s) %.1f s", version, slot.status, slot.detail, self._clock() - started)
+    @staticmethod
+    def _told(row: Any, version: int, wanted: Wanted) -> tuple[str, str, bool]:
+        order, status, detail, ready = (row.versions.latest() or {}).get(
+            str(version), (0, "loading", "", False)
+        )
+        return (status, detail, ready) if order == wanted.order else ("loading", "", ready)
+
+    def _load(self, version: int, wanted: Wanted) -> Model:
+        copy = "" if not wanted.copy else str(wanted.copy)
+        return load(version, wanted.uri, self._folder, self._settings.tracking_uri, copy)
 
     async def _adopt_champion(self) -> None:
         settings = self._settings
@@ -184,10 +177,10 @@ class Fleet:
                 version = await asyncio.to_thread(
                     alias_version, settings.name, "champion", settings.tracking_uri
                 )
-                if version is not None and self._traffic.generation == 0:
+                if version is not None and self.traffic.generation == 0:
                     await self.put(version, f"models:/{settings.name}/{version}")
                     change = Change(champion=version, weights={}, generation=1, lease_s=None)
-                    if self._traffic.generation == 0:
+                    if self.traffic.generation == 0:
                         await self.set_traffic(change)
                 return
             except BackendError as error:
@@ -196,9 +189,3 @@ class Fleet:
             except RolloutConflict as error:
                 log.warning("champion not adopted: %s", error)
                 return
-
-    async def _write(self, traffic: Traffic) -> None:
-        versions: Mapping[str, str] = {str(v): slot.uri for v, slot in self.slots.items()}
-        epoch = Epoch(traffic.epoch, self._clock(), traffic.champion, traffic.weights, traffic.shadow)
-        state = {"traffic": traffic.to_json(), "versions": versions}
-        await asyncio.to_thread(self._database.write_state, state, epoch)

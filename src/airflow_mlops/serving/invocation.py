@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import time
@@ -11,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.database import LoggedRequest
@@ -55,10 +56,7 @@ class _Outcome:
         if self.predictions is None or rows > LOGGED_ROWS:
             return None, None
         scores = self.predictions.scores
-        return (
-            json.dumps(self.predictions.values, default=str),
-            None if scores is None else json.dumps(scores),
-        )
+        return _json(self.predictions.values), None if scores is None else _json(scores)
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class Invocations:
             referee = routed if referee is None else referee
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
-            self._ledger.tally.refused += 1
+            self._ledger.refuse()
             return Answer(400, {"error": str(error)})
         epoch = self._epoch(traffic, ready, key)
         request = _Request(request_id, payload, safe, traffic, ready, epoch)
@@ -182,8 +180,11 @@ class Invocations:
         try:
             prepared = prepare()
             started = time.perf_counter()
-            async with asyncio.timeout(limit):
+            if batcher.model.quick:  # Done within this turn of the loop: nothing could interrupt it.
                 found = await batcher.predict(prepared)
+            else:
+                async with asyncio.timeout(limit):
+                    found = await batcher.predict(prepared)
             return _Outcome(found, seconds=time.perf_counter() - started)
         except TimeoutError:
             return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s", limit)
@@ -211,10 +212,17 @@ class Invocations:
         )
 
     def _nothing_ready(self) -> str:
-        loading = [v for v, slot in self._fleet.slots.items() if slot.status == "loading"]
-        if loading:
-            return f"version {loading[0]} is loading, try again shortly"
+        states = {version: self._fleet.status(version) for version in self._fleet.versions}
+        for version, (status, detail) in states.items():
+            if status == "loading":
+                return f"version {version} is loading, try again shortly"
+            if status == "failed" and version == self._fleet.traffic.champion:
+                return f"version {version} cannot serve: {detail}"
         return "no model yet: give a version the alias champion and deploy it"
+
+
+def _json(values: Any) -> str:
+    return msgspec.json.encode(values, enc_hook=str).decode()
 
 
 def _answer(outcome: _Outcome, version: int, *, fallback: bool = False) -> Answer:

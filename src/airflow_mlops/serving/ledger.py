@@ -4,71 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
+from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
+from airflow_mlops.serving.shared import Shared
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-MAX_KEYS: Final = 2_000_000
 Pair = tuple[int, int]
 
 
-@dataclass
-class Tally:
-    """Since the start of the process: answers by (version, status), refusals, fallbacks, latency."""
-
-    answers: Counter[tuple[int, int]] = field(default_factory=Counter)
-    refused: int = 0
-    fallbacks: int = 0
-    seconds: float = 0.0
-    buckets: Counter[float] = field(default_factory=Counter)
-
-    def add(self, item: LoggedRequest) -> None:
-        """Count one answer."""
-        self.answers[item.routed, item.status] += 1
-        self.fallbacks += item.answered is not None and item.answered != item.routed
-        self.seconds += item.seconds
-        self.buckets[next((b for b in BUCKETS if item.seconds <= b), float("inf"))] += 1
-
-
 class Ledger:
-    """Counts of all epochs in memory; the log waits here until the next ``flush``.
+    """What one worker counted and logged waits here until the next ``flush`` adds it to the common counts.
 
-    After a crash the answers of the last fraction of a second are missing from both.
+    A process that is killed takes with it the answers since its last flush, from counts and log alike.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shared: Shared) -> None:
         self._database = database
-        self._counts: dict[tuple[int, int], Counter[str]] = database.read_counts()
+        self._shared = shared
         self._waiting = Batch()
         self._writing = asyncio.Lock()
         self._recent = Recent()
-        self._reference: Reference | None = None
-        stored = database.read_state().get("reference")
-        if stored:
-            self._reference = Reference.from_json(stored)
-        known = database.read_keys()
-        self._keyed: Pair | None = known[0][:2] if known else None
-        self._keys = {key for _, _, key in known}
-        self.tally = Tally()
 
     def first(self, pair: Pair, key: int) -> bool:
         """Say whether a caller is new to this canary; each counts once, as its requests are alike."""
-        if pair != self._keyed:
-            self._keyed, self._keys = pair, set()
-        if key in self._keys or len(self._keys) >= MAX_KEYS:
+        if not self._shared.board.claim(key):
             return False
-        self._keys.add(key)
         self._waiting.keys.append((*pair, key))
         return True
+
+    def refuse(self) -> None:
+        """Count a request that was the caller's fault."""
+        self._waiting.figures["refused"] += 1
 
     def log(self, item: LoggedRequest) -> None:
         """Log one answered request."""
         self._waiting.log.append(item)
-        self.tally.add(item)
 
     def count(self, epoch: int, version: int, seen: Seen, pair: Pair | None) -> None:
         """Count an answer against the version that the request was routed to.
@@ -93,9 +68,15 @@ class Ledger:
         """Log what a version would have answered."""
         self._waiting.shadows.append((request_id, version, predictions))
 
-    def counts(self, epoch: int) -> dict[int, Counter[str]]:
-        """Return the events by version of one epoch; version 0 holds what a pair shares."""
-        return {version: events for (e, version), events in self._counts.items() if e == epoch}
+    async def counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
+        """Return the events by (epoch, version) after an epoch; version 0 holds what a pair shares."""
+        await self._gather()
+        return await asyncio.to_thread(self._database.read_counts, since)
+
+    async def figures(self) -> dict[str, float]:
+        """Return the figures of all workers since the state folder was new, by name."""
+        await self._gather()
+        return await asyncio.to_thread(self._database.read_figures)
 
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
@@ -108,15 +89,12 @@ class Ledger:
         A label that is sent again replaces the one before.
         """
         await self.flush()
-        found = await asyncio.to_thread(self._database.write_label, request_id, label, at)
-        if found is None:
+        if await self._label(request_id, label, at):
+            return True
+        if self._shared.alone:
             return False
-        if found.labelled:
-            for version, event in _events(found, found.before):
-                self._add(found.epoch, version, event, -1)
-        for version, event in _events(found, label):
-            self._add(found.epoch, version, event, 1)
-        return True
+        await self._gather()  # Another worker may have answered it a moment ago.
+        return await self._label(request_id, label, at)
 
     async def flush(self) -> None:
         """Write what waits, off the event loop."""
@@ -124,33 +102,66 @@ class Ledger:
             batch, self._waiting = self._waiting, Batch()
             if batch.empty:
                 return
-            for epoch, version in {(e, v) for e, v, _ in batch.changed}:
-                events = self._counts[epoch, version]
-                batch.counts.update({(epoch, version, event): n for event, n in events.items()})
             try:
-                await asyncio.to_thread(self._database.write_batch, batch)
+                await asyncio.to_thread(self._write, batch)
             except Exception:
                 self._waiting = batch.joined(self._waiting)
                 raise
 
+    def _write(self, batch: Batch) -> None:
+        """Write a batch with the figures of its answers; a batch that fails is left as it was."""
+        figures = batch.figures + _figures(batch.log)
+        self._database.write_batch(replace(batch, figures=figures))
+
+    async def _label(self, request_id: str, label: Any, at: float) -> bool:
+        return await asyncio.to_thread(self._database.write_label, request_id, label, at, _events)
+
+    async def _gather(self) -> None:
+        await self.flush()
+        await self._shared.settle()
+
     def _measure(self, pair: Pair | None) -> Reference | None:
         """Return the reference of ``pair``, frozen at the first request from which it can be."""
-        known = self._reference
-        if known is not None and pair is not None and (known.champion, known.canary) == pair:
+        known = self._shared.document.reference
+        if known is not None and (known.champion, known.canary) == pair:
             return known
-        # Without a canary the old reference ends: the next rollout of the same version has its own.
-        self._reference = None if pair is None else self._recent.freeze(*pair)
-        if self._reference != known:
-            self._waiting.state["reference"] = self._reference and self._reference.to_json()
-        return self._reference
+        proposed = None if pair is None else self._recent.freeze(*pair)
+        if proposed is None:
+            return None
+        found = self._shared.adopt(_propose(proposed)).reference
+        if found is proposed or found == proposed:
+            self._waiting.state["reference"] = proposed.to_json()
+        return found if found is not None and (found.champion, found.canary) == pair else None
 
     def _count(self, epoch: int, version: int, events: Iterable[str]) -> None:
+        counts = self._waiting.counts
         for event in events:
-            self._add(epoch, version, event, 1)
+            counts[epoch, version, event] += 1
 
-    def _add(self, epoch: int, version: int, event: str, amount: int) -> None:
-        self._counts.setdefault((epoch, version), Counter())[event] += amount
-        self._waiting.changed.add((epoch, version, event))
+
+def _propose(reference: Reference) -> Callable[[Document], Document]:
+    """Return what puts a reference into the state if its canary is there and has none yet."""
+    pair = (reference.champion, reference.canary)
+
+    def propose(document: Document) -> Document:
+        fits = document.traffic.pair == pair and document.reference is None
+        return replace(document, reference=reference) if fits else document
+
+    return propose
+
+
+def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
+    figures: Counter[str] = Counter()
+    seconds = 0.0
+    for item in log:
+        figures[f"answers:{item.routed}:{item.status}"] += 1
+        figures["fallbacks"] += item.answered is not None and item.answered != item.routed
+        seconds += item.seconds
+        bucket = next((limit for limit in BUCKETS if item.seconds <= limit), float("inf"))
+        figures[f"bucket:{bucket:g}"] += 1
+    if seconds:
+        figures["seconds"] = seconds  # type: ignore[assignment]
+    return figures
 
 
 def _events(found: LabelledRequest, label: Any) -> list[tuple[int, str]]:

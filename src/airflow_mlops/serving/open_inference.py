@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
-from airflow_mlops.serving.payload import BadInputError, Payload
+from airflow_mlops.serving.payload import BadInputError, Payload, read_json
 
 _NUMBERS: Final = frozenset({"FP16", "FP32", "FP64"})
 _WHOLES: Final = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
@@ -19,10 +18,7 @@ def read_infer(body: bytes) -> Payload:
 
     Raises BadInputError naming the input.
     """
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"the body is not JSON: {error}") from error
+    data = read_json(body)
     inputs = data.get("inputs") if isinstance(data, dict) else None
     if not isinstance(inputs, list) or not inputs:
         raise BadInputError("expected a JSON object with inputs: a list of tensors")

@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_mlops.serving.exchange import UnknownModelError, body_of, headers_of, request_id_of, server_of
+from airflow_mlops.serving.exchange import UnknownModelError, body_of, server_of
+from airflow_mlops.serving.front import headers_of, request_id_of
 from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
 
 
 async def _infer(request: Request) -> Response:
-    server, request_id = server_of(request), request_id_of(request)
+    server = server_of(request)
+    given = request.headers.get("x-request-id")
+    request_id = request_id_of(None if given is None else given.encode("latin-1"))
     _known_model(request)
     answer = await server.invocations.answer(
         await body_of(request), request_id, request.headers, read=read_infer
@@ -22,7 +25,8 @@ async def _infer(request: Request) -> Response:
     body = answer.body
     if answer.status == 200:
         body = infer_answer(server.settings.name, answer.version, request_id, body["predictions"])
-    return JSONResponse(body, answer.status, headers_of(answer, request_id))
+    headers = {name.decode(): value.decode() for name, value in headers_of(answer, request_id)}
+    return JSONResponse(body, answer.status, headers)
 
 
 async def _live(_request: Request) -> Response:

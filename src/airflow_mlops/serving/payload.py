@@ -12,13 +12,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
+
+import msgspec
 
 from airflow_mlops.core.errors import ConfigError
 
 FORMATS: Final = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _INT64: Final = 2**63
 _INT32: Final = 2**31
+_FLOATS: Final = {float}
+_STRINGS: Final = {str}
 
 
 class BadInputError(ConfigError):
@@ -26,20 +31,48 @@ class BadInputError(ConfigError):
 
 
 @dataclass(frozen=True)
+class Table:
+    """Rows of as many values as there are ``names``."""
+
+    names: list[str]
+    rows: list[list[Any]]
+
+
+@dataclass(frozen=True)
 class Payload:
-    """The rows of a request: named ``columns``, or an ``array`` when the request names none."""
+    """The rows of a request: named columns, or an ``array`` when the request names none.
+
+    Columns come as ``given`` or lie in a ``table``.
+    """
 
     rows: int
-    columns: Mapping[str, Sequence[Any]] | None = None
+    given: Mapping[str, Sequence[Any]] | None = None
     array: Any = None
+    table: Table | None = None
+
+    @cached_property
+    def columns(self) -> Mapping[str, Sequence[Any]] | None:
+        """The values by column, None when the request names none."""
+        if self.table is None:
+            return self.given
+        return {name: [row[i] for row in self.table.rows] for i, name in enumerate(self.table.names)}
+
+
+def read_json(body: bytes) -> Any:
+    """Return a body as JSON values, NaN included; raises BadInputError."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # Takes NaN and Infinity as MLflow does, and says where the fault is.
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"the body is not JSON: {error}") from error
 
 
 def parse(body: bytes) -> Payload:
     """Read the body of an /invocations request; raises BadInputError when it follows none of the formats."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"the body is not JSON: {error}") from error
+    data = read_json(body)
     found = [key for key in FORMATS if isinstance(data, dict) and key in data]
     if len(found) != 1:
         raise BadInputError(f"the body must be a JSON object with exactly one of {', '.join(FORMATS)}")
@@ -54,12 +87,12 @@ def _split(value: Any) -> Payload:
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise BadInputError('dataframe_split must be {"columns": [...], "data": [[...], ...]}')
     names, rows = value.get("columns"), value["data"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not set(map(type, names)) <= _STRINGS:
         raise BadInputError("dataframe_split needs columns: a list of names")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise BadInputError(f"dataframe_split row {number} must be a list of {len(names)} values")
-    return Payload(len(rows), {name: [row[i] for row in rows] for i, name in enumerate(names)})
+    return Payload(len(rows), table=Table(names, rows))
 
 
 def _tensor_or_records(kind: str, value: Any) -> Payload:
@@ -155,6 +188,18 @@ class Signature:
     """A compiled signature of named columns."""
 
     columns: tuple[Column, ...]
+
+    @cached_property
+    def numbers(self) -> list[str] | None:
+        """The names of the columns when all of them are doubles, else None."""
+        return [c.name for c in self.columns] if all(c.dtype == "float64" for c in self.columns) else None
+
+    def plain_rows(self, payload: Payload) -> list[list[float]] | None:
+        """Return the rows as they came if they are what the model takes: floats, in its order."""
+        table = payload.table
+        if table is None or table.names != self.numbers:
+            return None
+        return table.rows if all(set(map(type, row)) == _FLOATS for row in table.rows) else None
 
     @classmethod
     def compile(cls, inputs: Sequence[tuple[str, str, bool]]) -> Signature | None:

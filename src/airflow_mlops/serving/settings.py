@@ -10,6 +10,7 @@ from typing import Final
 
 from airflow_mlops.core.errors import ConfigError
 
+MAX_WORKERS: Final = 64
 TOKEN_VARIABLE: Final = "AIRFLOW_MLOPS_SERVING_TOKEN"  # noqa: S105 - a variable's name
 
 
@@ -19,7 +20,8 @@ class Settings:
 
     ``name`` is the registered model, ``state_dir`` the folder of its database and downloaded models.
     ``max_body`` in bytes; ``timeout_s`` limits one prediction, ``load_wait_s`` how long a call waits for a
-    model to load, ``drain_s`` how long open requests may take at shutdown, all in seconds;
+    model to load, ``read_s`` how long a caller may take to send a request, ``drain_s`` how long open requests
+    may take at shutdown, all in seconds; ``workers`` is the number of processes;
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
     ``log_rows`` is how many requests the request log keeps. Raises ConfigError without a token.
     """
@@ -33,11 +35,17 @@ class Settings:
     max_body: int = 8 * 1024 * 1024
     timeout_s: float = 10.0
     load_wait_s: float = 30.0
+    read_s: float = 20.0
     drain_s: int = 10
     log_rows: int = 1_000_000
     sticky: str | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
+        if not self.read_s > 0 or not self.timeout_s > 0:
+            raise ConfigError("--timeout and --read-timeout must be seconds above 0")
         if not self.token:
             raise ConfigError(
                 f"the model server needs a token: set {TOKEN_VARIABLE} (callers send it as bearer token)"
@@ -60,7 +68,9 @@ class Settings:
             host=given.host,
             port=given.port,
             timeout_s=given.timeout,
+            read_s=given.read_timeout,
             sticky=given.sticky,
+            workers=given.workers,
         )
 
 
@@ -78,5 +88,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--timeout", default=10.0, type=float, help="seconds per prediction (default %(default)s)"
     )
+    made.add_argument(
+        "--read-timeout", default=20.0, type=float,
+        help="seconds that a caller may take to send a request (default %(default)s)",
+    )  # fmt: skip
+    made.add_argument("--workers", default=1, type=int, help="number of processes (default %(default)s)")
     made.add_argument("--sticky", help="keep a caller to one version: header:NAME or column:NAME")
     return made

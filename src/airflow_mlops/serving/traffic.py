@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from airflow_mlops.core.errors import ConfigError, RolloutConflict
 
 MAX_LEASE_S: Final = 86_400.0
+
+
+class Moment(NamedTuple):
+    """A time: epoch seconds, which may jump, and seconds of a clock that only goes on, until a reboot."""
+
+    wall: float
+    steady: float
+    boot: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +26,8 @@ class Traffic:
     ``weights`` maps canary versions to percents, the champion gets the rest. ``epoch`` changes with every
     change of the split and never repeats, even if the state is lost (it starts at the time in ms).
     ``shadow`` is a canary without weight that answers copies of the champion's requests.
-    ``lease_until`` (epoch seconds) is when the canaries lose their traffic unless somebody renews it.
+    ``lease_ends`` (seconds of the steady clock of ``boot``) is when the canaries lose their traffic unless
+    somebody renews it; ``lease_until`` is the same moment as the wall clock showed it, for people.
     """
 
     champion: int | None = None
@@ -27,6 +36,8 @@ class Traffic:
     epoch: int = 0
     lease_s: float | None = None
     lease_until: float | None = None
+    lease_ends: float | None = None
+    boot: str = ""
     shadow: int | None = None
 
     @property
@@ -61,21 +72,35 @@ class Traffic:
             sharing.append(self.shadow)
         return self.epoch if all(version in ready for version in sharing) else 0
 
-    def expired(self, now: float) -> bool:
+    def expired(self, steady: float) -> bool:
         """Whether the lease ran out while a canary still has traffic or copies of it."""
         busy = any(self.weights.values()) or self.shadow is not None
-        return self.lease_until is not None and now >= self.lease_until and busy
+        return self.lease_ends is not None and steady >= self.lease_ends and busy
 
-    def lapse(self, now: float) -> Traffic:
-        """Return the split after the lease ran out: every canary at 0."""
-        return self._split(self.champion, dict.fromkeys(self.weights, 0), None, now)
+    def lapse(self) -> Traffic:
+        """Return the split after the lease ran out: every canary at 0. The same in every process."""
+        return self._split(self.champion, dict.fromkeys(self.weights, 0), None, self.lease_until or 0.0)
 
-    def renew(self, lease_s: float | None, now: float) -> Traffic:
+    def expel(self, version: int, now: float) -> Traffic:
+        """Return the split with a canary at 0; unchanged when it has neither traffic nor copies."""
+        if not self.weights.get(version) and self.shadow != version:
+            return self
+        shadow = None if self.shadow == version else self.shadow
+        return self._split(self.champion, {**self.weights, version: 0}, shadow, now)
+
+    def renew(self, lease_s: float | None, now: Moment) -> Traffic:
         """Return the same split with a lease of ``lease_s`` seconds from now (None: without end)."""
-        until = None if lease_s is None else now + lease_s
-        return replace(self, lease_s=lease_s, lease_until=until)
+        if lease_s is None:
+            return replace(self, lease_s=None, lease_until=None, lease_ends=None, boot=now.boot)
+        until, ends = now.wall + lease_s, now.steady + lease_s
+        return replace(self, lease_s=lease_s, lease_until=until, lease_ends=ends, boot=now.boot)
 
-    def apply(self, change: Change, now: float) -> Traffic:
+    def since_start(self, now: Moment) -> Traffic:
+        """Return the split as a server takes it up: after a reboot the steady clock says nothing."""
+        stale = self.boot != now.boot or self.lease_ends is None
+        return self.renew(self.lease_s, now) if self.lease_s is not None and stale else self
+
+    def apply(self, change: Change, now: Moment) -> Traffic:
         """Return the split that ``change`` asks for.
 
         Raises RolloutConflict when the change is older than what is in force.
@@ -87,7 +112,7 @@ class Traffic:
                 f"traffic is at generation {self.generation}, the change was made for {change.generation}: "
                 "read /admin/state and decide again"
             )
-        split = self if same else self._split(*asked, now)
+        split = self if same else self._split(*asked, now.wall)
         return replace(split, generation=change.generation).renew(change.lease_s, now)
 
     def _split(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from airflow_mlops.backends import metrics, models, training
+from airflow_mlops.backends import metrics, models, slices, training
 from airflow_mlops.backends.data import read_dataset
 from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.threads import shared_cores
@@ -44,9 +44,10 @@ def run(call: StageCall) -> Evaluation:
     with shared_cores():
         outcome = training.ask(loaded, rows, target)
         contest = _against_champion(call, outcome, rows, target)
+        sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
-    reasons = gates.reasons(checks, contest.comparisons)
+    reasons = (*gates.reasons(checks, contest.comparisons), *gates.slice_reasons(sliced))
     if contest.inconclusive:
         reasons = (*reasons, contest.inconclusive)
     evaluation = Evaluation(
@@ -54,6 +55,7 @@ def run(call: StageCall) -> Evaluation:
         metrics=figures,
         checks=checks,
         comparisons=contest.comparisons,
+        slices=sliced,
         champion_version=contest.version,
         rows=outcome.rows,
         passed=not reasons,
@@ -110,6 +112,9 @@ def _log(call: StageCall, evaluation: Evaluation) -> None:
     run_ = TaskRun(registry.client, call.tracking_uri, evaluation.model.run_id)
     run_.metrics({f"holdout.{name}": value for name, value in evaluation.metrics.items()})
     run_.json(evaluation.to_json(), "evaluation.json")
+    for item in evaluation.slices:
+        found = ", ".join(f"{check.name} {check.value:.4f}" for check in item.checks)
+        _LOG.info("%s=%s: %s rows, %s", item.column, item.value, f"{item.rows:,}", found or item.skipped)
     verdict = "passed" if evaluation.passed else "failed"
     run_.tag({"mlops.evaluation": verdict})
     _LOG.info("evaluation %s: %s %s", verdict, dict(evaluation.metrics), "; ".join(evaluation.reasons))

@@ -13,11 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from airflow_mlops.backends.targets.base import Target
+from airflow_mlops.core.errors import ConfigError
 
 
 class TargetContract:
-    """Tests of one deployment target; version 1 is the champion and version 2 the canary."""
+    """Tests of one deployment target; version 1 is the champion and version 2 the canary.
+
+    ``copies_requests`` is False for a target that refuses ``shadow``.
+    """
+
+    copies_requests = True
 
     def send(self, target: Target, requests: int) -> None:
         """Send requests through the target; the subclass knows how."""
@@ -82,6 +90,11 @@ class TargetContract:
         """Copies go to the version while its percent is 0; the champion answers everybody."""
         self._serve_champion(target, uris)
         target.ensure(2, uris[2])
+        if not self.copies_requests:
+            with pytest.raises(ConfigError, match="shadow"):
+                target.shadow(2, 1)
+            assert (target.current_weight(1), target.observe(2, 1, 0).shadow) == (100, None)
+            return
         target.shadow(2, 1)
         self.send(target, 4)
         seen = target.observe(2, 1, 0)

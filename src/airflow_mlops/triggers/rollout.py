@@ -18,6 +18,38 @@ if TYPE_CHECKING:
 PATIENCE = 30
 
 
+class TurnTrigger(BaseTrigger):
+    """Waits until no rollout of a model runs.
+
+    :param name: the model.
+    :param store: file of the rollout store.
+    :param poll_seconds: seconds between two looks.
+    """
+
+    def __init__(self, *, name: str, store: str, poll_seconds: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.name = name
+        self.store = store
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the trigger's path and arguments."""
+        arguments = {"name": self.name, "store": self.store, "poll_seconds": self.poll_seconds}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event when the model is free."""
+        from airflow_mlops.backends.rollout_store import RolloutStore
+
+        started = time.monotonic()
+        store = await asyncio.to_thread(RolloutStore, self.store)
+        while (running := await asyncio.to_thread(store.running, self.name)) is not None:
+            self.log.info("waiting for rollout %s, which is %s", running.id, running.label)
+            await asyncio.sleep(self.poll_seconds)
+        await _first_leg_has_ended(started)
+        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+
+
 class RolloutTrigger(BaseTrigger):
     """Polls a rollout until only the registry is left to move, or it has ended.
 
@@ -67,11 +99,7 @@ class RolloutTrigger(BaseTrigger):
             event = await self._watch(driver)
         except MlopsError as error:
             event = {"rollout_id": self.rollout_id, "error": str(error), "retryable": error.retryable}
-        # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
-        # runs by then is taken for a task that was killed, and tried again.
-        await asyncio.sleep(
-            max(0.0, started + conf.getint("workers", "min_heartbeat_interval") + 2 - time.monotonic())
-        )
+        await _first_leg_has_ended(started)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _watch(self, driver: RolloutDriver) -> dict[str, Any]:
@@ -99,3 +127,10 @@ class RolloutTrigger(BaseTrigger):
         address = ServingHook(self.conn_id).address()
         target = build_target(self.target, base_url=address.base_url, token=address.token)
         return RolloutDriver(RolloutStore(self.store), target)
+
+
+async def _first_leg_has_ended(started: float) -> None:
+    # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
+    # runs by then is taken for a task that was killed, and tried again.
+    least = conf.getint("workers", "min_heartbeat_interval") + 2
+    await asyncio.sleep(max(0.0, started + least - time.monotonic()))

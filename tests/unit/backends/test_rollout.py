@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.backends.rollout import RolloutDriver, plan_rollout
+from airflow_mlops.backends.rollout import RolloutDriver
+from airflow_mlops.backends.rollout_plan import plan_rollout
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.config.models import Canary
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
@@ -158,15 +159,111 @@ def test_restore_takes_a_running_canary_back(world: World) -> None:
     assert world.target.current_weight(3) == 0
 
 
-def test_a_newer_version_supersedes_only_when_told(world: World) -> None:
+NEWER = replace(PLAN, model_version=4, model_uri="models:/churn/4")
+
+
+def in_canary(world: World, plan: RolloutPlan = PLAN) -> tuple[RolloutDriver, RolloutState]:
     driver = world.driver()
-    old = driver.start(PLAN)
-    driver.poll(old.id)
-    newer = replace(PLAN, model_version=4, model_uri="models:/churn/4")
+    state = driver.poll(driver.start(plan).id)
+    assert world.target.current_weight(plan.model_version) > 0
+    return driver, state
+
+
+def test_a_newer_version_takes_the_place_of_a_canary_traffic_first(world: World) -> None:
+    driver, old = in_canary(world)
     with pytest.raises(RolloutConflict, match="only one may move traffic"):
-        driver.start(newer)
-    assert driver.start(newer, supersede=True).phase is Phase.PENDING
-    assert driver.poll(old.id).phase is Phase.ROLLED_BACK
+        driver.start(NEWER)
+    started = driver.start(NEWER, "ann", on_newer="supersede")
+    assert (started.phase, started.history[0].who) == (Phase.PENDING, "ann")
+    ended = driver.poll(old.id)
+    assert (ended.phase, ended.reason) == (Phase.SUPERSEDED, "superseded by version 4")
+    assert [h["to"] for h in world.store.history(old.id)][-2:] == ["ROLLING_BACK", "SUPERSEDED"]
+    assert world.target.current_weight(3) == 0
+    assert world.aliases.tags[3]["mlops.rollout.outcome"] == "SUPERSEDED"
+    assert world.run(NEWER).phase is Phase.PROMOTED
+    assert world.aliases.aliases["champion"] == 4
+
+
+def test_a_paused_canary_is_superseded_too(world: World) -> None:
+    driver, old = in_canary(world)
+    driver.decide(old.id, "pause", "ann")
+    driver.start(NEWER, on_newer="supersede")
+    assert driver.poll(old.id).phase is Phase.SUPERSEDED
+
+
+def test_an_older_version_that_came_by_itself_gives_way_to_the_canary_of_a_newer(world: World) -> None:
+    driver, newer = in_canary(world, NEWER)
+    late = driver.start(PLAN, on_newer="supersede")
+    assert (late.phase, late.reason) == (Phase.SUPERSEDED, "superseded by version 4")
+    assert world.store.running("churn").id == newer.id  # type: ignore[union-attr]
+    asked = driver.start(replace(PLAN, request="by hand"), on_newer="supersede")
+    assert asked.phase is Phase.PENDING
+    assert driver.poll(newer.id).phase is Phase.SUPERSEDED
+
+
+def test_a_version_whose_approval_came_after_a_newer_challenger_moves_nothing(world: World) -> None:
+    world.aliases.aliases["challenger"] = 4
+    driver = world.driver()
+    ended = driver.start(PLAN, on_newer="supersede")
+    assert (ended.phase, ended.reason) == (Phase.SUPERSEDED, "superseded by version 4")
+    assert (world.target.champion, world.target.weights, world.target.versions) == (2, {}, {})
+    assert world.aliases.aliases == {"champion": 2, "challenger": 4, "previous": 1}
+    assert world.store.latest("churn") is None
+    assert driver.start(PLAN, on_newer="wait").phase is Phase.PENDING
+
+
+@pytest.mark.parametrize("request_", ["", "by hand"])
+def test_a_champion_that_changed_before_the_start_gets_no_stale_traffic(world: World, request_: str) -> None:
+    """Prepared against version 2; by the time of the approval version 1 is champion (or 4, see below)."""
+    world.aliases.aliases["champion"] = 1
+    driver = world.driver()
+    state = driver.start(replace(PLAN, request=request_))
+    assert (state.phase, state.plan.champion_version) == (Phase.PENDING, 1)
+    assert state.history[-1].reason == "version 1 is champion by now"
+    assert driver.poll(state.id).phase is Phase.STEP
+    assert world.target.champion == 1
+    assert driver.start(replace(PLAN, request=request_)) == world.store.get(state.id)[0]
+
+
+def test_an_older_version_does_not_follow_a_newer_champion_by_itself(world: World) -> None:
+    world.aliases.aliases["champion"] = 4
+    driver = world.driver()
+    assert driver.start(PLAN).reason == "superseded by version 4, the champion by now"
+    assert driver.start(replace(PLAN, request="by hand")).plan.champion_version == 4
+
+
+def test_a_roll_back_whose_champion_is_gone_moves_nothing(world: World) -> None:
+    world.aliases.aliases["champion"] = 9
+    ended = world.driver().start(rollback_to("churn", 1, champion=2, request="run-1"))
+    assert ended.phase is Phase.CONFLICT
+    assert "by now version 9 is the champion" in ended.reason
+    assert world.target.weights == {}
+
+
+def test_a_second_trigger_of_the_same_version_finds_the_rollout(world: World) -> None:
+    driver, state = in_canary(world)
+    again = driver.start(replace(PLAN, request="by hand"), on_newer="supersede")
+    assert again.id == state.id
+    assert again.phase is Phase.STEP
+    assert world.run().phase is Phase.PROMOTED
+    late = driver.start(replace(PLAN, request="a third"), on_newer="supersede")
+    assert (late.phase, late.reason) == (Phase.SUPERSEDED, "version 3 of churn is the champion already")
+    assert world.aliases.tags[3]["mlops.rollout.outcome"] == "PROMOTED"
+
+
+def test_a_driver_that_slept_through_the_end_takes_back_what_it_did(world: World) -> None:
+    """The weight of a step is set by one driver after another one has rolled the version back."""
+    driver, state = in_canary(world)
+    sleepy, set_weight = world.driver(), world.target.set_weight
+
+    def late(version: int, champion: int | None, percent: int) -> None:
+        world.target.set_weight = set_weight  # type: ignore[method-assign]
+        assert driver.restore(state.id, "rolled back by ann", "ann").phase is Phase.ROLLED_BACK
+        set_weight(version, champion, percent)
+
+    world.target.set_weight = late  # type: ignore[method-assign]
+    assert sleepy.poll(state.id).phase is Phase.ROLLED_BACK
+    assert (world.target.champion, world.target.weights) == (2, {})
 
 
 def test_a_paused_rollout_waits_for_a_person(world: World) -> None:
@@ -249,7 +346,8 @@ def test_the_traffic_half_needs_no_machine_learning_library() -> None:
 def test_a_plan_takes_everything_from_the_pipeline_file() -> None:
     canary = Canary.model_validate({
         "steps": [10, 40], "hold": "2m", "step_timeout": "1h", "min_requests": 7, "alpha": 0.01,
-        "on_inconclusive": "rollback", "guards": {"error_rate": {"max_ratio": 3, "tolerance": 0.1}},
+        "on_inconclusive": "rollback", "pause_timeout": "1d", "poll": "1m",
+        "guards": {"error_rate": {"max_ratio": 3, "tolerance": 0.1}},
     })  # fmt: skip
     plan = plan_rollout(
         canary, name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, request="run"
@@ -257,7 +355,7 @@ def test_a_plan_takes_everything_from_the_pipeline_file() -> None:
     assert plan == RolloutPlan(
         name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 40),
         hold_s=120, step_timeout_s=3600, min_requests=7, alpha=0.01, max_ratio=3, tolerance=0.1,
-        on_inconclusive="rollback", request="run",
+        on_inconclusive="rollback", pause_timeout_s=86400, gap_s=180, request="run",
     )  # fmt: skip
 
 

@@ -1,18 +1,22 @@
 """Whatever stands in a file: it loads or is refused in one clear line, and nothing of it is run."""
 
+import json
 import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.lint import lint_files
-from airflow_mlops.config.loader import FileFaults, load_pipeline
+from airflow_mlops.config.loader import FileFaults, load_pipeline, pipeline_files
 from airflow_mlops.core.errors import ConfigError
+from tests.pipeline_kit import ENVIRONMENT
 
 GOOD = """\
 name: iris
@@ -28,6 +32,13 @@ def write(folder: Path, content: str | bytes) -> Path:
     return file
 
 
+def _merges(*, wide: int, deep: int) -> bytes:
+    """Mappings that each take in the one before, ``wide`` times."""
+    lines = ["m0: &m0 {a: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * wide)}]}}" for n in range(1, deep)]
+    return "\n".join(lines).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -41,7 +52,11 @@ def write(folder: Path, content: str | bytes) -> Path:
         (b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)), "not YAML|nested|expected|unknown"),
         (b"a: [" + b"1," * 400_000 + b"]", "more than 20,000 values"),
         (b"? [a]\n: b\n", "a key is plain text"),
-        (b"&a [*a]", "anchors and aliases"),
+        (b"&a [*a]", "a mapping|nested deeper"),
+        (b"a: &a {b: *a}", "nested deeper than 100"),
+        (b"a: &a {<<: *a}", "takes another mapping"),
+        (_merges(wide=10, deep=12), "more than 20,000 values"),
+        (_merges(wide=1, deep=900), "nested deeper than 100"),
         (b"a: " + b"9" * 5_000, "cannot be read"),
         (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
         ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),
@@ -162,3 +177,130 @@ def test_any_punctuation_is_parsed_or_refused(text: str) -> None:
     except FileFaults as error:
         faults = list(error.faults)
     assert all(fault.line >= 1 and fault.column >= 1 for fault in faults)
+
+
+HOSTILE_CODE = {
+    "deep.py": "x = " + "(" * 50_000,
+    "long.py": "x = " + "-" * 100_000 + "1\n",
+    "wide.py": "x = [" + "1," * 100_000 + "]\n",
+    "nul.py": "x = 1\0\n",
+    "coded.py": "# coding: rot13\n",
+}
+HOSTILE_VALUES = {
+    "uri": ("description", "a" * 900_000),
+    "uris": ("description", "a://:" * 150_000),
+    "tokens": ("description", "eyJ" * 250_000),
+    "queries": ("description", "?token" * 120_000),
+    "template": ("description", "{{ " + "(" * 90_000),
+    "templates": ("description", "{{ x }}" * 5_000),
+    "expression": ("description", "{{ 1" + "+1" * 50_000 + " }}"),
+    "cron": ("schedule", "*," * 200_000 + "* * * * *"),
+    "size": ("pool", "9" * 900_000),
+    "image": ("tasks", {"train": {"resources": {"image": "a/" * 300_000, "memory": "9" * 200_000}}}),
+    "notifier": ("callbacks", {"on_failure": [{"notifier": "a." * 200_000 + "b"}]}),
+    "regex": ("validate", {"expect": [{"column": "a", "regex": "(" * 100_000}]}),
+    "repeats": ("validate", {"expect": [{"column": "a", "regex": "((a{1,9999}){1,9999}){1,9999}"}]}),
+}
+
+
+def test_no_file_takes_long_or_much_memory_whatever_stands_in_it(tmp_path: Path) -> None:
+    for name, code in HOSTILE_CODE.items():
+        (tmp_path / name).write_text(code)
+        write(tmp_path, GOOD + f"features: {name[:-3]}:build\n").rename(tmp_path / f"{name}.yaml")
+    for name, (key, value) in HOSTILE_VALUES.items():
+        whole = {**yaml.safe_load(GOOD), key: value}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(whole, width=10_000_000))
+    laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    (tmp_path / "laughs.yaml").write_text(f"{GOOD}a0: &a0 [ha]\n{laughs}")
+    (tmp_path / "bytes.yaml").write_bytes(b"\x00" * 900_000)
+    (tmp_path / "rows.csv").write_text("a," * 2_000_000)
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1" + b"\xff" * 1_000 + b"PAR1")
+    for kind in ("csv", "parquet"):
+        (tmp_path / f"header_{kind}.yaml").write_text(
+            GOOD.replace("type: csv, filepath: iris.csv", f"type: {kind}, filepath: rows.{kind}")
+        )
+    limits = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9,) * 2)"
+    limits += "; resource.setrlimit(resource.RLIMIT_CPU, (20, 20))"
+    code = f"import sys; {limits}; from airflow_mlops.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "lint", "--format", "json", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stderr[-2_000:]
+    assert "Traceback" not in done.stderr
+    faults = json.loads(done.stdout)
+    told = {Path(fault["file"]).stem for fault in faults}
+    assert told >= {"deep.py", "long.py", "template", "cron", "size", "image", "notifier", "regex", "laughs"}
+    assert max(len(fault["message"]) for fault in faults) < 2_000
+
+
+def test_links_are_read_as_what_they_lead_to_and_loops_end(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "pipelines"
+    for place in (outside, folder):
+        place.mkdir()
+    write(outside, GOOD)
+    (folder / "linked.yaml").symlink_to(outside / "iris.yaml")
+    (folder / "again").symlink_to(folder)
+    (folder / "elsewhere").symlink_to(outside)
+    found = pipeline_files(folder)
+    assert [file.name for file in found] == ["linked.yaml"]
+    assert load_pipeline(found[0]).name == "iris"
+
+
+def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    file.chmod(0)
+    code = f"""
+import os
+from pathlib import Path
+from airflow_mlops.config.reading import read_text
+os.chdir({str(tmp_path)!r})
+os.getuid() or os.setuid(65534)  # root may read everything
+try:
+    read_text(Path("iris.yaml"))
+except Exception as error:
+    print(error)
+"""
+    tmp_path.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.stdout == "iris.yaml: cannot be read: Permission denied\n", done.stderr
+
+
+def written() -> list[str]:
+    found = sorted((Path(__file__).parents[2] / "corpus").rglob("*.yaml"))
+    return [file.read_bytes().decode("utf-8") for file in found]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A file of the corpus with some lines doubled, lost, swapped or cut, and some characters changed."""
+    lines = draw(st.sampled_from(written())).splitlines()
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, max(len(lines) - 1, 0)))
+        line = lines[at] if lines else ""
+        cut = draw(st.integers(0, len(line)))
+        other = draw(
+            st.sampled_from(["", line, f"  {line}", line[:cut], line[cut:], line.replace(" ", "", 1)])
+        )
+        odd = draw(
+            st.sampled_from(["", "off", "{{", "}}", "*a", "&a", "!!", "[", "]", ": ", "~", "1e999", "é"])
+        )
+        lines[at : at + draw(st.integers(0, 1))] = [other[:cut] + odd + other[cut:]]
+    return "\n".join(lines)
+
+
+@given(mutated())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_mutated_file_is_read_or_refused_and_nothing_of_it_runs(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "corpus_rows.py").write_text("raise SystemExit('lint must not run this')\n")
+    file = folder / "mutated.yaml"
+    file.write_text(text, encoding="utf-8")
+    for fault in lint_files([(file, folder)]):
+        assert fault.line >= 1
+        assert fault.message

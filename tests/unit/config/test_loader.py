@@ -87,7 +87,7 @@ def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path) -> None
         ("evaluate: [accuracy", "not YAML"),
         ("evaluate: accuracy", "expected a mapping of keys, got 'accuracy'"),
         ("evaluate: !!python/object/apply:os.system ['true']", "tag !!python/object/apply:os.system is not"),
-        ("evaluate: &x {metrics: [accuracy]}\napprove: *x", "anchors and aliases are not supported"),
+        ("evaluate: &x {metrics: [accuracy]}\napprove: *x", "approve.metrics: unknown key"),
     ],
 )
 def test_a_faulty_line_is_named(tmp_path: Path, line: str, expected: str) -> None:

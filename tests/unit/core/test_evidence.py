@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.evidence import EventShareProcess, FailureRateProcess
+from airflow_mlops.core.evidence import EventShareProcess, FailureRateProcess, log_spaced, mixture
 
 COUNTS = st.integers(0, 10_000)
 WEIGHTS = st.integers(1, 99).map(lambda percent: percent / 100)
@@ -97,6 +97,57 @@ def test_false_alarms_stay_below_alpha_on_a_ramp_with_peeking() -> None:
             top = max(top, process.log_e)
         alarms += top >= math.log(20)
     assert alarms / 400 <= 0.083
+
+
+def test_mean_evidence_of_stopped_canaries_is_at_most_one() -> None:
+    """1,500 good canaries on a ramp, each stopped where it looks worst for it, or after 200 failures.
+
+    The mean of the stopped evidence is 1 in theory. It is cut off at 40, so the mean can only be lower; its
+    standard error is at most 40/sqrt(1,500 x 40) = 0.16, and three of them are allowed.
+    """
+    rng = np.random.default_rng(13)
+    weights = np.repeat([0.05, 0.25, 0.5], [60, 60, 80])
+    steps = [EventShareProcess().add(1, 0, w) for w in (0.05, 0.25, 0.5)]
+    assert all(step.log_e > 0 for step in steps)
+    stopped = []
+    for ours in rng.random((1500, 200)) < weights:
+        stopped.append(_stopped(ours, weights))
+    assert float(np.mean(stopped)) <= 1.5
+
+
+def _stopped(ours: np.ndarray, weights: np.ndarray) -> float:
+    for look in range(20, 201, 20):
+        process = EventShareProcess()
+        for w in (0.05, 0.25, 0.5):
+            here = ours[:look][weights[:look] == w]
+            process = process.add(int(here.sum()), int((~here).sum()), w)
+        if process.log_e >= math.log(40):
+            return 40.0
+    return min(40.0, math.exp(process.log_e))
+
+
+@given(st.floats(0.1, 10.0), st.integers(2, 40))
+def test_the_weights_of_the_alternatives_sum_to_one(null: float, count: int) -> None:
+    weights = mixture(null, tuple(null * ratio for ratio in log_spaced(1.1, 16.0, count)))
+    assert math.fsum(weights) == pytest.approx(1)
+    assert min(weights) > 0
+
+
+def test_the_chance_of_a_false_alarm_is_half_of_alpha_at_a_thousand_looks() -> None:
+    """4,000 good canaries at 1:1, a look after each of 1,000 failures, limit 2/alpha for alpha 0.05.
+
+    The bound is 0.025; three binomial standard errors on 4,000 runs allow up to 0.033.
+    """
+    rng = np.random.default_rng(3)
+    ours = np.cumsum(rng.random((4000, 1000)) < 0.5, axis=1)
+    least = [0]
+    for n in range(1, 1001):  # More failures need at least as many of the canary.
+        least.append(next(k for k in range(least[-1], n + 2) if k > n or _log_e(k, n) >= math.log(40)))
+    assert (ours >= np.array(least[1:])).any(axis=1).mean() <= 0.033
+
+
+def _log_e(canary: int, failures: int) -> float:
+    return EventShareProcess().add(canary, failures - canary, 0.5).log_e
 
 
 def test_a_doubled_failure_rate_is_found() -> None:

@@ -33,6 +33,10 @@ def picture(dag: DAG) -> dict[str, Any]:
                 "updates": [asset.name for asset in task.outlets],
                 "mapped": task.is_mapped,
                 "teardown": task.is_teardown,
+                "pool": f"{task.pool}/{task.pool_slots}/{task.priority_weight}",
+                "tries": f"{task.retries} after {task.retry_delay}, x{task.retry_exponential_backoff:g}, "
+                f"at most {task.max_retry_delay}",
+                "timeout": str(task.execution_timeout),
             }
             for task in dag.tasks
         },

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from airflow_mlops.serving.fast import array_model
-from airflow_mlops.serving.model import load
+from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload, Signature
 from tests.serving_kit import Registry, running_server
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.svm import SVC
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.serving.model import load
+from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
 from tests.serving_kit import Registry, frame
 

@@ -12,6 +12,7 @@ from airflow_mlops.core.errors import ConfigError
 
 TARGETS: Final[Mapping[str, str]] = {
     "local": "airflow_mlops.backends.targets.local:LocalTarget",
+    "haproxy": "airflow_mlops.backends.targets.haproxy:HaproxyTarget",
 }
 
 

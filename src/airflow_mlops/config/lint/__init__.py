@@ -10,19 +10,35 @@ from typing import Final
 
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.code import estimator, functions
+from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits
+from airflow_mlops.config.lint.partly import without_faults
+from airflow_mlops.config.lint.running import running
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import sections
 from airflow_mlops.config.lint.source import Sources
+from airflow_mlops.config.lint.templates import templates
 from airflow_mlops.config.lint.timing import canary, monitor
 from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
 from airflow_mlops.core.errors import ConfigError
 
-RULES: Final[Sequence[Rule]] = (
-    functions, estimator, expectations, limits, canary, monitor, sections, secrets,
-)  # fmt: skip
+_EVERYWHERE: Final = ("data", "train", "evaluate", "approve", "deploy", "monitor")
+RULES: Final[Mapping[Rule, Sequence[str]]] = {
+    functions: ("features", "data"),
+    estimator: ("train", "evaluate", "monitor"),
+    expectations: ("validate",),
+    limits: ("evaluate", "monitor"),
+    canary: ("deploy",),
+    monitor: ("data", "monitor"),
+    sections: _EVERYWHERE,
+    columns: ("data", "evaluate", "validate"),
+    running: (*_EVERYWHERE, "validate", "tasks", "callbacks"),
+    templates: (),
+    secrets: (),
+}
+"""Each rule with the sections that it reads: it waits while one of them does not have its shape."""
 
 
 def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
@@ -55,21 +71,31 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     faults = list(loaded.faults)
     seen = {(fault.file, fault.line, fault.column, fault.message) for fault in faults}
     for variant in chosen:
-        for fault in _deep(variant, sources):
+        for fault in _deep(variant, loaded, sources):
             essence = (fault.file, fault.line, fault.column, fault.message)
-            if essence not in seen:
+            if essence not in seen and not _told(fault, loaded.faults):
                 seen.add(essence)
                 faults.append(_named(variant, fault))
     return in_order(faults)
 
 
-def _deep(variant: Variant, sources: Sources) -> Iterator[Fault]:
-    if variant.pipeline is None:
+def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]:
+    pipeline, broken = variant.pipeline, set[str]()
+    if pipeline is None:
+        pipeline, broken = without_faults(variant)
+    if pipeline is None:
         return
-    subject = Subject(variant.pipeline, variant.layer.values, sources)
-    for rule in RULES:
-        for found in rule(subject):
+    subject = Subject(pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    for rule, read in RULES.items():
+        for found in () if broken & set(read) else rule(subject):
             yield _fault(variant, found)
+
+
+def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
+    """Whether a part of the same value has been told about: what follows from it is no news."""
+    return any(
+        fault.file == other.file and other.path.startswith(f"{fault.path}.") for other in faults if fault.path
+    )
 
 
 def _fault(variant: Variant, found: Finding) -> Fault:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Generator, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import Lineage, Signature, lineage, signature
+from airflow_mlops.config.lint.constraints import constraints
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
+from airflow_mlops.config.space import drawn
 from airflow_mlops.core.metric_names import CLASSIFICATION, METRIC_FACTS, REGRESSION
 from airflow_mlops.core.nearest import did_you_mean
 
@@ -25,23 +27,58 @@ def functions(subject: Subject) -> Iterator[Finding]:
     if source.callable:
         path: KeyPath = ("data", "source", "callable")
         yield from _function(subject, path, source.callable, keywords=source.load_args)
+    elif source.load_args:
+        yield from _reader(subject, f"pandas.read_{source.type}")
+
+
+def _reader(subject: Subject, reader: str) -> Iterator[Finding]:
+    """The arguments of a reader are its own; pandas' decorators leave them as they are."""
+    try:
+        found = subject.sources.find(reader).node
+    except (NotThere, NotChecked):
+        return
+    if isinstance(found, ast.ClassDef) or signature(found).open:
+        return
+    known = signature(found).names[1:]
+    for name in subject.pipeline.data.source.load_args:
+        if name not in known:
+            at = ("data", "source", "load_args", name)
+            yield Finding(_RULE, at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
 
 
 def estimator(subject: Subject) -> Iterator[Finding]:
     """The estimator exists, has fit and predict, its parameters, and fits the metrics."""
     train = subject.pipeline.train
-    found = yield from _found(subject, _ESTIMATOR, train.estimator)
+    found = yield from resolve(subject, _ESTIMATOR, train.estimator)
     if found is None:
         return
     yield from _parameters(subject, found)
     if not isinstance(found.node, ast.ClassDef):
         return
     line = lineage(found, subject.sources)
+    yield from _values(subject, line)
     unfit = list(_learns(train.estimator, line))
     yield from unfit or _metrics(subject, line)
 
 
-def _found(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
+def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
+    """The parameters' values and both ends of their ranges are what the estimator says that it takes."""
+    train, accepted = subject.pipeline.train, constraints(line)
+    given: list[tuple[KeyPath, str, Any]] = [
+        (("train", "params", name), name, value) for name, value in train.params.items()
+    ]
+    for name, form in (train.tune.space if train.tune else {}).items():
+        given += [(("train", "tune", "space", name), name, value) for value in drawn(form)]
+    told = set()
+    for path, name, value in given:
+        templated = isinstance(value, str) and "{{" in value
+        if name in accepted and not templated and not accepted[name].accepts(value) and path not in told:
+            told.add(path)
+            owner = train.estimator.rpartition(".")[2]
+            yield Finding(_RULE, path, f"{owner} takes {accepted[name]}, got {value!r}")
+
+
+def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
     """Yield what is wrong with a dotted path; returns its definition or None."""
     if "{{" in dotted:
         yield Finding(_RULE, path, "not checked: it is a template", "note")
@@ -58,7 +95,7 @@ def _found(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, N
 def _function(
     subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
 ) -> Iterator[Finding]:
-    found = yield from _found(subject, path, dotted)
+    found = yield from resolve(subject, path, dotted)
     if found is None or isinstance(found.node, ast.ClassDef) or found.node.decorator_list:
         return
     if isinstance(found.node, ast.AsyncFunctionDef):
@@ -127,6 +164,11 @@ def _metrics(subject: Subject, line: Lineage) -> Iterator[Finding]:
     ]
     named += [(("evaluate", "require", name), name) for name in section.require]
     named += [(("evaluate", "against_champion", name), name) for name in section.against_champion]
+    named += [
+        (("evaluate", "slices", column, name), name)
+        for column, held in section.slices.items()
+        for name in held
+    ]
     if performance:
         named += [(("monitor", "performance", "require", name), name) for name in performance.require]
     for path, name in named:

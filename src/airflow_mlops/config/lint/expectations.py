@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, TYPE, Expectation, expand_one
+from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, NATIVE, TYPE, Expectation, expand_one
 from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.annotations import fits, said
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import NotChecked, NotThere
@@ -16,6 +17,17 @@ from airflow_mlops.core.nearest import did_you_mean
 
 _CORE: Final = "great_expectations.expectations.core"
 _RULE: Final = "expectations"
+_FORMS: Final = {
+    key: ast.parse(form, mode="eval").body
+    for key, form in {
+        "mostly": "MostlyField",
+        "not_null": "bool",
+        "unique": "bool",
+        "min": "Comparable",
+        "max": "Comparable",
+        "regex": "str",
+    }.items()
+}
 _FAMILIES: Final = ("int", "float", "number", "str", "bool", "datetime")
 
 
@@ -25,11 +37,31 @@ def expectations(subject: Subject) -> Iterator[Finding]:
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
         for item in expand_one(entry):
-            yield from _native(subject, path, item, native=item.name in entry)
+            yield from _native(subject, path, item, native=any(key.startswith(NATIVE) for key in entry))
         yield from _bounds(path, entry.get("min"), entry.get("max"))
-        kind = entry.get(TYPE)
-        if isinstance(kind, str) and kind not in _FAMILIES and (hint := did_you_mean(kind, _FAMILIES)):
-            yield Finding(_RULE, (*path, TYPE), f"unknown type {kind!r}{hint}")
+        yield from _short(path, entry)
+
+
+def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
+    """The values of a short form are of the kind that it needs."""
+    for key, value in entry.items():
+        form = _FORMS.get(key)
+        if form and not fits(value, form):
+            yield Finding(_RULE, (*path, key), f"`{key}` is {said(form)}, got {value!r:.80}")
+    if entry.get("in") == []:
+        yield Finding(_RULE, (*path, "in"), "`in` is empty: no value is allowed")
+    if isinstance(entry.get("regex"), str):
+        yield from _pattern((*path, "regex"), entry["regex"])
+    kind = entry.get(TYPE)
+    if isinstance(kind, str) and kind not in _FAMILIES and (hint := did_you_mean(kind, _FAMILIES)):
+        yield Finding(_RULE, (*path, TYPE), f"unknown type {kind!r}{hint}")
+
+
+def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        yield Finding(_RULE, path, f"not a regular expression: {error}, got {text!r:.80}")
 
 
 def _native(subject: Subject, path: KeyPath, item: Expectation, *, native: bool) -> Iterator[Finding]:
@@ -51,6 +83,12 @@ def _native(subject: Subject, path: KeyPath, item: Expectation, *, native: bool)
         if name not in fields:
             hint = did_you_mean(name, fields)
             yield Finding(_RULE, (*path, name), f"{item.name} has no argument {name!r}{hint}")
+            continue
+        form, value = fields[name].annotation, item.arguments[name]
+        if not (isinstance(value, str) and "{{" in value) and not fits(value, form):
+            yield Finding(_RULE, (*path, name), f"{name} is {said(form)}, got {value!r:.80}")
+        elif name == "regex" and isinstance(value, str):
+            yield from _pattern((*path, name), value)
     for name in COLUMN_ARGUMENTS:
         if name in fields and name not in item.arguments and _required(fields[name]):
             yield Finding(_RULE, path, f"{item.name} needs the argument {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow_mlops.config.faults import KeyPath, Level
@@ -23,11 +24,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What rules look at: the checked configuration, its values as written, and the source of its code."""
+    """What rules look at: the checked configuration, its values as written, and the source of its code.
+
+    ``folder`` is the folder that relative paths start from.
+    """
 
     pipeline: Pipeline
     values: dict[str, Any]
     sources: Sources
+    folder: Path
 
 
 Rule = Callable[[Subject], Iterator[Finding]]
+
+
+def texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every text below a value, with its path."""
+    if isinstance(value, str):
+        yield path, value
+    items: Any = value.items() if isinstance(value, dict) else ()
+    for key, item in enumerate(value) if isinstance(value, list) else items:
+        yield from texts(item, (*path, key))

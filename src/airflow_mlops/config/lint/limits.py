@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.core.metric_names import METRIC_FACTS
+from airflow_mlops.core.metric_names import METRIC_FACTS, MetricFacts
 
 _RULE: Final = "limits"
 
@@ -20,7 +20,9 @@ def limits(subject: Subject) -> Iterator[Finding]:
     if monitor and monitor.performance:
         yield from _floors(("monitor", "performance", "require"), monitor.performance.require)
     for name, limit in section.against_champion.items():
-        yield from _against(("evaluate", "against_champion", name), limit)
+        yield from _against(("evaluate", "against_champion", name), name, limit)
+    for column, given in section.slices.items():
+        yield from _floors(("evaluate", "slices", column), given)
     for key, given in (("require", section.require), ("against_champion", section.against_champion)):
         for name in given:
             if name not in section.metrics:
@@ -40,14 +42,24 @@ def _floors(path: KeyPath, given: Mapping[str, str]) -> Iterator[Finding]:
         if sign[0] != wanted:
             better = "larger" if row.larger_is_better else "smaller"
             yield Finding(_RULE, here, f"{name} is better when it is {better}: write '{wanted}= {bound:g}'")
-        elif not row.low <= bound <= row.high:
-            message = (
-                f"{name} lies between {row.low:g} and {row.high:g}: {limit!r} always holds or never does"
+        elif reason := _idle(sign, bound, row):
+            yield Finding(
+                _RULE, here, f"{name} lies between {row.low:g} and {row.high:g}: {limit!r} {reason}"
             )
-            yield Finding(_RULE, here, message)
 
 
-def _against(path: KeyPath, limit: str) -> Iterator[Finding]:
+def _idle(sign: str, bound: float, row: MetricFacts) -> str | None:
+    """Say when no figure can fail a limit, or none can meet it."""
+    better, worst, best = (1, row.low, row.high) if row.larger_is_better else (-1, row.high, row.low)
+    above_worst, below_best = (bound - worst) * better, (best - bound) * better
+    if below_best < 0 or (below_best == 0 and len(sign) == 1):
+        return "never holds"
+    if above_worst < 0 or (above_worst == 0 and len(sign) == 2):
+        return "always holds"
+    return None
+
+
+def _against(path: KeyPath, name: str, limit: str) -> Iterator[Finding]:
     """The limit is held against a lower bound whose larger values are better, for losses as well."""
     sign, bound = _read(limit)
     if sign[0] == "<":
@@ -55,6 +67,11 @@ def _against(path: KeyPath, limit: str) -> Iterator[Finding]:
             f"the difference is better when it is larger, for losses as well: write '>= {-abs(bound):g}'"
         )
         yield Finding(_RULE, path, message)
+        return
+    widest = METRIC_FACTS[name].high - METRIC_FACTS[name].low
+    if abs(bound) >= widest:
+        always = "always holds or never does"
+        yield Finding(_RULE, path, f"two models differ in {name} by at most {widest:g}: {limit!r} {always}")
 
 
 def _read(limit: str) -> tuple[str, float]:

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, texts
 
 _RULE: Final = "secrets"
-_NAMED: Final = re.compile(
-    r"(^|_)(password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key)s?$", re.IGNORECASE
-)
-_IN_URI: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_WORDS: Final = r"(password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key)"
+_NAMED: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
+# Every repeat that can begin anywhere is bounded: the time stays proportional to the length of a text.
+_SHAPES: Final = {
+    "a password": re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE),
+    "a secret in the query": re.compile(rf"[?&;][\w\-]*{_WORDS}=[^&\s]+", re.IGNORECASE),
+    "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "a token": re.compile(
+        r"\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w\-]{16,}|xox[abpr]-[\w\-]{10,}"
+        r"|eyJ[\w\-]{10,500}\.eyJ[\w\-]{10,}|sk-[A-Za-z0-9_\-]{20,}|AIza[\w\-]{35})"
+    ),
+    "an authorization": re.compile(r"^(Bearer|Basic)\s+[A-Za-z0-9+/=._\-]{8,}$", re.IGNORECASE),
+}
 _ADVICE: Final = "put it into an Airflow connection or variable, as '{{ var.value.name }}'"
 
 
 def secrets(subject: Subject) -> Iterator[Finding]:
-    """No password stands in a URI, and no key that is named for a secret has a value to read."""
-    yield from _walk(subject.values, ())
-
-
-def _walk(value: Any, path: KeyPath) -> Iterator[Finding]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _walk(item, (*path, key))
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _walk(item, (*path, number))
-    elif isinstance(value, str) and "{{" not in value:
-        if _IN_URI.search(value):
-            yield Finding(_RULE, path, f"a password in clear text: {_ADVICE}")
-        elif value and _NAMED.search(str(path[-1])):
+    """No text has the shape of a secret, and no key that is named for one has a value to read."""
+    for path, text in texts(subject.values):
+        found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
+        if found:
+            yield Finding(_RULE, path, f"{found} in clear text: {_ADVICE}")
+        elif text and "{{" not in text and _NAMED.search(str(path[-1])):
             yield Finding(_RULE, path, f"a secret in clear text: {_ADVICE}")

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from airflow_mlops.core.nearest import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
 _MAX_STEPS: Final = 30
+_LONGEST: Final = 500
 
 
 class NotChecked(Exception):
@@ -60,9 +62,14 @@ class Sources:
         Raises NotThere when it leads nowhere, NotChecked when reading alone cannot tell.
         """
         module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
-        if not module or not name:
+        if not module or not name or len(path) > _LONGEST:
             raise NotThere("write it as module:function")
-        return self.named(self.module(module), name)
+        try:
+            return self.named(self.module(module), name)
+        except NotChecked:
+            if ":" not in path and self._is_module(path):
+                raise NotThere(f"{path} is a module: name a class or function in it") from None
+            raise
 
     def named(self, module: Module, name: str, steps: int = 0) -> Definition:
         """Return what ``name`` means inside a module, imports followed."""
@@ -92,7 +99,7 @@ class Sources:
             return Definition(node, module)
         if isinstance(node, ast.ImportFrom):
             real = next(item.name for item in node.names if (item.asname or item.name) == name)
-            return self.named(self.module(_absolute(node, module)), real, steps + 1)
+            return self.named(self.module(_absolute(node, module.package)), real, steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id != name:
             return self.named(module, node.value.id, steps + 1)
         raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
@@ -105,13 +112,20 @@ class Sources:
             whole = ".".join(parts[: number + 1])
             if not part.isidentifier():
                 raise NotThere(f"{name!r} is not the name of a module")
-            found = PathFinder.find_spec(whole, path) or (_other_finders(whole) if number == 0 else None)
+            # by its last part: a namespace package would look for its parent among the loaded ones
+            found = PathFinder.find_spec(part, path) or (_other_finders(whole) if number == 0 else None)
             if found is None:
                 beside = _beside(path if number else [str(folder) for folder in self.folders])
                 raise NotThere(f"no module {whole!r}{did_you_mean(part, beside)}; {self._looked()}")
             spec, path = found, list(found.submodule_search_locations or ())
         assert spec is not None
         return spec
+
+    def _is_module(self, name: str) -> bool:
+        try:
+            return self._spec(name) is not None
+        except NotThere:
+            return False
 
     def _looked(self) -> str:
         folders = ", ".join(dict.fromkeys(str(folder) for folder in self.folders))
@@ -141,25 +155,32 @@ def _parsed(name: str, spec: ModuleSpec) -> Module:
         raise NotChecked(f"{name} has no Python source to read")
     file = Path(spec.origin)
     try:
-        if file.stat().st_size > _MAX_BYTES:
+        found = file.stat()
+        if found.st_size > _MAX_BYTES:
             raise NotChecked(f"{file} is larger than {_MAX_BYTES:,} bytes")
-        tree = ast.parse(file.read_bytes(), filename=str(file))
+        package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+        return _read(name, package, file, (found.st_mtime_ns, found.st_size))
     except OSError as error:
         raise NotChecked(f"{file} cannot be read: {error.strerror}") from None
     except SyntaxError as error:
         raise NotThere(f"{file.name}:{error.lineno}: not Python: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise NotChecked(f"{file.name} cannot be read: {error}") from None
-    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-    empty = Module(name, package, {}, ())
+    except (ValueError, RecursionError, MemoryError) as error:  # the parser's words for too deep
+        raise NotChecked(f"{file.name} cannot be read: {error or 'nested too deeply'}") from None
+
+
+@lru_cache(maxsize=512)
+def _read(name: str, package: str, file: Path, _version: tuple[int, int]) -> Module:
+    """Read a module; ``_version`` (time and size) makes an edited file be read anew."""
+    tree = ast.parse(file.read_bytes(), filename=str(file))
+    names: dict[str, ast.stmt] = {}
     stars: list[str] = []
     for node in _statements(tree.body):
         for key in _bound(node):
             if key == "*" and isinstance(node, ast.ImportFrom):
-                stars.append(_absolute(node, empty))
-            elif key not in empty.names or not isinstance(node, ast.Assign):
-                empty.names[key] = node
-    return Module(name, package, empty.names, tuple(stars))
+                stars.append(_absolute(node, package))
+            elif key not in names or not isinstance(node, ast.Assign):
+                names[key] = node
+    return Module(name, package, names, tuple(stars))
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -183,9 +204,9 @@ def _bound(node: ast.stmt) -> list[str]:
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def _absolute(node: ast.ImportFrom, module: Module) -> str:
+def _absolute(node: ast.ImportFrom, package: str) -> str:
     if not node.level:
         return node.module or ""
-    parts = module.package.split(".")
+    parts = package.split(".")
     parent = parts[: len(parts) - node.level + 1]
     return ".".join([*parent, *([node.module] if node.module else [])])

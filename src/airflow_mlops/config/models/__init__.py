@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -42,6 +42,24 @@ from airflow_mlops.config.models.monitoring import (
 from airflow_mlops.config.models.monitoring import (
     Retrain as Retrain,
 )
+from airflow_mlops.config.models.running import (
+    Callback as Callback,
+)
+from airflow_mlops.config.models.running import (
+    Callbacks as Callbacks,
+)
+from airflow_mlops.config.models.running import (
+    Resources as Resources,
+)
+from airflow_mlops.config.models.running import (
+    Retry as Retry,
+)
+from airflow_mlops.config.models.running import (
+    TaskName as TaskName,
+)
+from airflow_mlops.config.models.running import (
+    TaskSettings as TaskSettings,
+)
 from airflow_mlops.config.models.section import (
     Section as Section,
 )
@@ -66,7 +84,7 @@ from airflow_mlops.config.models.training import (
 from airflow_mlops.config.models.training import (
     Validate as Validate,
 )
-from airflow_mlops.config.values import Name, Schedule
+from airflow_mlops.config.values import ConnId, Name, Schedule
 from airflow_mlops.config.values import format_duration as format_duration
 from airflow_mlops.config.values import parse_duration as parse_duration
 
@@ -78,12 +96,25 @@ class Pipeline(Section):
     name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
     description: str = Field("", description="One sentence for people.")
     owner: str = Field("airflow", description="Airflow owner of the tasks.")
-    tags: tuple[str, ...] = Field((), description="Airflow tags of the DAGs, besides `mlops`.")
+    team: str | None = Field(
+        None, min_length=1, max_length=250, description="Team, as the tag `team:…` of the DAGs."
+    )
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        (), description="Airflow tags of the DAGs, besides `mlops`."
+    )
     schedule: Schedule | None = Field(
         None, description="When to train: cron expression or preset. Retrain events start one as well."
     )
+    pool: str | None = Field(None, min_length=1, max_length=250, description="Airflow pool of the tasks.")
+    pool_slots: int = Field(1, ge=1, description="Slots of the pool that each task takes.")
+    priority_weight: int = Field(1, description="Weight of the tasks in the queue.")
     retries: int = Field(1, ge=0, le=10, description="Retries of a task that failed for an outside reason.")
-    mlflow_conn_id: str = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
+    retry: Retry = Field(Retry(), description="When a failed task is tried again.")
+    callbacks: Callbacks = Field(Callbacks(), description="Who is told what.")
+    tasks: dict[TaskName, TaskSettings] = Field(
+        default_factory=dict, description="Task to its own settings, as `{train: {pool: gpu, timeout: 2h}}`."
+    )
+    mlflow_conn_id: ConnId = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
     data: Data = Field(description="The training data.")
     validate_: Validate | None = Field(None, alias="validate", description="What the data must meet.")
     features: str | None = Field(None, description="`module:function`, a plain frame-to-frame function.")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import Duration
+from airflow_mlops.config.values import ConnId, Duration
 
 GuardAction = Literal["warn", "pause", "rollback"]
 
@@ -66,6 +66,13 @@ class Canary(Section):
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
         "pause", description="What happens when a step times out without enough evidence."
     )
+    pause_timeout: Duration = Field(
+        timedelta(days=3), description="How long a pause waits for a person before it is rolled back."
+    )
+    on_newer: Literal["supersede", "wait"] = Field(
+        "supersede",
+        description="A newer version takes the place of one that waits or is in its canary, or waits for it.",
+    )
     poll: Duration = Field(timedelta(seconds=10), description="Time between two looks.")
 
     @model_validator(mode="after")
@@ -81,5 +88,5 @@ class Deploy(Section):
     """Where the model is served and how a new version gets there."""
 
     target: Literal["local"] = Field("local", description="`local` is the embedded server.")
-    conn_id: str = Field("mlops_serving_default", description="Airflow connection of the server.")
+    conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")

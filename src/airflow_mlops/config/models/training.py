@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from airflow_mlops.config.expectations import check_entry
+from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import Duration, Limit, Metric, Values
@@ -74,6 +75,7 @@ class Train(Section):
     estimator: str = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
     tune: Tune | None = Field(None, description="Leave out to train with `params` as they are.")
+    resources: Resources | None = Field(None, description="What the pods of `tune` and `train` get.")
 
 
 class Evaluate(Section):
@@ -84,6 +86,13 @@ class Evaluate(Section):
     against_champion: dict[Metric, Limit] = Field(
         default_factory=dict,
         description="Metric to the limit on the lower confidence bound of challenger minus champion.",
+    )
+    slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Column of the raw rows to the limits that each of its values must hold.",
+    )
+    min_slice_rows: int = Field(
+        100, ge=1, description="Hold-out rows that a value needs; one with fewer is told and not judged."
     )
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from airflow_mlops.core.rollout.actions import Action, Ensure, SetWeight, Shadow, wanted
 from airflow_mlops.core.rollout.guards import GuardPlan
 from airflow_mlops.core.rollout.judgement import Judgement, judge
-from airflow_mlops.core.rollout.machine import (
-    advance,
+from airflow_mlops.core.rollout.machine import advance
+from airflow_mlops.core.rollout.observation import Counts, EpochCounts, Health, Observation
+from airflow_mlops.core.rollout.orders import (
+    CHOICES,
     begin_move,
     close,
     conflict,
     decide,
+    outdated,
+    rebased,
     restore,
+    withdrawn,
 )
-from airflow_mlops.core.rollout.observation import Counts, EpochCounts, Health, Observation
 from airflow_mlops.core.rollout.state import (
     TERMINAL,
     Phase,
@@ -27,6 +31,7 @@ from airflow_mlops.core.rollout.state import (
 )
 
 __all__ = [
+    "CHOICES",
     "TERMINAL",
     "Action",
     "Counts",
@@ -49,9 +54,12 @@ __all__ = [
     "decide",
     "judge",
     "new_state",
+    "outdated",
+    "rebased",
     "restore",
     "result",
     "rollback_to",
     "rollout_id",
     "wanted",
+    "withdrawn",
 ]

@@ -11,8 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_mlops.core.evidence import FAILURE_PRIOR, FAILURE_SHARES, EventShareProcess, log_mean_exp
+from airflow_mlops.core.evidence import (
+    FAILURE_PRIOR,
+    FAILURE_SHARES,
+    EventShareProcess,
+    log_mean_exp,
+    mixture,
+)
 from airflow_mlops.core.rollout.guards import KINDS, GuardPlan
+from airflow_mlops.core.rollout.judgement import harm_limit, pass_limit
 from airflow_mlops.core.rollout.state import RolloutPlan
 
 RATIOS: Final = (1.5, 2.0)
@@ -65,7 +72,7 @@ def forecast(plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: fl
     percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
     steps = tuple(_step(plan, percent, guards, rps) for percent in percents)
     count = 1 + len(plan.guards)
-    shared = f" shared by {count} guards" if count > 1 else ""
+    shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
         rps=rps,
         guarantee=f"a version that is no worse is rolled back with a chance of at most {plan.alpha:.0%} "
@@ -121,7 +128,8 @@ def _drift(
         + (canary + champion) * (math.log1p(share * (null - 1)) - math.log1p(share * (ratio - 1)))
         for ratio in process.ratios
     )
-    return lambda n: log_mean_exp(tuple(n * step for step in per_request))
+    weights = mixture(null, process.ratios)
+    return lambda n: log_mean_exp(tuple(n * step for step in per_request), weights)
 
 
 def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[float], float]:
@@ -138,15 +146,14 @@ def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[f
 def _step(plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float) -> StepForecast:
     # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
     share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
-    pass_limit = -math.log(plan.alpha)
-    harm_limit = pass_limit + math.log(1 + len(plan.guards))
     needs = []
     for guard, rate in guards:
         null = guard.max_ratio if KINDS[guard.name].tolerates_margin else 1.0
         worse = {
-            ratio: requests * requests_to_roll_back(ratio, share, rate, harm_limit, null) for ratio in RATIOS
+            ratio: requests * requests_to_roll_back(ratio, share, rate, harm_limit(plan), null)
+            for ratio in RATIOS
         }
-        good = requests * requests_to_pass(guard, share, rate, pass_limit)
+        good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
         needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
     warnings = tuple(_warnings(plan, percent, needs, rps))
     return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
@@ -192,8 +199,7 @@ def _proposals(
         return []
     if not rps:
         return ["there is no traffic to judge by: replay requests, or deploy with a person's approval"]
-    limit = -math.log(plan.alpha) + math.log(1 + len(plan.guards))
-    wanted = max(requests_to_roll_back(2.0, 0.5, rate, limit) for _, rate in guards)
+    wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
     found = []
     if not plan.shadow_s:
         found.append(

@@ -49,20 +49,33 @@ class Judgement:
         return {**errors.evidence, **({"guards": guards} if guards else {})}
 
 
+def harm_limit(plan: RolloutPlan) -> float:
+    """Return the log of the evidence at which a guard finds harm; all guards and the floor share alpha.
+
+    The floor's share is a reserve: nothing can be promised for it, as requests of one caller fail together.
+    """
+    guards = 1 + len(plan.guards)
+    return math.log((guards + 1) / plan.alpha)
+
+
+def pass_limit(plan: RolloutPlan) -> float:
+    """Return the log of the evidence at which a guard finds the canary good enough."""
+    return -math.log(plan.alpha)
+
+
 def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     """Weigh all counts of a rollout.
 
-    Harm: a guard finds E >= K/alpha against "the canary is no worse", K being the number of guards
-    (Bonferroni: together they raise a false alarm with a chance of at most alpha); or more than half of at
-    least 20 requests of one epoch failed while the champion's did not. Pass: every guard finds E >= 1/alpha
-    against "the canary is worse than its margin"; as all must, no correction is due (R. Berger,
-    *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
+    Harm: a guard finds E >= (K + 1)/alpha against "the canary is no worse", K being the number of guards
+    (Bonferroni: together they raise a false alarm with a chance of at most alpha K/(K + 1)); or more than
+    half of at least 20 requests of one epoch failed while the champion's did not. Pass: every guard finds
+    E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
+    (R. Berger, *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
     """
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = (errors, *plan.guards)
-    pass_limit = -math.log(plan.alpha)
-    harm_limit = pass_limit + math.log(len(guards))
-    findings = tuple(find(guard, epochs, harm_limit=harm_limit, pass_limit=pass_limit) for guard in guards)
+    limits = {"harm_limit": harm_limit(plan), "pass_limit": pass_limit(plan)}
+    findings = tuple(find(guard, epochs, **limits) for guard in guards)
     harms = [f.harm for f in findings if f.harm and f.action == "rollback"]
     return Judgement(
         findings=findings,

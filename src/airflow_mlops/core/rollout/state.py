@@ -28,9 +28,10 @@ class Phase(StrEnum):
     ROLLING_BACK = "ROLLING_BACK"
     ROLLED_BACK = "ROLLED_BACK"
     CONFLICT = "CONFLICT"
+    SUPERSEDED = "SUPERSEDED"
 
 
-TERMINAL: Final = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.CONFLICT})
+TERMINAL: Final = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.CONFLICT, Phase.SUPERSEDED})
 SHADOW_STEP: Final = -1
 
 
@@ -43,10 +44,14 @@ class RolloutPlan(Record):
     healthy. ``hold_s`` and ``step_timeout_s`` are the shortest and longest time of a step in seconds,
     ``min_requests`` the canary requests that it needs. ``alpha`` limits false rollbacks; a step passes on
     evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``.
-    ``on_inconclusive`` (``pause``, ``promote``, ``rollback``) is for a step that runs out of time.
+    ``on_inconclusive`` (``pause``, ``promote``, ``rollback``) is for a step that runs out of time;
+    ``pause_timeout_s`` (seconds) is how long a pause waits for a person before it is rolled back.
+    ``gap_s`` is the most that one look adds to the time of a step, in seconds: time in which nobody looked
+    does not count, nor does a clock that jumps.
     ``guards`` are watched beside the errors; ``shadow_s`` (seconds, 0: none) is how long the version answers
     copies of all requests before anybody sees it.
-    ``request`` tells two rollouts of the same version apart, such as two deployments ordered by hand.
+    ``request`` tells two rollouts of the same version apart, such as two deployments ordered by hand; it
+    is empty for a version that came by itself.
     """
 
     name: str
@@ -64,6 +69,8 @@ class RolloutPlan(Record):
     request: str = ""
     guards: tuple[GuardPlan, ...] = ()
     shadow_s: float = 0.0
+    pause_timeout_s: float = 259200.0
+    gap_s: float = 120.0
 
     def __post_init__(self) -> None:
         if self.model_version == self.champion_version:
@@ -78,6 +85,11 @@ class RolloutPlan(Record):
             )
         if len({guard.name for guard in self.guards}) != len(self.guards):
             raise ConfigError(f"each guard can be on once, got {[guard.name for guard in self.guards]}")
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether this makes an older version champion again at once, without a canary."""
+        return not self.steps and self.champion_version is not None
 
     @property
     def champion_uri(self) -> str | None:
@@ -124,7 +136,9 @@ class RolloutState(Record):
     aliases have begun to move, from here a promotion only goes forward. ``since``: the target's weight
     epoch before the rollout. ``outcome``: the phase in which a roll back ends. ``step`` is -1 while the
     version only shadows. ``accepted``: guards that a person saw and went on in spite of. ``reference``:
-    what the target measured of the champion for its guards.
+    what the target measured of the champion for its guards. ``watched``: seconds of the phase (of a step:
+    since its traffic was read back) that somebody looked on, ``looked``: the clock at the last look,
+    ``fresh``: ``watched`` when a request was last counted.
     """
 
     id: str
@@ -135,7 +149,9 @@ class RolloutState(Record):
     moving: bool = False
     since: int | None = None
     entered: float = 0.0
-    step_started: float | None = None
+    watched: float = 0.0
+    looked: float | None = None
+    fresh: float = 0.0
     epochs: tuple[EpochCounts, ...] = ()
     outcome: Phase = Phase.ROLLED_BACK
     reason: str = ""

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from itertools import count
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from airflow_mlops.backends.rollout import RolloutDriver
-from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets import Target, build_target
 from airflow_mlops.backends.targets.local import LocalTarget
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState
+from airflow_mlops.core.rollout import Phase
 from airflow_mlops.testing.targets import TargetContract
+from tests.rollout_kit import Rollout, plan_for
 from tests.serving_kit import NAME, TOKEN, Client, Registry, running_server
 
 
@@ -66,35 +64,6 @@ def test_a_wrong_target_name_gets_a_suggestion() -> None:
         build_target("locl", base_url="http://x", token="t")
 
 
-class Rollout:
-    """A real driver on a real server with real traffic between two polls; an hour passes per poll."""
-
-    def __init__(self, registry: Registry, client: Client, target: Target, folder: Path) -> None:
-        ticks = count(0, 60)
-        store = RolloutStore(folder / "rollouts.db")
-        self.driver = RolloutDriver(store, target, registry, clock=lambda: float(next(ticks)))
-        self.client = client
-
-    def run(self, plan: RolloutPlan, each_poll: Callable[[int], object] = lambda _: None) -> RolloutState:
-        state = self.driver.start(plan)
-        for number in range(60):
-            state = self.driver.poll(state.id)
-            if state.terminal:
-                break
-            for _ in range(60):
-                assert self.client.predict().status_code == 200
-            each_poll(number)
-        return state
-
-
-def plan_for(registry: Registry, kind: str, champion: int | None) -> RolloutPlan:
-    return RolloutPlan(
-        name=NAME, model_version=registry.kinds[kind], model_uri=registry.model_uri(kind),
-        champion_version=champion, steps=(20, 50), hold_s=60, step_timeout_s=100_000, min_requests=30,
-        tolerance=0.1,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def rollout(serving_registry: Registry, client: Client, target: Target, tmp_path: Path) -> Iterator[Rollout]:
     rollout = Rollout(serving_registry, client, target, tmp_path)
@@ -111,6 +80,7 @@ def test_a_good_canary_is_promoted_end_to_end(
 ) -> None:
     state = rollout.run(plan_for(serving_registry, "good", 1))
     assert state.phase is Phase.PROMOTED
+    assert set(rollout.answers) <= {200}
     assert [serving_registry.get(a) for a in ("champion", "previous", "challenger")] == [2, 1, None]
     assert client.predict().headers["x-model-version"] == "2"
     assert list(client.get("/admin/state").json()["versions"]) == ["2"]
@@ -126,6 +96,7 @@ def test_a_bad_canary_is_rolled_back_end_to_end(
 ) -> None:
     state = rollout.run(plan_for(serving_registry, kind, 1))
     assert state.phase is Phase.ROLLED_BACK
+    assert set(rollout.answers) <= {200}
     assert serving_registry.get("champion") == 1
     assert list(client.get("/admin/state").json()["versions"]) == ["1"]
     assert client.predict().headers["x-model-version"] == "1"

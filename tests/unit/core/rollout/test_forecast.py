@@ -14,7 +14,7 @@ from airflow_mlops.core.rollout import GuardPlan, Phase, RolloutPlan
 from airflow_mlops.core.rollout.forecast import forecast, requests_to_roll_back, spell
 from airflow_mlops.core.rollout.simulation import FAULTS, simulate
 
-LIMIT = math.log(20)
+LIMIT = math.log(40)
 PLAN = RolloutPlan(
     name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
     hold_s=60, step_timeout_s=3600, min_requests=100,

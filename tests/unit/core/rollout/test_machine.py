@@ -183,6 +183,84 @@ def test_impossible_plans_are_refused(change: dict[str, Any]) -> None:
         dataclasses.replace(PLAN, **change)
 
 
+def paused(now: float = 10) -> RolloutState:
+    return decide(at_step(), "pause", "ann", now)
+
+
+def watched(state: RolloutState, *nows: float) -> RolloutState:
+    for now in nows:
+        state, _ = advance(state, look(5), now)
+    return state
+
+
+def test_a_pause_that_nobody_answers_is_rolled_back() -> None:
+    plan = dataclasses.replace(PLAN, pause_timeout_s=300)
+    state = decide(at_step(plan), "pause", "ann", 10)
+    assert watched(state, 120, 230).phase is Phase.PAUSED
+    ended = watched(state, 120, 230, 340)
+    assert ended.phase is Phase.ROLLING_BACK
+    assert ended.reason == "nobody answered the pause within 300 s (paused by ann)"
+    assert (ended.history[-1].who, ended.history[-2].who) == ("guard", "ann")
+
+
+def test_a_paused_version_that_dies_is_rolled_back() -> None:
+    state, _ = advance(paused(), look(5, "failed"), 11)
+    assert state.phase is Phase.ROLLING_BACK
+
+
+@pytest.mark.parametrize("phase", ["PENDING", "WARMING", "PAUSED", "PROMOTING"])
+def test_only_a_step_or_a_shadow_can_be_paused(phase: str) -> None:
+    state = dataclasses.replace(at_step(), phase=Phase(phase))
+    with pytest.raises(ConfigError, match=f"is {phase}: only a SHADOW or a STEP can be paused"):
+        decide(state, "pause", "ann", 1)
+
+
+def test_a_clock_that_jumps_ahead_does_not_end_a_step() -> None:
+    long = dataclasses.replace(PLAN, step_timeout_s=1000, gap_s=60)
+    state = watched(at_step(long), 10, 10_000, 10_010)
+    assert (state.phase, state.watched) == (Phase.STEP, 10 + 60 + 10)
+
+
+def test_a_clock_that_goes_back_neither_ends_nor_prolongs_a_step() -> None:
+    state = watched(at_step(dataclasses.replace(PLAN, gap_s=60)), 50, -5000, -4990)
+    assert (state.phase, state.watched) == (Phase.STEP, 60)
+    state = watched(state, -4950)
+    assert state.phase is Phase.PAUSED
+    assert state.reason.startswith("inconclusive after 100 s at 5 %")
+    assert [t.at for t in state.history] == sorted(t.at for t in state.history)
+
+
+def test_time_in_which_nobody_looked_does_not_count() -> None:
+    """A controller that was dead for an hour: the server took the traffic away meanwhile."""
+    state = watched(at_step(dataclasses.replace(PLAN, step_timeout_s=600)), 10, 3610, 3620)
+    assert (state.phase, state.watched) == (Phase.STEP, 10 + 120 + 10)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), max_size=30))
+def test_whatever_the_clock_says_a_look_adds_between_nothing_and_the_gap(nows: list[float]) -> None:
+    state = at_step(dataclasses.replace(PLAN, step_timeout_s=1e12))
+    for now in nows:
+        before, state = state, advance(state, look(5), now)[0]
+        assert 0 <= state.watched - before.watched <= PLAN.gap_s
+    assert [t.at for t in state.history] == sorted(t.at for t in state.history)
+
+
+def test_a_step_whose_callers_have_all_been_counted_says_so() -> None:
+    plan = dataclasses.replace(PLAN, step_timeout_s=400, gap_s=60)
+    state, counts = at_step(plan), epoch(5, (30, 0))
+    for now in range(10, 410, 10):
+        state, _ = advance(state, look(5, "ok", counts), now)
+    assert state.phase is Phase.PAUSED
+    assert (
+        "no new request was counted in the last 390 s: with sticky routing a caller counts once"
+        in state.reason
+    )
+    state = at_step(plan)
+    for now in range(10, 410, 10):
+        state, _ = advance(state, look(5, "ok", epoch(5, (now // 10, 0))), now)
+    assert "no new request" not in state.reason
+
+
 SHADOWED = dataclasses.replace(PLAN, shadow_s=30)
 
 
@@ -223,7 +301,9 @@ def test_failures_that_both_versions_share_say_nothing() -> None:
 
 
 def test_a_shadow_that_saw_nothing_pauses_and_can_go_on() -> None:
-    state, _ = advance(in_shadow(), shadow_look(Counts(), Counts()), 130)
+    state, _ = advance(in_shadow(), shadow_look(Counts(), Counts()), 65)
+    assert state.phase is Phase.SHADOW
+    state, _ = advance(state, shadow_look(Counts(), Counts()), 130)
     assert state.phase is Phase.PAUSED
     assert "in the shadow" in state.reason
     assert wanted(state)[-1] == Shadow(3, 2)

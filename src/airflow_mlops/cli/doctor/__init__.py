@@ -1,0 +1,1 @@
+"""``airflow-mlops doctor``: is everything here that the pipelines need, and does it answer?"""

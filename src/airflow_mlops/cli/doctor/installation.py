@@ -1,0 +1,102 @@
+"""Airflow as it is installed here: its settings, its database, the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_mlops.cli.doctor.finding import Finding, failed, ok
+from airflow_mlops.core.errors import BackendError
+
+_LOCAL_BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
+_MIGRATE: Final = "airflow db migrate"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What Airflow's configuration says.
+
+    ``folders`` are those of local DAG bundles, ``remote`` the names of the others; ``is_dag_file`` is
+    Airflow's own look at a Python file; ``migrations`` is the folder of its database migrations.
+    """
+
+    version: str
+    database: str
+    executor: str
+    artifacts: str
+    rollouts: str
+    folders: tuple[Path, ...]
+    remote: tuple[str, ...]
+    is_dag_file: Callable[[Path], bool]
+    migrations: Path
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether every task runs on the scheduler's machine."""
+        return all("LocalExecutor" in name for name in self.executor.split(","))
+
+
+def read_installation() -> Installation:
+    """Import Airflow and read its configuration; raises BackendError when it cannot be imported."""
+    try:
+        import airflow
+        from airflow.configuration import conf
+        from airflow.utils.file import might_contain_dag
+    except Exception as error:  # an own plugin, a broken airflow.cfg: anything may come
+        raise BackendError(f"Airflow cannot be imported: {type(error).__name__}: {error}") from error
+    listed: Any = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=[])
+    bundles: list[dict[str, Any]] = listed or []
+    own = conf.get("core", "dags_folder")
+    careful = conf.getboolean("core", "dag_discovery_safe_mode", fallback=True)
+    local = [bundle for bundle in bundles if bundle.get("classpath") == _LOCAL_BUNDLE]
+    return Installation(
+        version=airflow.__version__,
+        database=conf.get("database", "sql_alchemy_conn"),
+        executor=conf.get("core", "executor"),
+        artifacts=conf.get("mlops", "artifacts", fallback=""),
+        rollouts=conf.get("mlops", "rollouts", fallback=""),
+        folders=tuple(Path((bundle.get("kwargs") or {}).get("path") or own) for bundle in local),
+        remote=tuple(str(bundle.get("name")) for bundle in bundles if bundle not in local),
+        is_dag_file=lambda file: might_contain_dag(str(file), careful),
+        migrations=Path(airflow.__file__).parent / "migrations",
+    )
+
+
+def check_provider() -> Finding:
+    """Say whether Airflow knows this provider, its connection types and its settings."""
+    from airflow.providers_manager import ProvidersManager
+
+    manager: Any = ProvidersManager  # without types
+    found = manager().providers.get("airflow-mlops")
+    if found is None:
+        text = "Airflow does not see the provider airflow-mlops"
+        return failed("provider", text, "pip install airflow-mlops, in the environment of `airflow`")
+    return ok("provider", f"airflow-mlops {found.version} is registered")
+
+
+def check_database(url: str, migrations: Path) -> Finding:
+    """Say whether Airflow's database is there and of the installed version; makes and changes nothing."""
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy.engine import make_url
+
+    address = make_url(url)
+    shown = address.render_as_string(hide_password=True)
+    sqlite = address.get_backend_name() == "sqlite"
+    if sqlite and address.database and not Path(address.database).is_file():
+        return failed("airflow database", f"Airflow is not initialised: no {address.database}", _MIGRATE)
+    engine = create_engine(address)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return failed("airflow database", f"Airflow is not initialised: {shown} is empty", _MIGRATE)
+            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    finally:
+        engine.dispose()
+    head = ScriptDirectory(str(migrations)).get_current_head()
+    if revision != head:
+        text_ = f"{shown} is of another Airflow version (revision {revision}, this one has {head})"
+        return failed("airflow database", text_, _MIGRATE)
+    return ok("airflow database", shown)

@@ -1,0 +1,127 @@
+"""Looks connections up as Airflow's tasks do, and remembers what must never be printed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
+from airflow_mlops.cli.doctor.needs import MLFLOW, SERVER, Need
+from airflow_mlops.core.errors import MlopsError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_LOGIN: Final = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_SECRET: Final = ("password", "passwd", "secret", "token", "key")
+_CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
+_KINDS: Final = {
+    MLFLOW: "--conn-type mlops_mlflow --conn-host https://mlflow.example.com",
+    SERVER: "--conn-type mlops_serving --conn-host http://127.0.0.1:5001 --conn-password TOKEN",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server is, and what its callers show: user and password, or a token."""
+
+    need: Need
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found about one connection: the finding, the server to call, the secrets that were seen."""
+
+    finding: Finding
+    place: Place | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def look_up(needs: Iterable[Need], *, initialised: bool) -> list[Looked]:
+    """Look every connection up; Airflow's database is asked only when it is ``initialised``."""
+    found = []
+    for need in needs:
+        with _as_a_task(initialised):
+            found.append(_looked_up(need, initialised))
+    return found
+
+
+def _looked_up(need: Need, initialised: bool) -> Looked:
+    connection = _connection(need.conn_id)
+    secrets = tuple(_secrets(connection)) if connection is not None else ()
+    check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
+    add = f"airflow connections add {need.conn_id} {_KINDS.get(need.purpose, '--conn-type TYPE …')}"
+    if connection is None and need.purpose != MLFLOW:
+        where = "" if initialised else " in the environment, and Airflow has no database yet"
+        return Looked(failed(check, f"not there{where}; {users} needs it", add))
+    try:
+        place = _place(need)
+    except MlopsError as error:
+        return Looked(failed(check, str(error), f"airflow connections get {need.conn_id}"), None, secrets)
+    if place is None:
+        return Looked(ok(check, f"there, for {users}"), None, secrets)
+    finding = ok(check, f"there, for {users}: {place.url}")
+    if connection is None:
+        finding = warning(check, f"not there; for {users} MLflow is at {place.url}", add)
+    return Looked(finding, place, tuple(filter(None, (*secrets, place.password, place.token))))
+
+
+def _place(need: Need) -> Place | None:
+    """Return what the pipelines' tasks will be told; raises ConfigError for half a connection."""
+    from airflow_mlops.hooks.mlflow import MlflowHook
+    from airflow_mlops.hooks.serving import ServingHook
+
+    if need.purpose == MLFLOW:
+        url = MlflowHook(need.conn_id).tracking_uri()
+        user, password, token = (os.environ.get(name, "") for name in _LOGIN)
+        return Place(need, url, user, password, token)
+    if need.purpose == SERVER:
+        address = ServingHook(need.conn_id).address()
+        return Place(need, address.base_url, token=address.token)
+    return None
+
+
+def _connection(conn_id: str) -> Connection | None:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
+def _secrets(connection: Connection) -> Iterator[str]:
+    if connection.password:
+        yield connection.password
+    yield from _in_extra(connection.extra_dejson)
+
+
+def _in_extra(node: object, key: str = "") -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _in_extra(value, str(name).lower())
+    elif isinstance(node, str) and any(word in key for word in _SECRET):
+        yield node
+
+
+@contextmanager
+def _as_a_task(initialised: bool) -> Iterator[None]:
+    """Look where tasks look; the hooks' changes of the environment are undone."""
+    before = dict(os.environ)
+    if initialised:  # else the look itself would make an empty database
+        os.environ[_CONTEXT] = "server"
+    else:
+        os.environ.pop(_CONTEXT, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

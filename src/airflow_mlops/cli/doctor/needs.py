@@ -1,0 +1,69 @@
+"""The connections that pipelines name, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from airflow_mlops.config.models import Pipeline
+
+MLFLOW: Final = "mlflow"
+SERVER: Final = "model server"
+OTHER: Final = "other"
+_SERVED: Final = "local"
+
+
+@dataclass(frozen=True)
+class Need:
+    """One connection: what it is for, and the pipelines that name it."""
+
+    conn_id: str
+    purpose: str
+    pipelines: tuple[str, ...]
+
+
+def needs(pipelines: Iterable[Pipeline], artifacts: str = "") -> list[Need]:
+    """Return every connection that the pipelines and ``[mlops] artifacts`` name, MLflow's first."""
+    users: dict[tuple[str, str], list[str]] = {}
+    for pipeline in pipelines:
+        for conn_id, purpose in _named(pipeline):
+            users.setdefault((conn_id, purpose), []).append(pipeline.name)
+    for conn_id in _in_uri(artifacts):
+        users.setdefault((conn_id, OTHER), []).append("[mlops] artifacts")
+    order = (MLFLOW, SERVER, OTHER)
+    found = [Need(conn_id, purpose, tuple(names)) for (conn_id, purpose), names in users.items()]
+    return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
+
+
+def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
+    purposes = {"mlflow_conn_id": MLFLOW}
+    if pipeline.deploy and pipeline.deploy.target == _SERVED:
+        purposes["deploy.conn_id"] = SERVER
+    found = [(name, purposes.get(path, OTHER)) for path, name in _walk(pipeline.effective(), "")]
+    return list(dict.fromkeys(found))
+
+
+def _walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (key, connection) for keys that end in ``conn_id`` and for URIs with a connection in them."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            inner = f"{path}.{key}".lstrip(".")
+            if isinstance(value, str) and str(key).endswith("conn_id"):
+                yield inner, value
+            else:
+                yield from _walk(value, inner)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _walk(value, path)
+    elif isinstance(node, str) and path.endswith("filepath"):
+        for conn_id in _in_uri(node):
+            yield path, conn_id
+
+
+def _in_uri(uri: str) -> Iterator[str]:
+    if "://" in uri:
+        conn_id, found, _ = urlsplit(uri).netloc.rpartition("@")
+        if found and conn_id and ":" not in conn_id:
+            yield conn_id

@@ -1,0 +1,119 @@
+"""Where pipelines write: can it be written, is it shared, is there room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
+
+_LITTLE: Final = 2 * 1024**3
+_NOTHING: Final = 200 * 1024**2
+_NETWORK: Final = ("nfs", "cifs", "smb", "ceph", "gluster", "lustre", "fuse.", "beegfs", "afs", "9p")
+_MOUNTS: Final = Path("/proc/self/mounts")
+
+
+def check_artifacts(folder: Path, *, one_machine: bool, executor: str) -> list[Finding]:
+    """Say whether the artifacts folder can be written, and whether other machines see it."""
+    check, fix = "artifacts", "set [mlops] artifacts to a folder that all workers share, or to s3://…"
+    problem = _write(folder)
+    if problem:
+        return [
+            failed(check, f"{folder} cannot be written: {problem}", f"chown $(id -un) {folder}, or {fix}")
+        ]
+    network = network_file_system(folder)
+    if network:
+        return [ok(check, f"{folder} can be written, on {network}")]
+    if not one_machine:
+        text = f"{folder} is on a disk of this machine, and {executor} runs tasks elsewhere too"
+        return [warning(check, text, fix)]
+    return [ok(check, f"{folder} can be written; {executor} runs every task on this machine")]
+
+
+def check_rollouts(file: Path, *, one_machine: bool, executor: str) -> list[Finding]:
+    """Say whether the file of the rollouts can be written, and is where SQLite's locks work."""
+    check, fix = (
+        "rollouts",
+        "set [mlops] rollouts to a file on a disk of the machine of workers and triggerer",
+    )
+    if file.is_file() and not os.access(file, os.W_OK):
+        return [failed(check, f"{file} cannot be written", f"chown $(id -un) {file}")]
+    problem = _write(file.parent)
+    if problem:
+        return [failed(check, f"{file.parent} cannot be written: {problem}", fix)]
+    network = network_file_system(file.parent)
+    if network:
+        return [warning(check, f"{file} is on {network}, where SQLite's locks are not safe", fix)]
+    if not one_machine:
+        text = f"{file} is on this machine only, and {executor} runs tasks elsewhere too"
+        return [warning(check, text, fix)]
+    return [ok(check, f"{file} can be written")]
+
+
+def check_remote_artifacts(uri: str) -> list[Finding]:
+    """Write and remove one small object where ``[mlops] artifacts`` is a URI."""
+    import fsspec
+
+    from airflow_mlops.hooks.storage import connected
+
+    fs, path = fsspec.core.url_to_fs(connected(uri))
+    probe = f"{path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
+    fs.pipe_file(probe, b"")
+    fs.rm_file(probe)
+    return [ok("artifacts", f"{uri} can be written")]
+
+
+def check_space(places: Iterable[Path]) -> Iterator[Finding]:
+    """Yield one finding for each disk that the places are on."""
+    disks: dict[int, Path] = {}
+    for place in places:
+        there = _nearest(place)
+        disks.setdefault(there.stat().st_dev, there)
+    for there in disks.values():
+        yield judge_space(there, shutil.disk_usage(there).free)
+
+
+def judge_space(place: Path, free: int) -> Finding:
+    """Judge the free space of a place, in bytes: below 2 GiB a warning, below 200 MiB a failure."""
+    text, fix = f"{free / 1024**3:.1f} GiB free at {place}", f"du -xsh {place}/* | sort -h"
+    if free < _NOTHING:
+        return failed("disk", text, fix)
+    return warning("disk", text, fix) if free < _LITTLE else ok("disk", text)
+
+
+def network_file_system(place: Path, mounts: str | None = None) -> str:
+    """Return the kind of network file system that a place is on, or nothing."""
+    if mounts is None:
+        mounts = _MOUNTS.read_text() if _MOUNTS.exists() else ""
+    kinds = {}
+    for line in mounts.splitlines():
+        _, mounted, kind, *_ = [*line.split(), "", "", ""]
+        kinds[mounted.replace("\\040", " ")] = kind
+    real = _nearest(place).resolve()
+    mounted = next((str(folder) for folder in (real, *real.parents) if str(folder) in kinds), "")
+    kind = kinds.get(mounted, "")
+    return kind if kind.startswith(_NETWORK) else ""
+
+
+def _write(folder: Path) -> str:
+    """Return why nothing can be written there, or nothing; a folder that is not there yet is not made."""
+    there = _nearest(folder)
+    if there != folder:
+        return "" if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _nearest(place: Path) -> Path:
+    """Return the place itself, or the nearest folder above it that exists."""
+    real = place.expanduser().absolute()
+    return next((folder for folder in (real, *real.parents) if folder.exists()), Path("/"))

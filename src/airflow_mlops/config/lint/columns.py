@@ -1,0 +1,86 @@
+"""Rules about columns: those that the file names are in the data, as far as its header tells.
+
+Only a local Parquet footer or the first line of a local CSV file is read; no row, and nothing remote.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from airflow_mlops.config.expectations import expand_one
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.models import Source
+from airflow_mlops.core.nearest import did_you_mean
+
+_RULE: Final = "columns"
+_LONGEST: Final = 1_000_000
+_ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
+                          "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
+
+
+def columns(subject: Subject) -> Iterator[Finding]:
+    """Target, keys, slices and columns of expectations are in the data; a slice is not on the target."""
+    data, slices = subject.pipeline.data, subject.pipeline.evaluate.slices
+    if data.target in slices:
+        message = "the target cannot be a slice: a model is not asked about it"
+        yield Finding(_RULE, ("evaluate", "slices", data.target), message)
+    known = header(data.source, subject.folder)
+    if known is None:
+        if slices:
+            message = f"not checked that the data has {', '.join(slices)}: no local header to read"
+            yield Finding(_RULE, ("evaluate", "slices"), message, "note")
+        return
+    for path, name in _named(subject):
+        if name not in known:
+            where = data.source.filepath
+            message = f"no column {name!r} in {where}{did_you_mean(name, known)}"
+            yield Finding(_RULE, path, message)
+
+
+def header(source: Source, folder: Path) -> list[str] | None:
+    """Return the columns of a local file, or None when they are not known without reading it."""
+    place = source.filepath
+    if not place or "://" in place or "{" in place or _ANOTHER_HEADER & set(source.load_args):
+        return None
+    path = folder / Path(place).expanduser()
+    try:
+        if source.type == "csv" and path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
+            return _csv_header(path, source)
+        if source.type == "parquet" and path.is_file():
+            return _parquet_header(path)
+    except (OSError, ValueError, csv.Error):  # whoever reads the data says what is wrong with it
+        return None
+    return None
+
+
+def _csv_header(path: Path, source: Source) -> list[str] | None:
+    separator = source.load_args.get("sep", source.load_args.get("delimiter", ","))
+    if not isinstance(separator, str) or len(separator) != 1:
+        return None
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        line = stream.readline(_LONGEST)
+    found = next(csv.reader([line], delimiter=separator), [])
+    return found if line.endswith("\n") and found else None
+
+
+def _parquet_header(path: Path) -> list[str]:
+    from pyarrow import parquet
+
+    return [str(name) for name in parquet.read_schema(path, memory_map=False).names]
+
+
+def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
+    pipeline = subject.pipeline
+    yield ("data", "target"), pipeline.data.target
+    for number, name in enumerate(pipeline.data.keys):
+        yield ("data", "keys", number), name
+    for name in pipeline.evaluate.slices:
+        yield ("evaluate", "slices", name), name
+    for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):
+        for item in expand_one(entry):
+            for name in item.columns:
+                yield ("validate", "expect", number), name

@@ -1,0 +1,87 @@
+"""``@task.ml_stage``: a user's own function as a stage of a pipeline."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
+
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.operators.base import StageOperator, plain_input
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.bases.decorator import TaskDecorator
+
+    from airflow_mlops.runner import StageRequest, StageResult
+
+_RUN: Final = "run"
+
+
+class MlStageOperator(DecoratedOperator, StageOperator):
+    """Runs a function as a stage and returns what it returned as a record; see ``ml_stage``."""
+
+    stage: ClassVar[str] = "own"
+    template_fields: Sequence[str] = ("op_args", "op_kwargs")
+    custom_operator_name = "@task.ml_stage"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Airflow asks for a value of every parameter; that of the run is there only when the task runs.
+        asked = {_RUN: None} if _RUN in inspect.signature(python_callable).parameters else {}
+        super().__init__(python_callable=python_callable, op_kwargs={**asked, **(op_kwargs or {})}, **kwargs)
+
+    def request(self, context: Context) -> StageRequest:
+        """Build the request; the stage has the name of the task."""
+        return replace(super().request(context), stage=self.task_id)
+
+    def run(self, context: Context) -> StageResult:
+        """Call the function with the records of its arguments resolved."""
+        from airflow_mlops.runner import run_function
+
+        given = {name: _plain(value) for name, value in self.op_kwargs.items()}
+        positional = [_plain(value) for value in self.op_args]
+        keywords = self.determine_kwargs({**context, **given})
+        return run_function(self.request(context), self.python_callable, positional, keywords)
+
+
+def ml_stage(
+    python_callable: Callable[..., Any] | None = None,
+    *,
+    pipeline: Pipeline,
+    base: str | Path | None = None,
+    **kwargs: Any,
+) -> TaskDecorator:
+    """Make a function a stage of a pipeline; the same as ``@task.ml_stage``, with types for editors.
+
+    A record of an earlier stage arrives as what it stands for: rows as a DataFrame, features as ``Frames``,
+    a model as the model. A parameter that is annotated with a record's class gets the record, one named
+    ``run`` the MLflow run. A DataFrame that is returned becomes a dataset's record, a mapping an
+    OwnResult whose numbers are logged as metrics.
+
+    :param pipeline: the configuration of the pipeline.
+    :param base: folder that relative paths of the configuration start from; that of the DAG file by default.
+    """
+    return task_decorator_factory(
+        python_callable=python_callable,
+        multiple_outputs=False,
+        decorated_operator_class=MlStageOperator,
+        pipeline=pipeline,
+        base=base,
+        **kwargs,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn the lazy sequence that a mapped task's records come as into a list."""
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes | tuple)
+    return plain_input(value) if listed else value

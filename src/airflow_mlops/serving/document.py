@@ -1,0 +1,90 @@
+"""What is in force in all workers of a server: the split, the versions wanted, the reference. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from airflow_mlops.serving.guards import Reference
+from airflow_mlops.serving.traffic import Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A version to have in memory.
+
+    Another ``order`` asks for it to be loaded anew; ``copy`` tells apart downloads of the same address.
+    ``crashed`` says how it ended the process that ran it, and then it is not run any more.
+    """
+
+    uri: str
+    order: int = 0
+    copy: int = 0
+    crashed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The state that all workers share; ``orders`` counts the orders given."""
+
+    traffic: Traffic = field(default_factory=Traffic)
+    versions: Mapping[int, Wanted] = field(default_factory=dict)
+    reference: Reference | None = None
+    orders: int = 0
+
+    def want(self, version: int, uri: str, *, afresh: bool = False) -> Document:
+        """Return the state with an order to load a version; ``afresh`` from the registry, not the disk."""
+        order = self.orders + 1
+        known = self.versions.get(version)
+        copy = order if afresh else known.copy if known else 0
+        wanted = Wanted(uri=uri, order=order, copy=copy)
+        return replace(self, versions={**self.versions, version: wanted}, orders=order)
+
+    def without(self, version: int) -> Document:
+        """Return the state in which a version is not wanted any more."""
+        return replace(self, versions={v: w for v, w in self.versions.items() if v != version})
+
+    def with_traffic(self, traffic: Traffic) -> Document:
+        """Return the state with another split; the reference ends with its canary."""
+        known = self.reference
+        kept = known if known and traffic.pair == (known.champion, known.canary) else None
+        return replace(self, traffic=traffic, reference=kept)
+
+    def condemn(self, version: int, reason: str, now: float) -> Document:
+        """Return the state in which a version that crashed has no traffic and is not run any more.
+
+        A champion keeps both: nobody could take its place. ``now`` in epoch seconds.
+        """
+        wanted = self.versions.get(version)
+        if wanted is None or version == self.traffic.champion:
+            return self
+        versions = {**self.versions, version: replace(wanted, crashed=reason)}
+        return replace(self, versions=versions).with_traffic(self.traffic.expel(version, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON values, by the keys of the database."""
+        return {
+            "traffic": self.traffic.to_json(),
+            "versions": {str(version): asdict(wanted) for version, wanted in self.versions.items()},
+            "reference": self.reference and self.reference.to_json(),
+            "orders": self.orders,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Document:
+        """Build the state from ``to_json`` output that went through JSON; what is missing is empty."""
+        versions = {
+            int(version): Wanted(uri=wanted) if isinstance(wanted, str) else Wanted(**wanted)
+            for version, wanted in data.get("versions", {}).items()
+        }
+        traffic, reference = data.get("traffic"), data.get("reference")
+        return cls(
+            traffic=Traffic.from_json(traffic) if traffic else Traffic(),
+            versions=versions,
+            reference=Reference.from_json(reference) if reference else None,
+            orders=data.get("orders", 0),
+        )
+
+
+__all__ = ["Document", "Wanted"]

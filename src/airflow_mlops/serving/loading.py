@@ -1,0 +1,144 @@
+"""Bringing a version from MLflow into memory: download, golden rows, the copy on disk."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import mlflow
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.model import Model
+from airflow_mlops.serving.payload import Payload
+
+
+def load(version: int, uri: str, folder: Path, tracking_uri: str, copy: str = "") -> Model:
+    """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
+
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again. Blocks; call it off the event loop.
+    Raises BackendError when MLflow does not answer and ConfigError when the model cannot be loaded or fails
+    its golden rows.
+    """
+    mlflow.set_tracking_uri(tracking_uri)
+    local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
+    try:
+        with _alone(folder, version):  # Another worker may want the same; it is downloaded once.
+            if not local.exists():
+                _download(uri, local)
+        pyfunc = mlflow.pyfunc.load_model(str(local))
+        model = Model(version, uri, pyfunc, _raw(pyfunc))
+    except Exception as error:
+        if _unreachable(error):
+            raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
+        raise ConfigError(f"{uri}: {_line(error)}") from error
+    golden = local / "golden.json"
+    document = json.loads(golden.read_text()) if golden.exists() else None
+    if document is not None:
+        _try_golden(model, document)
+    if model.shorten() and document is not None:
+        _try_golden(model, document)
+    return model
+
+
+def forget(version: int, folder: Path, keep: str = "") -> None:
+    """Delete the downloaded copies of a version, but for the copy ``keep``."""
+    for local in folder.glob(f"{version}-*"):
+        if not keep or not local.name.endswith(f"-{keep}"):
+            shutil.rmtree(local, ignore_errors=True)
+
+
+def alias_version(name: str, alias: str, tracking_uri: str) -> int | None:
+    """Return the version of an alias in MLflow, None when there is none; raises BackendError."""
+    mlflow.set_tracking_uri(tracking_uri)
+    try:
+        return int(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
+
+
+@contextmanager
+def _alone(folder: Path, version: int) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{version}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(uri: str, local: Path) -> None:
+    partial = local.with_name(f"{local.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(partial)))
+    golden = next(iter(sorted(got.rglob("golden.json"))), None)
+    document = golden.read_text() if golden else _golden_of_run(got)
+    if document is not None:
+        (got / "golden.json").write_text(document)
+    got.rename(local)
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _golden_of_run(folder: Path) -> str | None:
+    run_id = mlflow.models.Model.load(str(folder)).run_id
+    if run_id is None:
+        return None
+    names = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
+    return mlflow.artifacts.load_text(f"runs:/{run_id}/golden.json") if "golden.json" in names else None
+
+
+def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
+    """Raise ConfigError when the model no longer predicts what it predicted when it was trained."""
+    rows, names = golden["rows"], golden.get("columns")
+    if not rows:
+        return
+    if names is None:
+        names = list(rows[0])
+        rows = [[row[name] for name in names] for row in rows]
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    try:
+        found = model.predict([model.prepare(Payload(len(rows), columns))]).values
+    except Exception as error:
+        raise ConfigError(f"version {model.version} fails on its golden rows: {_line(error)}") from error
+    for row, (got, expected) in enumerate(zip(found, golden["predictions"], strict=True)):
+        if not _same(got, expected):
+            raise ConfigError(
+                f"version {model.version}, golden row {row}: predicts {got!r}, at training time "
+                f"{expected!r}: the environment differs from the one that it was trained in"
+            )
+
+
+def _same(got: Any, expected: Any) -> bool:
+    if isinstance(got, float) or isinstance(expected, float):
+        return (
+            got is not None
+            and expected is not None
+            and math.isclose(got, expected, rel_tol=1e-6, abs_tol=1e-9)
+        )
+    return bool(got == expected)
+
+
+def _raw(pyfunc: Any) -> Any:
+    """Return the scikit-learn estimator behind a model that predicts with it, else None."""
+    flavor = pyfunc.metadata.flavors.get("python_function", {})
+    if flavor.get("loader_module") != "mlflow.sklearn" or flavor.get("predict_fn", "predict") != "predict":
+        return None
+    return pyfunc.get_raw_model()
+
+
+def _unreachable(error: BaseException) -> bool:
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    return isinstance(error, mlflow.exceptions.MlflowException) and str(error).startswith("API request to")
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"

@@ -1,0 +1,137 @@
+"""The versions in the memory of one worker, and how they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from time import monotonic
+from typing import Any, Final
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.board import Row
+from airflow_mlops.serving.document import Document, Wanted
+from airflow_mlops.serving.model import Model
+
+log = logging.getLogger(__name__)
+LOADED: Final = "loaded and healthy"
+Load = Callable[[int, Wanted], Model]
+
+
+@dataclass
+class Slot:
+    """One version: what was ordered, how it is, and its batcher once it is ready."""
+
+    wanted: Wanted
+    place: int
+    mark: Any
+    status: str = "loading"
+    detail: str = ""
+    batcher: Batcher | None = None
+    loading: asyncio.Task[None] | None = None
+
+
+class Slots:
+    """Follows the orders of the shared state: loads, swaps and lets go of versions; tells all on its row.
+
+    ``load`` blocks and returns a model, or raises BackendError or ConfigError.
+    """
+
+    def __init__(self, row: Row, load: Load) -> None:
+        self._row = row
+        self._load = load
+        self._slots: dict[int, Slot] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+        self.ready: dict[int, Batcher] = {}
+
+    def follow(self, document: Document) -> None:
+        """Begin what the state asks for."""
+        for version in [v for v in self._slots if v not in document.versions]:
+            self._let_go(self._slots.pop(version))
+        for version, wanted in document.versions.items():
+            slot = self._slots.get(version)
+            if slot is None:
+                place = self._free_place()
+                slot = self._slots[version] = Slot(wanted, place, self._row.mark(place))
+                self._begin(version, slot)
+            elif slot.wanted != wanted:
+                slot.wanted = wanted
+                self._begin(version, slot)
+        self._tell()
+
+    async def loaded(self) -> None:
+        """Wait until nothing is loading."""
+        while tasks := [slot.loading for slot in self._slots.values() if slot.loading is not None]:
+            await asyncio.wait(tasks)
+
+    async def close(self) -> None:
+        """Stop loading and let the batches finish."""
+        for slot in self._slots.values():
+            if slot.loading is not None:
+                slot.loading.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(batcher.close() for batcher in self.ready.values()))
+
+    def _begin(self, version: int, slot: Slot) -> None:
+        if slot.loading is not None:
+            slot.loading.cancel()
+            slot.loading = None
+        if slot.wanted.crashed:
+            slot.status, slot.detail = "failed", slot.wanted.crashed
+            self._release(slot)
+            return
+        slot.status, slot.detail = "loading", ""
+        slot.loading = self._spawn(self._fill(version, slot, slot.wanted))
+
+    async def _fill(self, version: int, slot: Slot, wanted: Wanted) -> None:
+        started = monotonic()
+        slot.mark[1], slot.mark[0] = 0, version
+        try:
+            model = await asyncio.to_thread(self._load, version, wanted)
+        except asyncio.CancelledError:
+            slot.mark[0] = 0
+            raise
+        except (BackendError, ConfigError) as error:
+            slot.status = "unreachable" if isinstance(error, BackendError) else "failed"
+            slot.detail = str(error)
+            if slot.batcher is not None:
+                slot.status, slot.detail = "ok", f"not loaded anew, the one from before serves: {error}"
+        else:
+            before, slot.batcher = slot.batcher, Batcher(model, slot.mark)
+            slot.status, slot.detail = "ok", LOADED
+            if before is not None:
+                self._spawn(before.close())
+        slot.mark[0] = 0
+        slot.loading = None
+        self._tell()
+        took = monotonic() - started
+        log.info("version %s: %s (%s) %.1f s", version, slot.status, slot.detail, took)
+
+    def _let_go(self, slot: Slot) -> None:
+        if slot.loading is not None:
+            slot.loading.cancel()
+        self._release(slot)
+
+    def _release(self, slot: Slot) -> None:
+        if slot.batcher is not None:
+            self._spawn(slot.batcher.close())
+            slot.batcher = None
+
+    def _tell(self) -> None:
+        slots = self._slots.items()
+        self.ready = {version: slot.batcher for version, slot in slots if slot.batcher is not None}
+        told = {str(v): [s.wanted.order, s.status, s.detail, s.batcher is not None] for v, s in slots}
+        self._row.versions.write(told)
+
+    def _free_place(self) -> int:
+        taken = {slot.place for slot in self._slots.values()}
+        return next(place for place in count() if place not in taken)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task

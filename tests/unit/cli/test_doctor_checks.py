@@ -1,0 +1,291 @@
+"""What each check of `doctor` makes of what it sees."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlflow.server import app
+from packaging.requirements import Requirement
+from werkzeug.serving import make_server
+
+from airflow_mlops.cli.doctor.finding import Finding, Status, as_json, as_text, failed, ok, without_secrets
+from airflow_mlops.cli.doctor.installation import check_database
+from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
+from airflow_mlops.cli.doctor.lookup import Place
+from airflow_mlops.cli.doctor.needs import MLFLOW, OTHER, SERVER, Need, needs
+from airflow_mlops.cli.doctor.servers import (
+    check_clock,
+    check_mlflow_answer,
+    look_at_mlflow,
+    look_at_model_server,
+)
+from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
+from airflow_mlops.cli.doctor.storage import (
+    check_artifacts,
+    check_remote_artifacts,
+    check_rollouts,
+    check_space,
+    judge_space,
+    network_file_system,
+)
+from airflow_mlops.cli.doctor.versions import check_extras, check_packages, check_python, versions
+from airflow_mlops.config.loader import load_pipeline
+from tests.serving_kit import NAME, TOKEN, Registry, running_server
+
+VALID = Path(__file__).parents[2] / "corpus" / "valid"
+LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"
+GIB = 1024**3
+
+
+def statuses(findings: list[Finding]) -> dict[str, str]:
+    return {finding.check: str(finding.status) for finding in findings}
+
+
+def test_this_environment_has_what_the_package_asks_for() -> None:
+    found = statuses(versions())
+    assert {"airflow-mlops", "python", "apache-airflow", "mlflow", "pandas", "scikit-learn"} <= set(found)
+    assert set(found.values()) <= {"ok", "not needed"}
+
+
+def test_a_package_that_is_old_or_missing_comes_with_the_command_that_mends_it() -> None:
+    there = {"mlflow": "2.9.0", "pandas": "3.1"}
+    wanted = [Requirement(text) for text in ("mlflow>=3.17", "pandas>=3.0", "optuna>=4.5", "x; extra == 'x'")]
+    found = {finding.check: finding for finding in check_packages(wanted, there.get)}
+    assert found["pandas"].status == "ok"
+    assert found["mlflow"] == failed("mlflow", "2.9.0, but it needs >=3.17", "pip install 'mlflow>=3.17'")
+    assert found["optuna"].message == "not installed (needs >=4.5)"
+    assert "x" not in found
+    assert check_python("3.10.2", ">=3.11,<3.14").status == "failed"
+    assert check_python("3.14.0rc1", ">=3.11,<3.14").status == "failed"
+    assert check_python("3.13.5", ">=3.11,<3.14").status == "ok"
+
+
+def test_an_extra_is_complete_in_part_or_not_needed() -> None:
+    wanted = [Requirement(text) for text in ("a>=2; extra == 'x'", "b; extra == 'x'", "c>=1")]
+    for there, status in (
+        ({"a": "2", "b": "1"}, "ok"),
+        ({"a": "1", "b": "1"}, "warning"),
+        ({}, "not needed"),
+    ):
+        (found,) = check_extras(["x"], wanted, there.get)  # type: ignore[arg-type]
+        assert (found.check, found.status) == ("extra x", status)
+    assert found.fix == "pip install 'airflow-mlops[x]'"
+
+
+@given(st.text("abcdefghij0123456789/:@+-_", min_size=3, max_size=20))
+def test_no_secret_is_printed(secret: str) -> None:
+    told = [
+        failed("a", f"cannot reach postgresql://me:{secret}@host/db", f"curl https://{secret}@host"),
+        failed("b", f"driver said {secret}", f"password={secret}"),
+    ]
+    shown = as_text(without_secrets(told, ["", secret])) + as_json(without_secrets(told, [secret]))
+    for around in ("me:{}@", "//{}@", "said {}", "password={}"):
+        assert around.format(secret) not in shown
+
+
+def test_a_connection_in_a_uri_is_no_secret() -> None:
+    (kept,) = without_secrets([ok("artifacts", "s3://lake@bucket/mlops, http://u:p@x, token=abc")], [])
+    assert kept.message == "s3://lake@bucket/mlops, http://***@x, token=***"
+
+
+def test_lines_are_aligned_and_counted() -> None:
+    text = as_text([ok("a", "fine"), failed("longer", "two\nlines", "do this")])
+    assert text.splitlines() == [
+        "ok          a       fine",
+        "failed      longer  two lines",
+        "                    → do this",
+        "",
+        "1 ok, 0 warning, 1 failed, 0 not needed",
+    ]
+    assert json.loads(as_json([failed("a", "b", "c")]))["status"] == "failed"
+
+
+def test_a_probe_that_hangs_is_given_up_and_the_others_are_told_in_order() -> None:
+    for_ever = threading.Event()
+    try:
+        found = side_by_side(
+            [
+                Probe("hangs", lambda: [ok("hangs", str(for_ever.wait()))], "wait"),
+                Probe("breaks", lambda: [ok("breaks", str(1 / 0))], "mend"),
+                Probe("fine", lambda: [ok("fine", "here")], ""),
+            ],
+            limit_s=0.3,
+        )
+    finally:
+        for_ever.set()
+    assert [finding.message for finding in found] == [
+        "no answer within 0.3 s",
+        "ZeroDivisionError: division by zero",
+        "here",
+    ]
+    assert [finding.status for finding in found] == ["failed", "failed", "ok"]
+
+
+def test_loaders_are_read_and_judged(tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "a.py").write_text(LOADER.format(""))
+    (tmp_path / "b.py").write_text(LOADER.format(', "elsewhere"'))
+    (tmp_path / "c.py").write_text(LOADER.format(", folder=somewhere()"))
+    (tmp_path / "d.py").write_text("import x\nx.load_pipelines(globals(")
+    (tmp_path / "test_e.py").write_text("def test(): load_pipelines({})")
+    found = loaders(tmp_path)
+    assert [(item.file.name, item.folder) for item in found] == [
+        ("a.py", tmp_path / "pipelines"),
+        ("b.py", tmp_path / "elsewhere"),
+        ("c.py", None),
+    ]
+    told = list(check_loaders([tmp_path], found, lambda file: file.name != "a.py"))
+    assert [finding.status for finding in told] == ["failed", "failed", "ok"]
+    assert "passes over it" in told[0].message
+    assert told[1].fix == f"mkdir -p {tmp_path / 'elsewhere'}"
+    (none,) = check_loaders([tmp_path], [], lambda file: True)
+    assert (none.status, none.fix) == ("failed", f"airflow-mlops init {tmp_path}")
+
+
+def test_a_pipeline_file_that_nobody_loads_is_told(tmp_path: Path) -> None:
+    loader = Loader(tmp_path / "a.py", tmp_path / "pipelines")
+    inside, outside = tmp_path / "pipelines" / "x" / "a.yaml", tmp_path / "b.yaml"
+    (told,) = check_loaded([inside, outside], [loader])
+    assert str(outside) in told.message
+    assert str(inside) not in told.message
+    assert list(check_loaded([outside], [loader, Loader(tmp_path / "b.py", None)])) == []
+
+
+def test_connections_are_found_wherever_a_pipeline_names_them() -> None:
+    pipelines = [load_pipeline(VALID / "everything.yaml"), load_pipeline(VALID / "minimal.yaml")]
+    found = {need.conn_id: need for need in needs(pipelines, "s3://lake@bucket/mlops")}
+    assert found["mlops_mlflow_default"].purpose == MLFLOW
+    assert found["lake"] == Need("lake", OTHER, ("[mlops] artifacts",))
+    assert SERVER in {need.purpose for need in found.values()}
+
+
+def test_airflows_database_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    import airflow
+
+    migrations = Path(airflow.__file__).parent / "migrations"
+    missing = check_database(f"sqlite:///{tmp_path}/none.db", migrations)
+    assert (missing.status, missing.fix) == ("failed", "airflow db migrate")
+    assert "not initialised" in missing.message
+    assert not (tmp_path / "none.db").exists()
+    with sqlite3.connect(tmp_path / "old.db") as database:
+        database.execute("CREATE TABLE other (x)")
+    assert "not initialised" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
+    with sqlite3.connect(tmp_path / "old.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num)")
+        database.execute("INSERT INTO alembic_version VALUES ('abc')")
+    assert "another Airflow version" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
+
+
+def test_storage_is_written_to_and_left_as_it_was(tmp_path: Path) -> None:
+    for one_machine, status in ((True, "ok"), (False, "warning")):
+        (found,) = check_artifacts(tmp_path, one_machine=one_machine, executor="CeleryExecutor")
+        assert found.status == status
+        (found,) = check_rollouts(tmp_path / "r.db", one_machine=one_machine, executor="CeleryExecutor")
+        assert found.status == status
+    (found,) = check_remote_artifacts("memory://doctor/mlops")
+    assert found.status == "ok"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    (found,) = check_artifacts(tmp_path / "file", one_machine=True, executor="LocalExecutor")
+    assert (found.status, "Not a directory" in found.message) == ("failed", True)
+    (found,) = check_artifacts(tmp_path / "file" / "below", one_machine=True, executor="LocalExecutor")
+    assert found.status == "failed"
+
+
+def test_disks_are_named_once_and_judged() -> None:
+    here = Path(__file__)
+    assert len(list(check_space([here, here.parent]))) == 1
+    levels = [judge_space(here, free).status for free in (3 * GIB, GIB, GIB // 10)]
+    assert levels == [Status.OK, Status.WARNING, Status.FAILED]
+
+
+def test_a_network_file_system_is_known_by_its_mount(tmp_path: Path) -> None:
+    mounts = f"/dev/sda / ext4 rw 0 0\nserver:/x {tmp_path.resolve()} nfs4 rw 0 0\n"
+    assert network_file_system(tmp_path / "not" / "there", mounts) == "nfs4"
+    assert network_file_system(Path("/etc"), mounts) == ""
+
+
+def test_clocks_are_compared_to_the_second() -> None:
+    now = 1_800_000_000.0
+    for ahead, status in ((0, "ok"), (-4, "ok"), (60, "warning"), (-60, "warning")):
+        (found,) = check_clock("clock", {"date": formatdate(now + ahead, usegmt=True)}, now, now + 0.1)
+        assert found.status == status
+    assert "59 s behind" in found.message  # a Date header has whole seconds
+    assert check_clock("clock", {}, now, now) == []
+
+
+def place(url: str, purpose: str = MLFLOW, pipeline: str = NAME, **more: str) -> Place:
+    return Place(Need("conn", purpose, (pipeline,)), url, **more)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(serving_registry: Registry) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_MLFLOW_SERVER_FILE_STORE", serving_registry.uri)
+        patch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(serving_registry.artifacts))
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+def test_mlflow_is_asked_by_a_real_request(mlflow_server: str) -> None:
+    answer, clock = look_at_mlflow(place(mlflow_server))
+    assert (answer.status, clock.status) == ("ok", "ok")
+    assert "MLflow 3." in answer.message
+    (elsewhere,) = look_at_mlflow(place("http://127.0.0.1:9"))
+    assert elsewhere.status == "failed"
+    assert "mlflow server --host 127.0.0.1 --port 9" in elsewhere.fix
+
+
+def test_what_answers_and_is_no_mlflow_is_told(mlflow_server: str) -> None:
+    told = [
+        check_mlflow_answer("m", "http://x", httpx.Response(401), ""),
+        check_mlflow_answer("m", "http://x", httpx.Response(404), ""),
+        check_mlflow_answer("m", "http://x", httpx.Response(200, html="<p>hello"), ""),
+        check_mlflow_answer("m", "http://x", httpx.Response(200, json={}), "2.9.0"),
+    ]
+    assert [finding.status for finding in told] == ["failed", "failed", "failed", "warning"]
+    assert "refuses the log-in" in told[0].message
+    assert "older than" in told[3].message
+
+
+def test_mlflow_as_a_database_is_read_and_not_made(serving_registry: Registry, tmp_path: Path) -> None:
+    (found,) = look_at_mlflow(place(serving_registry.uri))
+    assert found.status == "ok"
+    (found,) = look_at_mlflow(place(f"sqlite:///{tmp_path}/mlflow.db"))
+    assert (found.status, "made by the first run" in found.message) == ("ok", True)
+    (found,) = look_at_mlflow(place(f"sqlite:///{tmp_path}/no/folder/mlflow.db"))
+    assert found.status == "failed"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_server_is_asked_for_health_token_and_model(
+    serving_registry: Registry, tmp_path: Path
+) -> None:
+    with running_server(serving_registry, tmp_path) as client:
+        url = str(client.base_url)
+        fresh, _ = look_at_model_server(place(url, SERVER, token=TOKEN))
+        client.load(1, serving_registry.model_uri("champion"))
+        client.traffic(1)
+        served, clock = look_at_model_server(place(url, SERVER, token=TOKEN))
+        wrong, *_ = look_at_model_server(place(url, SERVER, token="other-token"))
+        another, *_ = look_at_model_server(place(url, SERVER, "churn", token=TOKEN))
+    gone = look_at_model_server(place(url, SERVER, token=TOKEN))
+    assert (fresh.status, "no version is loaded" in fresh.message) == ("warning", True)
+    assert (served.status, clock.status) == ("ok", "ok")
+    assert served.message == f"{url} takes the token and serves flights, champion is version 1"
+    assert (wrong.status, "refuses the token" in wrong.message) == ("failed", True)
+    assert (another.status, "churn wants it too" in another.message) == ("failed", True)
+    assert [finding.status for finding in gone] == ["failed"]
+    assert "airflow-mlops serve --name flights" in gone[0].fix

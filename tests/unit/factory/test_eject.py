@@ -1,0 +1,152 @@
+"""An ejected file is a normal DAG file that makes the same DAGs as the pipeline file did."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, BaseOperator
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_mlops.__main__ import main
+from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.factory.layout import Text, laid_out
+from airflow_mlops.factory.plan import call
+from airflow_mlops.factory.source import Writer
+
+CORPUS = Path(__file__).parents[2] / "corpus" / "valid"
+VALID = [
+    pytest.param(file, profile, id=f"{file.stem}-{profile}" if profile else file.stem)
+    for file in sorted(CORPUS.glob("*.yaml"))
+    for profile in ([None, "dev", "alone"] if file.stem == "profiled" else [None])
+]
+DIFFERS = {"fileloc", "relative_fileloc"}
+"""All that may differ in what Airflow stores: where the file is."""
+
+
+def parsed(file: Path) -> dict[str, DAG]:
+    """Return the DAGs that Airflow's DAG processor finds in a file."""
+    bag = DagBag(str(file), bundle_path=file.parent)
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def stored(dag: DAG) -> dict[str, Any]:
+    found = DagSerialization.to_dict(dag)
+    assert found["dag"].keys() >= DIFFERS
+    return {**found, "dag": {key: value for key, value in found["dag"].items() if key not in DIFFERS}}
+
+
+def eject(file: Path, out: Path, profile: str | None = None) -> int:
+    return main(["eject", str(file), "-o", str(out), *(["--profile", profile] if profile else [])])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of DAG files, with the code that the corpus needs in its folder of pipelines."""
+    (tmp_path / "pipelines").mkdir()
+    for code in CORPUS.glob("*.py"):
+        shutil.copy(code, tmp_path / "pipelines")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("source", "profile"), VALID)
+def test_an_ejected_file_makes_the_dags_of_its_pipeline_file(
+    folder: Path, source: Path, profile: str | None
+) -> None:
+    file = Path(shutil.copy(source, folder / "pipelines"))
+    loader, out = folder / "mlops.py", folder / "ejected.py"
+    loader.write_text(
+        "# Makes DAGs.\nfrom airflow_mlops import load_pipelines\n\n"
+        f"load_pipelines(globals(), profile={profile!r})\n"
+    )
+    assert eject(file, out, profile) == 0
+    before = parsed(loader)
+    file.unlink()
+    after = parsed(out)
+    assert after.keys() == before.keys()
+    for dag_id, dag in before.items():
+        assert stored(after[dag_id]) == stored(dag)
+        for task in dag.tasks:
+            assert own(after[dag_id].get_task(task.task_id)) == own(task), task.task_id
+
+
+def own(task: BaseOperator) -> dict[str, Any]:
+    """Return what Airflow does not store of a task: the configuration and where its paths start from."""
+    given: Any = getattr(task, "partial_kwargs", None) or vars(task)
+    pipeline, base = given.get("pipeline"), given.get("base")
+    return {"pipeline": pipeline and pipeline.effective(), "base": base and str(base)}
+
+
+def test_ejected_files_are_formatted_and_free_of_faults_for_ruff(tmp_path: Path) -> None:
+    for number, case in enumerate(VALID):
+        file, profile = case.values
+        assert eject(file, tmp_path / f"{number}_{file.stem}.py", profile) == 0  # type: ignore[arg-type]
+    for command in (["format", "--check"], ["check", "--select", "E,F,W,I,B,UP,C4,SIM,RUF,D3,D4"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)]
+        answer = subprocess.run(ruff, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert answer.returncode == 0, answer.stdout
+
+
+def test_beside_its_pipeline_file_an_ejected_one_needs_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.yaml"
+    shutil.copy(CORPUS / "minimal.yaml", file)
+    assert main(["eject", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "base=" not in printed
+    assert eject(file, tmp_path / "small.py") == 0
+    assert (tmp_path / "small.py").read_text() == printed
+    assert str(tmp_path) not in printed
+
+
+def test_eject_overwrites_nothing_and_tells_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.py"
+    out.write_text("mine = True\n")
+    assert eject(CORPUS / "minimal.yaml", out) == 2
+    assert "mine.py exists already" in capsys.readouterr().err
+    assert out.read_text() == "mine = True\n"
+    assert eject(CORPUS / "minimal.yaml", tmp_path / "no" / "where.py") == 2
+    (tmp_path / "bad.yaml").write_text("name: bad\nscheduel: x\n")
+    assert eject(tmp_path / "bad.yaml", tmp_path / "bad.py") == 1
+    assert "scheduel: unknown key" in capsys.readouterr().err
+    assert not (tmp_path / "bad.py").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["plain", 'say "no"', "it's", "both \" and '", "back\\slash", "new\nline", "ünï", "", "long words " * 20],
+)
+def test_any_text_is_read_back_as_it_was(text: str) -> None:
+    lines = laid_out(Text(text), "x = ")
+    found: dict[str, Any] = {}
+    exec("\n".join(lines), found)
+    assert found["x"] == text
+    assert max(map(len, lines)) <= 88
+
+
+def test_names_that_two_modules_share_do_not_clash() -> None:
+    writer = Writer()
+    calls = [call(load_pipeline, "a"), call(DAG, "b")]
+    other = type("DAG", (), {"__module__": __name__})
+    globals()["DAG"], kept = other, DAG
+    try:
+        lines = laid_out(writer.source([*calls, call(other)]))
+    finally:
+        globals()["DAG"] = kept
+    assert lines == ['[load_pipeline("a"), DAG("b"), DAG2()]']
+    assert f"from {__name__} import DAG as DAG2" in writer.imports()
+
+
+def test_what_cannot_be_written_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"cannot write <object .*plan it as a call"):
+        Writer().source(object())
+    with pytest.raises(ConfigError, match=r"cannot import .*lambda.*define it at the top of a module"):
+        Writer().source(call(lambda: None))
