@@ -91,7 +91,7 @@ def test_a_version_that_fails_its_callers_is_rolled_back_and_that_is_1(laptop: L
     assert laptop.aliases() == {"champion": 1}
 
 
-def test_a_rollout_that_an_interrupted_run_left_is_taken_back(laptop: Laptop) -> None:
+def test_a_rollout_that_an_interrupted_run_left_gives_way(laptop: Laptop) -> None:
     from airflow_mlops.backends.rollout_store import RolloutStore
     from airflow_mlops.core.rollout import RolloutPlan
 
@@ -104,7 +104,7 @@ def test_a_rollout_that_an_interrupted_run_left_is_taken_back(laptop: Laptop) ->
     )
     assert laptop.document()["message"] == "Version 3 of churn is the champion."
     ended, _ = store.get(left.id)
-    assert (ended.phase, ended.reason) == ("ROLLED_BACK", "left behind by an interrupted run")
+    assert (ended.phase, ended.reason) == ("SUPERSEDED", "superseded by version 3")
     assert laptop.aliases() == {"champion": 3, "previous": 1}
 
 
