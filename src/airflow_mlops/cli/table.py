@@ -163,6 +163,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "completion",
+        "print what makes a shell complete commands, options, pipeline files, profiles and tasks",
+        "airflow_mlops.cli.completion:completion",
+        "completion bash >> ~/.bashrc",
+        (_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads it"),),
+    ),
+    Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
         "airflow_mlops.cli.commands:schema",

@@ -57,7 +57,8 @@ def _docstring(name: str, origin: str) -> list[str]:
 
 def _base(writer: Writer, base: str) -> list[str]:
     writer.names.append((_BASE, "BASE"))
-    folder = Group(f"({writer.imported(Path)}(__file__).parent / ", (("", Text(base)),), ").resolve()")
+    path = writer.imported(Path)
+    folder = Group(f"{path}(", (("", f"{path}(__file__).parent"), ("", Text(base))), ").resolve()")
     return [
         "# Relative paths of the pipeline, and modules beside it, start from here.",
         *laid_out(folder, "BASE = "),

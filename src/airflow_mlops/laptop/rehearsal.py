@@ -67,11 +67,11 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
         address = stack.enter_context(model_server(plan.name, by.place.tracking_uri, folder))
         target = build_target("local", base_url=address.base_url, token=address.token)
         driver = RolloutDriver(store, target, by.registry)
-        _clear(driver, store, plan)
         labels = by.labels if any(guard.name == "quality" for guard in plan.guards) else None
         replay = Replay(address.base_url, address.token, by.rows, labels)
         stack.callback(replay.stop)
-        state = driver.start(plan, _WHO)
+        # What an interrupted run left behind, and nobody goes on with, gives way.
+        state = driver.start(plan, _WHO, on_newer="supersede")
         told = len(state.history)
         while not state.terminal:
             state = driver.poll(state.id)
@@ -83,13 +83,6 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
             if not state.terminal:
                 time.sleep(_POLL_S)
     return state, replay.counts
-
-
-def _clear(driver: RolloutDriver, store: RolloutStore, plan: RolloutPlan) -> None:
-    """Take back a rollout that an interrupted run left and that nobody goes on with."""
-    left = store.running(plan.name)
-    if left is not None and left.plan != plan:
-        driver.restore(left.id, "left behind by an interrupted run", _WHO)
 
 
 def _tell(state: RolloutState, told: int, by: Rehearsal) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.serving.document import Document
+from airflow_mlops.serving.traffic import Traffic
 
 # Deaths from outside: a person, the system that is out of memory. Only a series of them says something.
 _OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
@@ -51,10 +52,14 @@ def after(
         suspects = suspects if series >= _SERIES else []
     for version in suspects or ([] if crash.code in _OUTSIDE else list(crash.busy)):
         requests = crash.busy[version]
-        if requests and version in (document.traffic.champion, *document.traffic.weights):
+        if requests and _has_share(document.traffic, version):
             counts[document.traffic.epoch, version, "requests"] += requests
             counts[document.traffic.epoch, version, "failures"] += requests
     for version in suspects:
         doing = "predicted" if crash.busy[version] else "was loaded"
         document = document.condemn(version, f"the process {crash.how} while it {doing}", now)
     return document, counts
+
+
+def _has_share(traffic: Traffic, version: int) -> bool:
+    return version in (traffic.champion, traffic.shadow) or bool(traffic.weights.get(version))

@@ -77,10 +77,14 @@ def own(task: BaseOperator) -> dict[str, Any]:
     return {"pipeline": pipeline and pipeline.effective(), "base": base and str(base)}
 
 
-def test_ejected_files_are_formatted_and_free_of_faults_for_ruff(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["a", "folder/beneath/a/folder/" * 3])
+def test_ejected_files_are_formatted_and_free_of_faults_for_ruff(tmp_path: Path, folder: str) -> None:
+    """However long the way back to the pipeline's folder is."""
+    (tmp_path / folder).mkdir(parents=True)
     for number, case in enumerate(VALID):
         file, profile = case.values
-        assert eject(file, tmp_path / f"{number}_{file.stem}.py", profile) == 0  # type: ignore[arg-type]
+        ejected = tmp_path / folder / f"{number}_{file.stem}.py"
+        assert eject(file, ejected, profile) == 0  # type: ignore[arg-type]
     for command in (
         ["format", "--check"],
         ["check", "--select", "E,F,W,I,B,UP,C4,SIM,RUF,D3,D4", "--ignore", "RUF001"],
