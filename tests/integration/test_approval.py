@@ -14,7 +14,7 @@ from airflow.utils.session import create_session
 
 from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout_store import RolloutStore
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_file
 from tests.airflow_kit import DEPLOY, project, run
 
 

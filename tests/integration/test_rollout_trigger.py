@@ -17,7 +17,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.rollout import RolloutPlan
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_file
 from airflow_mlops.triggers.rollout import RolloutTrigger
 from tests.airflow_kit import DEPLOY, connection, free_port, project, run
 

@@ -223,5 +223,6 @@ def test_the_containers_listen_on_loopback_only() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
     ports = [port for service in services.values() for port in service.get("ports", ())]
     assert {"api-server", "scheduler", "triggerer", "postgres", "mlflow", "model-server"} <= set(services)
-    assert len(ports) == 3
+    assert {"haproxy", "slot-a", "slot-b"} <= set(services)
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)

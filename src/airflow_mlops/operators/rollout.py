@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_file
 from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import (
     DeployOperator,

@@ -11,6 +11,7 @@ from airflow.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlops.core.errors import BackendError, MlopsError
+from airflow_mlops.hooks.rollouts import open_rollouts
 
 if TYPE_CHECKING:
     from airflow_mlops.backends.rollout import RolloutDriver
@@ -22,7 +23,7 @@ class TurnTrigger(BaseTrigger):
     """Waits until no rollout of a model runs.
 
     :param name: the model.
-    :param store: file of the rollout store.
+    :param store: place of the rollout store, a file or a URL without a secret.
     :param poll_seconds: seconds between two looks.
     """
 
@@ -39,10 +40,9 @@ class TurnTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event when the model is free."""
-        from airflow_mlops.backends.rollout_store import RolloutStore
 
         started = time.monotonic()
-        store = await asyncio.to_thread(RolloutStore, self.store)
+        store = await asyncio.to_thread(open_rollouts, self.store)
         while (running := await asyncio.to_thread(store.running, self.name)) is not None:
             self.log.info("waiting for rollout %s, which is %s", running.id, running.label)
             await asyncio.sleep(self.poll_seconds)
@@ -54,7 +54,7 @@ class RolloutTrigger(BaseTrigger):
     """Polls a rollout until only the registry is left to move, or it has ended.
 
     :param rollout_id: the rollout in the store.
-    :param store: file of the rollout store.
+    :param store: place of the rollout store, a file or a URL without a secret.
     :param target: kind of the serving target.
     :param conn_id: Airflow connection of the server.
     :param poll_seconds: seconds between two looks.
@@ -120,13 +120,11 @@ class RolloutTrigger(BaseTrigger):
 
     def _driver(self) -> RolloutDriver:
         from airflow_mlops.backends.rollout import RolloutDriver
-        from airflow_mlops.backends.rollout_store import RolloutStore
         from airflow_mlops.backends.targets import build_target
         from airflow_mlops.hooks.serving import ServingHook
 
-        address = ServingHook(self.conn_id).address()
-        target = build_target(self.target, base_url=address.base_url, token=address.token)
-        return RolloutDriver(RolloutStore(self.store), target)
+        target = build_target(self.target, **ServingHook(self.conn_id).options(self.target))
+        return RolloutDriver(open_rollouts(self.store), target)
 
 
 async def _first_leg_has_ended(started: float) -> None:
