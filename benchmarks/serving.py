@@ -1,11 +1,14 @@
-"""The model server against `mlflow models serve` and a bare Starlette echo: requests/s, latency, memory.
+"""The model server beside `mlflow models serve`, LitServe and a bare Starlette echo: speed and memory.
 
-    python benchmarks/serving.py               5 seconds each, about two minutes
+    python benchmarks/serving.py               4 seconds each, about a minute
     python benchmarks/serving.py --seconds 20  calmer figures
+    python benchmarks/serving.py --litserve    LitServe as well, in an environment of its own under .bench/
+    python benchmarks/serving.py --workers 2   ours with as many processes
 
-Eight connections send single rows of 20 numbers; every server has one worker and its defaults. Ours holds
-two versions at 50 % each and logs every request. The load comes from `wrk` when it is installed (Debian
-package wrk), else from a client in Python, which needs a core of its own. Both sides share this machine.
+Eight connections send single rows of 20 numbers; every other server has one worker and its defaults. Ours
+holds two versions at 50 % each and logs every request. The load comes from `wrk` when it is installed (Debian
+package wrk), else from a client in Python, which needs a core of its own and makes fast servers look slower.
+Load and servers share this machine. Memory is the proportional share (PSS) of all processes of a server.
 """
 
 from __future__ import annotations
@@ -135,11 +138,11 @@ def admin(port: int, method: str, path: str, body: dict) -> None:
 
 
 def memory(pid: int) -> float:
-    """Resident megabytes of a process and all below it."""
+    """Megabytes of a process and all below it; what they share counts once."""
     import psutil
 
     processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(p.memory_info().rss for p in processes) / 2**20
+    return sum(getattr(p.memory_full_info(), "pss", p.memory_info().rss) for p in processes) / 2**20
 
 
 def load(port: int, seconds: float, folder: Path) -> tuple[float, float, float, int]:
@@ -206,7 +209,7 @@ async def with_python(port: int, seconds: float) -> tuple[float, float, float, i
 
 
 def measure(pid: int, port: int, seconds: float, folder: Path) -> Result:
-    load(port, min(2.0, seconds), folder)  # Warm: caches, threads, branch predictors.
+    load(port, min(1.0, seconds), folder)  # Warm: caches, threads, branch predictors.
     rps, p50, p99, failed = load(port, seconds, folder)
     return Result(rps, p50, p99, memory(pid), failed)
 
@@ -228,10 +231,10 @@ def run_mlflow(name: str, uri: str, seconds: float, folder: Path) -> Result:
         return measure(pid, port, seconds, folder)
 
 
-def run_ours(name: str, uri: str, seconds: float, folder: Path) -> Result:
+def run_ours(name: str, uri: str, seconds: float, folder: Path, workers: int) -> Result:
     port = free_port()
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--tracking-uri", uri]
-    options = ["--port", str(port), "--state-dir", str(folder / "state")]
+    options = ["--port", str(port), "--state-dir", str(folder / "state"), "--workers", str(workers)]
     with server([*command, *options], port, "/ping", folder, AIRFLOW_MLOPS_SERVING_TOKEN=TOKEN) as pid:
         for version in (1, 2):
             admin(port, "PUT", f"/admin/versions/{version}", {"model_uri": f"models:/{name}/{version}"})
@@ -239,18 +242,85 @@ def run_ours(name: str, uri: str, seconds: float, folder: Path) -> Result:
         return measure(pid, port, seconds, folder)
 
 
+LITSERVE = "litserve==0.2.19"
+API = """
+import pickle, sys
+import litserve
+import numpy as np
+
+class Api(litserve.LitAPI):
+    def setup(self, device):
+        with open(sys.argv[1], "rb") as file:
+            self.model = pickle.load(file)
+    def decode_request(self, request):
+        return np.array(request["dataframe_split"]["data"])
+    def predict(self, rows):
+        return self.model.predict(rows)
+    def encode_response(self, labels):
+        return {"predictions": labels.tolist()}
+
+if __name__ == "__main__":
+    api = Api(api_path="/invocations")
+    server = litserve.LitServer(api, accelerator="cpu")
+    server.run(host="127.0.0.1", port=int(sys.argv[2]), generate_client_file=False)
+"""
+
+
+def litserve_python() -> Path:
+    """Return the interpreter of LitServe's own environment, made when it is not there."""
+    import importlib.metadata
+
+    home = Path(__file__).parent.parent / ".bench" / "litserve"
+    python = home / "bin" / "python"
+    if not (home / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        same = [f"{name}=={importlib.metadata.version(name)}" for name in ("scikit-learn", "numpy")]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", LITSERVE, *same], check=True)
+        (home / "complete").touch()
+    return python
+
+
+def run_litserve(name: str, uri: str, seconds: float, folder: Path) -> Result:
+    import pickle
+
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    model = mlflow.sklearn.load_model(f"models:/{name}/1")
+    del model.feature_names_in_  # It is asked with arrays.
+    (folder / "model.pickle").write_bytes(pickle.dumps(model))
+    (folder / "api.py").write_text(API)
+    port = free_port()
+    command = [str(litserve_python()), str(folder / "api.py"), str(folder / "model.pickle"), str(port)]
+    with server(command, port, "/health", folder, PYTHONPATH="") as pid:
+        return measure(pid, port, seconds, folder)
+
+
 def show(title: str, found: Result, peer: Result | None = None) -> None:
     ratio = f"{found.rps / peer.rps:>7.1f} x" if peer else ""
     print(
-        f"{title:<34}{found.rps:>9,.0f}{found.p50:>9.2f}{found.p99:>9.2f}{found.memory:>9.0f}"
+        f"{title:<36}{found.rps:>9,.0f}{found.p50:>9.2f}{found.p99:>9.2f}{found.memory:>9.0f}"
         f"{found.failed:>8}{ratio}",
         flush=True,
     )
 
 
+def compare(name: str, title: str, folder: Path, options: argparse.Namespace) -> None:
+    folder.mkdir()
+    uri = train(folder, name)
+    peer = run_mlflow(name, uri, options.seconds, folder)
+    show(f"{title}: mlflow", peer)
+    if options.litserve:
+        show(f"{title}: LitServe", run_litserve(name, uri, options.seconds, folder), peer)
+    ours = run_ours(name, uri, options.seconds, folder, options.workers)
+    show(f"{title}: this, 2 versions", ours, peer)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of load per server")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of load per server")
+    parser.add_argument("--workers", type=int, default=1, help="processes of our server")
+    parser.add_argument("--litserve", action="store_true", help="compare with LitServe (installs it)")
     parser.add_argument("--client", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.client:
@@ -259,18 +329,12 @@ def main() -> None:
         return
     client = "wrk" if shutil.which("wrk") else "the client in Python (install wrk for a lighter one)"
     print(f"{CONNECTIONS} connections, single rows, {options.seconds:g} s each, {os.cpu_count()} cores")
-    print(f"load from {client}\n")
-    print(f"{'':<34}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}  against mlflow")
+    print(f"load from {client}; ours with {options.workers} worker(s)\n")
+    print(f"{'':<36}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}  against mlflow")
     with tempfile.TemporaryDirectory() as temporary:
         show("bare Starlette echo", run_echo(options.seconds, Path(temporary)))
         for name, title in (("linear", "LogisticRegression"), ("forest", "RandomForest, 100 trees")):
-            folder = Path(temporary) / name
-            folder.mkdir()
-            uri = train(folder, name)
-            peer = run_mlflow(name, uri, options.seconds, folder)
-            ours = run_ours(name, uri, options.seconds, folder)
-            show(f"{title}: mlflow", peer)
-            show(f"{title}: this, 2 versions", ours, peer)
+            compare(name, title, Path(temporary) / name, options)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,10 @@ def _fails(rows: pd.DataFrame) -> pd.DataFrame:
     raise RuntimeError("canary is broken")
 
 
+def _ends_the_process(rows: pd.DataFrame) -> pd.DataFrame:
+    os._exit(7)
+
+
 def _needs_more(rows: pd.DataFrame) -> pd.DataFrame:
     return _features(rows).assign(extra=rows["extra"])
 
@@ -92,6 +97,9 @@ class Registry:
         slow = _fit(_features, rows)
         slow.steps[0][1].func = _slow
         self._log("slow", slow, rows)
+        crashing = _fit(_features, rows)
+        crashing.steps[0][1].func = _ends_the_process
+        self._log("crashing", crashing, rows)
 
     def _log(self, kind: str, model: Pipeline, rows: pd.DataFrame, golden: Pipeline | None = None) -> None:
         example = rows.astype({"hour": "int64"})

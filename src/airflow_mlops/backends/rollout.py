@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
+from airflow_mlops.backends.aliases import Aliases, champion_after, outcome_tags, put_right, take_back
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets.base import Target
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
@@ -32,30 +33,6 @@ from airflow_mlops.core.rollout import (
 )
 
 _TRIES: Final = 5
-
-
-class Aliases(Protocol):
-    """The moves in the model registry that a rollout makes; all idempotent."""
-
-    def get(self, alias: str) -> int | None:
-        """Return the version that an alias points at, or None."""
-        ...
-
-    def set(self, alias: str, version: int) -> None:
-        """Point an alias at a version."""
-        ...
-
-    def delete(self, alias: str) -> None:
-        """Delete an alias; a missing one is harmless."""
-        ...
-
-    def tag(self, version: int, tags: Mapping[str, str]) -> None:
-        """Set tags on a version."""
-        ...
-
-    def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
-        """Write a JSON artifact to the run of a version."""
-        ...
 
 
 class RolloutDriver:
@@ -100,7 +77,7 @@ class RolloutDriver:
             if ended is not None:
                 return ended
             self._store.create_or_get(plan, self._clock(), who)
-        return self._retried(lambda: self._rebase(id_))
+        return self._retried(lambda: self._rebase(id_))[0]
 
     def _make_way(
         self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
@@ -125,7 +102,7 @@ class RolloutDriver:
             return None
         ended = withdrawn(plan, *found, who, self._clock())
         if self._aliases.get("champion") != plan.model_version:
-            self._aliases.tag(plan.model_version, _tags(ended, self._clock()))
+            self._aliases.tag(plan.model_version, outcome_tags(ended, self._clock()))
         return ended
 
     def _supersede(self, running: RolloutState, plan: RolloutPlan, who: str) -> None:
@@ -151,7 +128,10 @@ class RolloutDriver:
 
         Raises BackendError when the target or the registry does not answer: poll again later.
         """
-        return self._retried(lambda: self._drive(id_))
+        state, lost = self._retried(lambda: self._drive(id_))
+        if state.terminal:
+            self._settle_down(state, lost=lost)
+        return state
 
     def finish(self, id_: str) -> RolloutState:
         """Verify the traffic and make the registry's moves of a rollout that waits for them.
@@ -164,7 +144,7 @@ class RolloutDriver:
 
     def decide(self, id_: str, choice: str, who: str) -> RolloutState:
         """Record a person's ``continue``, ``promote``, ``rollback`` or ``pause`` and return the state."""
-        return self._retried(lambda: self._change(id_, lambda s: decide(s, choice, who, self._clock())))
+        return self._retried(lambda: self._change(id_, lambda s: decide(s, choice, who, self._clock())))[0]
 
     def restore(self, id_: str, reason: str, who: str, outcome: Phase = Phase.ROLLED_BACK) -> RolloutState:
         """Take a running rollout back to the champion on record; an ended one is left as it is.
@@ -174,25 +154,34 @@ class RolloutDriver:
         self._retried(lambda: self._change(id_, lambda s: restore(s, reason, who, self._clock(), outcome)))
         return self.poll(id_)
 
-    def _retried(self, attempt: Callable[[], RolloutState]) -> RolloutState:
+    def _retried(self, attempt: Callable[[], RolloutState]) -> tuple[RolloutState, bool]:
+        """Return the state, and whether another driver was first in between."""
         lost: RolloutConflict | None = None
         for _ in range(_TRIES):
             try:
-                state = attempt()
+                return attempt(), lost is not None
             except RolloutConflict as error:
                 lost = error  # Somebody else wrote meanwhile: read and decide again.
-            else:
-                if lost is not None and state.terminal:
-                    self._settle_down(state.plan.name)
-                return state
         raise BackendError(f"{lost}, {_TRIES} times in a row: is more than one controller running?") from lost
 
-    def _settle_down(self, name: str) -> None:
-        """Undo what this driver did to the traffic while another one ended the rollout."""
-        latest = self._store.latest(name)
-        if latest is not None and latest.terminal:
-            promoted = latest.phase is Phase.PROMOTED
-            self._target.finalize(latest.plan.model_version if promoted else latest.plan.champion_version)
+    def _settle_down(self, own: RolloutState, *, lost: bool) -> None:
+        """Send the traffic where the newest rollout left it, if none runs.
+
+        A driver that slept, or died and came back, may have set a weight after another one had ended the
+        rollout. The newest has a say only if its champion still is the one on record.
+        """
+        for _ in range(_TRIES):
+            latest = self._store.latest(own.plan.name)
+            if latest is None or not latest.terminal:
+                return
+            if lost and self._aliases is not None:
+                put_right(own, latest, self._aliases)
+            champion = champion_after(latest)
+            if lost if self._aliases is None else self._aliases.get("champion") == champion:
+                self._target.finalize(champion)
+            again = self._store.latest(own.plan.name)
+            if again is None or (again.id, again.phase) == (latest.id, latest.phase):
+                return
 
     def _change(self, id_: str, change: Callable[[RolloutState], RolloutState]) -> RolloutState:
         state, revision = self._store.get(id_)
@@ -216,8 +205,12 @@ class RolloutDriver:
         plan = state.plan
         seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
         following, _ = advance(state, seen, self._clock())
-        # Saved even if nothing is new: another driver that moved on meanwhile is found out here.
-        revision = self._store.save(following, revision)
+        if _is_news(state, following):
+            revision = self._store.save(following, revision)
+        elif self._store.get(state.id)[1] != revision:
+            raise RolloutConflict(f"rollout {state.id} was moved on by another process")
+        else:
+            following = state
         return following, revision, len(following.history) > len(state.history)
 
     def _act(self, state: RolloutState) -> None:
@@ -255,7 +248,7 @@ class RolloutDriver:
         if state.phase is Phase.PROMOTING:
             return self._promote(state, revision, aliases)
         if state.outcome is not Phase.CONFLICT:
-            _take_back(plan, found, aliases)
+            take_back(plan, found, aliases)
         return self._close(state, revision, aliases, champion=plan.champion_version)
 
     def _promote(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
@@ -276,33 +269,20 @@ class RolloutDriver:
         now = self._clock()
         ended = close(state, now)
         version = state.plan.model_version
-        aliases.tag(version, _tags(ended, now))
+        aliases.tag(version, outcome_tags(ended, now))
         aliases.attach(version, f"rollout/{ended.id}.json", result(ended).to_json())
         self._target.finalize(champion)
         return ended, self._store.save(ended, revision)
+
+
+def _is_news(before: RolloutState, after: RolloutState) -> bool:
+    """Say whether a look is worth a write: time alone is written four times per ``gap_s``."""
+    time_alone = replace(after, watched=before.watched, looked=before.looked, fresh=before.fresh) == before
+    gone = (after.looked or 0.0) - (before.looked or 0.0)
+    return not time_alone or abs(gone) >= before.plan.gap_s / 4
 
 
 def _same_canary(running: RolloutPlan, plan: RolloutPlan) -> bool:
     """Say whether both bring the same version forward, whoever asked for it and from whichever champion."""
     alike = (running.model_version, running.goes_back) == (plan.model_version, plan.goes_back)
     return alike and not plan.goes_back
-
-
-def _tags(ended: RolloutState, now: float) -> dict[str, str]:
-    return {
-        "mlops.rollout.outcome": str(ended.phase),
-        "mlops.rollout.reason": ended.reason,
-        "mlops.rollout.id": ended.id,
-        "mlops.rollout.at": datetime.fromtimestamp(now, UTC).isoformat(),
-    }
-
-
-def _take_back(plan: RolloutPlan, found: int | None, aliases: Aliases) -> None:
-    """Point the aliases at what the record says: the champion before, and no challenger."""
-    if plan.champion_version is None:
-        if found is not None:
-            aliases.delete("champion")
-    elif found != plan.champion_version:
-        aliases.set("champion", plan.champion_version)
-    if aliases.get("challenger") == plan.model_version:
-        aliases.delete("challenger")

@@ -82,6 +82,8 @@ def fluent(uri: str) -> Iterator[Any]:
     import mlflow
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    # MLflow writes them into the environment too, where the next look would take them for the user's word.
+    environment = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
@@ -90,6 +92,9 @@ def fluent(uri: str) -> Iterator[Any]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from airflow_mlops.cli.run import is_missing
 from airflow_mlops.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ def canary(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run ``canary plan`` or ``canary simulate``; returns 0, or 1 when the file or the plan has faults."""
-    arguments = _parser().parse_args(argv)
+    """Run ``canary plan`` or ``canary simulate``.
+
+    Returns 0, 1 when the file or the plan has faults, 2 when there is no such file.
+    """
+    arguments = build_parser().parse_args(argv)
+    if is_missing(arguments):
+        return 2
     try:
         canary, plan = _plan_of(arguments.file, arguments.profile)
         code: int = arguments.run(arguments, canary, plan)
@@ -32,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the words after ``canary``."""
     parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="per step: how long until harm is seen, or a pass")

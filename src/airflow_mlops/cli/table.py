@@ -147,6 +147,29 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "migrate",
+        "turn an MLflow recipe into a pipeline file, with a report of every value",
+        "airflow_mlops.cli.migrate.command:migrate",
+        "migrate recipe.yaml -o pipelines/taxi/taxi.yaml",
+        (
+            _argument("recipe", help="recipe.yaml, or the folder that holds it"),
+            _argument(
+                "-o",
+                "--output",
+                metavar="FILE",
+                help="pipeline file to write; standard output by default",
+            ),
+            _argument("--profile", metavar="P", help="the recipe's main profile; local by default"),
+        ),
+    ),
+    Command(
+        "completion",
+        "print what makes a shell complete commands, options, pipeline files, profiles and tasks",
+        "airflow_mlops.cli.completion:completion",
+        "completion bash >> ~/.bashrc",
+        (_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads it"),),
+    ),
+    Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
         "airflow_mlops.cli.commands:schema",

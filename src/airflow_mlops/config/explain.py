@@ -90,6 +90,8 @@ def _message(item: Mapping[str, Any]) -> str:
             return "a duration is longer than nothing"
         case "too_short":
             return f"needs at least {limits['min_length']} item, got {limits['actual_length']}"
+        case "string_too_long":
+            return f"is longer than {limits['max_length']} characters"
         case "string_too_short":
             return "is empty"
         case "string_pattern_mismatch":

@@ -168,6 +168,7 @@ Size = Annotated[
 ConnId = Annotated[str, AfterValidator(check_conn_id)]
 DottedPath = Annotated[str, AfterValidator(check_dotted)]
 Image = Annotated[str, AfterValidator(check_image)]
+Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,

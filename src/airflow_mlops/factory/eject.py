@@ -23,6 +23,7 @@ _FATE: Final = (
     "Written by airflow-mlops {version} from {origin}, yours to change. Nothing reads that file any more: "
     "take it out of the folder of pipelines, or both will build DAGs of the same names."
 )
+_PIPELINE: Final = "What the tasks do; when they run, and how often they are tried, is said below."
 
 
 def ejected(pipeline: Pipeline, *, origin: str, base: str = ".") -> str:
@@ -39,7 +40,11 @@ def ejected(pipeline: Pipeline, *, origin: str, base: str = ".") -> str:
     constants = [] if beside else [*_base(writer, base), ""]
     for name, value in (*_assets(dags), *_default_args(dags)):
         constants += _constant(writer, name, value)
-    constants += [*([""] if constants else []), *_constant(writer, "pipeline", pipeline)]
+    constants += [
+        *([""] if constants else []),
+        *_comment(_PIPELINE),
+        *_constant(writer, "pipeline", pipeline),
+    ]
     bodies = [line for dag in dags for line in ("", *_dag(writer, dag))]
     return "\n".join([*_docstring(pipeline.name, origin), "", *writer.imports(), "", *constants, *bodies, ""])
 
@@ -52,7 +57,8 @@ def _docstring(name: str, origin: str) -> list[str]:
 
 def _base(writer: Writer, base: str) -> list[str]:
     writer.names.append((_BASE, "BASE"))
-    folder = Group(f"({writer.imported(Path)}(__file__).parent / ", (("", Text(base)),), ").resolve()")
+    path = writer.imported(Path)
+    folder = Group(f"{path}(", (("", f"{path}(__file__).parent"), ("", Text(base))), ").resolve()")
     return [
         "# Relative paths of the pipeline, and modules beside it, start from here.",
         *laid_out(folder, "BASE = "),

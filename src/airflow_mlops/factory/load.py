@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def load_pipelines(
         except ConfigError as error:
             if strict:
                 raise
-            dags = _faulty(file, str(error))
+            dags = _faulty(file, str(error), namespace)
         namespace.update(dags)
 
 
@@ -114,11 +115,17 @@ def _build(pipeline: Pipeline, file: Path, owners: dict[str, Path]) -> dict[str,
     other = owners.setdefault(pipeline.name, file)
     if other is not file:
         raise ConfigError(f"{file}:1:1: name: {pipeline.name!r} is already the name of {other.name}")
-    return build(pipeline, base=str(file.parent))
+    try:
+        return build(pipeline, base=str(file.parent))
+    except Exception as error:  # Airflow refuses some values only when a DAG is made: the others go on
+        raise ConfigError(f"{file}:1:1: Airflow cannot build it: {type(error).__name__}: {error}") from error
 
 
-def _faulty(file: Path, faults: str) -> dict[str, DAG]:
-    dag_id = re.sub(r"\W", "_", file.stem) + "__faulty"
+def _faulty(file: Path, faults: str, taken: Mapping[str, Any]) -> dict[str, DAG]:
+    """Return a DAG that fails with the faults; files of one name in several folders have one each."""
+    stem = re.sub(r"\W", "_", file.stem)
+    more = (f"{stem}_{number}__faulty" for number in itertools.count(2))
+    dag_id = next(name for name in itertools.chain([f"{stem}__faulty"], more) if name not in taken)
     listed = "\n".join(f"- `{line}`" for line in faults.splitlines())
     with DAG(
         dag_id=dag_id,

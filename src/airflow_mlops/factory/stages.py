@@ -106,6 +106,11 @@ def shapes(pipeline: Pipeline) -> tuple[Shape, ...]:
     return tuple(found)
 
 
+def task_ids() -> tuple[str, ...]:
+    """Return every task that a pipeline can have, in the order of their work."""
+    return tuple(task.id for tasks in _TASKS.values() for task in tasks)
+
+
 def tasks_of(pipeline: Pipeline, kind: Kind) -> tuple[Task, ...]:
     """Return the tasks of one DAG; those of sections that are left out do not exist."""
     return tuple(task for task in _TASKS[kind] if task.exists is None or task.exists(pipeline))

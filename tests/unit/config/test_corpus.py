@@ -19,7 +19,7 @@ FAULTY = sorted((CORPUS / "faulty").glob("*.yaml"))
 VALID = sorted((CORPUS / "valid").glob("*.yaml"))
 UNSEEN = sorted((CORPUS / "unseen").glob("*.yaml"))
 UNUSUAL = sorted((CORPUS / "unusual").glob("*.yaml"))
-"""Written by someone who had read the reference page, not the checks: faults, and what looks like one."""
+"""Written from the reference page before the linter was run on them: faults, and what only looks like one."""
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def test_an_unusual_but_valid_file_raises_no_alarm(file: Path) -> None:
 def test_the_corpus_is_as_large_as_it_claims() -> None:
     assert len(FAULTY) >= 60
     assert len(VALID) >= 10
-    assert len(UNSEEN) >= 200
+    assert len(UNSEEN) >= 280
     assert len(UNUSUAL) >= 40
 
 

@@ -19,9 +19,10 @@ from airflow_mlops.factory.plan import call
 from airflow_mlops.factory.source import Writer
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "valid"
+UNUSUAL = CORPUS.with_name("unusual")
 VALID = [
-    pytest.param(file, profile, id=f"{file.stem}-{profile}" if profile else file.stem)
-    for file in sorted(CORPUS.glob("*.yaml"))
+    pytest.param(file, profile, id=f"{file.stem}-{profile}" if profile else f"{file.parent.stem}-{file.stem}")
+    for file in sorted([*CORPUS.glob("*.yaml"), *UNUSUAL.glob("*.yaml")])
     for profile in ([None, "dev", "alone"] if file.stem == "profiled" else [None])
 ]
 DIFFERS = {"fileloc", "relative_fileloc"}
@@ -45,21 +46,15 @@ def eject(file: Path, out: Path, profile: str | None = None) -> int:
     return main(["eject", str(file), "-o", str(out), *(["--profile", profile] if profile else [])])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of DAG files, with the code that the corpus needs in its folder of pipelines."""
-    (tmp_path / "pipelines").mkdir()
-    for code in CORPUS.glob("*.py"):
-        shutil.copy(code, tmp_path / "pipelines")
-    return tmp_path
-
-
 @pytest.mark.parametrize(("source", "profile"), VALID)
 def test_an_ejected_file_makes_the_dags_of_its_pipeline_file(
-    folder: Path, source: Path, profile: str | None
+    tmp_path: Path, source: Path, profile: str | None
 ) -> None:
-    file = Path(shutil.copy(source, folder / "pipelines"))
-    loader, out = folder / "mlops.py", folder / "ejected.py"
+    (tmp_path / "pipelines").mkdir()
+    for code in source.parent.glob("*.py"):
+        shutil.copy(code, tmp_path / "pipelines")
+    file = Path(shutil.copy(source, tmp_path / "pipelines"))
+    loader, out = tmp_path / "mlops.py", tmp_path / "ejected.py"
     loader.write_text(
         "# Makes DAGs.\nfrom airflow_mlops import load_pipelines\n\n"
         f"load_pipelines(globals(), profile={profile!r})\n"
@@ -82,11 +77,18 @@ def own(task: BaseOperator) -> dict[str, Any]:
     return {"pipeline": pipeline and pipeline.effective(), "base": base and str(base)}
 
 
-def test_ejected_files_are_formatted_and_free_of_faults_for_ruff(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["a", "folder/beneath/a/folder/" * 3])
+def test_ejected_files_are_formatted_and_free_of_faults_for_ruff(tmp_path: Path, folder: str) -> None:
+    """However long the way back to the pipeline's folder is."""
+    (tmp_path / folder).mkdir(parents=True)
     for number, case in enumerate(VALID):
         file, profile = case.values
-        assert eject(file, tmp_path / f"{number}_{file.stem}.py", profile) == 0  # type: ignore[arg-type]
-    for command in (["format", "--check"], ["check", "--select", "E,F,W,I,B,UP,C4,SIM,RUF,D3,D4"]):
+        ejected = tmp_path / folder / f"{number}_{file.stem}.py"
+        assert eject(file, ejected, profile) == 0  # type: ignore[arg-type]
+    for command in (
+        ["format", "--check"],
+        ["check", "--select", "E,F,W,I,B,UP,C4,SIM,RUF,D3,D4", "--ignore", "RUF001"],
+    ):
         ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)]
         answer = subprocess.run(ruff, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert answer.returncode == 0, answer.stdout

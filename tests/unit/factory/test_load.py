@@ -109,6 +109,23 @@ def test_two_files_with_one_name_are_told(tmp_path: Path) -> None:
     assert "already the name of a.yaml" in str(dags["b__faulty"].doc_md)
 
 
+def test_files_of_one_name_in_several_folders_each_stay_visible(tmp_path: Path) -> None:
+    folder = pipelines(tmp_path, a=GOOD.format(name="a"))
+    for place in ("one", "two", "three"):
+        (folder / "pipelines" / place).mkdir()
+        (folder / "pipelines" / place / "bad.yaml").write_text(f"name: {place}\n")
+    assert set(load(folder)) == {"a__train", "bad__faulty", "bad_2__faulty", "bad_3__faulty"}
+
+
+def test_what_airflow_alone_refuses_hurts_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "KubernetesExecutor")
+    monkeypatch.setitem(sys.modules, "kubernetes.client", None)
+    pod = "tasks: {train: {resources: {cpu: 2}}}\n"
+    dags = load(pipelines(tmp_path, a=GOOD.format(name="a"), b=GOOD.format(name="b") + pod))
+    assert set(dags) == {"a__train", "b__faulty"}
+    assert "resources need the Kubernetes client" in str(dags["b__faulty"].doc_md)
+
+
 def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pipelines: no such folder"):
         load(tmp_path)

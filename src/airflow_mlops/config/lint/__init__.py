@@ -17,7 +17,7 @@ from airflow_mlops.config.lint.limits import limits
 from airflow_mlops.config.lint.partly import without_faults
 from airflow_mlops.config.lint.running import running
 from airflow_mlops.config.lint.secrets import secrets
-from airflow_mlops.config.lint.sections import sections
+from airflow_mlops.config.lint.sections import repeats, sections
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates
@@ -35,6 +35,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     target: ("deploy",),
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
+    repeats: _EVERYWHERE,
     columns: ("data", "evaluate", "validate"),
     running: (*_EVERYWHERE, "validate", "tasks", "callbacks"),
     templates: (),

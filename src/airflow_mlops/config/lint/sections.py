@@ -6,9 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 
 _RULE: Final = "sections"
+_ENDS: Final = {
+    "parquet": (".parquet", ".pq"),
+    "csv": (".csv", ".tsv"),
+    "json": (".json", ".jsonl", ".ndjson"),
+}
 
 
 def sections(subject: Subject) -> Iterator[Finding]:
@@ -25,17 +31,35 @@ def sections(subject: Subject) -> Iterator[Finding]:
         if getattr(pipeline.monitor, cause) is None:
             message = f"{cause} is never found: monitor.{cause} is not there"
             yield Finding(_RULE, ("monitor", "retrain", "when", number), message)
-    for key in _twice(pipeline.data.keys):
-        yield Finding(_RULE, ("data", "keys"), f"{key} is named twice")
-    for user in _twice(pipeline.approve.by if pipeline.approve else ()):
-        yield Finding(_RULE, ("approve", "by"), f"{user} is named twice", "warning")
     tune = pipeline.train.tune
-    for name, form in tune.space.items() if tune else ():
-        for choice in () if is_range(form) else _twice(form):
-            yield Finding(_RULE, ("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some have nothing to do"
         yield Finding(_RULE, ("train", "tune", "workers"), message, "warning")
+    yield from _suffix(pipeline.data.source)
+
+
+def repeats(subject: Subject) -> Iterator[Finding]:
+    """Nothing stands twice in a list where once is enough."""
+    pipeline = subject.pipeline
+    retrain, tune = pipeline.monitor and pipeline.monitor.retrain, pipeline.train.tune
+    for key in _twice(pipeline.data.keys):
+        yield Finding(_RULE, ("data", "keys"), f"{key} is named twice")
+    for cause in _twice(retrain.when if retrain else ()):
+        yield Finding(_RULE, ("monitor", "retrain", "when"), f"{cause} is named twice", "warning")
+    for user in _twice(pipeline.approve.by if pipeline.approve else ()):
+        yield Finding(_RULE, ("approve", "by"), f"{user} is named twice", "warning")
+    for name, form in tune.space.items() if tune else ():
+        for choice in () if is_range(form) else _twice(form):
+            yield Finding(_RULE, ("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
+
+
+def _suffix(source: Source) -> Iterator[Finding]:
+    """The end of a file's name does not belong to another type than the one that it is read as."""
+    path = (source.filepath or "").lower().removesuffix(".gz")
+    said = next((kind for kind, ends in _ENDS.items() if path.endswith(ends)), source.type)
+    if said != source.type:
+        message = f"named as {said}, but read as {source.type}"
+        yield Finding(_RULE, ("data", "source", "filepath"), message, "warning")
 
 
 def _twice(items: Sequence[Any]) -> list[Any]:

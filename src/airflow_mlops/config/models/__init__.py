@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -84,7 +84,7 @@ from airflow_mlops.config.models.training import (
 from airflow_mlops.config.models.training import (
     Validate as Validate,
 )
-from airflow_mlops.config.values import ConnId, Name, Schedule
+from airflow_mlops.config.values import ConnId, Name, Schedule, Text
 from airflow_mlops.config.values import format_duration as format_duration
 from airflow_mlops.config.values import parse_duration as parse_duration
 
@@ -95,11 +95,13 @@ class Pipeline(Section):
     version: Literal[1] = Field(1, description="Version of this file format.")
     name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
     description: str = Field("", description="One sentence for people.")
-    owner: str = Field("airflow", description="Airflow owner of the tasks.")
+    owner: Text = Field("airflow", description="Airflow owner of the tasks.")
     team: str | None = Field(
         None, min_length=1, max_length=250, description="Team, as the tag `team:…` of the DAGs."
     )
-    tags: tuple[str, ...] = Field((), description="Airflow tags of the DAGs, besides `mlops`.")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        (), description="Airflow tags of the DAGs, besides `mlops`."
+    )
     schedule: Schedule | None = Field(
         None, description="When to train: cron expression or preset. Retrain events start one as well."
     )
@@ -115,7 +117,7 @@ class Pipeline(Section):
     mlflow_conn_id: ConnId = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
     data: Data = Field(description="The training data.")
     validate_: Validate | None = Field(None, alias="validate", description="What the data must meet.")
-    features: str | None = Field(None, description="`module:function`, a plain frame-to-frame function.")
+    features: Text | None = Field(None, description="`module:function`, a plain frame-to-frame function.")
     train: Train = Field(description="What learns.")
     evaluate: Evaluate = Field(description="The gate before registration.")
     approve: Approve | None = Field(None, description="A person's yes before traffic moves.")

@@ -11,15 +11,17 @@ from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
-from airflow_mlops.config.values import Duration, Limit, Metric, Values
+from airflow_mlops.config.values import Duration, Limit, Metric, Text, Values
 
 
 class Source(Section):
     """Where rows come from: a file or folder that pandas reads, or a function that returns a frame."""
 
     type: Literal["parquet", "csv", "json", "callable"] = Field(description="How the rows are read.")
-    filepath: str | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
-    callable: str | None = Field(None, description="`module:function` returning a DataFrame (type callable).")
+    filepath: Text | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
+    callable: Text | None = Field(
+        None, description="`module:function` that returns a DataFrame (type callable)."
+    )
     load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
 
     @model_validator(mode="after")
@@ -36,8 +38,8 @@ class Data(Section):
     """The training data: its source, the column to predict, the entity and time keys."""
 
     source: Source = Field(description="Where the rows come from.")
-    target: str = Field(description="The column to predict.")
-    keys: tuple[str, ...] = Field((), description="Entity columns, then the event time as the last one.")
+    target: Text = Field(description="The column to predict.")
+    keys: tuple[Text, ...] = Field((), description="Entity columns, then the event time as the last one.")
     holdout: float = Field(
         0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
     )
@@ -72,7 +74,7 @@ class Tune(Section):
 class Train(Section):
     """What learns: a dotted path to anything with fit and predict."""
 
-    estimator: str = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
+    estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
     tune: Tune | None = Field(None, description="Leave out to train with `params` as they are.")
     resources: Resources | None = Field(None, description="What the pods of `tune` and `train` get.")
@@ -99,8 +101,6 @@ class Evaluate(Section):
 class Approve(Section):
     """A person's yes before traffic moves."""
 
-    by: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        min_length=1, description="Airflow users who may answer."
-    )
+    by: tuple[Text, ...] = Field(min_length=1, description="Airflow users who may answer.")
     within: Duration = Field(timedelta(hours=24), description="Time to answer.")
     on_timeout: Literal["reject", "approve"] = Field("reject", description="The answer when nobody answers.")

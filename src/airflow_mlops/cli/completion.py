@@ -1,0 +1,120 @@
+"""``airflow-mlops completion``, and the answers when a shell asks: loaded only then, and without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import argcomplete
+from argcomplete.completers import BaseCompleter
+from argcomplete.shell_integration import shellcode
+
+from airflow_mlops.cli.parser import SERVE, build_parser
+from airflow_mlops.core.errors import ConfigError
+
+_PROGRAM: Final = "airflow-mlops"
+_FILES: Final = ("file", "files", "path", "recipe")
+_DEFAULTS: Final = "defaults"  # lies under pipeline files and is none itself
+_MOST: Final = 200
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print the code that a shell reads; returns 0."""
+    print(shellcode([_PROGRAM], shell=arguments.shell).strip())
+    return 0
+
+
+def complete() -> None:
+    """Answer the shell, and end the process."""
+    from airflow_mlops.cli.canary import build_parser as canary
+    from airflow_mlops.serving.settings import parser as serve
+
+    parser, _ = build_parser({"canary": canary(), SERVE: serve()})
+    argcomplete.autocomplete(parser, default_completer=_ByName())
+
+
+class _ByName(BaseCompleter):
+    """Completes an argument by what its name stands for."""
+
+    def __call__(
+        self,
+        *,
+        prefix: str,
+        action: argparse.Action,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argcomplete passes it
+        parsed_args: argparse.Namespace,
+    ) -> Iterable[str]:
+        """Return the candidates; those that do not begin with the prefix are dropped by the caller."""
+        if action.dest == "profile":
+            return _profiles(parsed_args)
+        if action.dest == "until":
+            return _tasks(parsed_args)
+        if action.dest == "diff":
+            return [*_profiles(parsed_args), *_places(prefix, files=True)]
+        if action.dest in _FILES:
+            return _places(prefix, files=True)
+        return _places(prefix, files=False) if action.dest == "folder" else ()
+
+
+def _places(prefix: str, *, files: bool) -> Iterator[str]:
+    """Yield the folders, and the pipeline files, that a path may go on with."""
+    above, slash, start = prefix.rpartition("/")
+    try:
+        entries = sorted(Path(above + slash or ".").expanduser().iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(".") and not start.startswith("."):
+            continue
+        if entry.is_dir():
+            yield f"{above}{slash}{entry.name}/"
+        elif files and entry.suffix in (".yaml", ".yml") and entry.stem != _DEFAULTS:
+            yield f"{above}{slash}{entry.name}"
+
+
+def _profiles(arguments: argparse.Namespace) -> list[str]:
+    from airflow_mlops.config.loader import read_pipeline
+
+    recipe = getattr(arguments, "recipe", None)
+    if recipe is not None:
+        place = Path(recipe)
+        folder = (place if place.is_dir() else place.parent) / "profiles"
+        return sorted(file.stem for file in folder.glob("*.y*ml"))
+    names: dict[str, None] = {}
+    for file in _named(arguments):
+        try:
+            names.update({name: None for name in read_pipeline(file).variants if name})
+        except ConfigError:
+            continue
+    return list(names)
+
+
+def _tasks(arguments: argparse.Namespace) -> list[str]:
+    """Return the tasks of the one pipeline that is named, or all that there can be."""
+    from airflow_mlops.config.loader import load_pipeline
+    from airflow_mlops.factory.stages import shapes, task_ids
+
+    files = _named(arguments)
+    try:
+        if len(files) == 1:
+            return [task.id for shape in shapes(load_pipeline(files[0])) for task in shape.tasks]
+    except ConfigError:
+        pass
+    return list(task_ids())
+
+
+def _named(arguments: argparse.Namespace) -> list[Path]:
+    """Return the pipeline files that the words so far name; without any, those in ``pipelines``."""
+    from airflow_mlops.config.loader import pipeline_files
+
+    given: Any = next(
+        (value for name in (*_FILES, "folder") if (value := getattr(arguments, name, None))), None
+    )
+    words = given if isinstance(given, list) else [given or "pipelines"]
+    places = [Path(word).expanduser() for word in words]
+    if places == [Path()]:
+        places = [Path("pipelines")]
+    found = [file for place in places for file in (pipeline_files(place) if place.is_dir() else [place])]
+    return found[:_MOST]

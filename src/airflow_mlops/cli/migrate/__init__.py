@@ -1,0 +1,1 @@
+"""``airflow-mlops migrate``: an MLflow recipe becomes a pipeline file, and a report of every value."""

@@ -1,0 +1,140 @@
+"""Reads an MLflow recipe with its profiles; templates are rendered in Jinja's sandbox, nothing is run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from airflow_mlops.config.document import parse
+from airflow_mlops.config.faults import FileFaults
+from airflow_mlops.config.reading import read_text
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import did_you_mean
+
+FILE: Final = "recipe.yaml"
+KINDS: Final = ("regression", "classification")
+_LOCAL: Final = "local"
+_HEADS: Final = ("recipe", "template")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as one profile makes it: ``values`` with the profile's own that no template uses over them.
+
+    ``head`` is the key that says what ``kind`` of recipe it is.
+    """
+
+    root: Path
+    profile: str | None
+    values: Mapping[str, Any]
+    kind: str
+    head: str
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The recipe with the chosen profile, with each of the others, and the profiles that do not fit."""
+
+    chosen: Recipe
+    others: tuple[Recipe, ...]
+    unread: Mapping[str, str]
+
+
+def read_recipes(path: Path, profile: str | None) -> Recipes:
+    """Read a recipe file, or the one in a folder, with every profile beside it.
+
+    Without ``profile`` it is ``local``, else the first by name, else none. Raises ConfigError when the file
+    or the chosen profile cannot be read, rendered or is no recipe.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.exists():
+        raise ConfigError(f"{file}: no such file: give a recipe.yaml, or the folder that holds it")
+    known = {item.stem: item for item in sorted((file.parent / "profiles").glob("*.y*ml"))}
+    if profile is not None and profile not in known:
+        listed = f"; known: {', '.join(known)}" if known else ""
+        raise ConfigError(
+            f"{file.parent / 'profiles'}: no profile {profile!r}{did_you_mean(profile, known)}{listed}"
+        )
+    chosen = profile or (_LOCAL if _LOCAL in known else next(iter(known), None))
+    first = _read(file, chosen, known.get(chosen or ""))
+    others, unread = [], {}
+    for name in known:
+        if name != chosen:
+            try:
+                others.append(_read(file, name, known[name]))
+            except ConfigError as error:
+                unread[name] = str(error)
+    return Recipes(first, tuple(others), unread)
+
+
+def _read(file: Path, profile: str | None, profile_file: Path | None) -> Recipe:
+    text = read_text(file)
+    if not any(f"{head}:" in text.replace('"', "").replace("'", "") for head in _HEADS):
+        raise ConfigError(f"{file}: not a recipe of MLflow: there is no key `recipe`, such as regression/v1")
+    context: dict[str, Any] = {}
+    if profile_file is not None:
+        context = _mapping(_rendered(read_text(profile_file), {}, profile_file), profile_file)
+    values = _mapping(_rendered(text, context, file), file)
+    used = {name for name in context if _uses(text, name)}
+    merged = _over(values, {key: value for key, value in context.items() if key not in used})
+    head = next((key for key in _HEADS if key in values), "")
+    kind = str(values.get(head, "")).partition("/")[0]
+    if kind not in KINDS:
+        named = f"`{values[head]}`"[:80] if head else "missing"
+        raise ConfigError(
+            f"{file}: not a recipe of MLflow: `recipe` is {named}, not regression/v1 or classification/v1"
+        )
+    return Recipe(file.parent, profile, merged, kind, head)
+
+
+def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a profile's own values over those of the recipe, mapping by mapping."""
+    result = dict(lower)
+    for key, value in upper.items():
+        both = isinstance(value, Mapping) and isinstance(lower.get(key), Mapping)
+        result[key] = _over(lower[key], value) if both else value
+    return result
+
+
+def _mapping(text: str, file: Path) -> dict[str, Any]:
+    document = parse(text, str(file))
+    if document.faults:
+        raise FileFaults(document.faults)
+    if document.values is None:
+        return {}
+    if not isinstance(document.values, dict):
+        raise ConfigError(f"{file}: not a recipe of MLflow: it is no mapping")
+    return document.values
+
+
+def _rendered(text: str, context: Mapping[str, Any], file: Path) -> str:
+    def from_json(name: str) -> Any:
+        return json.loads(read_text(file.parent / name))
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined, line_comment_prefix="#")
+    environment.filters["from_json"] = from_json
+    try:
+        return environment.from_string(text).render(context)
+    except ConfigError:
+        raise
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{file}:{line}" if line else str(file)
+        hint = (
+            "; add it to the profile, or name another one with --profile" if "undefined" in str(error) else ""
+        )
+        raise ConfigError(f"{where}: the template cannot be rendered: {error}{hint}") from None
+
+
+def _uses(text: str, name: str) -> bool:
+    from jinja2 import meta
+
+    environment = SandboxedEnvironment(line_comment_prefix="#")
+    environment.filters["from_json"] = str
+    return name in meta.find_undeclared_variables(environment.parse(text))

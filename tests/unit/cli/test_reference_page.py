@@ -1,0 +1,76 @@
+"""The page of the command line is that of the table, and commands end as it says."""
+
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.__main__ import main
+from airflow_mlops.cli.exits import EXITS, MEANING
+from airflow_mlops.cli.reference import reference
+from airflow_mlops.cli.table import COMMANDS
+
+ROOT = Path(__file__).parents[3]
+FILES = ("file", "files", "path", "recipe")
+NAMES = [command.name for command in COMMANDS]
+READING = [
+    *([command.name] for command in COMMANDS if command.arguments and command.arguments[0].flags[0] in FILES),
+    ["list"],
+    ["canary", "plan", "--rps", "1"],
+    ["canary", "simulate"],
+]
+
+
+def test_the_page_is_current() -> None:
+    page = ROOT / "docs" / "reference" / "cli.md"
+    assert page.read_text() == reference(), (
+        "run python -m airflow_mlops.cli.reference > docs/reference/cli.md"
+    )
+
+
+def test_every_command_says_how_it_ends() -> None:
+    assert set(EXITS) == {*NAMES, "serve"}
+    assert all(set(codes) <= {*MEANING, 130} and 0 in codes for codes in EXITS.values())
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_a_file_that_is_not_there_ends_with_2(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, str(tmp_path / "nowhere")]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "nowhere" in printed.err
+    assert len(printed.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "canary"])
+def test_an_unknown_option_ends_with_2_and_the_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first = next((a for c in COMMANDS if c.name == name for a in c.arguments), None)
+    needed = first is not None and not first.flags[0].startswith("-") and "nargs" not in first.options
+    given = [str(first.options.get("choices", ["x"])[0])] if first is not None and needed else []
+    words = [*given, "x"] if name == "lint" else given
+    with pytest.raises(SystemExit) as ended:
+        main([name, *words, "--nonsense"])
+    assert ended.value.code == 2
+    assert f"airflow-mlops {name}: error: unknown argument --nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["lnt", "x"], "no command 'lnt' (did you mean lint?); known: init, "),
+        (["simulate"], "no command 'simulate'"),
+        (["lint", "x", "--fromat", "json"], "unknown argument --fromat (did you mean --format?)"),
+        (["--odd", "serve"], "unknown argument --odd"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_a_wrong_word_is_told_with_the_nearest(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert told in printed.err
+    assert printed.out == ""

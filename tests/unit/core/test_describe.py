@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_mlops.core import records
+from airflow_mlops.core.describe import describe
+
+DATASET = records.DatasetRef(uri="x", digest="0123456789abcdef", rows=12_345, columns={})
+
+
+def search(worker: int, score: float | None, failed: int = 0) -> dict[str, Any]:
+    return records.TuneResult(
+        worker=worker, metric="roc_auc", best_score=score, best_params={"C": 0.123456 * (worker + 1)},
+        trials=5, failed=failed, run_id="r",
+    ).to_json()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        (None, ""),
+        ({"chosen": "Approve"}, ""),
+        (DATASET.to_json(), "12,345 rows, digest 0123456789ab"),
+        ([search(0, 0.8), search(1, 0.9, failed=2)], "10 trials, 2 failed, best roc_auc 0.900 (C=0.247)"),
+        ([search(0, -0.4), search(1, -0.2)], "10 trials, best roc_auc -0.200 (C=0.247)"),
+        (search(0, None, failed=5), "5 trials, 5 failed"),
+    ],
+)
+def test_a_record_in_a_sentence(record: Any, sentence: str) -> None:
+    assert describe(record) == sentence
+
+
+def test_failures_are_named() -> None:
+    failures = (records.Failure("unique", "id", "2 rows"), records.Failure("row_count", None, "0"))
+    report = records.ValidationReport(passed=False, rows=10, expectations=3, failures=failures)
+    told = describe(report.to_json())
+    assert told == "Great Expectations: 2 of 3 expectations on 10 rows fail: unique of id, row_count"
