@@ -47,6 +47,17 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {database}")
         return self.url(database)
 
+    def make_user(self, name: str, password: str = "") -> None:
+        """Make a user who owns nothing; with a password it is asked for."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")  # type: ignore[arg-type]
+            if password:
+                rules = self._folder / "data" / "pg_hba.conf"
+                rules.write_text(f"host all {name} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+                connection.execute("SELECT pg_reload_conf()")
+                while not self._asks(name):
+                    time.sleep(0.02)
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [str(self._programs / "postgres"), "-D", f"{self._folder}/data", "-p", str(self._port)]
@@ -71,6 +82,13 @@ class Postgres:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
             self._process = None
+
+    def _asks(self, user: str) -> bool:
+        try:
+            psycopg.connect(self.url().replace("mlops@", f"{user}@")).close()
+        except psycopg.OperationalError:
+            return True
+        return False
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

@@ -24,6 +24,7 @@ class RolloutStore:
 
     def __init__(self, url: str | Path | URL) -> None:
         self._database = Database(url)
+        self._database.prepare()
 
     def find(self, id_: str) -> RolloutState | None:
         """Return the rollout ``id_``, or None."""

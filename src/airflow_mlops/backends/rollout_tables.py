@@ -84,32 +84,48 @@ _LOCK: Final = 0x6D6C6F70
 _DRIVERS: Final = ("psycopg", "psycopg2")
 # A server that has gone away silently is noticed within seconds instead of the kernel's hours.
 _POSTGRES: Final = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "application_name": "airflow-mlops"}
+_LONGEST_MS: Final = 30_000
+_ADVICE: Final = {
+    "password": "correct login and password of the Airflow connection, or PGPASSWORD where there is none",
+    'role "': "make that user, or correct the login of the Airflow connection",
+    'database "': "make it with `createdb`, or correct the schema of the Airflow connection",
+    "pg_hba.conf": "let this user and machine in there",
+    "permission denied": "GRANT CREATE ON SCHEMA public TO this user, or let it own the database",
+    "": "check that PostgreSQL runs there and that this machine reaches it",
+}
+"""What to do, by a word of what PostgreSQL said; the first that fits."""
 
 
 class Database:
-    """A database with the store's tables, made when they are missing.
+    """A database that has the store's tables, or can have them.
 
     ``url`` is a path, ``sqlite:///path`` or ``postgresql://…`` (text, or SQLAlchemy's URL). Each transaction
     has a connection of its own: a triggerer lives for weeks. Raises ConfigError for another database or a
-    missing driver, BackendError when it cannot be used.
+    missing driver; all that is done with it raises BackendError when it cannot be used.
     """
 
     def __init__(self, url: str | Path | URL) -> None:
         self._url = _parsed(url)
-        self.where = self._url.render_as_string(hide_password=True)
-        if self._url.get_backend_name() == "sqlite":
-            file = Path(str(self._url.database))
-            self.where = str(file)
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise BackendError(f"rollout store {file}: {error}") from error
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        shown = self._url.set(drivername=self._url.get_backend_name())
+        self.where = str(self._url.database) if self._sqlite else shown.render_as_string(hide_password=True)
         self._engine = _engine(self._url)
-        with self.read() as connection:
-            made = inspect(connection).has_table(HISTORY.name)
-        if not made:
+
+    def prepare(self) -> None:
+        """Make the tables, and the folder of a file, where they are missing."""
+        if self._sqlite:
+            try:
+                Path(self.where).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BackendError(f"rollout store {self.where}: {error}") from error
+        if not self.has_tables():
             with self.write() as connection:
                 _create(connection)
+
+    def has_tables(self) -> bool:
+        """Return whether the tables are there; makes none."""
+        with self.read() as connection:
+            return inspect(connection).has_table(HISTORY.name)
 
     def read(self) -> AbstractContextManager[Connection]:
         """Return a connection that only reads, and holds nobody up."""
@@ -125,14 +141,19 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            said = " ".join(str(cause).split())
-            raise BackendError(f"rollout store {self.where}: {said}. {self._advice()}") from error
+            said = _said(error)
+            advice = "check that the folder exists and is writable"
+            if not self._sqlite:
+                advice = next(todo for word, todo in _ADVICE.items() if word in said)
+            raise BackendError(f"rollout store {self.where}: {said}; {advice}") from error
 
-    def _advice(self) -> str:
-        if self._url.get_backend_name() == "sqlite":
-            return "Check that the folder exists and is writable"
-        return "Check that PostgreSQL runs there and lets this user in"
+
+def _said(error: SQLAlchemyError) -> str:
+    """Return what the driver says, in one line and without the statement."""
+    cause = getattr(error, "orig", None) or error
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    line = " ".join(str(primary or cause).split())
+    return line.partition(" Is the server running")[0].rstrip(".")
 
 
 def _parsed(url: str | Path | URL) -> URL:
@@ -153,23 +174,26 @@ def _parsed(url: str | Path | URL) -> URL:
 
 
 def _with_driver(url: URL) -> URL:
-    if "+" in url.drivername:
-        return url
-    for driver in _DRIVERS:
+    asked = url.drivername.partition("+")[2]
+    if asked and asked not in _DRIVERS:
+        raise ConfigError(f"rollout store {url.drivername}:// is not supported: give postgresql://…")
+    for driver in (asked,) if asked else _DRIVERS:
         if importlib.util.find_spec(driver) is not None:
             return url.set(drivername=f"postgresql+{driver}")
     raise ConfigError(
-        "rollouts in PostgreSQL need its driver: pip install 'airflow-mlops[postgres]' on the machines of "
-        "workers and triggerer"
+        f"rollouts in PostgreSQL need the driver {asked or _DRIVERS[0]}: "
+        "pip install 'airflow-mlops[postgres]' on the machines of workers and triggerer"
     )
 
 
 def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool, connect_args=dict(_POSTGRES))
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 15})
-    event.listen(engine, "connect", _own_transactions)
-    event.listen(engine, "begin", _begin_at_once)
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 15})
+        event.listen(engine, "connect", _own_transactions)
+        event.listen(engine, "begin", _begin_at_once)
+    else:
+        engine = create_engine(url, poolclass=NullPool, connect_args=dict(_POSTGRES))
+        event.listen(engine, "begin", _end_in_time)
     return engine
 
 
@@ -182,6 +206,11 @@ def _own_transactions(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_at_once(connection: Connection) -> None:
     reads = connection.get_execution_options().get(_READS, False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _end_in_time(connection: Connection) -> None:
+    # A process that stopped in the middle of a write must not hold the others up for ever.
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_LONGEST_MS}")
 
 
 def _create(connection: Connection) -> None:

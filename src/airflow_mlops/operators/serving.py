@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_mlops.config.models import Deploy, Pipeline
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.hooks.mlflow import MlflowHook
-from airflow_mlops.hooks.rollouts import open_rollouts, rollouts_file
+from airflow_mlops.hooks.rollouts import open_rollouts, rollouts_place
 from airflow_mlops.hooks.serving import ServingHook
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def registry_of(pipeline: Pipeline) -> Registry:
 
 def rollout_store() -> RolloutStore:
     """Return the store of all rollouts."""
-    return open_rollouts(rollouts_file())
+    return open_rollouts(rollouts_place())
 
 
 def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from airflow_mlops.backends import rollout_store
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState, decide, restore
@@ -190,13 +192,13 @@ class TestPostgres(RolloutStoreContract):
     def url(self, postgres: Postgres) -> str:
         return postgres.make(f"rollouts_{next(self.numbers)}")
 
-    def test_a_lost_connection_is_an_outside_fault_and_the_next_try_goes_on(
+    def test_a_server_that_is_away_is_an_outside_fault_and_the_next_try_goes_on(
         self, url: str, postgres: Postgres
     ) -> None:
         store = RolloutStore(url)
         state, revision = store.get(store.create_or_get(PLAN, 1.0).id)
         postgres.kill()
-        with pytest.raises(BackendError, match=r"127\.0\.0\.1.*Check that PostgreSQL runs") as caught:
+        with pytest.raises(BackendError, match=r"127\.0\.0\.1.*Connection refused; check that") as caught:
             store.save(restore(state, "lost", "a", 2.0), revision)
         assert caught.value.retryable
         assert len(str(caught.value).splitlines()) == 1
@@ -204,11 +206,43 @@ class TestPostgres(RolloutStoreContract):
         assert store.get(state.id) == (state, revision)
         assert store.save(restore(state, "found", "a", 2.0), revision) == 2
 
-    def test_a_database_that_is_not_there_is_named_without_its_password(self, postgres: Postgres) -> None:
-        url = postgres.url("nowhere").replace("mlops@", "mlops:hunter2@")
-        with pytest.raises(BackendError, match='database "nowhere" does not exist') as caught:
-            RolloutStore(url)
-        assert "hunter2" not in str(caught.value)
+    def test_a_connection_that_is_lost_between_two_writes_leaves_neither(
+        self, url: str, store: RolloutStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        state, revision = store.get(store.create_or_get(PLAN, 1.0).id)
+        append = rollout_store._append
+
+        def cut(connection: Connection, state: RolloutState) -> None:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+            with psycopg.connect(url) as other:
+                other.execute(others, ["airflow-mlops"])
+            append(connection, state)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rollout_store, "_append", cut)
+            with pytest.raises(BackendError, match="terminating connection") as caught:
+                store.save(restore(state, "lost", "a", 2.0), revision)
+        assert caught.value.retryable
+        assert store.get(state.id) == (state, revision)
+        assert len(store.history(state.id)) == 1
+        assert store.save(restore(state, "found", "a", 2.0), revision) == 2
+
+    def test_what_postgresql_refuses_is_told_with_the_next_step_and_without_the_password(
+        self, url: str, postgres: Postgres
+    ) -> None:
+        postgres.make_user("guest", password="hunter2")
+        postgres.make_user("poor")
+        for wrong, told in {
+            url.replace("mlops@", "guest:hunter3@"): "authentication failed .* correct login and password of",
+            url.replace("mlops@", "guest@"): "no password supplied; correct login and password of",
+            url.replace("mlops@", "nobody@"): 'role "nobody" does not exist; make that user',
+            url.replace("mlops@", "poor@"): "permission denied for schema public; GRANT CREATE ON SCHEMA",
+            postgres.url("nowhere"): 'database "nowhere" does not exist; make it with `createdb`',
+        }.items():
+            with pytest.raises(BackendError, match=told) as caught:
+                RolloutStore(wrong)
+            assert "hunter" not in str(caught.value)
+            assert len(str(caught.value).splitlines()) == 1
 
 
 def test_other_databases_and_a_missing_driver_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +250,8 @@ def test_other_databases_and_a_missing_driver_are_named(monkeypatch: pytest.Monk
         RolloutStore("mysql://host/db")
     with pytest.raises(ConfigError, match="no database URL"):
         RolloutStore("nothing at all://")
+    with pytest.raises(ConfigError, match=r"postgresql\+asyncpg:// is not supported"):
+        RolloutStore("postgresql+asyncpg://host/db")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'airflow-mlops\[postgres\]'"):
         RolloutStore("postgresql://host/db")
