@@ -41,10 +41,10 @@ class Postgres:
         """The loopback port."""
         return self._port
 
-    def make(self, database: str) -> str:
+    def make(self, database: str, owner: str = "mlops") -> str:
         """Make an empty database; return its address."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {database}")
+            connection.execute(f"CREATE DATABASE {database} OWNER {owner}")
         return self.url(database)
 
     def make_user(self, name: str, password: str = "") -> None:

@@ -94,6 +94,8 @@ _ADVICE: Final = {
     "": "check that PostgreSQL runs there and that this machine reaches it",
 }
 """What to do, by a word of what PostgreSQL said; the first that fits."""
+_MAY_MAKE: Final = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+_MAY_WRITE: Final = "SELECT has_table_privilege(:name, 'SELECT') AND has_table_privilege(:name, 'INSERT')"
 
 
 class Database:
@@ -126,6 +128,21 @@ class Database:
         """Return whether the tables are there; makes none."""
         with self.read() as connection:
             return inspect(connection).has_table(HISTORY.name)
+
+    def missing_rights(self) -> tuple[str, ...]:
+        """Return what PostgreSQL must grant this user before a rollout can be written."""
+        if self._sqlite:
+            return ()
+        tables = [ROLLOUTS.name, HISTORY.name] if self.has_tables() else []
+        with self.read() as connection:
+            if not tables:
+                return () if connection.scalar(text(_MAY_MAKE)) else ("CREATE ON SCHEMA public",)
+            if all(connection.scalar(text(_MAY_WRITE), {"name": name}) for name in tables):
+                return ()
+        return (
+            f"SELECT, INSERT, UPDATE ON {', '.join(tables)}",
+            f"USAGE ON SEQUENCE {ROLLOUTS.name}_number_seq",
+        )
 
     def read(self) -> AbstractContextManager[Connection]:
         """Return a connection that only reads, and holds nobody up."""
