@@ -30,7 +30,8 @@ class Postgres:
         # PostgreSQL refuses to run as root, which continuous integration often is.
         self._user = {"user": _NOBODY, "group": _NOBODY} if os.geteuid() == 0 else {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._run("initdb", "-D", f"{folder}/data", "-U", "mlops", "-A", "trust", "-E", "UTF8", "--no-sync")
+        names = ("-U", "mlops", "-A", "trust", "-E", "UTF8", "--no-locale")
+        self._run("initdb", "-D", f"{folder}/data", *names, "--no-sync")
 
     def url(self, database: str = "postgres") -> str:
         """Return the address of a database, as users write it."""
