@@ -68,6 +68,13 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
 
 
+def check_number(value: object) -> object:
+    """Return ``value`` unless it is true or false, which Python counts as 1 and 0; raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {str(value).lower()}")
+    return value
+
+
 def check_size(value: object) -> str:
     """Return ``value`` when it is an amount of memory such as ``512Mi`` or ``8Gi``; raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -162,6 +169,9 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
 ]
+Counted = BeforeValidator(check_number)
+Whole = Annotated[int, Counted]
+Number = Annotated[float, Counted]
 Size = Annotated[
     str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
 ]

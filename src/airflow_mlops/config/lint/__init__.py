@@ -15,7 +15,7 @@ from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits
 from airflow_mlops.config.lint.partly import without_faults
-from airflow_mlops.config.lint.running import running
+from airflow_mlops.config.lint.running import notifiers, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import repeats, sections
 from airflow_mlops.config.lint.source import Sources
@@ -35,7 +35,8 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
     columns: ("data", "evaluate", "validate"),
-    running: (*_EVERYWHERE, "validate", "tasks", "callbacks"),
+    settings: (*_EVERYWHERE, "validate", "tasks"),
+    notifiers: ("callbacks",),
     templates: (),
     secrets: (),
 }
