@@ -165,6 +165,7 @@ def _probe(place: Place) -> Probe:
 
     fix = f"is {place.url} right, and is it up?"
     if place.need.purpose == ROLLOUTS:
+        fix = f"airflow connections get {place.need.conn_id}"
         return Probe("rollouts", partial(storage.check_rollout_database, place.url, place.password), fix)
     look = {
         MLFLOW: servers.look_at_mlflow,
