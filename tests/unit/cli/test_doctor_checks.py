@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -188,10 +189,10 @@ def test_airflows_database_is_looked_at_and_not_made(tmp_path: Path) -> None:
     assert (missing.status, missing.fix) == ("failed", "airflow db migrate")
     assert "not initialised" in missing.message
     assert not (tmp_path / "none.db").exists()
-    with sqlite3.connect(tmp_path / "old.db") as database:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database:
         database.execute("CREATE TABLE other (x)")
     assert "not initialised" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
-    with sqlite3.connect(tmp_path / "old.db") as database:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num)")
         database.execute("INSERT INTO alembic_version VALUES ('abc')")
     assert "another Airflow version" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
