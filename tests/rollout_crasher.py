@@ -1,6 +1,6 @@
 """Rollouts in which something dies at a write: the driver, the model server, HAProxy.
 
-    python -m tests.rollout_crasher '{"uri": …, "url": …, "folder": …, "plan": …}'
+    python -m tests.rollout_crasher '{"uri": …, "url": …, "folder": …, "plan": …, "late": …}'
 
 Drives rollouts in processes forked from a warm one and prints a line of JSON for each: the state of the world
 after a driver was killed with SIGKILL at a write and another one went on. The first line is of a rollout that
@@ -46,10 +46,20 @@ _REGISTRY = ("set", "delete", "attach")
 
 
 class Scene:
-    """The real store, target and registry of one rollout; ``calls`` is how callers come in."""
+    """The real store, target and registry of one rollout; ``calls`` is how callers come in.
+
+    ``late``: only what is written after the canary's first answers counts as a write.
+    """
 
     def __init__(
-        self, plan: RolloutPlan, store: Path, target: Target, registry: Registry, calls: httpx.Client
+        self,
+        plan: RolloutPlan,
+        store: Path,
+        target: Target,
+        registry: Registry,
+        calls: httpx.Client,
+        *,
+        late: bool = False,
     ) -> None:
         self.plan = plan
         self.store = RolloutStore(store)
@@ -58,13 +68,15 @@ class Scene:
         self.calls = calls
         self.ticks = itertools.count(0, 60)
         self.writes = 0
+        self.counts = not late
 
     def before_each_write(self, act: Callable[[Write], None]) -> None:
         """Call ``act`` just before each write, the smallest there are."""
 
         def around(name: str, effect: Callable[..., Any]) -> Callable[..., Any]:
             def call(*args: Any, **kwargs: Any) -> Any:
-                act((self.label, name, repr(args[: _TOLD_BY.get(name, 3)])))
+                if self.counts:
+                    act((self.label, name, repr(args[: _TOLD_BY.get(name, 3)])))
                 return effect(*args, **kwargs)
 
             return call
@@ -113,7 +125,7 @@ class Scene:
 
     def call(self, requests: int) -> list[str]:
         """Send requests; return the version that answered each."""
-        body = {"dataframe_records": [ROW]}
+        self.counts, body = True, {"dataframe_records": [ROW]}
         answers = [self.calls.post("/invocations", json=body) for _ in range(requests)]
         return [answer.headers.get("x-model-version", "") for answer in answers]
 
@@ -196,7 +208,7 @@ def main(asked: Mapping[str, Any]) -> None:
     calls = calls_to(asked["url"])
 
     def scene(store: str) -> Scene:
-        return Scene(plan, Path(asked["folder"]) / store, target, registry, calls)
+        return Scene(plan, Path(asked["folder"]) / store, target, registry, calls, late=asked["late"])
 
     def whole(store: str) -> None:
         found = scene(store)
