@@ -1,11 +1,13 @@
 """The canary's judge against other rules: false rollbacks, power, requests until harm is seen.
 
-    python benchmarks/canary.py              about 40 seconds
-    python benchmarks/canary.py --runs 400  a few seconds, larger errors
+    python benchmarks/canary.py                             about 80 seconds
+    python benchmarks/canary.py --runs 400 --rollbacks 0  a few seconds, larger errors
 
 Each run is a canary of 100,000 requests with a look after every fiftieth (or thousandth) part of them. The
 other rules are what deployment tools do: a fixed threshold with one failed check, a two-sample z-test at
 each look, a Mann-Whitney test of the samples at each look. Every column sees the same requests.
+
+At the end real rollbacks, measured: see benchmarks/rollback.py.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import rollback
 from scipy import stats
 
 from airflow_mlops.core.evidence import WORSE, log_spaced, mixture
@@ -26,9 +29,21 @@ Array = np.ndarray
 
 
 class Counts:
-    """Cumulative events and requests of both versions, arrays of (runs, looks); weights by look."""
+    """Cumulative events and requests of both versions, arrays of (runs, looks); weights by look.
 
-    def __init__(self, events: tuple[Array, Array], requests: tuple[Array, Array], weights: Array) -> None:
+    ``base`` is the champion's true rate, ``null`` the ratio that is no harm yet.
+    """
+
+    def __init__(
+        self,
+        events: tuple[Array, Array],
+        requests: tuple[Array, Array],
+        weights: Array,
+        *,
+        base: float = 0.01,
+        null: float = 1.0,
+    ) -> None:
+        self.base, self.null = base, null
         self.steps = events
         self.canary, self.champion = (np.cumsum(e, axis=1) for e in events)
         self.n_canary, self.n_champion = (np.cumsum(n, axis=1) for n in requests)
@@ -36,19 +51,25 @@ class Counts:
         self.requests = np.cumsum(requests[0] + requests[1], axis=1)
 
 
-def draw(rng: np.random.Generator, runs: int, weights: Array, rates: tuple[Array, Array]) -> Counts:
+def draw(
+    rng: np.random.Generator,
+    runs: int,
+    weights: Array,
+    rates: tuple[Array, Array],
+    base: float = 0.01,
+    null: float = 1.0,
+) -> Counts:
     """Requests at each look, split by ``weights``; events at ``rates`` (canary, champion)."""
     size = REQUESTS // len(weights)
     canary = rng.binomial(size, np.broadcast_to(weights, (runs, len(weights))))
     requests = (canary, size - canary)
     events = tuple(rng.binomial(n, np.broadcast_to(r, n.shape)) for n, r in zip(requests, rates, strict=True))
-    return Counts((events[0], events[1]), requests, weights)
+    return Counts((events[0], events[1]), requests, weights, base=base, null=null)
 
 
-def e_process(
-    counts: Counts, null: float = 1.0, limit: float = LIMIT, weights: tuple[float, ...] = ()
-) -> Array:
+def e_process(counts: Counts, limit: float = LIMIT, weights: tuple[float, ...] = ()) -> Array:
     """The package's event-share process, for all runs and looks at once."""
+    null = counts.null
     ratios = tuple(null * ratio for ratio in WORSE)
     w = counts.weights
     total = np.full(counts.canary.shape, -np.inf)
@@ -68,7 +89,7 @@ def even_weights(counts: Counts) -> Array:
 def fixed_threshold(counts: Counts) -> Array:
     """One failed check ends it: the canary's rate of the last interval is above twice the common base."""
     ours, size = counts.steps[0], np.diff(counts.n_canary, axis=1, prepend=0)
-    return ours > 0.02 * np.maximum(size, 1)
+    return ours > 2 * counts.base * np.maximum(size, 1)
 
 
 def z_test(counts: Counts) -> Array:
@@ -119,14 +140,16 @@ def alarms(counts: Counts, rule: Callable[[Counts], Array]) -> tuple[float, floa
     return float(any_.mean()), float(np.median(first[any_])) if any_.any() else float("nan")
 
 
-def row(name: str, counts: Counts, target: str, *, skip: tuple[str, ...] = ()) -> None:
+def row(name: str, counts: Counts, target: str, *, skip: tuple[str, ...] = (), per_request: int = 1) -> None:
     cells = []
     for rule_name, rule in RULES.items():
         if rule_name in skip:
             cells.append("-")
             continue
         share, median = alarms(counts, rule)
-        cells.append(f"{share:.3f}" + (f" @ {median / 1000:.1f}k" if share >= 0.5 else ""))
+        shown = median / per_request
+        size = f"{shown / 1000:.1f}k" if shown >= 1000 else f"{shown:.0f}"
+        cells.append(f"{share:.3f}" + (f" @ {size}" if share >= 0.5 else ""))
     print(f"{name:<46}" + "".join(f"{cell:>17}" for cell in cells) + f"   {target}", flush=True)
 
 
@@ -168,10 +191,8 @@ def latency(rng: np.random.Generator, runs: int) -> None:
     for factor, target in ((1.0, "<= 0.025"), (1.1, "<= 0.025"), (1.5, "0.99 @ 1k")):
         slow = float(stats.lognorm.sf(limit / factor, 0.5))
         rates = (np.full(1000, slow), np.full(1000, 0.05))
-        counts = draw(rng, max(50, runs // 4), flat(0.5, 1000), rates)
-        found, median = alarms(counts, lambda c: e_process(c, null=2.0))
-        shown = f"{found:.3f}" + (f" @ {median:,.0f}" if found >= 0.5 else "")
-        print(f"{f'x {factor:g}, split 50 %, 1,000 looks':<46}{shown:>17}{'':>68}   {target}", flush=True)
+        counts = draw(rng, max(50, runs // 4), flat(0.5, 1000), rates, base=0.05, null=2.0)
+        row(f"x {factor:g}, split 50 %, 1,000 looks", counts, target, skip=("Mann-Whitney",))
 
 
 def quality(rng: np.random.Generator, runs: int) -> None:
@@ -185,11 +206,9 @@ def quality(rng: np.random.Generator, runs: int) -> None:
             size, [canary - both, 0.10 - both, 1 - canary - 0.10 + 2 * both], (runs, looks)
         )
         n = np.full((runs, looks), size)
-        counts = Counts((cells[..., 0], cells[..., 1]), (n, n), flat(0.5, looks))
-        found, median = alarms(counts, e_process)
-        shown = f"{found:.3f}" + (f" @ {median / 2:,.0f}" if found >= 0.5 else "")
+        counts = Counts((cells[..., 0], cells[..., 1]), (n, n), flat(0.5, looks), base=0.03)
         name = f"10 -> {canary:.0%} wrong, 10k labels, 200 looks"
-        print(f"{name:<46}{shown:>17}{'':>68}   {target}", flush=True)
+        row(name, counts, target, skip=("Mann-Whitney",), per_request=2)
 
 
 def sticky(rng: np.random.Generator, runs: int) -> None:
@@ -232,13 +251,15 @@ def self_check() -> None:
             process = process.add(ours, theirs, float(weight))
         value = float(np.exp(process.log_e))
         for limit, expected in ((value * 0.999, True), (value * 1.001, False)):
-            assert bool(e_process(counts, null, limit)[0, -1]) is expected
+            counts.null = null
+            assert bool(e_process(counts, limit)[0, -1]) is expected
     assert np.allclose(WORSE, log_spaced(1.1, 16.0, 24))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=4000, help="canaries per figure")
+    parser.add_argument("--rollbacks", type=int, default=10, help="real ones; 0 for none")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started, rng = time.monotonic(), np.random.default_rng(options.seed)
@@ -250,6 +271,8 @@ def main() -> None:
     )
     for part in (error_rates, latency, quality, sticky):
         part(rng, options.runs)
+    if options.rollbacks:
+        rollback.report(options.rollbacks)
     print(f"\n{time.monotonic() - started:.0f} s")
 
 

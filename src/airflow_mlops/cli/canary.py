@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import math
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.cli.run import is_missing
 from airflow_mlops.core.errors import ConfigError
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Canary
     from airflow_mlops.core.rollout import RolloutPlan
     from airflow_mlops.core.rollout.forecast import Forecast, StepForecast
+
+_WIDTH: Final = 110
 
 
 def canary(arguments: argparse.Namespace) -> int:
@@ -40,18 +47,19 @@ def main(argv: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the words after ``canary``."""
+    from airflow_mlops.core.rollout.faults import FAULTS
+
     parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="per step: how long until harm is seen, or a pass")
     plan.add_argument("file", help="pipeline file")
-    plan.add_argument("--rps", type=_positive, required=True, help="requests per second, both versions")
+    plan.add_argument("--rps", type=_rate, required=True, help="requests per second, both versions")
+    plan.add_argument("--callers", type=_count, help="with sticky routing: how many callers there are")
     plan.set_defaults(run=_plan)
     simulate = commands.add_parser("simulate", help="live through a rollout with a fault")
     simulate.add_argument("file", help="pipeline file")
-    simulate.add_argument(
-        "--fault", default="none", help="none, errors, latency, quality, shift, no-traffic…"
-    )
-    simulate.add_argument("--rps", type=_positive, default=50.0, help="requests per second (default 50)")
+    simulate.add_argument("--fault", default="none", help=f"one of: {', '.join(FAULTS)} (default none)")
+    simulate.add_argument("--rps", type=_rate, default=50.0, help="requests per second (default 50)")
     simulate.add_argument("--seed", type=int, default=7, help="seed of the chances (default 7)")
     simulate.set_defaults(run=_simulate)
     for command in (plan, simulate):
@@ -59,21 +67,29 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--error-rate", type=_share, default=0.01, help="the champion's share of failures (default 0.01)"
         )
+        command.add_argument(
+            "--format", choices=("text", "json"), default="text", help="how it is printed; text by default"
+        )
     return parser
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"requests per second must be >= 0, got {text}")
-    return value
+def _rate(text: str) -> float:
+    return _number(text, 0, math.inf, "requests per second must be a number >= 0, such as 50")
 
 
 def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"a share is within 0 and 1, such as 0.01, got {text}")
-    return value
+    return _number(text, 0, 1, "a share is a number from 0 up to 1, such as 0.01")
+
+
+def _count(text: str) -> int:
+    return int(_number(text, 1, math.inf, "callers must be a whole number above 0"))
+
+
+def _number(text: str, low: float, high: float, said: str) -> float:
+    with contextlib.suppress(ValueError):
+        if low <= float(text) < high:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{said}; got {text!r}")
 
 
 def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
@@ -93,16 +109,38 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
 def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> int:
     from airflow_mlops.core.rollout.forecast import forecast, spell
 
-    found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate)
-    print(f"canary of {plan.name} at {arguments.rps:g} requests/s\n\n{'guarantee':<11}{found.guarantee}")
-    print(f"{'shortest':<11}{spell(found.shortest_s)} from the first step to all traffic\n")
-    for line in _table(found):
-        print(line)
+    found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
+    if arguments.format == "json":
+        _print_json({"name": plan.name, **asdict(found), "warnings": warnings})
+        return 1 if warnings else 0
+    print(f"canary of {plan.name} at {arguments.rps:g} requests/s\n")
+    print(_folded("guarantee  ", found.guarantee))
+    if not arguments.rps:
+        print()
+    else:
+        print(f"shortest   {spell(found.shortest_s)} from the first step to all traffic\n")
+        print("\n".join(_table(found)))
+        print("\n".join(_notes(found, plan)))
     for title, lines in (("warning", warnings), ("proposal", found.proposals)):
         for line in lines:
             print(f"{title}: {line}")
     return 1 if warnings else 0
+
+
+def _notes(found: Forecast, plan: RolloutPlan) -> list[str]:
+    """Say why a guard does not see what the table asks for."""
+    blind = {
+        need.guard for step in found.steps for need in step.needs if math.isinf(min(need.worse.values()))
+    }
+    return [
+        *(
+            f"{guard.name}: harm begins at {guard.max_ratio:g} x (max_ratio); less is never rolled back"
+            for guard in plan.guards
+            if guard.name in blind
+        ),
+        "",
+    ]
 
 
 def _table(found: Forecast) -> list[str]:
@@ -115,7 +153,7 @@ def _table(found: Forecast) -> list[str]:
             cells = (*need.worse.values(), need.good if step.percent else None)
             shown = "".join(f"{_cell(cell, found.rps):>26}" for cell in cells)
             lines.append(f"{name:<9}{need.guard:<13}{need.rate:>9.2%}{shown}")
-    return [*lines, ""]
+    return lines
 
 
 def _cell(requests: float | None, rps: float) -> str:
@@ -133,10 +171,11 @@ def _name(step: StepForecast) -> str:
 
 
 def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) -> int:
+    from airflow_mlops.core.rollout.faults import fault_in_words
     from airflow_mlops.core.rollout.forecast import spell
-    from airflow_mlops.core.rollout.simulation import fault_in_words, simulate
+    from airflow_mlops.core.rollout.simulation import simulate
 
-    state = simulate(
+    story = simulate(
         plan,
         fault=arguments.fault,
         rps=arguments.rps,
@@ -144,9 +183,35 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
         poll_s=canary.poll.total_seconds(),
         seed=arguments.seed,
     )
-    print(f"{arguments.fault}: {fault_in_words(arguments.fault)}\n")
-    for entry in state.history:
-        print(f"{spell(entry.at):>7}  {entry.to:<18} {entry.reason}")
+    state = story.state
     ends = {"PROMOTING": "PROMOTED", "ROLLING_BACK": "ROLLED_BACK"}
-    print(f"\n{ends.get(state.phase, str(state.phase))}")
+    outcome = ends.get(state.phase, str(state.phase))
+    told = [(entry.at, entry.to, entry.reason) for entry in state.history]
+    told = sorted([*told, *((at, "", text) for at, text in story.events)], key=lambda line: line[0])
+    if arguments.format == "json":
+        lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in told]
+        _print_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines})
+        return 0
+    print(f"{arguments.fault}: {fault_in_words(arguments.fault)}\n")
+    for at, to, text in told:
+        print(_folded(f"{spell(at):>7}  {to:<18} ", text))
+    print(f"\n{outcome}")
     return 0
+
+
+def _folded(head: str, text: str) -> str:
+    """Return ``head`` and ``text`` in lines that fit a terminal, the text below itself."""
+    return textwrap.fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    """Print JSON in which null stands for never."""
+    print(json.dumps(_finite(document), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if value == math.inf else value

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,11 @@ def pipeline(tmp_path: Path) -> str:
 def test_plan_says_what_each_step_can_see(pipeline: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["canary", "plan", pipeline, "--rps", "500"]) == 0
     shown = capsys.readouterr().out
-    assert "at most 5%" in shown
-    assert "shared by 2 guards" in shown
+    assert max(map(len, shown.splitlines())) <= 110
+    said = " ".join(shown.split())
+    assert "at most 5%" in said
+    assert "shared by 2 guards" in said
+    assert "latency_p95: harm begins at 2 x" in said
     for word in ("shadow", "5 %", "50 %", "error_rate", "latency_p95"):
         assert word in shown
     assert "warning" not in shown
@@ -40,8 +44,43 @@ def test_a_plan_that_cannot_be_judged_warns_and_is_an_honest_no(
     assert "proposal: " in shown
 
 
+def test_without_traffic_there_is_one_line_per_step_and_no_table(
+    pipeline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["canary", "plan", pipeline, "--rps", "0"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("cannot be judged: nobody calls") == 3
+    assert "never" not in shown
+    assert "no traffic to judge by" in shown
+
+
+def test_few_sticky_callers_are_a_warning(pipeline: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["canary", "plan", pipeline, "--rps", "500", "--callers", "1000"]) == 1
+    assert "from 1,000 callers, who count once, min_requests is 100" in capsys.readouterr().out
+
+
+def test_both_print_json(pipeline: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["canary", "plan", pipeline, "--rps", "0.01", "--format", "json"]) == 1
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["steps"][1]["percent"] == 5
+    assert plan["steps"][1]["needs"][0]["worse"]["2.0"] > 20_000
+    assert plan["steps"][1]["needs"][1]["worse"]["1.5"] is None
+    assert plan["warnings"]
+    assert main(["canary", "simulate", pipeline, "--fault", "dead-server", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["outcome"] == "PROMOTED"
+    assert any("the server is back" in line["text"] for line in told["story"])
+
+
 @pytest.mark.parametrize(
-    ("fault", "end"), [("none", "PROMOTED"), ("errors", "ROLLED_BACK"), ("no-traffic", "PAUSED")]
+    ("fault", "end"),
+    [
+        ("none", "PROMOTED"),
+        ("errors", "ROLLED_BACK"),
+        ("no-traffic", "PAUSED"),
+        ("dead-controller", "PROMOTED"),
+        ("dead-server", "PROMOTED"),
+    ],
 )
 def test_simulate_tells_the_story(
     pipeline: str, fault: str, end: str, capsys: pytest.CaptureFixture[str]
@@ -53,11 +92,13 @@ def test_simulate_tells_the_story(
 
 
 def test_wrong_calls_are_one_line(tmp_path: Path, pipeline: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["canary", "simulate", pipeline, "--fault", "fire"]) == 1
-    assert "unknown fault 'fire'" in capsys.readouterr().err
+    assert main(["canary", "simulate", pipeline, "--fault", "error"]) == 1
+    assert "unknown fault 'error' (did you mean errors?)" in capsys.readouterr().err
     (tmp_path / "bare.yaml").write_text(FILE)
     assert main(["canary", "plan", str(tmp_path / "bare.yaml"), "--rps", "1"]) == 1
     assert "no `deploy` section" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as stopped:
-        main(["canary", "plan", pipeline, "--rps", "-1"])
-    assert stopped.value.code == 2
+    for wrong in ("-1", "many", "nan", "inf"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["canary", "plan", pipeline, f"--rps={wrong}"])
+        assert stopped.value.code == 2
+        assert f"must be a number >= 0, such as 50; got '{wrong}'" in capsys.readouterr().err

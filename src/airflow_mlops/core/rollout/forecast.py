@@ -60,17 +60,20 @@ class Forecast:
     proposals: tuple[str, ...]
 
 
-def forecast(plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1) -> Forecast:
+def forecast(
+    plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1, callers: int | None = None
+) -> Forecast:
     """Say what each step of ``plan`` can see.
 
     ``rps`` are requests per second of both versions together, ``error_rate`` and ``wrong_rate`` the
-    champion's shares of failures and of wrong predictions, within 0 and 1.
+    champion's shares of failures and of wrong predictions, within 0 and 1. ``callers`` is how many there are
+    when routing is sticky and each counts once, None when every request counts.
     """
     rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = [(guard, rates[guard.name]) for guard in (errors, *plan.guards) if guard.name in rates]
     percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
-    steps = tuple(_step(plan, percent, guards, rps) for percent in percents)
+    steps = tuple(_step(plan, percent, guards, rps, callers) for percent in percents)
     count = 1 + len(plan.guards)
     shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
@@ -79,7 +82,7 @@ def forecast(plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: fl
         f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
         steps=steps,
         shortest_s=sum(_shortest(plan, step, rps) for step in steps),
-        proposals=tuple(_proposals(plan, guards, steps, rps)),
+        proposals=tuple(_proposals(plan, guards, steps, rps, callers)),
     )
 
 
@@ -143,7 +146,9 @@ def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[f
     return lambda n: log_mean_exp(tuple(n * share * step for step in steps), FAILURE_PRIOR)
 
 
-def _step(plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float) -> StepForecast:
+def _step(
+    plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float, callers: int | None
+) -> StepForecast:
     # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
     share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
     needs = []
@@ -155,31 +160,35 @@ def _step(plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]]
         }
         good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
         needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
-    warnings = tuple(_warnings(plan, percent, needs, rps))
+    warnings = tuple(_warnings(plan, percent, needs, rps, callers))
     return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
 
 
-def _warnings(plan: RolloutPlan, percent: int, needs: list[Need], rps: float) -> list[str]:
+def _warnings(
+    plan: RolloutPlan, percent: int, needs: list[Need], rps: float, callers: int | None
+) -> list[str]:
+    if not rps:
+        return ["cannot be judged: nobody calls"]
     longest = plan.step_timeout_s + (0 if percent else plan.shadow_s)
     most = rps * longest
-    found = []
+    within, end = f"within its limit of {spell(longest)}", f"the step ends after {spell(longest)}"
+    if callers is not None and callers < most:
+        most = callers
+        within, end = f"from {callers:,} callers, who count once", f"{callers:,} callers count once each"
     canary = most * (percent / 100 if percent else 1)
     if canary < plan.min_requests:
-        found.append(
-            f"cannot be judged: {canary:.0f} canary requests within its limit of {spell(longest)}, "
-            f"min_requests is {plan.min_requests}"
-        )
+        return [
+            f"cannot be judged: {canary:.0f} canary requests {within}, min_requests is {plan.min_requests}"
+        ]
+    found = []
     for need in needs:
         if percent and need.good > most:
             found.append(
-                f"{need.guard} cannot be judged: a good version needs {_spell_need(need.good, rps)}, "
-                f"the step ends after {spell(longest)}"
+                f"{need.guard} cannot be judged: a good version needs {_spell_need(need.good, rps)}, {end}"
             )
         if need.guard != "latency_p95" and need.worse[2.0] > most:
-            found.append(
-                f"twice the events of {need.guard} take {_spell_need(need.worse[2.0], rps)} to be seen, "
-                f"the step ends after {spell(longest)}"
-            )
+            seen = _spell_need(need.worse[2.0], rps)
+            found.append(f"twice the events of {need.guard} take {seen} to be seen, {end}")
     return found
 
 
@@ -193,13 +202,22 @@ def _shortest(plan: RolloutPlan, step: StepForecast, rps: float) -> float:
 
 
 def _proposals(
-    plan: RolloutPlan, guards: list[tuple[GuardPlan, float]], steps: tuple[StepForecast, ...], rps: float
+    plan: RolloutPlan,
+    guards: list[tuple[GuardPlan, float]],
+    steps: tuple[StepForecast, ...],
+    rps: float,
+    callers: int | None,
 ) -> list[str]:
     if not any(step.warnings for step in steps):
         return []
     if not rps:
         return ["there is no traffic to judge by: replay requests, or deploy with a person's approval"]
     wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
+    if callers is not None and wanted > callers:
+        return [
+            f"random routing (a server without --sticky): every request counts, {spell(wanted / rps)} at an "
+            f"even split are enough; {callers:,} callers who count once never are"
+        ]
     found = []
     if not plan.shadow_s:
         found.append(

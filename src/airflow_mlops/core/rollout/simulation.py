@@ -8,83 +8,100 @@ from typing import Final
 
 import numpy as np
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.rollout.faults import World, with_fault
 from airflow_mlops.core.rollout.machine import advance
 from airflow_mlops.core.rollout.observation import Counts, EpochCounts, Health, Observation
 from airflow_mlops.core.rollout.state import Phase, RolloutPlan, RolloutState, new_state
 
 _LOOKS: Final = 4000
+_OUTAGE_S: Final = 3600.0
+_LEASE_S: Final = 120.0
+"""How long a server keeps a canary's traffic when nobody renews it: what the targets ask for."""
+_BEFORE: Final = 5
+"""Looks at the first canary traffic before something dies."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
-    """What requests meet, shares within 0 and 1: of failures, of slow answers, of wrong predictions.
+class Story:
+    """A rollout that was lived through: how it stands, and what happened around it, in seconds."""
 
-    ``shifted`` moves that share of the scores from the upper half of the deciles to the lower one.
-    """
-
-    failing: float
-    slow: float = 0.05
-    wrong: float = 0.1
-    shifted: float = 0.0
-    loads: bool = True
-    traffic: bool = True
-
-
-_FAULTS: Final[Mapping[str, str]] = {
-    "none": "the version equals the champion",
-    "errors": "the version fails three times as often as the champion, and at least 2 % more",
-    "latency": "the version is slower than the champion's 95th percentile four times as often",
-    "quality": "the version is wrong 1.5 times as often",
-    "shift": "four in five of the version's upper scores fall into the lower deciles",
-    "no-traffic": "nobody calls",
-    "no-load": "the version does not load",
-}
-FAULTS: Final = tuple(_FAULTS)
+    state: RolloutState
+    events: tuple[tuple[float, str], ...] = ()
 
 
 def simulate(
     plan: RolloutPlan, *, fault: str, rps: float, error_rate: float, poll_s: float, seed: int = 7
-) -> RolloutState:
-    """Live through a rollout and return the state that it ends in (terminal, or PAUSED for a person).
+) -> Story:
+    """Live through a rollout until it has ended, or is PAUSED for a person.
 
     ``rps`` are requests per second, ``error_rate`` the champion's share of failures, ``poll_s`` seconds
     between two looks. Labels come at once. Raises ConfigError for an unknown ``fault``.
     """
     champion = World(failing=error_rate)
-    canary = _with_fault(champion, fault)
+    canary = with_fault(champion, fault)
     rng, now = np.random.default_rng(seed), 0.0
     state = new_state(replace(plan, champion_version=plan.champion_version or 0), now)
     longest = (plan.step_timeout_s * (len(plan.steps) + 2) + plan.shadow_s) or 1.0
     tick = max(poll_s, longest / _LOOKS)
     counts: dict[int, tuple[Counts, Counts, Counts]] = {}
+    outage = _Outage(fault)
     while not (state.terminal or state.phase is Phase.PAUSED or state.needs_registry):
-        seen = _look(state, counts, canary)
-        state, _ = advance(state, seen, now)
+        if not outage.on(state, now):
+            seen = _look(state, counts, canary)
+            state, _ = advance(state, seen, now)
+        served = outage.served(now, tick)
         now += tick
         if canary.traffic and (state.phase is Phase.STEP or state.shadows):
-            _serve(rng, state, counts, (canary, champion), rps * tick)
-    return state
+            _serve(rng, state, counts, (canary, champion), rps * served)
+    return Story(state=state, events=tuple(outage.events))
 
 
-def _with_fault(world: World, fault: str) -> World:
-    changes: Mapping[str, World] = {
-        "none": world,
-        "errors": replace(world, failing=min(1.0, max(3 * world.failing, world.failing + 0.02))),
-        "latency": replace(world, slow=4 * world.slow),
-        "quality": replace(world, wrong=1.5 * world.wrong),
-        "shift": replace(world, shifted=0.8),
-        "no-traffic": replace(world, traffic=False),
-        "no-load": replace(world, loads=False),
-    }
-    if fault not in changes:
-        raise ConfigError(f"unknown fault {fault!r}; known: {', '.join(FAULTS)}")
-    return changes[fault]
+class _Outage:
+    """An hour without controller or server, if the fault is one."""
+
+    def __init__(self, fault: str) -> None:
+        self._who = fault.removeprefix("dead-") if fault.startswith("dead-") else None
+        self._looks = 0
+        self._began: float | None = None
+        self.events: list[tuple[float, str]] = []
+
+    def on(self, state: RolloutState, now: float) -> bool:
+        """Whether nobody looks at this moment; begins and ends the outage."""
+        if self._who is None:
+            return False
+        if self._began is None:
+            self._looks += state.settled and state.phase in (Phase.STEP, Phase.SHADOW)
+            if self._looks > _BEFORE:
+                self._began = now
+                self.events += _TOLD[self._who](now)
+        elif now - self._began >= _OUTAGE_S:
+            self._who = None
+        return self._who is not None and self._began is not None
+
+    def served(self, now: float, tick: float) -> float:
+        """Return for how many of the next ``tick`` seconds requests are split and counted."""
+        if self._who is None or self._began is None:
+            return tick
+        lasts = _LEASE_S if self._who == "controller" else 0.0
+        return min(tick, max(0.0, self._began + lasts - now))
 
 
-def fault_in_words(fault: str) -> str:
-    """Return what a fault of ``FAULTS`` means."""
-    return _FAULTS[fault]
+def _controller_died(now: float) -> list[tuple[float, str]]:
+    return [
+        (now, "the controller dies; the server goes on splitting"),
+        (now + _LEASE_S, "nobody renewed the lease: the server gives all traffic to the champion"),
+        (now + _OUTAGE_S, "a controller goes on: same step, same evidence; time unwatched does not count"),
+    ]
+
+
+def _server_died(now: float) -> list[tuple[float, str]]:
+    return [
+        (now, "the model server dies: nobody is served, nothing is counted, no look succeeds"),
+        (now + _OUTAGE_S, "the server is back with the champion; the controller sets the weight again"),
+    ]
+
+
+_TOLD: Final = {"controller": _controller_died, "server": _server_died}
 
 
 def _look(
