@@ -152,6 +152,13 @@ def check_schedule(text: str) -> str:
     return text
 
 
+def check_moment(value: object) -> object:
+    """Return ``value`` unless it is a number, which pydantic would take for seconds; raises ValueError."""
+    if isinstance(value, int | float):
+        raise ValueError(f"a date is written as 2026-01-31 or 2026-01-31T06:00, got {value}")
+    return value
+
+
 def _backwards(text: str) -> bool:
     """Whether a range runs down, as 18-6: some readers take it for one over midnight, others for none."""
     return any(int(low) > int(high) for low, high in re.findall(r"(?<![\w-])(\d+)-(\d+)", text))
@@ -191,6 +198,7 @@ Metric = Annotated[
 Schedule = Annotated[str, AfterValidator(check_schedule)]
 Moment = Annotated[
     datetime,
+    BeforeValidator(check_moment),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
 ]
 Values = dict[str, Any]

@@ -18,6 +18,7 @@ from airflow_mlops.config.lint.partly import without_faults
 from airflow_mlops.config.lint.running import notifiers, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import repeats, sections
+from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates
 from airflow_mlops.config.lint.timing import canary, monitor
@@ -31,6 +32,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     expectations: ("validate",),
     limits: ("evaluate", "monitor"),
     canary: ("deploy",),
+    target: ("deploy",),
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,

@@ -91,6 +91,9 @@ class Canary(Section):
 class Deploy(Section):
     """Where the model is served and how a new version gets there."""
 
-    target: Literal["local"] = Field("local", description="`local` is the embedded server.")
+    target: Literal["local", "haproxy"] = Field(
+        "local",
+        description="`local` is one embedded server; `haproxy` is HAProxy in front of two of them.",
+    )
     conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")
