@@ -1,7 +1,7 @@
 """The model server beside `mlflow models serve`, LitServe and a bare Starlette echo: speed and memory.
 
     python benchmarks/serving.py               4 seconds each, about a minute
-    python benchmarks/serving.py --seconds 20  calmer figures
+    python benchmarks/serving.py --rounds 3    calmer figures: medians of three times all servers
     python benchmarks/serving.py --litserve    LitServe as well, in an environment of its own under .bench/
     python benchmarks/serving.py --workers 2   ours with as many processes
 
@@ -27,10 +27,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from statistics import median
 
 CONNECTIONS = 8
+ECHO = "bare Starlette echo"
+MODELS = {"linear": "LogisticRegression", "forest": "RandomForest, 100 trees"}
 COLUMNS = [f"f{i}" for i in range(20)]
 BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [[i / 7 for i in range(20)]]}}).encode()
 TOKEN = "benchmark"
@@ -45,7 +48,7 @@ class Result:
     p50: float
     p99: float
     memory: float
-    failed: int
+    failed: float
 
 
 async def echo(scope: dict, receive: object, send: object) -> None:
@@ -68,8 +71,8 @@ async def echo(scope: dict, receive: object, send: object) -> None:
 _APP = None
 
 
-def train(folder: Path, name: str) -> str:
-    """Register two versions of a model in a tracking store of its own; returns the store's address."""
+def train(folder: Path, name: str) -> None:
+    """Register two versions of a model in a tracking store of its own."""
     import logging
 
     import mlflow
@@ -96,7 +99,6 @@ def train(folder: Path, name: str) -> str:
                 signature=ModelSignature(Schema([ColSpec("double", c) for c in COLUMNS])),
                 pip_requirements=["scikit-learn"], registered_model_name=name,
             )  # fmt: skip
-    return uri
 
 
 def free_port() -> int:
@@ -238,7 +240,8 @@ def run_mlflow(name: str, uri: str, seconds: float, folder: Path) -> Result:
 def run_ours(name: str, uri: str, seconds: float, folder: Path, workers: int) -> Result:
     port = free_port()
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--tracking-uri", uri]
-    options = ["--port", str(port), "--state-dir", str(folder / "state"), "--workers", str(workers)]
+    state = tempfile.mkdtemp(dir=folder)
+    options = ["--port", str(port), "--state-dir", state, "--workers", str(workers)]
     with server([*command, *options], port, "/ping", folder, AIRFLOW_MLOPS_SERVING_TOKEN=TOKEN) as pid:
         for version in (1, 2):
             admin(port, "PUT", f"/admin/versions/{version}", {"model_uri": f"models:/{name}/{version}"})
@@ -306,25 +309,49 @@ def show(title: str, found: Result, echo: Result | None = None, peer: Result | N
     ratio = f"{found.rps / peer.rps:>8.1f} x{found.memory / peer.memory:>8.2f}" if peer else ""
     print(
         f"{title:<36}{found.rps:>9,.0f}{found.p50:>9.2f}{found.p99:>9.2f}{found.memory:>9.0f}"
-        f"{found.failed:>8}{share}{ratio}",
+        f"{found.failed:>8.0f}{share}{ratio}",
         flush=True,
     )
 
 
-def compare(name: str, title: str, folder: Path, options: argparse.Namespace, echo: Result) -> None:
-    folder.mkdir()
-    uri = train(folder, name)
-    peer = run_mlflow(name, uri, options.seconds, folder)
-    show(f"{title}: mlflow", peer, echo)
-    if options.litserve:
-        show(f"{title}: LitServe", run_litserve(name, uri, options.seconds, folder), echo, peer)
-    ours = run_ours(name, uri, options.seconds, folder, options.workers)
-    show(f"{title}: this, 2 versions", ours, echo, peer)
+def measure_all(folder: Path, options: argparse.Namespace) -> dict[str, Result]:
+    """Run every server once, one after another; the same models in every round."""
+    seconds = options.seconds
+    found = {ECHO: run_echo(seconds, folder)}
+    for name, title in MODELS.items():
+        store = folder / name
+        if not store.exists():
+            store.mkdir()
+            train(store, name)
+        uri = f"sqlite:///{store}/mlflow.db"
+        found[f"{title}: mlflow"] = run_mlflow(name, uri, seconds, store)
+        if options.litserve:
+            found[f"{title}: LitServe"] = run_litserve(name, uri, seconds, store)
+        found[f"{title}: this, 2 versions"] = run_ours(name, uri, seconds, store, options.workers)
+    return found
+
+
+def middle(rounds: list[dict[str, Result]]) -> dict[str, Result]:
+    """Return the median of each figure over the rounds."""
+    return {
+        title: Result(*(median(column) for column in zip(*(astuple(r[title]) for r in rounds), strict=True)))
+        for title in rounds[0]
+    }
+
+
+def show_all(found: dict[str, Result]) -> None:
+    heads = f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}{'of echo':>9}"
+    print(f"\n{'':<36}{heads}{'of mlflow':>10}{'its MB':>8}")
+    for title, result in found.items():
+        model, _, server = title.partition(": ")
+        peer = found[f"{model}: mlflow"] if server and server != "mlflow" else None
+        show(title, result, found[ECHO] if server else None, peer)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="of load per server")
+    parser.add_argument("--rounds", type=int, default=1, help="each with all servers; then medians as well")
     parser.add_argument("--workers", type=int, default=1, help="processes of our server")
     parser.add_argument("--litserve", action="store_true", help="compare with LitServe (installs it)")
     parser.add_argument("--client", nargs=2, help=argparse.SUPPRESS)
@@ -335,14 +362,15 @@ def main() -> None:
         return
     client = "wrk" if shutil.which("wrk") else "the client in Python (install wrk for a lighter one)"
     print(f"{CONNECTIONS} connections, single rows, {options.seconds:g} s each, {os.cpu_count()} cores")
-    print(f"load from {client}; ours with {options.workers} worker(s)\n")
-    heads = f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}{'of echo':>9}"
-    print(f"{'':<36}{heads}{'of mlflow':>10}{'its MB':>8}")
+    print(f"load from {client}; ours with {options.workers} worker(s)", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
-        echo = run_echo(options.seconds, Path(temporary))
-        show("bare Starlette echo", echo)
-        for name, title in (("linear", "LogisticRegression"), ("forest", "RandomForest, 100 trees")):
-            compare(name, title, Path(temporary) / name, options, echo)
+        rounds = []
+        for _ in range(options.rounds):
+            rounds.append(measure_all(Path(temporary), options))
+            show_all(rounds[-1])
+        if options.rounds > 1:
+            print(f"\nmedians of {options.rounds} rounds")
+            show_all(middle(rounds))
 
 
 if __name__ == "__main__":
