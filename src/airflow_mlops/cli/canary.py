@@ -171,7 +171,7 @@ def _name(step: StepForecast) -> str:
 
 
 def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) -> int:
-    from airflow_mlops.core.rollout.faults import fault_in_words
+    from airflow_mlops.core.rollout.faults import fault_in_words, unwatched
     from airflow_mlops.core.rollout.forecast import spell
     from airflow_mlops.core.rollout.simulation import simulate
 
@@ -196,6 +196,8 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
     for at, to, text in told:
         print(_folded(f"{spell(at):>7}  {to:<18} ", text))
     print(f"\n{outcome}")
+    if guard := unwatched(arguments.fault, [item.name for item in plan.guards]):
+        print(f"nothing watches for it: add deploy.canary.guards.{guard}")
     return 0
 
 

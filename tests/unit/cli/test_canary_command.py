@@ -91,6 +91,17 @@ def test_simulate_tells_the_story(
     assert any("SHADOW" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("quality", "nothing watches for it: add deploy.canary.guards.quality"), ("latency", "ROLLED_BACK")],
+)
+def test_a_fault_that_nothing_watches_for_is_told(
+    pipeline: str, fault: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["canary", "simulate", pipeline, "--fault", fault]) == 0
+    assert capsys.readouterr().out.strip().splitlines()[-1] == said
+
+
 def test_wrong_calls_are_one_line(tmp_path: Path, pipeline: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["canary", "simulate", pipeline, "--fault", "error"]) == 1
     assert "unknown fault 'error' (did you mean errors?)" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,6 +37,13 @@ _FAULTS: Final[Mapping[str, str]] = {
     "dead-server": "the model server dies in the first step and is back an hour later",
 }
 FAULTS: Final = tuple(_FAULTS)
+_WATCHED_BY: Final = {"latency": "latency_p95", "quality": "quality", "shift": "prediction_shift"}
+
+
+def unwatched(fault: str, guards: Iterable[str]) -> str:
+    """Return the guard that would see a fault and is not among ``guards``, or nothing."""
+    guard = _WATCHED_BY.get(fault, "")
+    return guard if guard and not any(name.startswith(guard) for name in guards) else ""
 
 
 def with_fault(world: World, fault: str) -> World:
