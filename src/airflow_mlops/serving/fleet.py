@@ -11,7 +11,8 @@ from typing import Any, Final
 from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Wanted
-from airflow_mlops.serving.loading import alias_version, forget, load
+from airflow_mlops.serving.fetching import version_of
+from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared import POLL_S, Shared
@@ -32,6 +33,7 @@ class Fleet:
         self._shared = shared
         self._folder: Path = settings.state_dir / "models"
         self._slots = Slots(shared.row, self._load)
+        self._apart = shared.board.fd is not None  # A server inside a test or a program has no workers.
         self._adopting: asyncio.Task[None] | None = None
 
     @property
@@ -168,14 +170,14 @@ class Fleet:
 
     def _load(self, version: int, wanted: Wanted) -> Model:
         copy = "" if not wanted.copy else str(wanted.copy)
-        return load(version, wanted.uri, self._folder, self._settings.tracking_uri, copy)
+        return load(version, wanted.uri, self._folder, self._settings.tracking_uri, copy, apart=self._apart)
 
     async def _adopt_champion(self) -> None:
         settings = self._settings
         while True:
             try:
                 version = await asyncio.to_thread(
-                    alias_version, settings.name, "champion", settings.tracking_uri
+                    version_of, settings.name, "champion", settings.tracking_uri, apart=self._apart
                 )
                 if version is not None and self.traffic.generation == 0:
                     await self.put(version, f"models:/{settings.name}/{version}")

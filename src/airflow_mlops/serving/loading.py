@@ -1,4 +1,4 @@
-"""Bringing a version from MLflow into memory: download, golden rows, the copy on disk."""
+"""Bringing a version from MLflow into memory: golden rows, the copy on disk."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ from typing import Any
 import mlflow
 
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.fetching import failure, fetch, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
 
 
-def load(version: int, uri: str, folder: Path, tracking_uri: str, copy: str = "") -> Model:
+def load(
+    version: int, uri: str, folder: Path, tracking_uri: str, copy: str = "", *, apart: bool = False
+) -> Model:
     """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
 
-    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again. Blocks; call it off the event loop.
-    Raises BackendError when MLflow does not answer and ConfigError when the model cannot be loaded or fails
-    its golden rows.
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again, ``apart`` in another process.
+    Blocks; call it off the event loop. Raises BackendError when MLflow does not answer and ConfigError when
+    the model cannot be loaded or fails its golden rows.
     """
     mlflow.set_tracking_uri(tracking_uri)
     local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
     try:
         with _alone(folder, version):  # Another worker may want the same; it is downloaded once.
             if not local.exists():
-                _download(uri, local)
+                fetch(uri, local, tracking_uri, apart=apart)
         pyfunc = mlflow.pyfunc.load_model(str(local))
         model = Model(version, uri, pyfunc, _raw(pyfunc))
+    except (BackendError, ConfigError):
+        raise
     except Exception as error:
-        if _unreachable(error):
-            raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
-        raise ConfigError(f"{uri}: {_line(error)}") from error
+        raise failure(error, tracking_uri, uri) from error
     golden = local / "golden.json"
     document = json.loads(golden.read_text()) if golden.exists() else None
     if document is not None:
@@ -54,44 +57,12 @@ def forget(version: int, folder: Path, keep: str = "") -> None:
             shutil.rmtree(local, ignore_errors=True)
 
 
-def alias_version(name: str, alias: str, tracking_uri: str) -> int | None:
-    """Return the version of an alias in MLflow, None when there is none; raises BackendError."""
-    mlflow.set_tracking_uri(tracking_uri)
-    try:
-        return int(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
-    except mlflow.exceptions.MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise BackendError(f"MLflow at {tracking_uri} does not answer: {_line(error)}") from error
-
-
 @contextmanager
 def _alone(folder: Path, version: int) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{version}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _download(uri: str, local: Path) -> None:
-    partial = local.with_name(f"{local.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(partial)))
-    golden = next(iter(sorted(got.rglob("golden.json"))), None)
-    document = golden.read_text() if golden else _golden_of_run(got)
-    if document is not None:
-        (got / "golden.json").write_text(document)
-    got.rename(local)
-    shutil.rmtree(partial, ignore_errors=True)
-
-
-def _golden_of_run(folder: Path) -> str | None:
-    run_id = mlflow.models.Model.load(str(folder)).run_id
-    if run_id is None:
-        return None
-    names = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
-    return mlflow.artifacts.load_text(f"runs:/{run_id}/golden.json") if "golden.json" in names else None
 
 
 def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
@@ -106,7 +77,7 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
     try:
         found = model.predict([model.prepare(Payload(len(rows), columns))]).values
     except Exception as error:
-        raise ConfigError(f"version {model.version} fails on its golden rows: {_line(error)}") from error
+        raise ConfigError(f"version {model.version} fails on its golden rows: {line(error)}") from error
     for row, (got, expected) in enumerate(zip(found, golden["predictions"], strict=True)):
         if not _same(got, expected):
             raise ConfigError(
@@ -131,14 +102,3 @@ def _raw(pyfunc: Any) -> Any:
     if flavor.get("loader_module") != "mlflow.sklearn" or flavor.get("predict_fn", "predict") != "predict":
         return None
     return pyfunc.get_raw_model()
-
-
-def _unreachable(error: BaseException) -> bool:
-    if isinstance(error, ConnectionError | TimeoutError):
-        return True
-    return isinstance(error, mlflow.exceptions.MlflowException) and str(error).startswith("API request to")
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}"

@@ -1,0 +1,43 @@
+"""MLflow is asked in this process or in another one: the answers and the refusals are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.fetching import fetch, version_of
+from tests.ports import free_port
+from tests.serving_kit import NAME, Registry
+
+apart = pytest.mark.parametrize("apart", [False, True])
+
+
+@apart
+def test_a_model_comes_with_its_golden_rows_and_leaves_nothing_else(
+    serving_registry: Registry, tmp_path: Path, apart: bool
+) -> None:
+    fetch(serving_registry.model_uri("good"), tmp_path / "2-x", serving_registry.uri, apart=apart)
+    assert {"MLmodel", "golden.json"} <= {file.name for file in (tmp_path / "2-x").iterdir()}
+    assert [folder.name for folder in tmp_path.iterdir()] == ["2-x"]
+
+
+@apart
+def test_what_does_not_exist_is_named(serving_registry: Registry, tmp_path: Path, apart: bool) -> None:
+    assert version_of(NAME, "nobody", serving_registry.uri, apart=apart) is None
+    with pytest.raises(ConfigError, match=f"^models:/{NAME}/999: "):
+        fetch(f"models:/{NAME}/999", tmp_path / "999-x", serving_registry.uri, apart=apart)
+    assert list(tmp_path.iterdir()) == []
+
+
+@apart
+def test_an_mlflow_that_is_not_there_is_no_fault_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(BackendError, match=f"^MLflow at {uri} does not answer: "):
+        version_of(NAME, "champion", uri, apart=apart)
+    with pytest.raises(BackendError, match=f"^MLflow at {uri} does not answer: "):
+        fetch(f"models:/{NAME}/1", tmp_path / "1-x", uri, apart=apart)
