@@ -70,6 +70,8 @@ _APP = None
 
 def train(folder: Path, name: str) -> str:
     """Register two versions of a model in a tracking store of its own; returns the store's address."""
+    import logging
+
     import mlflow
     import numpy as np
     import pandas as pd
@@ -78,6 +80,8 @@ def train(folder: Path, name: str) -> str:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment(name, artifact_location=(folder / "artifacts").as_uri())
@@ -296,24 +300,26 @@ def run_litserve(name: str, uri: str, seconds: float, folder: Path) -> Result:
         return measure(pid, port, seconds, folder)
 
 
-def show(title: str, found: Result, peer: Result | None = None) -> None:
-    ratio = f"{found.rps / peer.rps:>7.1f} x" if peer else ""
+def show(title: str, found: Result, echo: Result | None = None, peer: Result | None = None) -> None:
+    """Print a line; ``peer`` is mlflow with the same model."""
+    share = f"{found.rps / echo.rps:>9.3f}" if echo else ""
+    ratio = f"{found.rps / peer.rps:>8.1f} x{found.memory / peer.memory:>8.2f}" if peer else ""
     print(
         f"{title:<36}{found.rps:>9,.0f}{found.p50:>9.2f}{found.p99:>9.2f}{found.memory:>9.0f}"
-        f"{found.failed:>8}{ratio}",
+        f"{found.failed:>8}{share}{ratio}",
         flush=True,
     )
 
 
-def compare(name: str, title: str, folder: Path, options: argparse.Namespace) -> None:
+def compare(name: str, title: str, folder: Path, options: argparse.Namespace, echo: Result) -> None:
     folder.mkdir()
     uri = train(folder, name)
     peer = run_mlflow(name, uri, options.seconds, folder)
-    show(f"{title}: mlflow", peer)
+    show(f"{title}: mlflow", peer, echo)
     if options.litserve:
-        show(f"{title}: LitServe", run_litserve(name, uri, options.seconds, folder), peer)
+        show(f"{title}: LitServe", run_litserve(name, uri, options.seconds, folder), echo, peer)
     ours = run_ours(name, uri, options.seconds, folder, options.workers)
-    show(f"{title}: this, 2 versions", ours, peer)
+    show(f"{title}: this, 2 versions", ours, echo, peer)
 
 
 def main() -> None:
@@ -330,11 +336,13 @@ def main() -> None:
     client = "wrk" if shutil.which("wrk") else "the client in Python (install wrk for a lighter one)"
     print(f"{CONNECTIONS} connections, single rows, {options.seconds:g} s each, {os.cpu_count()} cores")
     print(f"load from {client}; ours with {options.workers} worker(s)\n")
-    print(f"{'':<36}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}  against mlflow")
+    heads = f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MB':>9}{'not 200':>8}{'of echo':>9}"
+    print(f"{'':<36}{heads}{'of mlflow':>10}{'its MB':>8}")
     with tempfile.TemporaryDirectory() as temporary:
-        show("bare Starlette echo", run_echo(options.seconds, Path(temporary)))
+        echo = run_echo(options.seconds, Path(temporary))
+        show("bare Starlette echo", echo)
         for name, title in (("linear", "LogisticRegression"), ("forest", "RandomForest, 100 trees")):
-            compare(name, title, Path(temporary) / name, options)
+            compare(name, title, Path(temporary) / name, options, echo)
 
 
 if __name__ == "__main__":

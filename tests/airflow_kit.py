@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -218,16 +218,16 @@ def _wait_for(client: Client) -> None:
     raise AssertionError("the model server did not start within a minute")
 
 
-def connection(name: str, host: str, token: str = TOKEN) -> pytest.MonkeyPatch:
+def connection(name: str, host: str, token: str = TOKEN, **extra: Any) -> pytest.MonkeyPatch:
     """Define the Airflow connection of a model server in the environment; undo the patch afterwards."""
     patch = pytest.MonkeyPatch()
-    value = {"conn_type": "mlops_serving", "host": host, "password": token}
+    value = {"conn_type": "mlops_serving", "host": host, "password": token, "extra": extra}
     patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(value))
     return patch
 
 
 @contextmanager
-def traffic(client: Client) -> Iterator[None]:
+def traffic(client: Client, row: Mapping[str, Any] = CUSTOMER) -> Iterator[None]:
     """Ask the server for predictions until the block ends."""
     ended = threading.Event()
     headers, url = dict(client.headers), f"{client.base_url}/invocations"
@@ -236,7 +236,7 @@ def traffic(client: Client) -> Iterator[None]:
         with httpx.Client(headers=headers, timeout=10) as caller:
             while not ended.wait(0.005):
                 with suppress(httpx.HTTPError):
-                    caller.post(url, json={"dataframe_records": [CUSTOMER]})
+                    caller.post(url, json={"dataframe_records": [row]})
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -166,6 +166,11 @@ class Client(httpx.Client):
     def load(self, version: int, uri: str) -> httpx.Response:
         return self.put(f"/admin/versions/{version}", json={"model_uri": uri})
 
+    def must_load(self, version: int, uri: str) -> None:
+        """Load a version; a refusal is shown with its reason."""
+        answer = self.load(version, uri)
+        assert answer.json().get("status") == "ok", answer.text
+
     def traffic(
         self, champion: int | None, weights: dict[int, int] | None = None, lease_s: float | None = None
     ) -> httpx.Response:

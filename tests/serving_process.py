@@ -80,8 +80,7 @@ def _url(line: str, lines: list[str]) -> str:
 def with_champion(server: ServerProcess, registry: Registry, *kinds: str) -> dict[str, Any]:
     """Load the champion and other kinds of versions; all traffic goes to the champion."""
     for kind in ("champion", *kinds):
-        answer = server.load(registry.kinds[kind], registry.model_uri(kind))
-        assert answer.json()["status"] == "ok", answer.text
+        server.must_load(registry.kinds[kind], registry.model_uri(kind))
     answer = server.traffic(registry.kinds["champion"])
     assert answer.status_code == 200, answer.text
     state: dict[str, Any] = answer.json()

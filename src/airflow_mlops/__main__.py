@@ -27,7 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve(words[1:])
     arguments = parse(words)
     command = next(command for command in COMMANDS if command.name == arguments.command)
-    return run_command(command, arguments)
+    try:
+        code = run_command(command, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    return code
 
 
 if __name__ == "__main__":

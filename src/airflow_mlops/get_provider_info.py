@@ -45,10 +45,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "{AIRFLOW_HOME}/mlops",
     },
     "rollouts": {
-        "description": "SQLite file that holds the state and history of rollouts.",
+        "description": "State and history of rollouts: a SQLite file, or PostgreSQL by a connection.",
         "version_added": "0.1.0",
         "type": "string",
-        "example": None,
+        "example": "conn_id://rollouts",
         "default": "{AIRFLOW_HOME}/mlops/rollouts.db",
     },
 }

@@ -14,7 +14,7 @@ from airflow.utils.session import create_session
 
 from airflow_mlops.backends.registry import Registry
 from airflow_mlops.backends.rollout_store import RolloutStore
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_place
 from tests.airflow_kit import DEPLOY, project, run
 
 
@@ -66,4 +66,4 @@ def test_a_refused_version_is_no_challenger_any_more(tmp_path: Path, mlflow_uri:
     tags = registry.version(1).tags
     assert (tags["mlops.approval"], tags["mlops.approval.by"]) == ("Reject", "ada")
     assert tags["mlops.approval.at"]
-    assert RolloutStore(rollouts_file()).latest("refused") is None
+    assert RolloutStore(rollouts_place()).latest("refused") is None

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.core.rollout import Phase, rollback_to
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_place
 from airflow_mlops.operators.serving import rollout_driver, rollout_plan
 from tests.airflow_kit import Ran, run, run_again, traffic
 from tests.deploy_kit import Snapshot, Stage, staged
@@ -161,7 +161,7 @@ def test_a_decision_without_a_rollout_is_refused(stage: Stage) -> None:
 def test_a_deploy_while_another_rollout_runs_is_refused_and_rollback_ends_it(
     stage: Stage, back: tuple[Ran, Snapshot]
 ) -> None:
-    store = RolloutStore(rollouts_file())
+    store = RolloutStore(rollouts_place())
     other = store.create_or_get(rollback_to(NAME, 2, champion=1, request="somebody else"), time.time())
     ran = stage.deploy(version=3)
     assert isinstance(ran.errors["rollout"][-1], AirflowFailException)

@@ -14,7 +14,7 @@ from airflow_mlops.backends.rollout import RolloutDriver
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_place
 from airflow_mlops.operators.serving import rollout_driver, rollout_plan
 from tests.airflow_kit import Ran, run, traffic
 from tests.deploy_kit import Stage, staged
@@ -33,7 +33,7 @@ def stage(
 
 
 def store() -> RolloutStore:
-    return RolloutStore(rollouts_file())
+    return RolloutStore(rollouts_place())
 
 
 def in_canary(stage: Stage, version: int, request: str = "") -> tuple[RolloutDriver, RolloutState]:

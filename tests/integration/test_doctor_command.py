@@ -12,6 +12,7 @@ import pytest
 from airflow_mlops.__main__ import main
 from tests.airflow_kit import free_port
 from tests.pipeline_kit import ENVIRONMENT
+from tests.postgres_kit import running_postgres
 
 SECRET = "hunter22-sesame"
 
@@ -95,6 +96,36 @@ def test_a_connection_in_airflows_database_counts(
             session.query(Connection).filter_by(conn_id="doctors_own").delete()
     assert found["connection doctors_own"]["status"] == "ok"
     assert found["mlflow doctors_own"]["status"] == "ok"
+
+
+def test_rollouts_in_postgresql_are_looked_at_through_their_connection(
+    dags: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", f"postgresql://me:{SECRET}@db/rollouts")
+    code, found, printed = told(capsys)
+    assert (code, found["rollouts"]["status"]) == (1, "failed")
+    assert "has a password in it: make an Airflow connection" in found["rollouts"]["message"]
+    assert SECRET not in printed
+    monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", "conn_id://doctors_rollouts")
+    code, found, _ = told(capsys)
+    assert code == 1
+    assert found["connection doctors_rollouts"]["fix"].startswith(
+        "airflow connections add doctors_rollouts --conn-type postgres --conn-host"
+    )
+    with running_postgres() as postgres:
+        postgres.make_user("airflow", password=SECRET)
+        there = {"conn_type": "postgres", "host": "127.0.0.1", "port": postgres.port, "login": "airflow"}
+        for password, schema, status in (
+            (SECRET, postgres.make("rollouts", owner="airflow"), "ok"),
+            (SECRET[::-1], "rollouts", "failed"),
+        ):
+            connection = {**there, "schema": schema.rpartition("/")[2], "password": password}
+            monkeypatch.setenv("AIRFLOW_CONN_DOCTORS_ROLLOUTS", json.dumps(connection))
+            code, found, printed = told(capsys)
+            assert found["connection doctors_rollouts"]["status"] == "ok"
+            assert found["rollouts"]["status"] == status, found["rollouts"]
+            assert password not in printed
+    assert "correct login and password" in found["rollouts"]["message"]
 
 
 def test_a_call_that_is_wrong_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,12 @@ ENVIRONS = {
     if key not in ("MLFLOW_TRACKING_URI", "NO_COLOR", "FORCE_COLOR")
 }
 COMMAND = [sys.executable, "-m", "airflow_mlops", "run"]
+WAITS = """
+import pathlib, time
+
+while not pathlib.Path(__file__).with_name("go").exists():
+    time.sleep(0.01)
+"""
 
 
 @pytest.fixture
@@ -79,9 +85,11 @@ def test_a_run_killed_in_its_canary_goes_on_from_there(laptop: Laptop) -> None:
 
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(laptop: Laptop) -> None:
     laptop.write()
+    laptop.code.write_text(laptop.code.read_text() + WAITS)
     process = started(laptop.folder, "✓ ingest")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
+    laptop.code.with_name("go").touch()
     assert process.returncode == 130
     assert err.startswith("stopped: interrupted by SIGINT\nGo on from there: airflow-mlops run pipelines/")
     assert "Traceback" not in out + err

@@ -38,7 +38,18 @@ def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:
         named = {module for entry in info[kind] for module in entry["python-modules"]}
         for module in named:
             importlib.import_module(module)
-        shared = {"__init__", "base", "cost", "links", "moments", "errors", "resources", "retry", "storage"}
+        shared = {
+            "__init__",
+            "base",
+            "cost",
+            "links",
+            "moments",
+            "errors",
+            "resources",
+            "retry",
+            "rollouts",
+            "storage",
+        }
         there = {path.stem for path in (source / kind).glob("*.py")} - shared
         if kind == "operators":
             there -= {"serving"}

@@ -17,7 +17,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.rollout import RolloutPlan
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_place
 from airflow_mlops.triggers.rollout import RolloutTrigger
 from tests.airflow_kit import DEPLOY, connection, free_port, project, run
 
@@ -158,4 +158,4 @@ def test_a_missing_connection_says_which_to_add(tmp_path: Path) -> None:
         "no Airflow connection 'no_conn_server': add one of type mlops_serving with the server's address as "
         "host and its token as password"
     )
-    assert RolloutStore(rollouts_file()).latest("no_conn") is None
+    assert RolloutStore(rollouts_place()).latest("no_conn") is None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -223,5 +224,26 @@ def test_the_containers_listen_on_loopback_only() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
     ports = [port for service in services.values() for port in service.get("ports", ())]
     assert {"api-server", "scheduler", "triggerer", "postgres", "mlflow", "model-server"} <= set(services)
-    assert len(ports) == 3
+    assert {"haproxy", "slot-a", "slot-b"} <= set(services)
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_containers_know_each_other() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    settings = services["triggerer"]["environment"]
+    connections = {
+        name: json.loads(text) for name, text in settings.items() if name.startswith("AIRFLOW_CONN_")
+    }
+    conn_id = settings["AIRFLOW__MLOPS__ROLLOUTS"].removeprefix("conn_id://")
+    database = connections[f"AIRFLOW_CONN_{conn_id.upper()}"]
+    assert database["host"] in services
+    made = (ROOT / "docker" / "create-databases.sql").read_text()
+    assert f"CREATE DATABASE {database['schema']} OWNER {database['login']};" in made
+    haproxy = connections["AIRFLOW_CONN_MLOPS_SERVING_HAPROXY"]["extra"]["haproxy"]
+    slots = {urlsplit(url).netloc for url in haproxy["slots"].values()}
+    behind = services["haproxy"]["environment"]
+    assert {behind["MLOPS_SLOT_A"], behind["MLOPS_SLOT_B"]} == slots
+    assert {slot.partition(":")[0] for slot in slots} == {"slot-a", "slot-b"}
+    named = set(re.findall(r"\$\{(\w+)\}", (ROOT / "docker" / "haproxy.cfg").read_text()))
+    assert set(behind) == named

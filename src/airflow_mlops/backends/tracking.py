@@ -81,18 +81,17 @@ def fluent(uri: str) -> Iterator[Any]:
     """Point MLflow's module-level functions at ``uri`` for a while."""
     import mlflow
 
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    # MLflow writes them into the environment too, where the next look would take them for the user's word.
-    environment = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    # What was said before stands in the environment too; what nobody said must not be said afterwards.
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         with translated(uri):
             yield mlflow
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
-        for name, value in environment.items():
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # None: not set
+        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"])
+        for name, value in before.items():
             os.environ.pop(name, None)
             os.environ.update({name: value} if value is not None else {})
 

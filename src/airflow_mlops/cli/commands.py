@@ -41,7 +41,8 @@ def list_pipelines(arguments: argparse.Namespace) -> int:
     from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
     from airflow_mlops.factory.stages import shapes
 
-    folder = Path(arguments.folder)
+    usual = Path("pipelines")
+    folder = Path(arguments.folder or (usual if usual.is_dir() else "."))
     if not folder.is_dir():
         print(f"error: {folder}: no such folder", file=sys.stderr)
         return 2

@@ -14,7 +14,11 @@ MEANING: Final[Mapping[int, str]] = {
 }
 
 EXITS: Final[Mapping[str, Mapping[int, str]]] = {
-    "init": {0: "written", 2: "a file is there already, or no pipeline can have this name"},
+    "init": {
+        0: "written",
+        2: "a file is there already, or no pipeline can have this name",
+        130: "interrupted",
+    },
     "run": {
         0: "done",
         1: "data, gate, approval or canary said no",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import re
 import shlex
 import sys
@@ -12,6 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops.cli.question import said_or_asked
+from airflow_mlops.core.errors import ConfigError
+
+NAME: Final = "tumours"
+BY_HAND: Final = "by hand"
 _NAME: Final = r"[a-z][a-z0-9_]{0,62}"
 _DATA: Final = Path("datasets", "data", "breast_cancer.csv")
 _MEASURED: Final = (
@@ -24,7 +30,7 @@ _PIPELINE: Final = """\
 version: 1
 name: {name}
 description: Is a tumour benign?
-data:
+{schedule}data:
   source: {{type: csv, filepath: ../data/{name}.csv}}     # relative to this file
   target: benign
   keys: [patient]
@@ -78,11 +84,17 @@ def init(arguments: argparse.Namespace) -> int:
     """Write a working pipeline, its data, the loader and a test; returns 2 when that cannot be, 0 when done.
 
     Nothing is overwritten: the loader and `.airflowignore` of an earlier `init` are kept, so that a second
-    pipeline joins the first; any other file that is already there, and nothing is written at all.
+    pipeline joins the first; any other file that is already there, and nothing is written at all. What no
+    flag says is asked at a terminal.
     """
-    name, folder = arguments.name, Path(arguments.folder)
-    if not re.fullmatch(_NAME, name):
-        return _refused(f"--name {name!r}: a name is small letters, digits and _, letter first, at most 63")
+    folder = Path(arguments.folder)
+    try:
+        name = said_or_asked(arguments.name, "--name", "Name of the pipeline", NAME, _checked_name)
+        schedule = said_or_asked(
+            arguments.schedule, "--schedule", "When does it train, as @weekly", BY_HAND, _checked_schedule
+        )
+    except ConfigError as error:
+        return _refused(str(error))
     if (outer := _project_around(folder)) is not None:
         return _refused(
             f"{folder.absolute()} is inside the project {outer}; nothing was written: a further pipeline "
@@ -91,7 +103,7 @@ def init(arguments: argparse.Namespace) -> int:
     rows = _rows()
     if rows is None:
         return _refused("scikit-learn's breast_cancer.csv was not found: pip install scikit-learn")
-    files = {folder / place: text for place, text in _files(name, rows).items()}
+    files = {folder / place: text for place, text in _files(name, rows, schedule).items()}
     kept = {path for path in files if _may_stay(path)}
     taken = [str(path) for path in files if path.exists() and path not in kept]
     if taken:
@@ -105,6 +117,20 @@ def init(arguments: argparse.Namespace) -> int:
         return _refused(f"{error.filename}: cannot be written: {error.strerror}")
     print(_next(folder, name), end="")
     return 0
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(f"{name!r}: a name is small letters, digits and _, letter first, at most 63")
+    return name
+
+
+def _checked_schedule(schedule: str) -> str:
+    if schedule == BY_HAND:
+        return schedule
+    from airflow_mlops.config.values import check_schedule
+
+    return check_schedule(schedule)
 
 
 def _project_around(folder: Path) -> Path | None:
@@ -138,9 +164,10 @@ def _written(path: Path, text: str, *, keep: bool) -> None:
     print(f"wrote {path}")
 
 
-def _files(name: str, rows: str) -> Mapping[str, str]:
+def _files(name: str, rows: str, schedule: str) -> Mapping[str, str]:
+    when = "" if schedule == BY_HAND else f"schedule: {json.dumps(schedule)}\n"
     return {
-        f"pipelines/{name}.yaml": _PIPELINE.format(name=name),
+        f"pipelines/{name}.yaml": _PIPELINE.format(name=name, schedule=when),
         f"data/{name}.csv": rows,
         "mlops.py": _LOADER,
         ".airflowignore": _IGNORED,

@@ -43,10 +43,15 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "init",
         "write a working pipeline with its data, the DAG file and a test; overwrites nothing",
         "airflow_mlops.cli.init:init",
-        "init my-models --name tumours",
+        "init my-models --name tumours --schedule @weekly",
         (
             _argument("folder", nargs="?", default=".", help="folder; the working folder by default"),
-            _argument("--name", metavar="NAME", default="tumours", help="pipeline; tumours by default"),
+            _argument("--name", metavar="NAME", help="pipeline; asked at a terminal, else tumours"),
+            _argument(
+                "--schedule",
+                metavar="WHEN",
+                help="when it trains, as @weekly or a cron expression; else by hand",
+            ),
         ),
     ),
     Command(
@@ -101,7 +106,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "list the pipelines of a folder with their schedules",
         "airflow_mlops.cli.commands:list_pipelines",
         "list pipelines/",
-        (_argument("folder", nargs="?", default=".", help="folder; the working folder by default"), _PROFILE),
+        (
+            _argument("folder", nargs="?", help="folder; pipelines by default, else the working folder"),
+            _PROFILE,
+        ),
     ),
     Command(
         "graph",

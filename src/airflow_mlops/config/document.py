@@ -111,8 +111,16 @@ def _unreadable(error: yaml.MarkedYAMLError, text: str, document: Document) -> F
     opened = "end of stream" in str(error.problem) and "scalar" in str(error.context)
     mark = error.context_mark if opened else error.problem_mark or error.context_mark
     at = _mark(mark) if mark else Mark()
-    problem = "this quote is never closed" if opened else f"{error.problem}{_hint(text, at)}"
+    problem = "this quote is never closed" if opened else f"{error.problem}{_hint(text, at)}{_began(error)}"
     return document.fault((), f"not YAML: {problem}", at)
+
+
+def _began(error: yaml.MarkedYAMLError) -> str:
+    """Name the bracket that is still open on an earlier line."""
+    begin, at = error.context_mark, error.problem_mark
+    if begin is None or at is None or begin.line == at.line or "flow" not in str(error.context):
+        return ""
+    return f" (the bracket of line {begin.line + 1}, column {begin.column + 1} is still open)"
 
 
 def _hint(text: str, at: Mark) -> str:

@@ -68,6 +68,13 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
 
 
+def check_number(value: object) -> object:
+    """Return ``value`` unless it is true or false, which Python counts as 1 and 0; raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {str(value).lower()}")
+    return value
+
+
 def check_size(value: object) -> str:
     """Return ``value`` when it is an amount of memory such as ``512Mi`` or ``8Gi``; raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -145,6 +152,13 @@ def check_schedule(text: str) -> str:
     return text
 
 
+def check_moment(value: object) -> object:
+    """Return ``value`` unless it is a number, which pydantic would take for seconds; raises ValueError."""
+    if isinstance(value, int | float):
+        raise ValueError(f"a date is written as 2026-01-31 or 2026-01-31T06:00, got {value}")
+    return value
+
+
 def _backwards(text: str) -> bool:
     """Whether a range runs down, as 18-6: some readers take it for one over midnight, others for none."""
     return any(int(low) > int(high) for low, high in re.findall(r"(?<![\w-])(\d+)-(\d+)", text))
@@ -162,6 +176,9 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
 ]
+Counted = BeforeValidator(check_number)
+Whole = Annotated[int, Counted]
+Number = Annotated[float, Counted]
 Size = Annotated[
     str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
 ]
@@ -181,6 +198,7 @@ Metric = Annotated[
 Schedule = Annotated[str, AfterValidator(check_schedule)]
 Moment = Annotated[
     datetime,
+    BeforeValidator(check_moment),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
 ]
 Values = dict[str, Any]

@@ -112,8 +112,3 @@ def artifacts_folder() -> str:
     """Return ``[mlops] artifacts``: a local folder as an absolute path, a URI ready for fsspec."""
     found = str(conf.get("mlops", "artifacts"))
     return connected(found) if "://" in found else str(Path(found).expanduser().resolve())
-
-
-def rollouts_file() -> str:
-    """Return ``[mlops] rollouts``, the file that holds the rollouts, as an absolute path."""
-    return str(Path(conf.get("mlops", "rollouts")).expanduser().resolve())

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.base import rollouts_file
+from airflow_mlops.hooks.rollouts import rollouts_place
 from airflow_mlops.operators.cost import measured
 from airflow_mlops.operators.serving import (
     DeployOperator,
@@ -48,7 +48,7 @@ class RolloutOperator(DeployOperator):
             if state is None:
                 turn = TurnTrigger(
                     name=self.pipeline.name,
-                    store=rollouts_file(),
+                    store=rollouts_place(),
                     poll_seconds=deploy.canary.poll.total_seconds(),
                 )
                 self.defer(trigger=turn, method_name="execute_turn")
@@ -58,7 +58,7 @@ class RolloutOperator(DeployOperator):
         self.defer(
             trigger=RolloutTrigger(
                 rollout_id=state.id,
-                store=rollouts_file(),
+                store=rollouts_place(),
                 target=deploy.target,
                 conn_id=deploy.conn_id,
                 poll_seconds=deploy.canary.poll.total_seconds(),
@@ -68,6 +68,8 @@ class RolloutOperator(DeployOperator):
 
     def execute_turn(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Begin once no other rollout of the model runs."""
+        with translated():
+            _raise_from(event)
         return self.execute(context)
 
     def _started(self, context: Context) -> RolloutState | None:
@@ -87,9 +89,7 @@ class RolloutOperator(DeployOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Move the registry's aliases the way the traffic went; returns the RolloutResult as JSON."""
         with measured(context), translated():
-            if event.get("error"):
-                kind = BackendError if event.get("retryable", True) else ConfigError
-                raise kind(str(event["error"]))
+            _raise_from(event)
             return self._finish(str(event["rollout_id"]))
 
     def _finish(self, rollout_id: str) -> dict[str, Any]:
@@ -112,3 +112,9 @@ class RolloutOperator(DeployOperator):
             return
         driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
         driver.restore(rollout_id(plan), "the task was killed", "airflow")
+
+
+def _raise_from(event: Mapping[str, Any]) -> None:
+    if event.get("error"):
+        kind = BackendError if event.get("retryable", True) else ConfigError
+        raise kind(str(event["error"]))

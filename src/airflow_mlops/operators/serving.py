@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator
 from airflow_mlops.config.models import Deploy, Pipeline
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.rollouts import open_rollouts, rollouts_place
 from airflow_mlops.hooks.serving import ServingHook
-from airflow_mlops.operators.base import rollouts_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,9 +52,7 @@ def registry_of(pipeline: Pipeline) -> Registry:
 
 def rollout_store() -> RolloutStore:
     """Return the store of all rollouts."""
-    from airflow_mlops.backends.rollout_store import RolloutStore
-
-    return RolloutStore(rollouts_file())
+    return open_rollouts(rollouts_place())
 
 
 def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:
@@ -63,8 +61,7 @@ def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> Roll
     from airflow_mlops.backends.targets import build_target
 
     deploy = deploy_of(pipeline)
-    address = ServingHook(deploy.conn_id).address()
-    target = build_target(deploy.target, base_url=address.base_url, token=address.token)
+    target = build_target(deploy.target, **ServingHook(deploy.conn_id).options(deploy.target))
     return RolloutDriver(rollout_store(), target, registry)
 
 

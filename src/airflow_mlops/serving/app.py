@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -114,7 +115,12 @@ def _error(status: int) -> Any:
     return handler
 
 
+async def _refused_by_disk(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"the state folder of the model server: {error}"}, 503)
+
+
 _HANDLERS: Final = {
+    sqlite3.Error: _refused_by_disk,
     ConfigError: _error(422),
     RolloutConflict: _error(409),
     BackendError: _error(503),

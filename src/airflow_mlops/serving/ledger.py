@@ -14,13 +14,15 @@ from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_o
 from airflow_mlops.serving.shared import Shared
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+WAITING_ROWS: Final = 50_000
 Pair = tuple[int, int]
 
 
 class Ledger:
     """What one worker counted and logged waits here until the next ``flush`` adds it to the common counts.
 
-    A process that is killed takes with it the answers since its last flush, from counts and log alike.
+    A process that is killed takes with it the answers since its last flush, from counts and log alike. While
+    the disk refuses, counts add up and 50,000 answers wait for the log; those beyond are counted only.
     """
 
     def __init__(self, database: Database, shared: Shared) -> None:
@@ -43,7 +45,11 @@ class Ledger:
 
     def log(self, item: LoggedRequest) -> None:
         """Log one answered request."""
-        self._waiting.log.append(item)
+        if len(self._waiting.log) < WAITING_ROWS:
+            self._waiting.log.append(item)
+        else:
+            self._waiting.figures.update(_figures([item]))
+            self._waiting.figures["unlogged"] += 1
 
     def count(self, epoch: int, version: int, seen: Seen, pair: Pair | None) -> None:
         """Count an answer against the version that the request was routed to.
@@ -66,7 +72,8 @@ class Ledger:
 
     def log_shadow(self, request_id: str, version: int, predictions: str | None) -> None:
         """Log what a version would have answered."""
-        self._waiting.shadows.append((request_id, version, predictions))
+        if len(self._waiting.shadows) < WAITING_ROWS:
+            self._waiting.shadows.append((request_id, version, predictions))
 
     async def counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
         """Return the events by (epoch, version) after an epoch; version 0 holds what a pair shares."""
@@ -105,7 +112,7 @@ class Ledger:
             try:
                 await asyncio.to_thread(self._write, batch)
             except Exception:
-                self._waiting = batch.joined(self._waiting)
+                self._waiting = _bounded(batch.joined(self._waiting))
                 raise
 
     def _write(self, batch: Batch) -> None:
@@ -148,6 +155,14 @@ def _propose(reference: Reference) -> Callable[[Document], Document]:
         return replace(document, reference=reference) if fits else document
 
     return propose
+
+
+def _bounded(batch: Batch) -> Batch:
+    """Return a batch that could not be written, with the rows beyond the limit counted only."""
+    surplus = batch.log[WAITING_ROWS:]
+    figures = batch.figures + _figures(surplus) + Counter(unlogged=len(surplus))
+    log, shadows = batch.log[:WAITING_ROWS], batch.shadows[:WAITING_ROWS]
+    return replace(batch, log=log, shadows=shadows, figures=figures)
 
 
 def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:

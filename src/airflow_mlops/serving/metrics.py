@@ -20,6 +20,7 @@ def exposition(fleet: Fleet, figures: Mapping[str, float]) -> str:
             )
     lines += _single("mlops_serving_refused_total", "counter", round(figures.get("refused", 0)))
     lines += _single("mlops_serving_fallbacks_total", "counter", round(figures.get("fallbacks", 0)))
+    lines += _single("mlops_serving_unlogged_total", "counter", round(figures.get("unlogged", 0)))
     lines += ["# TYPE mlops_serving_weight_percent gauge"]
     traffic = fleet.traffic
     shares = {version: traffic.weights.get(version, 0) for version in fleet.versions}

@@ -37,6 +37,8 @@ _ENVIRONMENT: Final = {
     # More threads than one cost small batches more than they bring; another worker brings more.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    # A store of freed memory per thread would grow with the threads and help nobody.
+    "MALLOC_ARENA_MAX": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",

@@ -7,6 +7,7 @@ supervisor is gone and the worker ends as well.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -20,6 +21,7 @@ from airflow_mlops.serving.app import create_app
 from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.exchange import Server
 from airflow_mlops.serving.order import Order
+from airflow_mlops.serving.shared import POLL_S
 
 BALANCE_S: Final = 0.001
 LEAVE_S: Final = 0.05
@@ -64,9 +66,18 @@ class Worker(uvicorn.Server):
                 await asyncio.wait_for(self.server.fleet.loaded(), self._settings.load_wait_s)
             except TimeoutError:
                 logging.getLogger(__name__).warning("serving before all versions are loaded")
+        if self.server.fleet.ready:
+            _set_aside()
+        else:
+            self._spawn(self._set_aside_when_loaded())
         self.server.shared.row.serving = True
         loop.add_reader(self._listener.fileno(), self._arrived)
         self._spawn(self._watch_callers())
+
+    async def _set_aside_when_loaded(self) -> None:
+        while not self.server.fleet.ready:
+            await asyncio.sleep(POLL_S)
+        _set_aside()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
         """Take no more connections and answer what is open."""
@@ -155,6 +166,16 @@ class Worker(uvicorn.Server):
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _set_aside() -> None:
+    """Take the libraries and the first version out of the garbage collector's sight.
+
+    A full pass over them stops the worker for up to half a second. Later versions stay in sight, as they come
+    and go.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _unfinished(connection: Any) -> bool:

@@ -11,9 +11,11 @@ from airflow.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlops.core.errors import BackendError, MlopsError
+from airflow_mlops.hooks.rollouts import open_rollouts
 
 if TYPE_CHECKING:
     from airflow_mlops.backends.rollout import RolloutDriver
+    from airflow_mlops.core.rollout import RolloutState
 
 PATIENCE = 30
 
@@ -22,7 +24,7 @@ class TurnTrigger(BaseTrigger):
     """Waits until no rollout of a model runs.
 
     :param name: the model.
-    :param store: file of the rollout store.
+    :param store: place of the rollout store, a file or a URL without a secret.
     :param poll_seconds: seconds between two looks.
     """
 
@@ -38,23 +40,42 @@ class TurnTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event when the model is free."""
-        from airflow_mlops.backends.rollout_store import RolloutStore
-
+        """Yield one event when the model is free: empty, or an error and whether another try may help."""
         started = time.monotonic()
-        store = await asyncio.to_thread(RolloutStore, self.store)
-        while (running := await asyncio.to_thread(store.running, self.name)) is not None:
-            self.log.info("waiting for rollout %s, which is %s", running.id, running.label)
-            await asyncio.sleep(self.poll_seconds)
+        event: dict[str, Any] = {}
+        try:
+            await self._wait()
+        except MlopsError as error:
+            event = {"error": str(error), "retryable": error.retryable}
         await _first_leg_has_ended(started)
-        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> None:
+        failures = 0
+        while True:
+            try:
+                running = await asyncio.to_thread(self._running)
+                failures = 0
+            except BackendError as error:
+                failures += 1
+                self.log.warning("look %d at the rollouts failed: %s", failures, error)
+                if failures >= PATIENCE:
+                    raise
+            else:
+                if running is None:
+                    return
+                self.log.info("waiting for rollout %s, which is %s", running.id, running.label)
+            await asyncio.sleep(self.poll_seconds)
+
+    def _running(self) -> RolloutState | None:
+        return open_rollouts(self.store).running(self.name)
 
 
 class RolloutTrigger(BaseTrigger):
     """Polls a rollout until only the registry is left to move, or it has ended.
 
     :param rollout_id: the rollout in the store.
-    :param store: file of the rollout store.
+    :param store: place of the rollout store, a file or a URL without a secret.
     :param target: kind of the serving target.
     :param conn_id: Airflow connection of the server.
     :param poll_seconds: seconds between two looks.
@@ -95,22 +116,24 @@ class RolloutTrigger(BaseTrigger):
         """Yield one event: the rollout's id, or an error and whether another try may help."""
         started = time.monotonic()
         try:
-            driver = await asyncio.to_thread(self._driver)
-            event = await self._watch(driver)
+            event = await self._watch()
         except MlopsError as error:
             event = {"rollout_id": self.rollout_id, "error": str(error), "retryable": error.retryable}
         await _first_leg_has_ended(started)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _watch(self, driver: RolloutDriver) -> dict[str, Any]:
+    async def _watch(self) -> dict[str, Any]:
+        driver: RolloutDriver | None = None
         failures = 0
         while True:
             try:
+                if driver is None:
+                    driver = await asyncio.to_thread(self._driver)
                 state = await asyncio.to_thread(driver.poll, self.rollout_id)
                 failures = 0
             except BackendError as error:
                 failures += 1
-                self.log.warning("look %d at the server failed: %s", failures, error)
+                self.log.warning("look %d failed: %s", failures, error)
                 if failures >= self.patience:
                     raise
             else:
@@ -120,13 +143,11 @@ class RolloutTrigger(BaseTrigger):
 
     def _driver(self) -> RolloutDriver:
         from airflow_mlops.backends.rollout import RolloutDriver
-        from airflow_mlops.backends.rollout_store import RolloutStore
         from airflow_mlops.backends.targets import build_target
         from airflow_mlops.hooks.serving import ServingHook
 
-        address = ServingHook(self.conn_id).address()
-        target = build_target(self.target, base_url=address.base_url, token=address.token)
-        return RolloutDriver(RolloutStore(self.store), target)
+        target = build_target(self.target, **ServingHook(self.conn_id).options(self.target))
+        return RolloutDriver(open_rollouts(self.store), target)
 
 
 async def _first_leg_has_ended(started: float) -> None:

@@ -4,10 +4,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +19,16 @@ from mlflow.server import app
 from packaging.requirements import Requirement
 from werkzeug.serving import make_server
 
+from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.cli.doctor.finding import Finding, Status, as_json, as_text, failed, ok, without_secrets
 from airflow_mlops.cli.doctor.installation import check_database
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
 from airflow_mlops.cli.doctor.lookup import Place
-from airflow_mlops.cli.doctor.needs import MLFLOW, OTHER, SERVER, Need, needs
+from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, OTHER, ROLLOUTS, SERVER, Need, needs
 from airflow_mlops.cli.doctor.servers import (
     check_clock,
     check_mlflow_answer,
+    look_at_haproxy,
     look_at_mlflow,
     look_at_model_server,
 )
@@ -30,6 +36,7 @@ from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.storage import (
     check_artifacts,
     check_remote_artifacts,
+    check_rollout_database,
     check_rollouts,
     check_space,
     judge_space,
@@ -37,11 +44,17 @@ from airflow_mlops.cli.doctor.storage import (
 )
 from airflow_mlops.cli.doctor.versions import check_extras, check_packages, check_python, versions
 from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.rollout import RolloutPlan
+from tests.haproxy_kit import running_haproxy
+from tests.ports import free_port
+from tests.postgres_kit import running_postgres
 from tests.serving_kit import NAME, TOKEN, Registry, running_server
 
 VALID = Path(__file__).parents[2] / "corpus" / "valid"
 LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"
 GIB = 1024**3
+PLAN = RolloutPlan(name="churn", model_version=1, model_uri="models:/churn/1")
 
 
 def statuses(findings: list[Finding]) -> dict[str, str]:
@@ -160,9 +173,11 @@ def test_a_pipeline_file_that_nobody_loads_is_told(tmp_path: Path) -> None:
 
 def test_connections_are_found_wherever_a_pipeline_names_them() -> None:
     pipelines = [load_pipeline(VALID / "everything.yaml"), load_pipeline(VALID / "minimal.yaml")]
-    found = {need.conn_id: need for need in needs(pipelines, "s3://lake@bucket/mlops")}
+    uri, rollouts = "s3://lake@bucket/mlops", "conn_id://own.rollouts"
+    found = {need.conn_id: need for need in needs(pipelines, uri, rollouts)}
     assert found["mlops_mlflow_default"].purpose == MLFLOW
     assert found["lake"] == Need("lake", OTHER, ("[mlops] artifacts",))
+    assert found["own.rollouts"] == Need("own.rollouts", ROLLOUTS, ("[mlops] rollouts",))
     assert SERVER in {need.purpose for need in found.values()}
 
 
@@ -174,10 +189,10 @@ def test_airflows_database_is_looked_at_and_not_made(tmp_path: Path) -> None:
     assert (missing.status, missing.fix) == ("failed", "airflow db migrate")
     assert "not initialised" in missing.message
     assert not (tmp_path / "none.db").exists()
-    with sqlite3.connect(tmp_path / "old.db") as database:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database:
         database.execute("CREATE TABLE other (x)")
     assert "not initialised" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
-    with sqlite3.connect(tmp_path / "old.db") as database:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num)")
         database.execute("INSERT INTO alembic_version VALUES ('abc')")
     assert "another Airflow version" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
@@ -221,7 +236,7 @@ def test_clocks_are_compared_to_the_second() -> None:
     assert check_clock("clock", {}, now, now) == []
 
 
-def place(url: str, purpose: str = MLFLOW, pipeline: str = NAME, **more: str) -> Place:
+def place(url: str, purpose: str = MLFLOW, pipeline: str = NAME, **more: Any) -> Place:
     return Place(Need("conn", purpose, (pipeline,)), url, **more)
 
 
@@ -289,3 +304,52 @@ def test_a_model_server_is_asked_for_health_token_and_model(
     assert (another.status, "churn wants it too" in another.message) == ("failed", True)
     assert [finding.status for finding in gone] == ["failed"]
     assert "airflow-mlops serve --name flights" in gone[0].fix
+
+
+def test_haproxy_and_both_slots_are_asked(serving_registry: Registry, tmp_path: Path) -> None:
+    with (
+        running_server(serving_registry, tmp_path / "a") as a,
+        running_server(serving_registry, tmp_path / "b") as b,
+    ):
+        slots = {"a": str(a.base_url), "b": str(b.base_url)}
+        a.load(1, serving_registry.model_uri("champion"))
+        a.traffic(1)
+        with running_haproxy(free_port(), [*slots.values()]) as haproxy:
+            options = {"socket": haproxy.socket, "slots": slots}
+            behind = place(haproxy.url, HAPROXY, token=TOKEN, options=options)
+            found = {finding.check: finding for finding in look_at_haproxy(behind)}
+            renamed = replace(behind, options={**options, "slots": {"a": slots["a"], "c": slots["b"]}})
+            with pytest.raises(ConfigError, match=r"lacks the server\(s\) c, c_spare: the slots of the conn"):
+                look_at_haproxy(renamed)
+    assert {finding.status for finding in found.values()} == {"ok"}
+    assert found["haproxy conn"].message == f"{haproxy.socket} answers and has the slots a, b"
+    assert found["model server conn a"].message.endswith("serves flights, champion is version 1")
+    assert found["model server conn b"].message.endswith("serves flights, a free slot")
+    with pytest.raises(
+        BackendError, match=r"no HAProxy answers at .*; start it, and check its `stats socket`"
+    ):
+        look_at_haproxy(behind)
+
+
+def test_the_database_of_the_rollouts_is_asked_and_nothing_is_made_there() -> None:
+    with running_postgres() as postgres:
+        url = postgres.make("rollouts")
+        postgres.make_user("poor")
+        poor = url.replace("mlops@", "poor@")
+        (refused,) = check_rollout_database(poor)
+        (fresh,) = check_rollout_database(url, "not asked for")
+        with psycopg.connect(url) as database:
+            assert database.execute("SELECT to_regclass('mlops_rollouts')").fetchone() == (None,)
+        RolloutStore(url)
+        (made,) = check_rollout_database(url)
+        (unwritable,) = check_rollout_database(poor)
+        with psycopg.connect(url) as database:
+            database.execute(unwritable.fix.split('"')[1])
+        RolloutStore(poor).create_or_get(PLAN, 1.0)
+        (granted,) = check_rollout_database(poor)
+    shown = url.replace("mlops@", "mlops:***@")
+    assert (fresh.status, fresh.message) == ("ok", f"{shown} answers; the first rollout makes its tables")
+    assert (made.status, made.message) == ("ok", f"{url} answers")
+    assert (refused.status, unwritable.status, granted.status) == ("failed", "failed", "ok")
+    assert "GRANT CREATE ON SCHEMA public TO poor" in refused.fix
+    assert "GRANT SELECT, INSERT, UPDATE ON mlops_rollouts, mlops_rollout_history TO poor" in unwritable.fix

@@ -1,5 +1,8 @@
 """`airflow-mlops init` writes a project that passes lint and its own test, and overwrites nothing."""
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +88,67 @@ def test_a_name_that_no_pipeline_can_have_is_refused(
 def test_it_loads_nothing_heavy(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", LIGHT, str(tmp_path)], env=ENVIRONMENT, capture_output=True)
     assert run.returncode == 0
+
+
+def test_a_schedule_by_flag_is_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path), "--schedule", "0 6 * * 1"]) == 0
+    assert '\nschedule: "0 6 * * 1"\n' in (tmp_path / "pipelines" / "tumours.yaml").read_text()
+    assert main(["lint", str(tmp_path)]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "why"),
+    [("--name", "My Model", "small letters, digits and _"), ("--schedule", "dayly", "five cron fields")],
+)
+def test_a_bad_flag_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str, value: str, why: str
+) -> None:
+    assert main(["init", str(tmp_path), flag, value]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {flag} ")
+    assert why in err
+    assert not list(tmp_path.iterdir())
+
+
+def at_a_terminal(folder: Path, typed: bytes, signalled: int = 0) -> tuple[int, str]:
+    """Answer what `init` asks; returns its exit code and all that the terminal showed."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "airflow_mlops", "init", str(folder)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT) as process:
+        os.close(theirs)
+        shown = b""
+        while not shown.endswith(b"]: ") and (chunk := _read(ours)):
+            shown += chunk
+        os.write(ours, typed)
+        if signalled:
+            process.send_signal(signalled)
+        while chunk := _read(ours):
+            shown += chunk
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_at_a_terminal_it_asks_until_the_answer_is_good(tmp_path: Path) -> None:
+    code, shown = at_a_terminal(tmp_path, b"My Model\ncells\n@daily\n")
+    assert code == 0, shown
+    assert "Name of the pipeline [tumours]: " in shown
+    assert "a name is small letters" in shown
+    assert 'schedule: "@daily"' in (tmp_path / "pipelines" / "cells.yaml").read_text()
+
+
+@pytest.mark.parametrize(("typed", "signalled", "ends"), [(b"\x04", 0, 2), (b"", signal.SIGINT, 130)])
+def test_at_a_terminal_no_answer_writes_nothing(
+    tmp_path: Path, typed: bytes, signalled: int, ends: int
+) -> None:
+    code, shown = at_a_terminal(tmp_path, typed, signalled)
+    assert code == ends
+    assert "Traceback" not in shown
+    assert not list(tmp_path.iterdir())

@@ -140,3 +140,35 @@ def test_airflow_gets_the_same_commands() -> None:
 
     (group,) = get_cli_commands()
     assert [command.name for command in group.subcommands] == [command.name for command in COMMANDS]  # type: ignore[union-attr]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m airflow_mlops schema | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["{", "0"]
+    assert done.stderr == ""
+
+
+def test_list_looks_into_pipelines_when_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not into what a run left beside them."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 0
+    (tmp_path / "mlops-artifacts").mkdir()
+    (tmp_path / "mlops-artifacts" / "conda.yaml").write_text("channels: [conda-forge]")
+    capsys.readouterr()
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == [
+        "tumours",
+        "tumours.yaml",
+        "by",
+        "hand",
+        "train",
+    ]

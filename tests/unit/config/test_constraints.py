@@ -33,7 +33,7 @@ def estimators() -> list[tuple[str, type]]:
 def test_nothing_that_scikit_learn_takes_is_refused(estimators: list[tuple[str, type]]) -> None:
     sources, checked, refused = Sources([]), 0, 0
     for _, real in estimators:
-        read = constraints(lineage(sources.find(f"{real.__module__}.{real.__name__}"), sources))
+        read = constraints(lineage(sources.find(f"{real.__module__}.{real.__name__}"), sources), sources)
         for name, constraint in read.items():
             kinds = real._parameter_constraints.get(name, "no_validation")  # type: ignore[attr-defined]
             for value in VALUES:

@@ -147,3 +147,22 @@ def test_each_profile_is_looked_at_deeply(folder: Path) -> None:
     (fault,) = lint_files([(file, folder)])
     assert str(fault).startswith(f"{file}:5:35: profiles.dev.train.estimator: cannot be imported")
     assert lint_files([(file, folder)], profile="ok") == ()
+
+
+def test_a_fault_of_one_section_hides_no_deeper_fault_of_another(folder: Path) -> None:
+    (folder / "tellers.py").write_text("def tell(context, channel): ...\n")
+    text = FILE % ("own_models:Mine", "{depth: 2}", "accuracy")
+    text = text.replace("name: own", "name: own\nretries: many\nowner: {}")
+    text += "callbacks: {on_failure: [{notifier: 'tellers:tell', args: {chanel: ml}}]}\n"
+    text += "validate: {expect: [{column: a, regex: '['}]}\nmonitor: {schedule: daily}\n"
+    file = folder / "own.yaml"
+    file.write_text(text + "description: '{{ nobody }}'\n")
+    assert [(fault.line, fault.path) for fault in lint_files([(file, folder)]) if fault.level == "error"] == [
+        (2, "retries"),
+        (3, "owner"),
+        (7, "callbacks.on_failure.0.notifier"),
+        (7, "callbacks.on_failure.0.args.chanel"),
+        (8, "validate.expect.0.regex"),
+        (9, "monitor.schedule"),
+        (10, "description"),
+    ]

@@ -19,7 +19,7 @@ def server(serving_registry: Registry, tmp_path: Path) -> Iterator[Client]:
 @pytest.fixture
 def champion(server: Client, serving_registry: Registry) -> Client:
     """A server whose champion is version 1."""
-    assert server.load(1, serving_registry.model_uri("champion")).json()["status"] == "ok"
+    server.must_load(1, serving_registry.model_uri("champion"))
     assert server.traffic(1).status_code == 200
     return server
 
@@ -117,7 +117,7 @@ def test_a_failing_canary_costs_no_caller_anything(
     champion: Client, serving_registry: Registry, kind: str
 ) -> None:
     version = serving_registry.kinds[kind]
-    assert champion.load(version, serving_registry.model_uri(kind)).json()["status"] == "ok"
+    champion.must_load(version, serving_registry.model_uri(kind))
     assert champion.traffic(1, {version: 50}).status_code == 200
     answers = [champion.predict() for _ in range(60)]
     assert {a.status_code for a in answers} == {200}
@@ -224,8 +224,8 @@ def test_a_restart_keeps_versions_weights_and_counts(serving_registry: Registry,
             client.predict()
         state, counts = client.get("/admin/state").json(), client.counts()
     with running_server(serving_registry, tmp_path) as client:
-        assert client.load(2, serving_registry.model_uri("good")).json()["status"] == "ok"
-        assert client.load(1, serving_registry.model_uri("champion")).json()["status"] == "ok"
+        client.must_load(2, serving_registry.model_uri("good"))
+        client.must_load(1, serving_registry.model_uri("champion"))
         assert client.get("/admin/state").json() == state
         assert client.counts() == counts
         assert client.predict().status_code == 200

@@ -108,7 +108,7 @@ def test_a_gap_is_the_same_both_ways(serving_registry: Registry, tmp_path: Path)
 def test_callers_at_once_get_their_own_answers(serving_registry: Registry, tmp_path: Path) -> None:
     uri = log(serving_registry, LogisticRegression().fit(NUMBERS, LABEL))
     with running_server(serving_registry, tmp_path) as client:
-        assert client.load(1, uri).json()["status"] == "ok"
+        client.must_load(1, uri)
         client.traffic(1)
         rows = [{"a": 3.0 if n % 2 else -3.0, "b": 0.0, "c": 0.0} for n in range(60)]
         with ThreadPoolExecutor(8) as pool:

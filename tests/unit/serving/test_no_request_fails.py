@@ -67,7 +67,7 @@ class Traffic:
 def a_life(server: ServerProcess, registry: Registry) -> None:
     """Load, shift, promote, roll back, load anew, and replace every worker."""
     good = registry.model_uri("good")
-    assert server.load(2, good).json()["status"] == "ok"
+    server.must_load(2, good)
     for percent in (10, 50):
         assert server.traffic(1, {2: percent}).status_code == 200
     again = server.put("/admin/versions/2", json={"model_uri": good, "reload": True}).json()

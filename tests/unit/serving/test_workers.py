@@ -132,7 +132,7 @@ def test_a_canary_that_ends_the_process_loses_its_traffic_and_the_champion_serve
     server: ServerProcess, serving_registry: Registry
 ) -> None:
     crashing = serving_registry.kinds["crashing"]
-    assert server.load(crashing, serving_registry.model_uri("crashing")).json()["status"] == "ok"
+    server.must_load(crashing, serving_registry.model_uri("crashing"))
     epoch = server.traffic(1, {crashing: 100}).json()["epoch"]
     crash(server, workers=2)
     answers = [server.predict() for _ in range(20)]

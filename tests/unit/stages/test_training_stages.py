@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -73,6 +74,17 @@ def test_the_model_asks_only_for_the_columns_that_it_uses(project: Project, trai
         "DataType.double",
     ]
     assert [spec.required for spec in signature.inputs.inputs] == [True, True, False, True]
+
+
+def test_mlflow_is_left_where_it_was(project: Project, tmp_path: Path) -> None:
+    """The registry goes where the runs go, unless somebody said otherwise."""
+    mlflow.set_tracking_uri(elsewhere := f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with fluent(project.tracking_uri):
+        assert mlflow.get_registry_uri() == project.tracking_uri
+    assert mlflow.get_tracking_uri() == elsewhere
+    mlflow.set_tracking_uri(project.tracking_uri)
+    assert mlflow.get_registry_uri() == project.tracking_uri
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
 
 
 ALONE = """

@@ -13,11 +13,16 @@ from airflow_mlops.core.rollout import Counts, Health
 
 DECILES: Final = 10
 _EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_TRIES: Final = 3
 _BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\d+)$', re.MULTILINE)
 
 
 class UnreachableServerError(BackendError):
     """Nobody answers at the address of a model server."""
+
+
+class _OvertakenError(BackendError):
+    """The server's state is another one than the call was made for."""
 
 
 class ModelServer:
@@ -64,15 +69,25 @@ class ModelServer:
         lease_s: float | None,
         shadow: int | None = None,
     ) -> dict[str, Any]:
-        """Put a split in force, whatever was before, and return the state after it."""
+        """Put a split in force, whatever was before, and return the state after it.
+
+        A server that has just started takes its champion from the registry by itself; when that comes
+        between, the split is put anew on top of it.
+        """
         body = {
             "weights": {str(version): percent for version, percent in weights.items()},
             "champion": champion,
-            "generation": self.state()["generation"] + 1,
             "lease_s": lease_s,
             "shadow": shadow,
         }
-        return self._call("PUT", "/admin/traffic", body)
+        for left in range(_TRIES, 0, -1):
+            generation = self.state()["generation"] + 1
+            try:
+                return self._call("PUT", "/admin/traffic", {**body, "generation": generation})
+            except _OvertakenError:
+                if left == 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def renew(self, lease_s: float | None) -> None:
         """Renew the lease of the split in force for so many seconds, None for ever."""
@@ -107,8 +122,9 @@ class ModelServer:
                 "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
             )
         if response.is_error:
+            kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
             where = f"{method} {self.base_url}{path}"
-            raise BackendError(f"{where} answered {response.status_code}: {_message(response)}")
+            raise kind(f"{where} answered {response.status_code}: {_message(response)}")
         return response
 
 

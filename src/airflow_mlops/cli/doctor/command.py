@@ -30,7 +30,7 @@ from airflow_mlops.cli.doctor.finding import (
     worst,
 )
 from airflow_mlops.cli.doctor.loaders import check_loaded, check_loaders, loaders
-from airflow_mlops.cli.doctor.needs import MLFLOW, needs
+from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, ROLLOUTS, SERVER, needs
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.versions import versions
 from airflow_mlops.config.lint import lint_files
@@ -151,7 +151,7 @@ def _outside(
     """Look connections up, then call every server and storage side by side."""
     from airflow_mlops.cli.doctor.lookup import look_up
 
-    looked = look_up(needs(pipelines, installation.artifacts), initialised=initialised)
+    looked = look_up(needs(pipelines, installation.artifacts, installation.rollouts), initialised=initialised)
     places = [item.place for item in looked if item.place]
     findings = [item.finding for item in looked]
     findings += side_by_side([*map(_probe, places), *_storage(installation)])
@@ -161,35 +161,47 @@ def _outside(
 
 
 def _probe(place: Place) -> Probe:
-    from airflow_mlops.cli.doctor.servers import look_at_mlflow, look_at_model_server
+    from airflow_mlops.cli.doctor import servers, storage
 
-    look, name = (
-        (look_at_mlflow, "mlflow") if place.need.purpose == MLFLOW else (look_at_model_server, "model server")
-    )
-    return Probe(f"{name} {place.need.conn_id}", partial(look, place), f"is {place.url} right, and is it up?")
+    fix = f"is {place.url} right, and is it up?"
+    if place.need.purpose == ROLLOUTS:
+        fix = f"airflow connections get {place.need.conn_id}"
+        return Probe("rollouts", partial(storage.check_rollout_database, place.url, place.password), fix)
+    look = {
+        MLFLOW: servers.look_at_mlflow,
+        SERVER: servers.look_at_model_server,
+        HAPROXY: servers.look_at_haproxy,
+    }[place.need.purpose]
+    return Probe(f"{place.need.purpose} {place.need.conn_id}", partial(look, place), fix)
 
 
 def _storage(installation: Installation) -> Iterator[Probe]:
     from airflow_mlops.cli.doctor import storage
 
     places = [_SCRATCH]
-    for name, value, look in (
-        ("artifacts", installation.artifacts, storage.check_artifacts),
-        ("rollouts", installation.rollouts, storage.check_rollouts),
+    for name, value, look_at_file, look_at_uri in (
+        ("artifacts", installation.artifacts, storage.check_artifacts, storage.check_remote_artifacts),
+        ("rollouts", installation.rollouts, storage.check_rollouts, _rollouts_by_url),
     ):
         fix = f"correct [mlops] {name} in airflow.cfg, or AIRFLOW__MLOPS__{name.upper()}"
-        if "://" in value:
-            if name == "artifacts":
-                yield Probe(name, partial(storage.check_remote_artifacts, value), fix)
-            continue
-        place = Path(value).expanduser().resolve()
-        places.append(place)
-        yield Probe(
-            name,
-            partial(look, place, one_machine=installation.one_machine, executor=installation.executor),
-            fix,
-        )
+        file = value.removeprefix("sqlite:///") if name == "rollouts" else value
+        if "://" in file:
+            yield Probe(name, partial(look_at_uri, value), fix)
+        else:
+            place = Path(file).expanduser().resolve()
+            places.append(place)
+            look = partial(look_at_file, one_machine=installation.one_machine, executor=installation.executor)
+            yield Probe(name, partial(look, place), fix)
     yield Probe("disk", lambda: list(storage.check_space(places)), "df -h")
+
+
+def _rollouts_by_url(setting: str) -> list[Finding]:
+    """Look at a database by its URL; one by a connection is looked at where connections are."""
+    from airflow_mlops.cli.doctor.storage import check_rollout_database
+    from airflow_mlops.hooks.rollouts import SCHEME, place_of
+
+    place = place_of(setting)
+    return [] if place.startswith(SCHEME) else check_rollout_database(place)
 
 
 def _programs(pipelines: Iterable[Pipeline]) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
-from airflow_mlops.cli.doctor.needs import MLFLOW, SERVER, Need
+from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, ROLLOUTS, SERVER, Need
 from airflow_mlops.core.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -21,18 +21,24 @@ _CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 _KINDS: Final = {
     MLFLOW: "--conn-type mlops_mlflow --conn-host https://mlflow.example.com",
     SERVER: "--conn-type mlops_serving --conn-host http://127.0.0.1:5001 --conn-password TOKEN",
+    HAPROXY: "--conn-type mlops_serving --conn-host URL --conn-password … --conn-extra '{\"haproxy\": …}'",
+    ROLLOUTS: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
 }
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server is, and what its callers show: user and password, or a token."""
+    """Where a server is, and what its callers show: user and password, or a token.
+
+    ``options`` is what else HAProxy needs: its socket and slots.
+    """
 
     need: Need
     url: str
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,15 +82,20 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
 def _place(need: Need) -> Place | None:
     """Return what the pipelines' tasks will be told; raises ConfigError for half a connection."""
     from airflow_mlops.hooks.mlflow import MlflowHook
+    from airflow_mlops.hooks.rollouts import rollouts_url
     from airflow_mlops.hooks.serving import ServingHook
 
     if need.purpose == MLFLOW:
         url = MlflowHook(need.conn_id).tracking_uri()
         user, password, token = (os.environ.get(name, "") for name in _LOGIN)
         return Place(need, url, user, password, token)
-    if need.purpose == SERVER:
-        address = ServingHook(need.conn_id).address()
-        return Place(need, address.base_url, token=address.token)
+    if need.purpose in (SERVER, HAPROXY):
+        found = ServingHook(need.conn_id).options("haproxy" if need.purpose == HAPROXY else "local")
+        return Place(need, found.pop("base_url"), token=found.pop("token"), options=found)
+    if need.purpose == ROLLOUTS:
+        database = rollouts_url(need.conn_id)
+        shown = database.set(password=None).render_as_string()
+        return Place(need, shown, password=database.password or "")
     return None
 
 

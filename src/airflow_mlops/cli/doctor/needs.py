@@ -11,8 +11,10 @@ from airflow_mlops.config.models import Pipeline
 
 MLFLOW: Final = "mlflow"
 SERVER: Final = "model server"
+HAPROXY: Final = "haproxy"
+ROLLOUTS: Final = "rollouts"
 OTHER: Final = "other"
-_SERVED: Final = "local"
+_SERVED: Final = {"local": SERVER, "haproxy": HAPROXY}
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,26 @@ class Need:
     pipelines: tuple[str, ...]
 
 
-def needs(pipelines: Iterable[Pipeline], artifacts: str = "") -> list[Need]:
-    """Return every connection that the pipelines and ``[mlops] artifacts`` name, MLflow's first."""
+def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = "") -> list[Need]:
+    """Return every connection that the pipelines and the settings of ``[mlops]`` name, MLflow's first."""
     users: dict[tuple[str, str], list[str]] = {}
     for pipeline in pipelines:
         for conn_id, purpose in _named(pipeline):
             users.setdefault((conn_id, purpose), []).append(pipeline.name)
     for conn_id in _in_uri(artifacts):
         users.setdefault((conn_id, OTHER), []).append("[mlops] artifacts")
-    order = (MLFLOW, SERVER, OTHER)
+    scheme, _, conn_id = rollouts.partition("://")
+    if scheme == "conn_id":
+        users[conn_id, ROLLOUTS] = ["[mlops] rollouts"]
+    order = (MLFLOW, SERVER, HAPROXY, ROLLOUTS, OTHER)
     found = [Need(conn_id, purpose, tuple(names)) for (conn_id, purpose), names in users.items()]
     return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
 
 
 def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
     purposes = {"mlflow_conn_id": MLFLOW}
-    if pipeline.deploy and pipeline.deploy.target == _SERVED:
-        purposes["deploy.conn_id"] = SERVER
+    if pipeline.deploy and pipeline.deploy.target in _SERVED:
+        purposes["deploy.conn_id"] = _SERVED[pipeline.deploy.target]
     found = [(name, purposes.get(path, OTHER)) for path, name in _walk(pipeline.effective(), "")]
     return list(dict.fromkeys(found))
 

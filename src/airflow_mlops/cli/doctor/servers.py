@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
 from airflow_mlops.cli.doctor.lookup import Place
+from airflow_mlops.cli.doctor.needs import HAPROXY
 from airflow_mlops.cli.doctor.side_by_side import LIMIT_S
 from airflow_mlops.cli.doctor.versions import PACKAGE, installed
 
@@ -36,9 +39,24 @@ def look_at_mlflow(place: Place) -> list[Finding]:
     return [warning(check, f"{place.url}: not checked by this command", "open it in a browser")]
 
 
-def look_at_model_server(place: Place) -> list[Finding]:
+def look_at_haproxy(place: Place) -> list[Finding]:
+    """Ask HAProxy's runtime API for what a rollout needs of it, and each slot as a model server."""
+    from airflow_mlops.backends.targets.haproxy import HaproxyTarget
+
+    options = {**place.options, "base_url": place.url, "token": place.token, "timeout_s": _CALL_S}
+    with closing(HaproxyTarget(**options)) as target:
+        target.current_weight(0)
+    slots: Mapping[str, str] = place.options["slots"]
+    text = f"{place.options['socket']} answers and has the slots {', '.join(sorted(slots))}"
+    found = [ok(f"haproxy {place.need.conn_id}", text)]
+    for slot, url in slots.items():
+        found += look_at_model_server(replace(place, url=url), f" {slot}")
+    return found
+
+
+def look_at_model_server(place: Place, slot: str = "") -> list[Finding]:
     """Ask a model server for its health, whether it takes the token, and which model it serves."""
-    check = f"model server {place.need.conn_id}"
+    check = f"model server {place.need.conn_id}{slot}"
     start = f"airflow-mlops serve --name {place.need.pipelines[0]} --tracking-uri URI --state-dir FOLDER"
     with _client(place.url, token=place.token) as client:
         try:
@@ -49,7 +67,7 @@ def look_at_model_server(place: Place) -> list[Finding]:
             version = _version(client.get("/v2"))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return [failed(check, f"no model server answers at {place.url} ({type(error).__name__})", start)]
-    skew = check_clock(f"clock {place.need.conn_id}", answer.headers, before, after)
+    skew = check_clock(f"clock {place.need.conn_id}{slot}", answer.headers, before, after)
     return [check_state(check, place, answer, version), *skew]
 
 
@@ -69,13 +87,16 @@ def check_state(check: str, place: Place, answer: httpx.Response, version: str) 
         return failed(check, text, "give each pipeline a server and a deploy.conn_id of its own")
     known = f"{place.url} takes the token and serves {state['name']}"
     if not any(slot.get("status") == "ok" for slot in state.get("versions", {}).values()):
+        if place.need.purpose == HAPROXY:
+            return ok(check, f"{known}, a free slot")
         text = f"{known}, no version is loaded: fine before the first deploy"
         return warning(check, text, f"airflow dags trigger {state['name']}__train")
     own = installed(PACKAGE)
     if own and version and version != own:
         text = f"{known}, but runs airflow-mlops {version} and this is {own}"
         return warning(check, text, "install the same version there and start the server again")
-    return ok(check, f"{known}, champion is version {state['champion']}")
+    champion = state["champion"]
+    return ok(check, f"{known}, {'no champion' if champion is None else f'champion is version {champion}'}")
 
 
 def check_mlflow_answer(check: str, url: str, answer: httpx.Response, version: str) -> Finding:

@@ -39,7 +39,8 @@ def check_rollouts(file: Path, *, one_machine: bool, executor: str) -> list[Find
     """Say whether the file of the rollouts can be written, and is where SQLite's locks work."""
     check, fix = (
         "rollouts",
-        "set [mlops] rollouts to a file on a disk of the machine of workers and triggerer",
+        "set [mlops] rollouts to a file on a disk of the machine of workers and triggerer, or to "
+        "conn_id://NAME, a connection to PostgreSQL",
     )
     if file.is_file() and not os.access(file, os.W_OK):
         return [failed(check, f"{file} cannot be written", f"chown $(id -un) {file}")]
@@ -53,6 +54,24 @@ def check_rollouts(file: Path, *, one_machine: bool, executor: str) -> list[Find
         text = f"{file} is on this machine only, and {executor} runs tasks elsewhere too"
         return [warning(check, text, fix)]
     return [ok(check, f"{file} can be written")]
+
+
+def check_rollout_database(url: str, password: str = "") -> list[Finding]:
+    """Say whether the database of the rollouts lets this machine in and can be written; makes no table."""
+    from sqlalchemy.engine import make_url
+
+    from airflow_mlops.backends.rollout_tables import Database
+
+    address = make_url(url)
+    database = Database(address.set(password=password) if password else address)
+    made, rights = database.has_tables(), database.missing_rights()
+    if rights:
+        grants = "; ".join(f"GRANT {right} TO {address.username or 'USER'}" for right in rights)
+        fix = f'psql -c "{grants}", as the owner of the database'
+        return [failed("rollouts", f"{database.where} answers, but a rollout could not be written", fix)]
+    return [
+        ok("rollouts", f"{database.where} answers{'' if made else '; the first rollout makes its tables'}")
+    ]
 
 
 def check_remote_artifacts(uri: str) -> list[Finding]:

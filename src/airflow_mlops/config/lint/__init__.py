@@ -15,9 +15,10 @@ from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits
 from airflow_mlops.config.lint.partly import without_faults
-from airflow_mlops.config.lint.running import running
+from airflow_mlops.config.lint.running import notifiers, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import repeats, sections
+from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates
 from airflow_mlops.config.lint.timing import canary, monitor
@@ -31,11 +32,13 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     expectations: ("validate",),
     limits: ("evaluate", "monitor"),
     canary: ("deploy",),
+    target: ("deploy",),
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
     columns: ("data", "evaluate", "validate"),
-    running: (*_EVERYWHERE, "validate", "tasks", "callbacks"),
+    settings: (*_EVERYWHERE, "validate", "tasks"),
+    notifiers: ("callbacks",),
     templates: (),
     secrets: (),
 }

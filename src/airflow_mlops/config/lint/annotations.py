@@ -16,11 +16,12 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "set": (list, tuple),
     "Sequence": (list, tuple),
     "ValueSetField": (list, tuple),
-    "SuiteParameterDict": (dict,),
     "StrictStr": (str,),
     "str": (str, int, float),
 }
 _NUMBERS: Final = {"int", "float", "MostlyField"}
+_PARAMETER: Final = "$PARAMETER"
+"""The only key of a value that Great Expectations works out when it validates, such as ``now()``."""
 _COMPARABLE: Final = ("float", "date", "SuiteParameterDict")
 _SAID: Final = {
     "ValueSetField": "a list",
@@ -85,6 +86,8 @@ def _fits_name(value: Any, name: str) -> bool:
         return number is not None and (name != "MostlyField" or 0 <= number <= 1)
     if name in ("date", "datetime") and isinstance(value, str):
         return _is_date(value)
+    if name == "SuiteParameterDict":
+        return isinstance(value, dict) and list(value) == [_PARAMETER]
     kinds = _KINDS.get(name)
     return kinds is None or (isinstance(value, kinds) and not (name == "str" and isinstance(value, bool)))
 

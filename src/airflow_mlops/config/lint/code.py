@@ -63,7 +63,7 @@ def estimator(subject: Subject) -> Iterator[Finding]:
 
 def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
     """The parameters' values and both ends of their ranges are what the estimator says that it takes."""
-    train, accepted = subject.pipeline.train, constraints(line)
+    train, accepted = subject.pipeline.train, constraints(line, subject.sources)
     given: list[tuple[KeyPath, str, Any]] = [
         (("train", "params", name), name, value) for name, value in train.params.items()
     ]

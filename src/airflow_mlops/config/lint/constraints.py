@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_mlops.config.lint.classes import Lineage
-from airflow_mlops.config.lint.source import Definition, NotChecked
+from airflow_mlops.config.lint.classes import Lineage, lineage
+from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
 
 _TABLE: Final = "_parameter_constraints"
 _NUMBERS: Final = {"Integral": "whole number", "Real": "number", "RealNotInt": "number with a point"}
@@ -43,10 +43,10 @@ class Constraint:
         return " or ".join(dict.fromkeys(choice.text for choice in self.choices if choice.text))
 
 
-def constraints(line: Lineage) -> dict[str, Constraint]:
+def constraints(line: Lineage, sources: Sources) -> dict[str, Constraint]:
     """Return what can be read of a class's constraints by parameter; unreadable ones are left out."""
     found: dict[str, Constraint] = {}
-    for name, options in _entries(line, line.classes[0], set()):
+    for name, options in _entries(line, line.classes[0], sources, set()):
         found.pop(name, None)
         try:
             choices = tuple(choice for option in _options(options) for choice in _choices(option))
@@ -61,15 +61,16 @@ def constraints(line: Lineage) -> dict[str, Constraint]:
     return {name: constraint for name, constraint in found.items() if name in known}
 
 
-def _entries(line: Lineage, item: Definition, seen: set[str]) -> Iterator[tuple[str, ast.expr]]:
+def _entries(
+    line: Lineage, item: Definition, sources: Sources, seen: set[str]
+) -> Iterator[tuple[str, ast.expr]]:
     """Yield name and options as the table lists them, tables that it spreads first."""
-    by_name = {known.node.name: known for known in line.classes}
     table = _table(item)
     if table is None:
         later = line.classes[[known.node for known in line.classes].index(item.node) + 1 :]
         table = next((found for known in later if (found := _table(known))), None)
     if isinstance(table, ast.Dict):
-        yield from _listed(line, table, by_name, seen)
+        yield from _listed(line, item, table, sources, seen)
     for node in item.node.body:
         if isinstance(node, ast.Expr | ast.For) and _TABLE in ast.unparse(node):  # pop: anything is taken
             for name in ast.walk(node):
@@ -78,15 +79,28 @@ def _entries(line: Lineage, item: Definition, seen: set[str]) -> Iterator[tuple[
 
 
 def _listed(
-    line: Lineage, table: ast.Dict, by_name: dict[str, Definition], seen: set[str]
+    line: Lineage, item: Definition, table: ast.Dict, sources: Sources, seen: set[str]
 ) -> Iterator[tuple[str, ast.expr]]:
     for key, value in zip(table.keys, table.values, strict=True):
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             yield key.value, value
         elif key is None and isinstance(value, ast.Attribute) and value.attr == _TABLE:
-            base = ast.unparse(value.value)
-            if base in by_name and base not in seen:
-                yield from _entries(line, by_name[base], seen | {base})
+            yield from _spread(line, item, ast.unparse(value.value), sources, seen)
+
+
+def _spread(
+    line: Lineage, item: Definition, name: str, sources: Sources, seen: set[str]
+) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the entries of another class's table: a base, or a class that the module imports."""
+    if name in seen:
+        return
+    base = next((known for known in line.classes if known.node.name == name), None)
+    try:
+        base = base or sources.named(item.module, name)
+    except (NotChecked, NotThere):
+        return
+    inside = line if base in line.classes else lineage(base, sources)
+    yield from _entries(inside, base, sources, seen | {name})
 
 
 def _table(item: Definition) -> ast.expr | None:

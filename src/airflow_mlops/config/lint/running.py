@@ -31,18 +31,22 @@ _NEEDS: Final[Mapping[str, tuple[str, Callable[[Pipeline], object]]]] = {
 }
 
 
-def running(subject: Subject) -> Iterator[Finding]:
-    """Settings reach a task, resources can be had, and whoever is to be told can be called."""
+def settings(subject: Subject) -> Iterator[Finding]:
+    """Settings reach a task that there is, and resources can be had."""
     pipeline = subject.pipeline
-    for task, settings in pipeline.tasks.items():
+    for task, own in pipeline.tasks.items():
         section, present = _NEEDS.get(task, ("", lambda _: True))
         if not present(pipeline):
             message = f"has no effect: there is no task {task} without {section}"
             yield Finding(_RULE, ("tasks", task), message, "warning")
-        yield from _resources(("tasks", task, "resources"), settings.resources)
+        yield from _resources(("tasks", task, "resources"), own.resources)
     yield from _resources(("train", "resources"), pipeline.train.resources)
+
+
+def notifiers(subject: Subject) -> Iterator[Finding]:
+    """Whoever is to be told can be called."""
     for event in ("on_failure", "on_retry", "on_success"):
-        for number, callback in enumerate(getattr(pipeline.callbacks, event)):
+        for number, callback in enumerate(getattr(subject.pipeline.callbacks, event)):
             yield from _callback(subject, ("callbacks", event, number), callback)
 
 

@@ -23,8 +23,11 @@ def canary(subject: Subject) -> Iterator[Finding]:
     plan = section.canary
     hold, longest, poll = map(format_duration, (plan.hold, plan.step_timeout, plan.poll))
     if plan.hold >= plan.step_timeout:
-        message = f"a step lasts at least hold {hold}, but times out after {longest}: make it longer"
-        yield Finding(_RULE, (*_CANARY, "step_timeout"), message)
+        message = (
+            f"a step lasts at least hold {hold}, but times out after {longest}: make step_timeout longer"
+        )
+        written = "step_timeout" if "step_timeout" in plan.model_fields_set else "hold"
+        yield Finding(_RULE, (*_CANARY, written), message)
     if plan.poll > plan.hold:
         message = f"looks every {poll}, but a step may end after hold {hold}"
         yield Finding(_RULE, (*_CANARY, "poll"), message, "warning")

@@ -84,7 +84,7 @@ from airflow_mlops.config.models.training import (
 from airflow_mlops.config.models.training import (
     Validate as Validate,
 )
-from airflow_mlops.config.values import ConnId, Name, Schedule, Text
+from airflow_mlops.config.values import ConnId, Name, Schedule, Text, Whole
 from airflow_mlops.config.values import format_duration as format_duration
 from airflow_mlops.config.values import parse_duration as parse_duration
 
@@ -106,9 +106,9 @@ class Pipeline(Section):
         None, description="When to train: cron expression or preset. Retrain events start one as well."
     )
     pool: str | None = Field(None, min_length=1, max_length=250, description="Airflow pool of the tasks.")
-    pool_slots: int = Field(1, ge=1, description="Slots of the pool that each task takes.")
-    priority_weight: int = Field(1, description="Weight of the tasks in the queue.")
-    retries: int = Field(1, ge=0, le=10, description="Retries of a task that failed for an outside reason.")
+    pool_slots: Whole = Field(1, ge=1, description="Slots of the pool that each task takes.")
+    priority_weight: Whole = Field(1, description="Weight of the tasks in the queue.")
+    retries: Whole = Field(1, ge=0, le=10, description="Retries of a task that failed for an outside reason.")
     retry: Retry = Field(Retry(), description="When a failed task is tried again.")
     callbacks: Callbacks = Field(Callbacks(), description="Who is told what.")
     tasks: dict[TaskName, TaskSettings] = Field(

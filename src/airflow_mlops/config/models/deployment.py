@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import ConnId, Duration
+from airflow_mlops.config.values import ConnId, Counted, Duration, Number, Whole
 
 GuardAction = Literal["warn", "pause", "rollback"]
 
@@ -16,29 +16,31 @@ GuardAction = Literal["warn", "pause", "rollback"]
 class ErrorRateGuard(Section):
     """Failed predictions of the canary against the champion's."""
 
-    max_ratio: float = Field(2.0, gt=1, description="Promotion needs evidence that the ratio is below this…")
-    tolerance: float = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
+    max_ratio: Number = Field(2.0, gt=1, description="Promotion needs evidence that the ratio is below this…")
+    tolerance: Number = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
 
 
 class LatencyGuard(Section):
     """Answers slower than the champion's 95th percentile, frozen when the canary begins."""
 
-    max_ratio: float = Field(2.0, gt=1, description="How many times as often the canary may be that slow.")
+    max_ratio: Number = Field(2.0, gt=1, description="How many times as often the canary may be that slow.")
     action: GuardAction = Field("rollback", description="What harm does.")
 
 
 class QualityGuard(Section):
     """Wrong predictions, once the label of a logged request is known (`POST /labels`)."""
 
-    max_ratio: float = Field(1.5, gt=1, description="Promotion needs evidence that the ratio is below this…")
-    tolerance: float | None = Field(None, gt=0, lt=1, description="…or that the wrong share is below this.")
+    max_ratio: Number = Field(1.5, gt=1, description="Promotion needs evidence that the ratio is below this…")
+    tolerance: Annotated[float, Field(gt=0, lt=1), Counted] | None = Field(
+        None, description="…or that the wrong share is below this."
+    )
     action: GuardAction = Field("rollback", description="What harm does.")
 
 
 class ShiftGuard(Section):
     """Scores that fall into the champion's deciles more or less often than the champion's own."""
 
-    max_ratio: float = Field(1.5, gt=1, description="How far a decile may grow or shrink (1/max_ratio).")
+    max_ratio: Number = Field(1.5, gt=1, description="How far a decile may grow or shrink (1/max_ratio).")
     action: GuardAction = Field("warn", description="What a shift does; a better model shifts too.")
 
 
@@ -57,12 +59,14 @@ class Canary(Section):
     shadow: Duration | None = Field(
         None, description="Before the first step: how long the version answers copies that nobody sees."
     )
-    steps: tuple[int, ...] = Field((5, 25, 50), min_length=1, description="Canary traffic per step, percent.")
+    steps: tuple[Whole, ...] = Field(
+        (5, 25, 50), min_length=1, description="Canary traffic per step, percent."
+    )
     hold: Duration = Field(timedelta(minutes=30), description="Shortest time of a step.")
     step_timeout: Duration = Field(timedelta(hours=6), description="Longest time of a step.")
-    min_requests: int = Field(100, ge=1, description="Canary requests that a step needs.")
+    min_requests: Whole = Field(100, ge=1, description="Canary requests that a step needs.")
     guards: Guards = Field(Guards(), description="What ends a canary early when it is worse.")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="Guaranteed limit of false rollbacks.")
+    alpha: Number = Field(0.05, gt=0, lt=0.5, description="Guaranteed limit of false rollbacks.")
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
         "pause", description="What happens when a step times out without enough evidence."
     )
@@ -87,6 +91,9 @@ class Canary(Section):
 class Deploy(Section):
     """Where the model is served and how a new version gets there."""
 
-    target: Literal["local"] = Field("local", description="`local` is the embedded server.")
+    target: Literal["local", "haproxy"] = Field(
+        "local",
+        description="`local` is one embedded server; `haproxy` is HAProxy in front of two of them.",
+    )
     conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")

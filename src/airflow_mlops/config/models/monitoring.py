@@ -8,16 +8,16 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Schedule
+from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Number, Schedule, Whole
 
 
 class Drift(Section):
     """When a window counts as drifted."""
 
     model_config = ConfigDict(populate_by_name=True)
-    threshold: float = Field(0.25, gt=0, description="Effect from which a column counts as drifted.")
-    min_share: float = Field(0.0, ge=0, lt=1, description="Share of columns that must drift (0: any one).")
-    windows: int = Field(1, alias="for", ge=1, description="Windows in a row before it counts.")
+    threshold: Number = Field(0.25, gt=0, description="Effect from which a column counts as drifted.")
+    min_share: Number = Field(0.0, ge=0, lt=1, description="Share of columns that must drift (0: any one).")
+    windows: Whole = Field(1, alias="for", ge=1, description="Windows in a row before it counts.")
 
 
 class Performance(Section):
@@ -25,8 +25,8 @@ class Performance(Section):
 
     model_config = ConfigDict(populate_by_name=True)
     require: dict[Metric, Limit] = Field(min_length=1, description="Metric to limit, as `>= 0.8`.")
-    windows: int = Field(2, alias="for", ge=1, description="Windows in a row before it counts.")
-    min_labels: float = Field(0.9, gt=0, le=1, description="Share of labels that a window needs.")
+    windows: Whole = Field(2, alias="for", ge=1, description="Windows in a row before it counts.")
+    min_labels: Number = Field(0.9, gt=0, le=1, description="Share of labels that a window needs.")
 
 
 class Retrain(Section):

@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import DottedPath, Duration, Image, Size, Values, format_duration
+from airflow_mlops.config.values import (
+    Counted,
+    DottedPath,
+    Duration,
+    Image,
+    Number,
+    Size,
+    Values,
+    Whole,
+    format_duration,
+)
 
 TaskName = Literal[
     "ingest", "validate", "features", "tune", "train", "evaluate", "register",
@@ -21,9 +31,11 @@ Text = Annotated[str, Field(min_length=1, max_length=250)]
 class Resources(Section):
     """What a task's pod gets; other executors than Kubernetes' take no notice."""
 
-    cpu: float | None = Field(None, gt=0, description="Cores that the pod asks for.")
+    cpu: Annotated[float, Field(gt=0), Counted] | None = Field(
+        None, description="Cores that the pod asks for."
+    )
     memory: Size | None = Field(None, description="Memory, asked for and at most, such as `512Mi` or `8Gi`.")
-    gpu: int = Field(0, ge=0, le=64, description="GPUs (`nvidia.com/gpu`).")
+    gpu: Whole = Field(0, ge=0, le=64, description="GPUs (`nvidia.com/gpu`).")
     image: Image | None = Field(None, description="Container image that has the packages of the task.")
 
 
@@ -31,7 +43,7 @@ class Retry(Section):
     """When a failed task is tried again; a fault of data, configuration or code never is."""
 
     delay: Duration = Field(timedelta(seconds=30), description="Wait before the first retry.")
-    backoff: float = Field(2.0, ge=1, le=10, description="How many times longer each further wait is.")
+    backoff: Number = Field(2.0, ge=1, le=10, description="How many times longer each further wait is.")
     max_delay: Duration = Field(timedelta(minutes=15), description="Longest wait.")
     fail_on: tuple[DottedPath, ...] = Field(
         (), description="Dotted paths of further exceptions that a second try would only repeat."
@@ -64,9 +76,13 @@ class TaskSettings(Section):
     """How one task runs, where it differs from the others."""
 
     pool: Text | None = Field(None, description="Airflow pool of this task.")
-    pool_slots: int | None = Field(None, ge=1, description="Slots of the pool that it takes.")
-    priority_weight: int | None = Field(None, description="Its weight in the queue.")
+    pool_slots: Annotated[int, Field(ge=1), Counted] | None = Field(
+        None, description="Slots of the pool that it takes."
+    )
+    priority_weight: Whole | None = Field(None, description="Its weight in the queue.")
     queue: Text | None = Field(None, description="Queue of the executor.")
-    retries: int | None = Field(None, ge=0, le=10, description="Retries after a failure from outside.")
+    retries: Annotated[int, Field(ge=0, le=10), Counted] | None = Field(
+        None, description="Retries after a failure from outside."
+    )
     timeout: Duration | None = Field(None, description="Longest time of one try (execution_timeout).")
     resources: Resources | None = Field(None, description="What its pod gets.")

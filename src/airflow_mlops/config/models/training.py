@@ -11,7 +11,7 @@ from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
-from airflow_mlops.config.values import Duration, Limit, Metric, Text, Values
+from airflow_mlops.config.values import Duration, Limit, Metric, Number, Text, Values, Whole
 
 
 class Source(Section):
@@ -40,7 +40,7 @@ class Data(Section):
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
     keys: tuple[Text, ...] = Field((), description="Entity columns, then the event time as the last one.")
-    holdout: float = Field(
+    holdout: Number = Field(
         0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
     )
 
@@ -65,10 +65,10 @@ class Tune(Section):
     space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
         min_length=1, description="Parameter to `[low, high]`, `[low, high, log]` or a list of choices."
     )
-    n_trials: int = Field(20, ge=1, le=10_000, description="Trials over all workers.")
-    workers: int = Field(1, ge=1, le=64, description="Mapped tasks that search side by side.")
+    n_trials: Whole = Field(20, ge=1, le=10_000, description="Trials over all workers.")
+    workers: Whole = Field(1, ge=1, le=64, description="Mapped tasks that search side by side.")
     sampler: Literal["tpe", "random"] = Field("tpe", description="How the next trial is chosen.")
-    seed: int = Field(7, ge=0, description="Seed of the sampler.")
+    seed: Whole = Field(7, ge=0, description="Seed of the sampler.")
 
 
 class Train(Section):
@@ -93,7 +93,7 @@ class Evaluate(Section):
         default_factory=dict,
         description="Column of the raw rows to the limits that each of its values must hold.",
     )
-    min_slice_rows: int = Field(
+    min_slice_rows: Whole = Field(
         100, ge=1, description="Hold-out rows that a value needs; one with fewer is told and not judged."
     )
 

@@ -88,7 +88,8 @@ def begin(target: Target, uris: Mapping[int, str], percent: int) -> int:
     """Version 1 serves, version 2 gets its percent; returns the epoch before."""
     target.ensure(1, uris[1])
     target.finalize(1)
-    assert target.ensure(2, uris[2]).status == "ok"
+    health = target.ensure(2, uris[2])
+    assert health.status == "ok", health.detail
     since = target.observe(2, 1, None).epoch
     target.set_weight(2, 1, percent)
     return since

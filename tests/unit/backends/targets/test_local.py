@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_mlops.backends.targets import Target, build_target
 from airflow_mlops.backends.targets.local import LocalTarget
+from airflow_mlops.backends.targets.model_server import ModelServer
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.rollout import Phase
 from airflow_mlops.testing.targets import TargetContract
@@ -40,6 +43,36 @@ class TestLocalTarget(TargetContract):
     def send(self, target: Target, requests: int) -> None:
         for _ in range(requests):
             assert self.client.predict().status_code == 200
+
+
+class Overtaken(ModelServer):
+    """Somebody else changes the split just after this one has looked, so many ``times``."""
+
+    times = 1
+
+    def state(self) -> dict[str, Any]:
+        found = super().state()
+        if self.times:
+            self.times -= 1
+            other = ModelServer(self.base_url, TOKEN, 10)
+            other.put_traffic({}, 1, None)
+            other.close()
+        return found
+
+
+@pytest.mark.parametrize(("times", "refused"), [(2, False), (3, True)])
+def test_a_split_that_was_overtaken_is_put_anew_but_not_for_ever(
+    target: Target, client: Client, serving_registry: Registry, times: int, refused: bool
+) -> None:
+    target.ensure(1, serving_registry.model_uri("champion"))
+    target.finalize(1)
+    assert target.ensure(2, serving_registry.model_uri("good")).status == "ok"
+    server = Overtaken(str(client.base_url), TOKEN, 10)
+    server.times = times
+    with pytest.raises(BackendError, match="answered 409") if refused else nullcontext():
+        server.put_traffic({2: 25}, 1, 60)
+    assert target.current_weight(2) == (0 if refused else 25)
+    server.close()
 
 
 def test_an_unreachable_server_is_named_with_the_remedy() -> None:
