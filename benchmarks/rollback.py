@@ -5,8 +5,8 @@
 
 The canary fails for half of the rows (the champion answers those) and gets 25 % of what four callers send
 without a pause. The driver looks once a second, as the controller does at `poll: 1s`. Measured is the time
-from the beginning of the first look that finds enough evidence to the last answer of the canary to a caller:
-what comes after "one poll". The registry's moves come later and are shown beside it.
+from the beginning of the first look that finds enough evidence to the last answer of the canary that a caller
+got: what comes after "one poll". The registry's moves come later and are shown beside it.
 """
 
 from __future__ import annotations

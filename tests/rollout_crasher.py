@@ -1,10 +1,10 @@
 """Rollouts in which something dies at a write: the driver, the model server, HAProxy.
 
-    python -m tests.rollout_crasher '{"uri": …, "url": …, "folder": …, "plan": …, "late": …}'
+    python -m tests.rollout_crasher '{"uri": …, "url": …, "folder": …, "plan": …}'
 
-Drives rollouts in processes forked from a warm one and prints a line of JSON for each: the state of the world
-after a driver was killed with SIGKILL at a write and another one went on. The first line is of a rollout that
-nobody disturbed.
+Drives two rollouts in processes forked from a warm one and prints the state of the world after each as a line
+of JSON: one that nobody disturbed, and one in which every driver kills itself with SIGKILL at the first write
+that none before it made, until one finds nothing left to do.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ class Scene:
         self.registry = registry
         self.calls = calls
         self.ticks = itertools.count(0, 60)
-        self.writes = 0
         self.counts = not late
 
     def before_each_write(self, act: Callable[[Write], None]) -> None:
@@ -84,16 +83,6 @@ class Scene:
         for owner, names in self._writers():
             for name in names:
                 setattr(owner, name, around(name, getattr(owner, name)))
-
-    def at_write(self, number: int | None, strike: Callable[[], None]) -> None:
-        """Call ``strike`` just before the write of this number; count all of them."""
-
-        def act(_: Write) -> None:
-            if self.writes == number:
-                strike()
-            self.writes += 1
-
-        self.before_each_write(act)
 
     @property
     def label(self) -> str:
@@ -200,7 +189,7 @@ def forked(work: Callable[[], None]) -> int:
 
 
 def main(asked: Mapping[str, Any]) -> None:
-    """Kill a driver at each write of a rollout, one rollout per write."""
+    """Drive a rollout, and another one whose drivers are killed at each write."""
     plan = RolloutPlan.from_json(asked["plan"])
     # Made once, for all forks; no file and no connection is open in this process.
     target, registry = LocalTarget(asked["url"], TOKEN), Registry(asked["uri"], plan.name)
@@ -208,29 +197,36 @@ def main(asked: Mapping[str, Any]) -> None:
     calls = calls_to(asked["url"])
 
     def scene(store: str) -> Scene:
-        return Scene(plan, Path(asked["folder"]) / store, target, registry, calls, late=asked["late"])
+        return Scene(plan, Path(asked["folder"]) / store, target, registry, calls)
 
-    def whole(store: str) -> None:
-        found = scene(store)
-        found.at_write(None, lambda: None)
-        report = found.report(found.run())
-        sys.stdout.write(json.dumps({**report, "writes": found.writes}) + "\n")
-        sys.stdout.flush()
-
-    def broken(number: int, store: str) -> None:
-        found = scene(store)
+    def undisturbed() -> None:
+        found = scene("whole.db")
         found.reset()
-        found.at_write(number, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        found.run()
+        print_line(found.report(found.run()))
 
-    if forked(lambda: scene("reset.db").reset()) or forked(lambda: whole("whole.db")):
-        return
-    for number in itertools.count():
-        store = f"killed-{number}.db"
-        if forked(lambda n=number, s=store: broken(n, s)) != -signal.SIGKILL:  # type: ignore[misc]
-            return  # The rollout has fewer writes: it ended.
-        if forked(lambda s=store: whole(s)):  # type: ignore[misc]
-            return
+    def until_killed() -> None:
+        known = Path(asked["folder"]) / "writes.txt"
+        met = set(known.read_text().splitlines()) if known.exists() else set()
+
+        def act(write: Write) -> None:
+            if repr(write) not in met:
+                known.write_text("\n".join([*met, repr(write)]))
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        found = scene("killed.db")
+        found.before_each_write(act)
+        report = found.report(found.run())
+        print_line({**report, "killed": len(met)})
+
+    if not forked(undisturbed) and not forked(lambda: scene("reset.db").reset()):
+        while forked(until_killed) == -signal.SIGKILL:
+            pass
+
+
+def print_line(document: Mapping[str, Any]) -> None:
+    """Print a line of JSON at once: this process may die."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
