@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 
 _MANNERS: Final = {
@@ -66,13 +67,15 @@ def translated(uri: str) -> Iterator[None]:
             "UNAUTHENTICATED",
             "CUSTOMER_UNAUTHORIZED",
         ):
-            raise ConfigError(f"MLflow at {uri} refuses: {line}; check the connection's login") from error
+            raise ConfigError(
+                f"MLflow at {shown(uri)} refuses: {line}; check the connection's login"
+            ) from error
         if type(error).__name__ == "UnsupportedModelRegistryStoreURIException":
-            raise ConfigError(f"MLflow does not know the URI {uri}: {line}") from error
-        raise BackendError(f"MLflow at {uri}: {line}") from error
+            raise ConfigError(f"MLflow does not know the URI {shown(uri)}: {line}") from error
+        raise BackendError(f"MLflow at {shown(uri)}: {line}") from error
     except (SQLAlchemyError, OSError) as error:
         raise BackendError(
-            f"MLflow at {uri}: {_first_line(error)}; check that it runs and is reachable"
+            f"MLflow at {shown(uri)}: {_first_line(error)}; check that it runs and is reachable"
         ) from error
 
 
@@ -245,8 +248,8 @@ def _reach(uri: str) -> None:
             socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS).close()
         except OSError as error:
             raise BackendError(
-                f"MLflow at {uri} does not answer ({error.strerror or error}): start it, or correct the host "
-                "and port of the MLflow connection"
+                f"MLflow at {shown(uri)} does not answer ({error.strerror or error}): start it, or "
+                "correct the host and port of the MLflow connection"
             ) from error
     elif parts.scheme == "sqlite" and ":memory:" not in uri:
         _reach_file(_database(uri), uri)
@@ -257,14 +260,18 @@ def _reach_file(file: Path, uri: str) -> None:
     folder = next((parent for parent in file.absolute().parents if parent.exists()), Path("/"))
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise BackendError(
-            f"MLflow at {uri}: cannot create a database in {folder}: correct the path or its rights"
+            f"MLflow at {shown(uri)}: cannot create a database in {folder}: correct the path or its rights"
         )
     if file.is_dir() or (file.exists() and not os.access(file, os.R_OK | os.W_OK)):
-        raise BackendError(f"MLflow at {uri}: {file} is not a database file that can be read and written")
+        raise BackendError(
+            f"MLflow at {shown(uri)}: {file} is not a database file that can be read and written"
+        )
     if file.is_file() and file.stat().st_size:
         with file.open("rb") as head:
             if head.read(15) != b"SQLite format 3":
-                raise BackendError(f"MLflow at {uri}: {file} is not an SQLite database: correct the path")
+                raise BackendError(
+                    f"MLflow at {shown(uri)}: {file} is not an SQLite database: correct the path"
+                )
 
 
 def _first_line(error: Exception) -> str:

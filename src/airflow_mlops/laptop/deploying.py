@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow_mlops.backends.registry import Registry
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.describe import describe
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DatasetRef, DeployRequest, FeatureSet
-from airflow_mlops.laptop.place import shown
 from airflow_mlops.laptop.scene import Scene, TaskEnd
 
 _ROWS: Final = 5_000

@@ -17,12 +17,6 @@ ARTIFACTS: Final = "mlops-artifacts"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-def shown(uri: str) -> str:
-    """Return an address without its password, for people."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":…@") if parts.password else uri
-
-
 @dataclass(frozen=True)
 class Place:
     """Where one pipeline's runs are.

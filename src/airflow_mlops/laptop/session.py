@@ -15,12 +15,13 @@ from pathlib import Path
 from types import FrameType
 
 from airflow_mlops.config.environment import PROFILE
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.laptop import course
 from airflow_mlops.laptop.choice import Choice, check_until, choose
 from airflow_mlops.laptop.ending import Ending, Outcome, Stopped, ending_of
 from airflow_mlops.laptop.journal import Journal
-from airflow_mlops.laptop.place import Place, shown
+from airflow_mlops.laptop.place import Place
 from airflow_mlops.laptop.scene import Scene
 from airflow_mlops.laptop.show import Show
 from airflow_mlops.laptop.template import moment

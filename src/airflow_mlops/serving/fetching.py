@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
 
 _KINDS: Final = {"backend": BackendError, "config": ConfigError}
@@ -46,7 +47,7 @@ def failure(error: Exception, tracking_uri: str, subject: str) -> BackendError |
         isinstance(error, mlflow.exceptions.MlflowException) and str(error).startswith("API request to")
     )
     if unreachable:
-        return BackendError(f"MLflow at {tracking_uri} does not answer: {line(error)}")
+        return BackendError(f"MLflow at {shown(tracking_uri)} does not answer: {line(error)}")
     return ConfigError(f"{subject}: {line(error)}")
 
 
@@ -59,8 +60,9 @@ def line(error: BaseException) -> str:
 def _ask(what: str, arguments: tuple[str, ...], *, apart: bool) -> Any:
     if not apart:
         return _ANSWERS[what](*arguments)
-    command = [sys.executable, "-m", __name__, what, *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    question = json.dumps([what, *arguments])  # not on the command line: an address may hold a password
+    command = [sys.executable, "-m", __name__]
+    done = subprocess.run(command, input=question, capture_output=True, text=True, check=False)
     try:
         told = json.loads(done.stdout)
     except ValueError:
@@ -80,7 +82,7 @@ def _alias(name: str, alias: str, tracking_uri: str) -> int | None:
     except mlflow.exceptions.MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise BackendError(f"MLflow at {tracking_uri} does not answer: {line(error)}") from error
+        raise BackendError(f"MLflow at {shown(tracking_uri)} does not answer: {line(error)}") from error
 
 
 def _files(uri: str, folder: str, tracking_uri: str) -> None:
@@ -117,8 +119,9 @@ def _golden_of_run(folder: Path) -> str | None:
 _ANSWERS: Final = {"alias": _alias, "files": _files}
 
 
-def main(what: str, *arguments: str) -> None:
-    """Answer one question as a line of JSON on standard output; all other output goes to standard error."""
+def main() -> None:
+    """Answer the question on standard input, both as JSON; all but the answer goes to standard error."""
+    what, *arguments = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         try:
@@ -130,4 +133,4 @@ def main(what: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -111,7 +111,8 @@ def test_a_rollout_that_an_interrupted_run_left_gives_way(laptop: Laptop) -> Non
 
 
 def test_a_registry_that_others_use_is_not_rolled_out_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_mlops.laptop.place import Place, shown
+    from airflow_mlops.core.address import shown
+    from airflow_mlops.laptop.place import Place
 
     def place(uri: str) -> Place:
         return Place.of("churn", Path("/work"), {"MLFLOW_TRACKING_URI": uri})
