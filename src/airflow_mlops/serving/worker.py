@@ -86,9 +86,13 @@ class Worker(uvicorn.Server):
 
     def _supervisor_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self._stop_accepting()
+        self._listener.close()  # The next server may want the port before the last answer is out.
         self.should_exit = True
 
     def _stop_accepting(self) -> None:
+        if self._listener.fileno() < 0:
+            return
         asyncio.get_running_loop().remove_reader(self._listener.fileno())
         self.server.shared.row.serving = False
 

@@ -13,6 +13,7 @@ from airflow_mlops.backends.targets.local import LocalTarget
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.core.rollout import Observation
 from airflow_mlops.serving import Settings, run
+from tests.ports import free_port
 from tests.serving_kit import NAME, ROW, TOKEN, Registry
 from tests.serving_process import ServerProcess, running_process, with_champion
 
@@ -107,6 +108,21 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_counted_is_lost(server:
     assert requests_in(epoch_counts(server, state["epoch"])) == 30
     assert {a.status_code for a in at_once(server, 20)} == {200}
     assert requests_in(epoch_counts(server, state["epoch"])) == 50
+
+
+def test_a_server_whose_first_process_is_killed_starts_again_at_once_as_it_was(
+    serving_registry: Registry, tmp_path: Path
+) -> None:
+    port = ("--port", str(free_port()))
+    with running_process(serving_registry, tmp_path, *port) as server:
+        with_champion(server, serving_registry, "good")
+        assert server.traffic(1, {2: 100}).status_code == 200
+        server.process.kill()
+        with running_process(serving_registry, tmp_path, *port) as again:
+            state = again.get("/admin/state").json()
+            assert (state["champion"], state["weights"]) == (1, {"2": 100})
+            again.load(2, serving_registry.model_uri("good"))
+            assert again.predict().headers["x-model-version"] == "2"
 
 
 def test_one_server_per_state_folder(server: ServerProcess, folder: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_good_canary_is_promoted_end_to_end(
     version = serving_registry.client.get_model_version(NAME, "2")
     assert version.tags["mlops.rollout.outcome"] == "PROMOTED"
     artifacts = serving_registry.client.list_artifacts(version.run_id, "rollout")
-    assert [a.path for a in artifacts] == [f"rollout/{state.id}.json"]
+    assert f"rollout/{state.id}.json" in [a.path for a in artifacts]
 
 
 @pytest.mark.parametrize("kind", ["broken", "wider", "odd"])
