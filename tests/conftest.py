@@ -1,6 +1,7 @@
 """Every test runs with an Airflow home of its own making, never the user's."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -17,3 +18,8 @@ os.environ.update(
     GX_ANALYTICS_ENABLED="False",
     DO_NOT_TRACK="1",
 )
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and every child inherits that: a process
+# that a test interrupts must hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
