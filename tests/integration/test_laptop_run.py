@@ -32,8 +32,17 @@ COMMAND = [sys.executable, "-m", "airflow_mlops", "run"]
 WAITS = """
 import pathlib, time
 
-while not pathlib.Path(__file__).with_name("go").exists():
-    time.sleep(0.01)
+try:
+    while not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+"""
+RAISED = """
+finally:
+    pass
+"""
+TURNED = """
+except KeyboardInterrupt:
+    raise ImportError("half done")
 """
 
 
@@ -83,9 +92,10 @@ def test_a_run_killed_in_its_canary_goes_on_from_there(laptop: Laptop) -> None:
     assert laptop.mlflow_runs() == [("train", "FINISHED")] * 2
 
 
-def test_ctrl_c_is_one_line_and_the_next_run_goes_on(laptop: Laptop) -> None:
+@pytest.mark.parametrize("waits", [WAITS + RAISED, WAITS + TURNED], ids=["raised", "turned into an error"])
+def test_ctrl_c_is_one_line_and_the_next_run_goes_on(laptop: Laptop, waits: str) -> None:
     laptop.write()
-    laptop.code.write_text(laptop.code.read_text() + WAITS)
+    laptop.code.write_text(laptop.code.read_text() + waits)
     process = started(laptop.folder, "✓ ingest")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()

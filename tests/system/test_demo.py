@@ -5,6 +5,7 @@ The first run is killed in the middle without a chance to clean up; the second o
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -94,7 +95,9 @@ def test_the_broken_version_was_rolled_back_with_its_reason_and_evidence(
 ) -> None:
     broken = registry.get_model_version("flights", "3")
     assert broken.tags["mlops.rollout.outcome"] == "ROLLED_BACK"
-    assert "the canary fails more often than the champion" in broken.tags["mlops.rollout.reason"]
+    reason = broken.tags["mlops.rollout.reason"]
+    # By the evidence, or by the hard floor when more than half of its first 20 requests failed.
+    assert re.search(r"the canary fails more often|\d+ of \d+ canary requests failed", reason), reason
     name = f"rollout/{broken.tags['mlops.rollout.id']}.json"
     evidence = json.loads(Path(registry.download_artifacts(broken.run_id, name, str(tmp_path))).read_text())
     assert evidence["evidence"]["canary"]["failures"] > 0

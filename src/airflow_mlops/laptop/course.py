@@ -36,6 +36,7 @@ def run(scene: Scene, until: str | None = None) -> str | None:
                 return None
             continue
         for task in shape.tasks:
+            scene.interruption.check()
             waits = _task(scene, shape, task)
             if waits or task.id == until:
                 return waits

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.factory.stages import Task
 from airflow_mlops.laptop.choice import Choice
+from airflow_mlops.laptop.interruption import Interruption
 from airflow_mlops.laptop.journal import Journal
 from airflow_mlops.laptop.place import Place
 from airflow_mlops.laptop.show import Show
@@ -43,6 +44,7 @@ class Scene:
     place: Place
     journal: Journal
     show: Show
+    interruption: Interruption
     yes: bool = False
     dag_id: str = ""
     window: tuple[datetime, datetime] | None = None

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.laptop import course
 from airflow_mlops.laptop.choice import Choice, check_until, choose
-from airflow_mlops.laptop.ending import Ending, Outcome, Stopped, ending_of
+from airflow_mlops.laptop.ending import Ending, Outcome, ending_of
+from airflow_mlops.laptop.interruption import Interruption
 from airflow_mlops.laptop.journal import Journal
 from airflow_mlops.laptop.place import Place
 from airflow_mlops.laptop.scene import Scene
@@ -57,11 +56,12 @@ def _guarded(call: Call, show: Show) -> Ending:
     choice = choose(call.path, call.profile or os.environ.get(PROFILE) or None)
     check_until(choice.pipeline, call.until)
     place = Place.of(choice.pipeline.name, Path.cwd(), os.environ)
-    with _signals(), place.alone():
+    interruption = Interruption()
+    with interruption.listening(), place.alone():
         journal, goes_on = _journal(choice, place, at, restart=call.restart)
         with _logged(place.log, fresh=not goes_on, verbose=call.verbose):
             show.opening(_facts(choice, place, journal, goes_on=goes_on))
-            return _ended(call, Scene(choice, place, journal, show, call.yes))
+            return _ended(call, Scene(choice, place, journal, show, interruption, call.yes))
 
 
 def _ended(call: Call, scene: Scene) -> Ending:
@@ -72,7 +72,7 @@ def _ended(call: Call, scene: Scene) -> Ending:
         ending = Ending(Outcome.WAITING, waits) if waits else _done(call, scene)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - user code and libraries: anything may come
         _LOG.info("the run ended early", exc_info=error)
-        ending = ending_of(error)
+        ending = ending_of(scene.interruption.heard or error)
     if not ending.outcome.goes_on:
         scene.journal.end()
     return replace(ending, hints=_hints(call, scene, ending))
@@ -167,20 +167,6 @@ def _aged(begun: str, now: datetime) -> str:
         return "just now"
     hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min ago" if hours else f"{minutes} min ago"
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGTERM end a run as cleanly as Ctrl-C does."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Stopped
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
