@@ -150,10 +150,9 @@ def url_of(connection: Connection) -> URL:
 
 def no_database(conn_id: str, conn_type: str) -> str:
     """Say that a connection is of no database that is known here, and what makes it known."""
-    package = _INSTALL.get(conn_type, f"apache-airflow-providers-{conn_type.replace('_', '-')}")
     return (
-        f"the connection {conn_id!r} is of type {conn_type or 'none'}, for which no database driver is "
-        f"installed: pip install {package}, or name another connection"
+        f"the connection {conn_id!r} is of type {conn_type or 'none'}, which is no database that can be read "
+        "here: install Airflow's provider for it with its driver, or name a connection of a database"
     )
 
 

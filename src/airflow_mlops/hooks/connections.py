@@ -67,7 +67,7 @@ def _engine(hook: Any, connection: Connection) -> Engine:
     conn_id, conn_type = connection.conn_id, str(connection.conn_type)
     make = getattr(hook, "get_sqlalchemy_engine", None)
     if make is None:
-        raise ConfigError(f"the connection {conn_id!r} is of type {conn_type}, which is no database")
+        raise ConfigError(no_database(conn_id, conn_type))
     try:
         engine: Engine = make(engine_kwargs={"poolclass": NullPool})
     except (AirflowException, ImportError, NoSuchModuleError, ArgumentError, NotImplementedError):

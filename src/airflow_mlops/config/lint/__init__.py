@@ -37,7 +37,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
-    rows: ("data",),
+    rows: ("data", "monitor"),
     columns: ("data", "evaluate", "validate"),
     settings: (*_EVERYWHERE, "validate", "tasks"),
     notifiers: ("callbacks",),
