@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from airflow_mlops.backends.connections import Environment, url_of
 from airflow_mlops.backends.data import event_times, read_rows, write_dataset
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
+from tests.pipeline_kit import ENVIRONMENT
 from tests.ports import free_port
 from tests.postgres_kit import Postgres, running_postgres
 
@@ -130,6 +134,7 @@ def test_a_query_may_stand_in_a_file_beside_the_pipeline(postgres: Postgres, tmp
     assert told == f"the query on shop: no such file {tmp_path}/visit.sql (did you mean visits.sql?)"
 
 
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
 def test_nothing_is_written_whatever_the_query_says(postgres: Postgres, lite: str) -> None:
     sql = "WITH gone AS (DELETE FROM visits RETURNING *) SELECT * FROM gone"
     assert "in a read-only transaction" in str(fault(sql, "shop"))
@@ -182,6 +187,7 @@ def test_a_connection_that_breaks_in_the_middle_is_tried_again(postgres: Postgre
     assert isinstance(error, BackendError)
 
 
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
 def test_sqlite_tells_what_is_wrong_and_makes_no_file(
     lite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +200,7 @@ def test_sqlite_tells_what_is_wrong_and_makes_no_file(
     assert not (tmp_path / "gone.db").exists()
 
 
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
 def test_arguments_of_the_reader_reach_it_and_others_are_refused(lite: str) -> None:
     rows = read_rows(section("SELECT * FROM visits", lite, parse_dates=["at"]), base=Path())
     assert str(rows["at"].dtype).startswith("datetime64")
@@ -257,3 +264,29 @@ def test_options_of_the_extra_reach_the_driver(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AIRFLOW_CONN_MINE", "postgres://db/shop?sslmode=require")
     url = url_of(Environment().connection("mine"))
     assert url.render_as_string() == "postgresql+psycopg://db/shop?sslmode=require"
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_a_stage_in_a_process_of_its_own_finds_the_connection_there(lite: str, tmp_path: Path) -> None:
+    config = {
+        "name": "elsewhere",
+        "data": section(WINDOW, lite).model_dump(mode="json"),
+        "train": {"estimator": "sklearn.dummy.DummyClassifier"},
+        "evaluate": {"metrics": ["accuracy"]},
+    }
+    request = {
+        "stage": "ingest",
+        "pipeline": config,
+        "task_key": "e/1/ingest/-1",
+        "artifacts": str(tmp_path / "artifacts"),
+        "tracking_uri": "",
+        "as_of": FOURTH.isoformat(),
+    }
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    command = [sys.executable, "-m", "airflow_mlops.runner", "request.json", "result.json"]
+    environment = {**ENVIRONMENT, "AIRFLOW_CONN_LITE": os.environ["AIRFLOW_CONN_LITE"]}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = (tmp_path / "result.json").read_text()
+    assert json.loads(result)["record"]["rows"] == 3
+    assert "shop.db" not in result
