@@ -27,7 +27,7 @@ def functions(subject: Subject) -> Iterator[Finding]:
     if source.callable:
         path: KeyPath = ("data", "source", "callable")
         yield from _function(subject, path, source.callable, keywords=source.load_args)
-    elif source.load_args:
+    elif source.load_args and source.sql is None:
         yield from _reader(subject, f"pandas.read_{source.type}")
 
 
