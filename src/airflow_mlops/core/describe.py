@@ -29,9 +29,21 @@ def _validation(record: Json) -> str:
         return f"Great Expectations: {whole} hold"
     failed = ", ".join(
         f"{item['expectation']}{' of ' + item['column'] if item['column'] else ''}"
+        f"{_counted(item.get('rows'))}"
         for item in record["failures"]
     )
-    return f"Great Expectations: {len(record['failures'])} of {whole} fail: {failed}"
+    told = f"Great Expectations: {len(record['failures'])} of {whole} fail: {failed}"
+    quarantine = record.get("quarantine") or {}
+    if not quarantine.get("dataset"):
+        return told
+    share = 100 * quarantine["rows"] / record["rows"]
+    return (
+        f"{told}; {quarantine['rows']:,} rows ({share:.1f} %) quarantined in {quarantine['dataset']['uri']}"
+    )
+
+
+def _counted(rows: int | None) -> str:
+    return "" if rows is None else f" ({rows:,} {'row' if rows == 1 else 'rows'})"
 
 
 def _features(record: Json) -> str:

@@ -27,22 +27,47 @@ class DatasetRef(Record):
 
 @dataclass(frozen=True)
 class Failure:
-    """One expectation that did not hold."""
+    """One expectation that did not hold; ``rows`` break it, None when it is about the data as a whole."""
 
     expectation: str
     column: str | None
     detail: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantine:
+    """What quarantine means for rows that failed expectations.
+
+    ``rows`` break at least one of them (the least that is known when ``refused`` says why the data is
+    refused as a whole); ``limit`` is the share that may. A training sets them aside in ``dataset``, each
+    with its reasons, and goes on with ``kept``; a monitored window only counts them.
+    """
+
+    rows: int
+    limit: float
+    refused: str = ""
+    dataset: DatasetRef | None = None
+    kept: DatasetRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationReport(Record):
-    """What Great Expectations said about a dataset. ``on_failure`` is ``fail`` or ``warn``."""
+    """What Great Expectations said about a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``."""
 
     passed: bool
     rows: int
     expectations: int
     failures: tuple[Failure, ...] = ()
     on_failure: str = "fail"
+    digest: str = ""
+    quarantine: Quarantine | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether no training may learn from these rows."""
+        beyond = self.quarantine is not None and bool(self.quarantine.refused)
+        return not self.passed and (self.on_failure == "fail" or beyond)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,13 +73,13 @@ def decide(
 
     ``earlier`` are the reports of windows before it, newest first; ``last_retrain`` is the end of the
     last window that started a retraining, so that the cool-down runs in the time of the data, not of the
-    clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``) is
-    blocked: its drift says something about the data feed, not about the world. The causes of a
-    retraining are those that started it; of an alert, all that was found.
+    clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``, or more
+    bad rows than quarantine may take out) is blocked: its drift says something about the data feed, not
+    about the world. The causes of a retraining are those that started it; of an alert, all that was found.
     """
     found = _findings(window, earlier, rules)
     fault = _fault(window.validation)
-    if fault and window.validation is not None and window.validation.on_failure == "fail":
+    if window.validation is not None and window.validation.refused:
         action, causes, reason = "block", ["validation"], f"{fault}: a data fault, so no retraining"
     elif found:
         action, why = _act(window, found, rules, last_retrain)
@@ -174,7 +174,12 @@ def _fault(validation: ValidationReport | None) -> str:
     ]
     more = len(validation.failures) - _SHOWN
     failed = f"{len(validation.failures)} of {validation.expectations} expectations failed"
-    return f"{failed} ({'; '.join(shown)}{f'; and {more} more' if more > 0 else ''})"
+    text = f"{failed} ({'; '.join(shown)}{f'; and {more} more' if more > 0 else ''})"
+    quarantine = validation.quarantine
+    if quarantine is None:
+        return text
+    few = f"a training would quarantine {quarantine.rows:,} of {validation.rows:,} rows"
+    return f"{text}, {quarantine.refused or few}"
 
 
 def _decay_text(report: PerformanceReport) -> str:

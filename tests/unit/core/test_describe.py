@@ -37,3 +37,17 @@ def test_failures_are_named() -> None:
     report = records.ValidationReport(passed=False, rows=10, expectations=3, failures=failures)
     told = describe(report.to_json())
     assert told == "Great Expectations: 2 of 3 expectations on 10 rows fail: unique of id, row_count"
+
+
+def test_quarantined_rows_are_counted_and_found() -> None:
+    side = records.DatasetRef(uri="/data/side.parquet", digest="b", rows=12, columns={})
+    report = records.ValidationReport(
+        passed=False, rows=600, expectations=2, on_failure="quarantine",
+        failures=(records.Failure("between", "age", "", 12), records.Failure("null", "b", "", 1)),
+        quarantine=records.Quarantine(rows=12, limit=0.05, dataset=side, kept=DATASET),
+    )  # fmt: skip
+    assert describe(report.to_json()) == (
+        "Great Expectations: 2 of 2 expectations on 600 rows fail: between of age (12 rows), "
+        "null of b (1 row); 12 rows (2.0 %) quarantined in /data/side.parquet"
+    )
+    assert records.ValidationReport.from_json(report.to_json()) == report
