@@ -60,11 +60,13 @@ def read_rows(
     start: datetime | None = None,
     end: datetime | None = None,
     need_target: bool = True,
+    need_rows: bool = True,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. With
-    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing.
+    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
+    ``need_rows=False`` there may be no row at all.
     Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
     cannot be parsed or that has no row left, BackendError when storage does not answer.
     """
@@ -77,8 +79,8 @@ def read_rows(
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
-    frame = _within(frame, data, start, end, where)
-    if frame.empty:
+    frame = _within(frame, data, start, end, where, need_rows=need_rows)
+    if frame.empty and need_rows:
         raise DataRejected(f"{where}: 0 rows, at least 1 is needed")
     return _sorted(frame, data.keys, where)
 
@@ -268,7 +270,13 @@ def _compression(path: str) -> str | None:
 
 
 def _within(
-    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str
+    frame: pd.DataFrame,
+    data: Data,
+    start: datetime | None,
+    end: datetime | None,
+    where: str,
+    *,
+    need_rows: bool,
 ) -> pd.DataFrame:
     times = event_times(frame, data) if start or end else None
     if times is None or frame.empty:
@@ -278,7 +286,7 @@ def _within(
         keep &= times >= _utc(start)
     if end:
         keep &= times < _utc(end)
-    if not keep.any():
+    if need_rows and not keep.any():
         span = f"{start.isoformat() if start else 'the beginning'} to {end.isoformat() if end else 'now'}"
         raise DataRejected(
             f"{where}: 0 rows with {data.time} from {span}, at least 1 is needed; the rows that were read go "

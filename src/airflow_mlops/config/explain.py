@@ -16,9 +16,11 @@ from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import keys_at
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.metric_names import METRIC_FACTS
 from airflow_mlops.core.nearest import nearest
 
 _WRAPPERS: Final = ("function-", "[key]")
+_LIMITS: Final = "require"
 
 
 def explain(
@@ -26,13 +28,20 @@ def explain(
 ) -> list[Fault]:
     """Return the faults for pydantic's errors about a ``model``, each with its place.
 
-    A list that is too short only because its items are wrong is no fault of its own.
+    A list that is too short only because its items are wrong is no fault of its own, nor are limits that
+    are missing because they stand one level too high.
     """
     paths = [_path(item) for item in errors]
+    misplaced = {
+        path[:-1]
+        for item, path in zip(errors, paths, strict=True)
+        if item["type"] == "extra_forbidden" and _is_limit(path, model)
+    }
     return [
         _fault(layer, item, path, model)
         for item, path in zip(errors, paths, strict=True)
         if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
+        if item["type"] != "missing" or path[-1] != _LIMITS or path[:-1] not in misplaced
     ]
 
 
@@ -56,7 +65,8 @@ def _path(item: Mapping[str, Any]) -> KeyPath:
 def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
-        message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1], model))
+        known = _known_keys(str(path[-1]), keys_at(path[:-1], model))
+        message = "unknown key" + (_under_limits(layer, path) if _is_limit(path, model) else known)
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
         message = f"required key is missing{_beside(layer.values, path)}"
@@ -73,6 +83,22 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
     plain = isinstance(value, str | int | float | bool) and "got" not in message
     shown = f" (got {_written(layer, path, value)}{_near_word(item)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _is_limit(path: KeyPath, model: type[BaseModel]) -> bool:
+    """Whether a key is the name of a metric, beside the key that limits stand under."""
+    return path[-1] in METRIC_FACTS and _LIMITS in keys_at(path[:-1], model)
+
+
+def _under_limits(layer: Layer, path: KeyPath) -> str:
+    name, value = str(path[-1]), layer.values
+    for part in path:
+        value = value[part] if isinstance(value, dict) else None
+    sign, bound = (">=", 0.8) if METRIC_FACTS[name].larger_is_better else ("<=", 0.5)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        bound = value
+    limit = value if isinstance(value, str) and value[:1] in ("<", ">") else f"{sign} {bound:g}"
+    return f': limits stand under {_LIMITS}: {{{name}: "{limit}"}}'
 
 
 def _near_word(item: Mapping[str, Any]) -> str:

@@ -107,7 +107,12 @@ def _drift(record: Json) -> str:
 
 def _performance(record: Json) -> str:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in record["metrics"].items())
-    return f"{record['verdict']}: {figures or format(record['rows'], ',') + ' rows with a label'}"
+    of = f" of {record['window_rows']:,}" if record.get("window_rows") else ""
+    told = f"{record['verdict']}: {figures or format(record['rows'], ',') + of + ' rows with a label'}"
+    late = len(record.get("overdue") or ())
+    return (
+        f"{told}; labels of {late} earlier {'window' if late == 1 else 'windows'} overdue" if late else told
+    )
 
 
 def _triage(record: Json) -> str:

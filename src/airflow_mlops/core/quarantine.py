@@ -25,7 +25,7 @@ def judge(failures: Sequence[Failure], bad_rows: int | None, *, rows: int, limit
         names = ", ".join(dict.fromkeys(failure.expectation for failure in whole))
         refused = f"{names} names no bad rows that could be quarantined"
     elif (share := bad / max(rows, 1)) > limit:
-        more = "" if bad_rows is not None else "at least "
+        more = "" if bad_rows is not None or len(failures) == 1 else "at least "
         refused = (
             f"{more}{bad:,} of {rows:,} rows ({share * 100:.1f} %) break expectations, "
             f"more than validate.max_quarantine {limit:g}"

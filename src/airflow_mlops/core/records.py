@@ -10,76 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_mlops.core.data_records import DatasetRef as DatasetRef
+from airflow_mlops.core.data_records import Failure as Failure
+from airflow_mlops.core.data_records import FeatureSet as FeatureSet
+from airflow_mlops.core.data_records import Quarantine as Quarantine
+from airflow_mlops.core.data_records import ValidationReport as ValidationReport
 from airflow_mlops.core.record import Record as Record
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetRef(Record):
-    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive."""
-
-    uri: str
-    digest: str
-    rows: int
-    columns: Mapping[str, str]
-    start: str | None = None
-    end: str | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One expectation that did not hold; ``rows`` break it, None when it is about the data as a whole."""
-
-    expectation: str
-    column: str | None
-    detail: str
-    rows: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quarantine:
-    """What quarantine means for rows that failed expectations.
-
-    ``rows`` break at least one of them (the least that is known when ``refused`` says why the data is
-    refused as a whole); ``limit`` is the share that may. A training sets them aside in ``dataset``, each
-    with its reasons, and goes on with ``kept``; a monitored window only counts them.
-    """
-
-    rows: int
-    limit: float
-    refused: str = ""
-    dataset: DatasetRef | None = None
-    kept: DatasetRef | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationReport(Record):
-    """What Great Expectations said about a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``."""
-
-    passed: bool
-    rows: int
-    expectations: int
-    failures: tuple[Failure, ...] = ()
-    on_failure: str = "fail"
-    digest: str = ""
-    quarantine: Quarantine | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether no training may learn from these rows."""
-        beyond = self.quarantine is not None and bool(self.quarantine.refused)
-        return not self.passed and (self.on_failure == "fail" or beyond)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeatureSet(Record):
-    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
-
-    train: DatasetRef
-    holdout: DatasetRef
-    train_features: DatasetRef
-    holdout_features: DatasetRef
-    features: tuple[str, ...]
-    split: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,9 +196,24 @@ class DriftReport(Record):
     quality: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class MissingLabels:
+    """A window that lacks labels which should be there: ``labelled`` of its ``rows`` have one."""
+
+    start: str
+    end: str
+    labelled: int
+    rows: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerformanceReport(Record):
-    """Realised quality of one window. ``verdict`` is ``ok``, ``decay`` or ``insufficient``."""
+    """Realised quality of one window. ``verdict``: ``ok``, ``decay``, ``insufficient`` or ``waiting``.
+
+    ``rows`` of its ``window_rows`` have a label. ``scored_at`` is the end of the window whose run had the
+    labels first. What that run saw of others: earlier windows whose labels are ``overdue``, and
+    ``label_faults``, sentences about labels that cannot be used.
+    """
 
     start: str
     end: str
@@ -271,6 +222,10 @@ class PerformanceReport(Record):
     metrics: Mapping[str, float]
     checks: tuple[Check, ...]
     verdict: str
+    window_rows: int = 0
+    scored_at: str | None = None
+    overdue: tuple[MissingLabels, ...] = ()
+    label_faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from airflow_mlops.core.records import (
     Triage,
     ValidationReport,
 )
-from airflow_mlops.core.triage import Reports, Rules, decide, window_name
+from airflow_mlops.core.sentences import window_name
+from airflow_mlops.core.triage import Reports, Rules, decide
 
 MONTHS = [datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 13)]
 RULES = Rules(

@@ -27,7 +27,7 @@ from airflow_mlops.core.errors import ConfigError
 
 _EVERYWHERE: Final = ("data", "train", "evaluate", "approve", "deploy", "monitor")
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data"),
+    functions: ("features", "data", "monitor"),
     estimator: ("train", "evaluate", "monitor"),
     expectations: ("validate",),
     limits: ("evaluate", "monitor"),
@@ -36,7 +36,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
-    columns: ("data", "evaluate", "validate"),
+    columns: ("data", "evaluate", "validate", "monitor"),
     settings: (*_EVERYWHERE, "validate", "tasks"),
     notifiers: ("callbacks",),
     templates: (),
