@@ -79,7 +79,7 @@ def read_rows(
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
-    frame = _within(frame, data, start, end, where, need_rows=need_rows)
+    frame = _within(frame, data, start, end, where, need=need_rows)
     if frame.empty and need_rows:
         raise DataRejected(f"{where}: 0 rows, at least 1 is needed")
     return _sorted(frame, data.keys, where)
@@ -270,13 +270,7 @@ def _compression(path: str) -> str | None:
 
 
 def _within(
-    frame: pd.DataFrame,
-    data: Data,
-    start: datetime | None,
-    end: datetime | None,
-    where: str,
-    *,
-    need_rows: bool,
+    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str, *, need: bool
 ) -> pd.DataFrame:
     times = event_times(frame, data) if start or end else None
     if times is None or frame.empty:
@@ -286,7 +280,7 @@ def _within(
         keep &= times >= _utc(start)
     if end:
         keep &= times < _utc(end)
-    if need_rows and not keep.any():
+    if need and not keep.any():
         span = f"{start.isoformat() if start else 'the beginning'} to {end.isoformat() if end else 'now'}"
         raise DataRejected(
             f"{where}: 0 rows with {data.time} from {span}, at least 1 is needed; the rows that were read go "

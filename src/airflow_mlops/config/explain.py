@@ -91,14 +91,18 @@ def _is_limit(path: KeyPath, model: type[BaseModel]) -> bool:
 
 
 def _under_limits(layer: Layer, path: KeyPath) -> str:
-    name, value = str(path[-1]), layer.values
-    for part in path:
-        value = value[part] if isinstance(value, dict) else None
+    name, value = str(path[-1]), _at(layer.values, path)
     sign, bound = (">=", 0.8) if METRIC_FACTS[name].larger_is_better else ("<=", 0.5)
     if isinstance(value, int | float) and not isinstance(value, bool):
         bound = value
     limit = value if isinstance(value, str) and value[:1] in ("<", ">") else f"{sign} {bound:g}"
     return f': limits stand under {_LIMITS}: {{{name}: "{limit}"}}'
+
+
+def _at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        values = values[part]
+    return values
 
 
 def _near_word(item: Mapping[str, Any]) -> str:
@@ -146,11 +150,10 @@ def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
 
 def _beside(values: Any, path: KeyPath) -> str:
     """Name a close key that was written where the missing one belongs."""
-    for part in path[:-1]:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return ""
+    try:
+        values = _at(values, path[:-1])
+    except (KeyError, IndexError, TypeError):
+        return ""
     names = [key for key in values if len(key) < 100][:100] if isinstance(values, dict) else []
     close = difflib.get_close_matches(str(path[-1]), names, n=1)
     return f" (found {close[0]!r})" if close else ""

@@ -74,6 +74,12 @@ def labels(report: PerformanceReport | None) -> str:
     return "; ".join(parts)
 
 
+def landed_after(report: PerformanceReport, end: str) -> bool:
+    """Whether the labels of a window were found by a run whose own window ended after ``end``."""
+    at = report.scored_at
+    return at is not None and datetime.fromisoformat(at) > datetime.fromisoformat(end)
+
+
 def calm(performance: PerformanceReport | None, drift: DriftReport | None) -> str:
     """Return what was looked at, when nothing was found."""
     parts = []
@@ -81,7 +87,9 @@ def calm(performance: PerformanceReport | None, drift: DriftReport | None) -> st
         held = ", ".join(_check_text(item) for item in performance.checks)
         waiting = f"waiting for labels ({performance.rows:,} of {performance.window_rows:,} rows)"
         unjudged = {"insufficient": "too few labels to judge performance", "waiting": waiting}
-        parts.append(unjudged.get(performance.verdict, held))
+        later = f"labels landed later, judged at {performance.scored_at}"
+        told = later if landed_after(performance, performance.end) else held
+        parts.append(unjudged.get(performance.verdict, told))
     if drift is not None:
         enough = drift.verdict != "insufficient"
         rows, columns = drift.rows, len(drift.columns)

@@ -133,7 +133,7 @@ def _findings(window: Reports, earlier: Sequence[Reports], rules: Rules) -> list
 
 def _decay(window: Reports, earlier: Sequence[Reports], needed: int) -> list[_Finding]:
     """Return the newest run of decayed windows that has one which this run scored, if there is one."""
-    chain = [window, *(item for item in earlier if _known(item, window) and not item.blocked)]
+    chain = [item for item in (window, *earlier) if _known(item, window) and not item.blocked]
     new = (i for i, item in enumerate(chain) if _decayed(item) and _scored_now(item, window))
     newest = next(new, None)
     if newest is None:
@@ -149,10 +149,9 @@ def _decay(window: Reports, earlier: Sequence[Reports], needed: int) -> list[_Fi
 
 
 def _known(item: Reports, window: Reports) -> bool:
-    """Whether an earlier window of the same champion had been scored, or not, when ``window`` ended."""
-    at = item.performance.scored_at if item.performance else None
-    late = at is not None and datetime.fromisoformat(at) > datetime.fromisoformat(window.end)
-    return item.model_version == window.model_version and not late
+    """Whether a window is the same champion's, and no later run than that of ``window`` has scored it."""
+    later = item.performance is not None and sentences.landed_after(item.performance, window.end)
+    return item.model_version == window.model_version and not later
 
 
 def _scored_now(item: Reports, window: Reports) -> bool:

@@ -16,7 +16,8 @@ WHOLE = Failure("row_count", None, "")
     [
         ([AGE], 4, ""),
         ([AGE, AGE], 6, "6 of 100 rows (6.0 %) break expectations, more than validate.max_quarantine 0.05"),
-        ([Failure("in_set", "plan", "", 80)], None, "at least 80 of 100 rows (80.0 %) break expectations"),
+        ([Failure("in_set", "plan", "", 80)], None, "80 of 100 rows (80.0 %) break expectations"),
+        ([Failure("in_set", "plan", "", 80), AGE], None, "at least 80 of 100 rows (80.0 %) break"),
         ([AGE, WHOLE], 4, "row_count names no bad rows that could be quarantined"),
         ([AGE], None, "Great Expectations did not name the rows"),
     ],

@@ -47,7 +47,9 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
     data = subject.pipeline.data
     for path, source in sources(subject.pipeline):
         known = None if source is data.source else header(source, subject.folder)
-        for name in () if known is None else (*data.keys, data.target):
+        if known is None:
+            continue
+        for name in (*data.keys, data.target):
             if name not in known:
                 message = f"no column {name!r} in {source.filepath}{did_you_mean(name, known)}"
                 yield Finding(_RULE, path, message)

@@ -67,10 +67,10 @@ def _labels(subject: Subject) -> Iterator[Finding]:
     if performance is None:
         return
     path = ("monitor", "performance")
-    for name in ("labels", "label_delay"):
-        if getattr(performance, name) is not None and not subject.pipeline.data.keys:
-            message = "labels that land later are joined by data.keys: name the entity and the time there"
-            yield Finding(_RULE, (*path, name), message)
+    given = [name for name in ("labels", "label_delay") if getattr(performance, name) is not None]
+    if given and not subject.pipeline.data.keys:
+        message = "labels that land later are joined by data.keys: name the entity and the time there"
+        yield Finding(_RULE, (*path, given[0]), message)
     written = performance.labels.model_dump(mode="json") if performance.labels else {}
     for place, text in texts(written, (*path, "labels")):
         if _OF_A_RUN.search(text):
