@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from airflow_mlops.config.cache import ParseCache, key
 from airflow_mlops.config.document import Document, parse
 from airflow_mlops.config.explain import explain
 from airflow_mlops.config.faults import Fault as Fault
@@ -65,17 +66,41 @@ class Loaded:
         )
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """A pipeline file and the ``defaults.yaml`` under it, as they stand."""
+
+    file: Path
+    text: str
+    defaults: Path | None
+    defaults_text: str | None
+
+
 def load_pipeline(
-    file: Path | str, profile: str | None = None, *, root: Path | str | None = None
+    file: Path | str,
+    profile: str | None = None,
+    *,
+    root: Path | str | None = None,
+    cache: ParseCache | None = None,
 ) -> Pipeline:
     """Read and check one pipeline file.
 
     The nearest ``defaults.yaml`` from the file's folder up to ``root`` lies under it, ``profile`` over it.
     Without ``root`` the search ends at a folder named ``pipelines``, or at the file's own folder. Every
-    profile is checked, chosen or not. Returns the frozen configuration. Raises FileFaults (a ConfigError)
-    that lists every fault with its position, or ConfigError when the file cannot be read.
+    profile is checked, chosen or not; with ``cache``, only when a text has changed since it was found
+    without fault. Returns the frozen configuration. Raises FileFaults (a ConfigError) that lists every fault
+    with its position, or ConfigError when the file cannot be read.
     """
-    return read_pipeline(file, root=root).chosen(profile or None)
+    path, top = _path_and_root(file, root)
+    texts = _texts(path, top)
+    if cache is None:
+        return _loaded(texts, top).chosen(profile or None)
+    entry = key(profile, texts.text, texts.defaults_text)
+    found = cache.find(entry)
+    if found is None:
+        found = _loaded(texts, top).chosen(profile or None)
+        cache.keep(entry, found)
+    return found
 
 
 def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded:
@@ -83,21 +108,8 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
 
     Raises ConfigError when the file or its ``defaults.yaml`` cannot be read, FileFaults when it is not YAML.
     """
-    path = Path(file)
-    top = tree_root(path) if root is None else Path(root)
-    own = _document(path, "a pipeline file is a mapping that starts with `name:`")
-    faults, whole = list(own.faults), layer(own)
-    found = _defaults(path, top)
-    if found is not None:
-        lower = _document(found, "defaults.yaml is a mapping of sections")
-        faults += lower.faults
-        if "name" in lower.values:
-            faults.append(layer(lower).fault(("name",), "a name belongs in the pipeline file", at_key=True))
-        whole = over(layer(lower), whole)
-    variants, more = _variants(whole)
-    unread = {(fault.file, fault.path) for fault in faults}
-    faults += [fault for fault in more if (fault.file, fault.path) not in unread]
-    return Loaded(path, top, variants, tuple(faults))
+    path, top = _path_and_root(file, root)
+    return _loaded(_texts(path, top), top)
 
 
 def pipeline_files(folder: Path) -> list[Path]:
@@ -131,8 +143,33 @@ def _defaults(file: Path, root: Path) -> Path | None:
     return None
 
 
-def _document(path: Path, otherwise: str) -> Document:
-    document = parse(read_text(path), str(path))
+def _path_and_root(file: Path | str, root: Path | str | None) -> tuple[Path, Path]:
+    path = Path(file)
+    return path, tree_root(path) if root is None else Path(root)
+
+
+def _texts(path: Path, top: Path) -> _Texts:
+    text, defaults = read_text(path), _defaults(path, top)
+    return _Texts(path, text, defaults, None if defaults is None else read_text(defaults))
+
+
+def _loaded(texts: _Texts, top: Path) -> Loaded:
+    own = _document(texts.file, texts.text, "a pipeline file is a mapping that starts with `name:`")
+    faults, whole = list(own.faults), layer(own)
+    if texts.defaults is not None and texts.defaults_text is not None:
+        lower = _document(texts.defaults, texts.defaults_text, "defaults.yaml is a mapping of sections")
+        faults += lower.faults
+        if "name" in lower.values:
+            faults.append(layer(lower).fault(("name",), "a name belongs in the pipeline file", at_key=True))
+        whole = over(layer(lower), whole)
+    variants, more = _variants(whole)
+    unread = {(fault.file, fault.path) for fault in faults}
+    faults += [fault for fault in more if (fault.file, fault.path) not in unread]
+    return Loaded(texts.file, top, variants, tuple(faults))
+
+
+def _document(path: Path, text: str, otherwise: str) -> Document:
+    document = parse(text, str(path))
     if not isinstance(document.values, dict):
         raise FileFaults([*document.faults, document.fault((), otherwise)])
     return document
