@@ -109,10 +109,9 @@ def _performance(record: Json) -> str:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in record["metrics"].items())
     of = f" of {record['window_rows']:,}" if record.get("window_rows") else ""
     told = f"{record['verdict']}: {figures or format(record['rows'], ',') + of + ' rows with a label'}"
-    late = len(record.get("overdue") or ())
-    return (
-        f"{told}; labels of {late} earlier {'window' if late == 1 else 'windows'} overdue" if late else told
-    )
+    others = {"scored": record.get("also_scored", 0), "without labels": len(record.get("overdue") or ())}
+    parts = [f"{n} earlier {'window' if n == 1 else 'windows'} {what}" for what, n in others.items() if n]
+    return "; ".join([told, *parts])
 
 
 def _triage(record: Json) -> str:

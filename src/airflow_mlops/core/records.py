@@ -211,8 +211,8 @@ class PerformanceReport(Record):
     """Realised quality of one window. ``verdict``: ``ok``, ``decay``, ``insufficient`` or ``waiting``.
 
     ``rows`` of its ``window_rows`` have a label. ``scored_at`` is the end of the window whose run had the
-    labels first. What that run saw of others: earlier windows whose labels are ``overdue``, and
-    ``label_faults``, sentences about labels that cannot be used.
+    labels first. What a run saw of others: how many earlier windows it ``also_scored``, those whose labels
+    are ``overdue``, and ``label_faults``, sentences about labels that cannot be used.
     """
 
     start: str
@@ -224,6 +224,7 @@ class PerformanceReport(Record):
     verdict: str
     window_rows: int = 0
     scored_at: str | None = None
+    also_scored: int = 0
     overdue: tuple[MissingLabels, ...] = ()
     label_faults: tuple[str, ...] = ()
 

@@ -75,6 +75,7 @@ def _with_late_labels(
     return replace(
         report,
         scored_at=_first_scored(report, history.performance(window.model_version, window.start)),
+        also_scored=sum(found.reports[place(item.window)].scored_at is not None for item in waiting),
         overdue=found.overdue(),
         label_faults=tuple(found.faults.values()),
     )
@@ -89,7 +90,9 @@ def _waits(item: Watched, window: ScoredWindow) -> bool:
 def _update(history: MonitorHistory, known: PerformanceReport | None, found: PerformanceReport) -> None:
     """Store what is found of an earlier window, beside what its own run saw of others."""
     if known is not None:
-        found = replace(found, overdue=known.overdue, label_faults=known.label_faults)
+        found = replace(
+            found, also_scored=known.also_scored, overdue=known.overdue, label_faults=known.label_faults
+        )
     if found != known:
         history.write(found)
 

@@ -51,3 +51,14 @@ def test_quarantined_rows_are_counted_and_found() -> None:
         "null of b (1 row); 12 rows (2.0 %) quarantined in /data/side.parquet"
     )
     assert records.ValidationReport.from_json(report.to_json()) == report
+
+
+def test_quality_says_what_became_of_earlier_windows() -> None:
+    late = records.MissingLabels("2020-01-01T00:00:00+00:00", "2020-01-02T00:00:00+00:00", 0, 9)
+    report = records.PerformanceReport(
+        start="", end="", model_version=1, rows=30, metrics={}, checks=(), verdict="waiting", window_rows=900,
+        also_scored=1, overdue=(late, late),
+    )  # fmt: skip
+    assert describe(report.to_json()) == (
+        "waiting: 30 of 900 rows with a label; 1 earlier window scored; 2 earlier windows without labels"
+    )

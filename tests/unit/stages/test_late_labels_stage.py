@@ -117,7 +117,8 @@ def test_windows_are_scored_when_their_labels_land_and_counted_in_their_order(tm
     assert "in 1 of 2 windows in a row (2020-03-02)" in alert.reason
     watch.land(0, decayed=True)
     watch.land(2, part=0.5)
-    _, retrain = watch.run(4)
+    report, retrain = watch.run(4)
+    assert report.also_scored == 1
     assert (retrain.action, retrain.causes) == ("retrain", ("performance",))
     assert "for 2 windows in a row (2020-03-01, 2020-03-02)" in retrain.reason
     assert watch.verdicts() == ["decay", "decay", "waiting", "waiting", "waiting"]
