@@ -10,7 +10,8 @@ from typing import Final
 
 import pandas as pd
 
-from airflow_mlops.backends.data import event_times, locate, read_dataset, read_rows
+from airflow_mlops.backends.data import event_times, read_dataset, read_rows, where_of
+from airflow_mlops.backends.files import place_of
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
@@ -74,18 +75,19 @@ def read_labels(data: Data, source: Source | None, *, base: Path, start: datetim
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
     own = data if source is None else data.model_copy(update={"source": source})
-    where = own.source.filepath or own.source.callable or "the source of the labels"
+    where = where_of(own.source)
     columns = [*data.keys, data.target]
-    if source is not None and not _landed(source, base):
-        return Labels(data, pd.DataFrame(columns=columns), where, timed=False)
+    nothing = Labels(data, pd.DataFrame(columns=columns), where, timed=False)
     try:
+        if source is not None and not _landed(source, base):
+            return nothing
         frame = read_rows(
             own, base=base, start=start, end=end, need_target=source is not None, need_rows=False
         )
     except ConfigError as error:  # tell the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
     if data.target not in frame:
-        return Labels(data, pd.DataFrame(columns=columns), where, timed=False)
+        return nothing
     keyed, timed = _keyed(frame, data)
     rows = keyed.assign(**{data.target: frame[data.target]}).dropna().drop_duplicates()
     if timed:
@@ -109,7 +111,7 @@ def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindo
 def _landed(source: Source, base: Path) -> bool:
     if source.filepath is None:
         return True
-    place = locate(source.filepath, base)
+    place = place_of(source, base)
     try:
         if place.fs.isdir(place.path):
             return bool(place.fs.find(place.path))

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import fsspec
-
+from airflow_mlops.backends.storage import locate
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, ScoredWindow, Triage
 from airflow_mlops.core.triage import Reports
@@ -162,11 +162,8 @@ def _read(folder: str, kind: type[R]) -> R | None:
 
 
 def _open(uri: str) -> tuple[Any, str]:
-    try:
-        fs, path = fsspec.core.url_to_fs(uri)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"cannot open {uri}: {error}; install the fsspec package of that scheme") from error
-    return fs, str(path)
+    place = locate(uri, Path.cwd())
+    return place.fs, place.path
 
 
 def _names(folder: str) -> list[str]:

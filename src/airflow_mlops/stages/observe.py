@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.moment import in_utc
 from airflow_mlops.core.records import ScoredWindow, ValidationReport
 from airflow_mlops.stages.call import StageCall
 
@@ -60,10 +61,7 @@ def _window(call: StageCall) -> tuple[datetime, datetime]:
     """Return the window in UTC."""
     if call.window_start is None or call.as_of is None:
         raise ConfigError("stage observe needs a window: set window_start and as_of")
-    start, end = (
-        t.replace(tzinfo=UTC) if t.tzinfo is None else t.astimezone(UTC)
-        for t in (call.window_start, call.as_of)
-    )
+    start, end = in_utc(call.window_start), in_utc(call.as_of)
     if start >= end:
         raise ConfigError(
             f"the window must end after it starts, got {start.isoformat()} to {end.isoformat()}"

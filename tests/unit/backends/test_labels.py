@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,33 @@ def test_windows_are_read_in_groups_of_bounded_size(tmp_path: Path) -> None:
     assert [len(group) for group in batches(windows, 24)] == [3, 3, 1]
     assert [len(group) for group in batches(windows, 1)] == [1] * 7
     assert batches([], 9) == []
+
+
+def test_labels_of_a_database_are_asked_for_by_the_span(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = pd.concat([labels_of(), labels_of().assign(at=lambda frame: frame["at"] + timedelta(days=1))])
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        days.assign(at=days["at"].astype(str)).to_sql("labels", database, index=False)
+    database.close()
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"sqlite:///{tmp_path}/shop.db")
+    query = "SELECT * FROM labels WHERE at >= :window_start AND at < :window_end AND id > :least"
+    source = Source(type="sql", sql=query, conn_id="shop", load_args={"params": {"least": 1}})
+    found = read_labels(DATA, source, base=tmp_path, start=START, end=END)
+    assert len(found.rows) == 6
+    assert found.of(window(tmp_path)).isna().tolist() == [True, True] + [False] * 6
+    later = read_labels(
+        DATA, source, base=tmp_path, start=END + timedelta(days=5), end=END + timedelta(days=6)
+    )
+    assert later.of(window(tmp_path)).isna().all()
+    wrong = source.model_copy(update={"sql": "SELECT id, late FROM labels"})
+    with pytest.raises(ConfigError, match=r"the query on shop: no column 'at' .*; has id, late"):
+        read_labels(DATA, wrong, base=tmp_path, start=START, end=END)
+
+
+def test_a_connection_that_a_path_of_labels_cannot_use_is_told_with_its_key(tmp_path: Path) -> None:
+    source = Source(type="csv", filepath="labels.csv", conn_id="shop")
+    with pytest.raises(
+        ConfigError, match=r"^monitor\.performance\.labels\.conn_id: labels\.csv is a local path"
+    ):
+        read_labels(DATA, source, base=tmp_path, start=START, end=END)

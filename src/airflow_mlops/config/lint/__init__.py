@@ -15,6 +15,7 @@ from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits
 from airflow_mlops.config.lint.partly import without_faults
+from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import repeats, sections
@@ -36,6 +37,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     monitor: ("data", "monitor"),
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
+    rows: ("data", "monitor"),
     columns: ("data", "evaluate", "validate", "monitor"),
     settings: (*_EVERYWHERE, "validate", "tasks"),
     notifiers: ("callbacks",),

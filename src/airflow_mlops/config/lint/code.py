@@ -27,7 +27,7 @@ def functions(subject: Subject) -> Iterator[Finding]:
     for path, source in sources(subject.pipeline):
         if source.callable:
             yield from _function(subject, (*path, "callable"), source.callable, keywords=source.load_args)
-        elif source.load_args:
+        elif source.load_args and source.sql is None:
             yield from _reader(subject, path, source)
 
 
