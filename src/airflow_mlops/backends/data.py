@@ -33,16 +33,18 @@ def read_rows(
     start: datetime | None = None,
     end: datetime | None = None,
     need_target: bool = True,
+    need_rows: bool = True,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. A query may use
     them itself, as ``:window_start`` and ``:window_end``. With
-    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing.
+    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
+    ``need_rows=False`` there may be no row at all.
     Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
     cannot be parsed or that has no row left, BackendError when storage does not answer.
     """
-    where = _where(data.source)
+    where = where_of(data.source)
     frame = _read(data, base, start, end)
     wanted = (*data.keys, *((data.target,) if need_target else ()))
     for column in wanted:
@@ -51,8 +53,8 @@ def read_rows(
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
-    frame = _within(frame, data, start, end, where)
-    if frame.empty:
+    frame = _within(frame, data, start, end, where, need=need_rows)
+    if frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if data.source.sql and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(frame, data.keys, where)
@@ -159,13 +161,13 @@ def _read(data: Data, base: Path, start: datetime | None, end: datetime | None) 
     return read_files(data, base, start, end)
 
 
-def _where(source: Source) -> str:
+def where_of(source: Source) -> str:
     """Return how messages call a source."""
     return f"the query on {source.conn_id}" if source.sql else source.filepath or source.callable or ""
 
 
 def _within(
-    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str
+    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str, *, need: bool
 ) -> pd.DataFrame:
     times = event_times(frame, data) if start or end else None
     if times is None or frame.empty:
@@ -175,7 +177,7 @@ def _within(
         keep &= times >= in_utc(start)
     if end:
         keep &= times < in_utc(end)
-    if not keep.any():
+    if need and not keep.any():
         raise DataRejected(
             f"{where}: 0 rows with {data.time} from {_span(start, end)}, at least 1 is needed; "
             f"the rows that were read go from {times.min()} to {times.max()}"

@@ -29,7 +29,7 @@ def read_files(data: Data, base: Path, start: datetime | None, end: datetime | N
     when storage does not answer.
     """
     source = data.source
-    place = _place(source, base)
+    place = place_of(source, base)
     try:
         if not place.fs.exists(place.path):
             raise ConfigError(_missing(place))
@@ -45,8 +45,11 @@ def read_files(data: Data, base: Path, start: datetime | None, end: datetime | N
         raise BackendError(f"cannot reach {place.uri}: {error}") from error
 
 
-def _place(source: Source, base: Path) -> Location:
-    """Return where the files are, opened with the connection that the source names, if it does."""
+def place_of(source: Source, base: Path) -> Location:
+    """Return where the files are, opened with the connection that the source names, if it does.
+
+    Raises ConfigError for a connection that is not there, or that a local path cannot use.
+    """
     path = source.filepath or ""
     if source.conn_id is None:
         return locate(path, base)

@@ -28,7 +28,7 @@ from airflow_mlops.core.errors import ConfigError
 
 _EVERYWHERE: Final = ("data", "train", "evaluate", "approve", "deploy", "monitor")
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data"),
+    functions: ("features", "data", "monitor"),
     estimator: ("train", "evaluate", "monitor"),
     expectations: ("validate",),
     limits: ("evaluate", "monitor"),
@@ -38,7 +38,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     sections: _EVERYWHERE,
     repeats: _EVERYWHERE,
     rows: ("data", "monitor"),
-    columns: ("data", "evaluate", "validate"),
+    columns: ("data", "evaluate", "validate", "monitor"),
     settings: (*_EVERYWHERE, "validate", "tasks"),
     notifiers: ("callbacks",),
     templates: (),

@@ -9,9 +9,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.secrets import secret_in
-from airflow_mlops.config.models import Section, Source
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, is_file, query_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import did_you_mean
@@ -23,18 +23,8 @@ _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 
 def rows(subject: Subject) -> Iterator[Finding]:
     """A query reads rows and has its parameters; a connection is named where one is used."""
-    for path, source in _sources(subject.pipeline, ()):
+    for path, source in sources(subject.pipeline):
         yield from _source(source, path, subject.folder)
-
-
-def _sources(section: Section, path: KeyPath) -> Iterator[tuple[KeyPath, Source]]:
-    """Yield every source below a section, with its path."""
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Source):
-            yield (*path, name), value
-        elif isinstance(value, Section):
-            yield from _sources(value, (*path, name))
 
 
 def _source(source: Source, path: KeyPath, folder: Path) -> Iterator[Finding]:

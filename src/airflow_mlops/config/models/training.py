@@ -69,7 +69,12 @@ class Validate(Section):
     expect: tuple[Annotated[dict[str, Any], AfterValidator(check_entry)], ...] = Field(
         min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
     )
-    on_failure: Literal["fail", "warn"] = Field("fail", description="What a failed expectation does.")
+    on_failure: Literal["fail", "warn", "quarantine"] = Field(
+        "fail", description="What a failed expectation does; `quarantine` goes on without the bad rows."
+    )
+    max_quarantine: Number = Field(
+        0.05, gt=0, lt=1, description="Largest share of rows that quarantine may take out."
+    )
 
 
 class Tune(Section):
