@@ -1,5 +1,3 @@
-"""The version of this package, for those that may not import the package itself."""
+"""The version of this package, for those that may not import the package itself, its build among them."""
 
-from typing import Final
-
-VERSION: Final = "0.1.0"
+VERSION = "0.1.0"
