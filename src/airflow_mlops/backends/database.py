@@ -72,7 +72,7 @@ def shown(engine: Engine) -> str:
     return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
 
-def where(source: Source) -> str:
+def _where(source: Source) -> str:
     """Return how messages call a source of type sql."""
     return f"the query on {source.conn_id}"
 
@@ -82,10 +82,10 @@ def _query(source: Source, base: Path) -> str:
     try:
         sql = query_text(str(source.sql), base)
     except ConfigError as error:
-        raise ConfigError(f"{where(source)}: {error}") from error
+        raise ConfigError(f"{_where(source)}: {error}") from error
     wrong = misfit(sql) or unknown_parameter(sql, params)
     if wrong:
-        raise ConfigError(f"{where(source)}: {wrong}")
+        raise ConfigError(f"{_where(source)}: {wrong}")
     return sql
 
 
@@ -109,7 +109,7 @@ def _window(engine: Engine, start: datetime | None, end: datetime | None) -> dic
 
 def _as_text(at: datetime) -> str:
     """Return a moment as SQLite compares it: text; of midnight the day only, which sorts before its hours."""
-    return f"{at:%Y-%m-%d}" if at.time() == time.min else f"{at:%Y-%m-%d %H:%M:%S}"
+    return f"{at:%Y-%m-%d}" if at.time() == time.min else str(at.replace(tzinfo=None))
 
 
 def _statement(sql: str, given: Mapping[str, Any]) -> TextClause:
@@ -160,7 +160,7 @@ def _reading(engine: Engine, source: Source) -> Iterator[Connection]:
 
 def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError | BackendError:
     """Return a BackendError for what a second try may change, else a ConfigError, without the password."""
-    told = f"{where(source)}: {_hidden(said(error), engine)}"
+    told = f"{_where(source)}: {_hidden(said(error), engine)}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if engine.dialect.name == "sqlite":  # says OperationalError for a wrong query as well
         again = lost or "locked" in told
@@ -190,7 +190,9 @@ def _plain(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
     names = [str(name) for name in frame.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ConfigError(f"{where(source)}: two columns are named {twice!r}: give each its own name with AS")
+        raise ConfigError(
+            f"{_where(source)}: two columns are named {twice!r}: give each its own name with AS"
+        )
     for name in names:
         values = frame[name]
         if values.dtype != object:

@@ -103,6 +103,12 @@ def test_sqlite_windows_hold_for_every_form_of_time(lite: str) -> None:
     assert ids(WINDOW, lite) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_a_window_in_sqlite_may_end_between_two_seconds(lite: str) -> None:
+    assert ids(WINDOW, lite, start=SECOND, end=DAYS[3] + dt.timedelta(milliseconds=500)) == [0, 2, 3]
+    assert ids(WINDOW, lite, start=DAYS[0], end=DAYS[3]) == [0]
+
+
 def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path) -> None:
     sql = """
         SELECT id, at, y, paid, NULL::timestamptz AS never, gen_random_uuid() AS token, at::date AS day,
