@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def at_a_terminal(folder: Path, typed: bytes, signalled: int = 0) -> tuple[int, 
         os.write(ours, typed)
         if signalled:
             process.send_signal(signalled)
+            while not select.select([ours], [], [], 1)[0]:  # one that comes just before it waits is not heard
+                process.send_signal(signalled)
         while chunk := _read(ours):
             shown += chunk
     os.close(ours)
