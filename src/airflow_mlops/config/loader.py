@@ -134,7 +134,8 @@ def _defaults(file: Path, root: Path) -> Path | None:
 def _document(path: Path, otherwise: str) -> Document:
     document = parse(read_text(path), str(path))
     if not isinstance(document.values, dict):
-        raise FileFaults([*document.faults, document.fault((), otherwise)])
+        empty = "empty: " if document.values is None and not document.faults else ""
+        raise FileFaults([*document.faults, document.fault((), empty + otherwise)])
     return document
 
 

@@ -64,7 +64,7 @@ def test_a_fault_of_the_defaults_is_told_at_its_own_place(tmp_path: Path) -> Non
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file)
     assert [str(fault) for fault in caught.value.faults] == [
-        f"{defaults}:2:10: retries: a valid integer, unable to parse string as an integer (got 'many')",
+        f"{defaults}:2:10: retries: expected an integer, got the text 'many'",
         f"{defaults}:3:1: name: a name belongs in the pipeline file",
         f"{file}:7:7: tags: expected a list, as [5], got 5",
     ]
@@ -89,7 +89,7 @@ def test_a_fault_of_a_profile_that_is_not_chosen_is_a_fault_of_the_file(tmp_path
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file, "dev")
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:6:18: deploy.canary: steps must increase, got [9, 5] (with the profile late)"
+        "iris.yaml:10:31: profiles.late.deploy.canary.steps: steps must increase, got [9, 5]"
     ]
 
 
