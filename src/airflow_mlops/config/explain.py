@@ -30,7 +30,7 @@ def explain(
 
     A list that is too short only because its items are wrong is no fault of its own.
     """
-    paths = [_path(item) for item in errors]
+    paths = [key_path(item) for item in errors]
     return [
         _fault(layer, item, path, model)
         for item, path in zip(errors, paths, strict=True)
@@ -51,7 +51,8 @@ def told_without_a_file(
     )
 
 
-def _path(item: Mapping[str, Any]) -> KeyPath:
+def key_path(item: Mapping[str, Any]) -> KeyPath:
+    """Return where one of pydantic's errors stands, without its names for kinds of checks."""
     return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
 
 

@@ -12,7 +12,7 @@ import yaml
 from airflow_mlops.config.faults import Mark
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LOOKALIKES: Final = frozenset("：；，–—−‘’“”｛｝［］＝")  # noqa: RUF001  # what editors and chats put in
+_LOOKALIKES: Final = frozenset("：；，–—−‘’“”｛｝［］＝")  # what editors and chats put in
 _INVISIBLE: Final = ("Cf", "Zs", "Zl", "Zp")
 _LONGEST: Final = 1_000
 _KEY: Final = re.compile(r":([ \t]|$)")

@@ -13,11 +13,12 @@ from airflow_mlops.config.lint.code import estimator, functions
 from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
-from airflow_mlops.config.lint.limits import limits
-from airflow_mlops.config.lint.partly import without_faults
-from airflow_mlops.config.lint.running import notifiers, settings
+from airflow_mlops.config.lint.limits import limits, named
+from airflow_mlops.config.lint.metrics import metrics
+from airflow_mlops.config.lint.partly import remains
+from airflow_mlops.config.lint.running import notifiers, resources, settings
 from airflow_mlops.config.lint.secrets import secrets
-from airflow_mlops.config.lint.sections import repeats, sections
+from airflow_mlops.config.lint.sections import repeats, sections, suffix
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates
@@ -25,24 +26,27 @@ from airflow_mlops.config.lint.timing import canary, monitor
 from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
 from airflow_mlops.core.errors import ConfigError
 
-_EVERYWHERE: Final = ("data", "train", "evaluate", "approve", "deploy", "monitor")
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data"),
-    estimator: ("train", "evaluate", "monitor"),
+    functions: ("features", "data.source.*"),
+    estimator: ("train.estimator",),
+    metrics: ("train.estimator",),
     expectations: ("validate",),
-    limits: ("evaluate", "monitor"),
-    canary: ("deploy",),
-    target: ("deploy",),
-    monitor: ("data", "monitor"),
-    sections: _EVERYWHERE,
-    repeats: _EVERYWHERE,
-    columns: ("data", "evaluate", "validate"),
-    settings: (*_EVERYWHERE, "validate", "tasks"),
-    notifiers: ("callbacks",),
-    templates: (),
-    secrets: (),
+    limits: (),
+    named: ("evaluate.metrics.*",),
+    canary: ("deploy.canary.*",),
+    target: ("deploy.target",),
+    monitor: ("data.keys", "monitor.*"),
+    sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance"),
+    repeats: (),
+    suffix: ("data.source.*",),
+    columns: ("data.source.*",),
+    settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
+    resources: ("train.resources.*", "tasks.*"),
+    notifiers: ("callbacks.*",),
 }
-"""Each rule with the sections that it reads: it waits while one of them does not have its shape."""
+"""Each rule with the keys that it reads: it waits while one of them (``.*``: or one below it) is faulty."""
+WRITTEN: Final[Sequence[Rule]] = (templates, secrets)
+"""The rules that read the values as they were written, whatever their shape."""
 
 
 def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
@@ -84,15 +88,17 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
 
 
 def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]:
-    pipeline, broken = variant.pipeline, set[str]()
-    if pipeline is None:
-        pipeline, broken = without_faults(variant)
-    if pipeline is None:
+    left = remains(variant)
+    if left is None:
         return
-    subject = Subject(pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    subject = Subject(left.pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    for rule in WRITTEN:
+        yield from (_fault(variant, found) for found in rule(subject))
     for rule, read in RULES.items():
-        for found in () if broken & set(read) else rule(subject):
-            yield _fault(variant, found)
+        for found in () if left.lacks(read) else rule(subject):
+            path = left.in_file(found.path)
+            if not left.covers(path):
+                yield _fault(variant, replace(found, path=path))
 
 
 def _told(fault: Fault, faults: Iterable[Fault]) -> bool:

@@ -12,7 +12,6 @@ from airflow_mlops.config.lint.constraints import constraints
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.space import drawn
-from airflow_mlops.core.metric_names import CLASSIFICATION, METRIC_FACTS, REGRESSION
 from airflow_mlops.core.nearest import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
@@ -47,7 +46,7 @@ def _reader(subject: Subject, reader: str) -> Iterator[Finding]:
 
 
 def estimator(subject: Subject) -> Iterator[Finding]:
-    """The estimator exists, has fit and predict, its parameters, and fits the metrics."""
+    """The estimator exists, has fit and predict, and takes its parameters."""
     train = subject.pipeline.train
     found = yield from resolve(subject, _ESTIMATOR, train.estimator)
     if found is None:
@@ -57,8 +56,7 @@ def estimator(subject: Subject) -> Iterator[Finding]:
         return
     line = lineage(found, subject.sources)
     yield from _values(subject, line)
-    unfit = list(_learns(train.estimator, line))
-    yield from unfit or _metrics(subject, line)
+    yield from _learns(train.estimator, line)
 
 
 def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
@@ -129,7 +127,8 @@ def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:
             if name.partition("__")[0] not in accepted.names:
                 hint = did_you_mean(name, accepted.names)
                 yield Finding(_RULE, (*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
-    missing = [name for name in accepted.required if name not in {*train.params, *space}]
+    written = {*subject.written("train", "params"), *subject.written("train", "tune", "space")}
+    missing = [name for name in accepted.required if name not in written]
     if missing:
         yield Finding(_RULE, _ESTIMATOR, f"needs {', '.join(missing)}: give them under train.params")
     for name in sorted(set(train.params) & set(space)):
@@ -153,45 +152,3 @@ def _learns(dotted: str, line: Lineage) -> Iterator[Finding]:
         base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
         message = f"derive {dotted} from {base}"
         yield Finding(_RULE, _ESTIMATOR, message)
-
-
-def _metrics(subject: Subject, line: Lineage) -> Iterator[Finding]:
-    task = _task(line)
-    section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
-    performance = asked.performance if asked else None
-    named: list[tuple[KeyPath, str]] = [
-        (("evaluate", "metrics", number), name) for number, name in enumerate(section.metrics)
-    ]
-    named += [(("evaluate", "require", name), name) for name in section.require]
-    named += [(("evaluate", "against_champion", name), name) for name in section.against_champion]
-    named += [
-        (("evaluate", "slices", column, name), name)
-        for column, held in section.slices.items()
-        for name in held
-    ]
-    if performance:
-        named += [(("monitor", "performance", "require", name), name) for name in performance.require]
-    for path, name in named:
-        row = METRIC_FACTS[name]
-        if task is not None and row.task != task:
-            others = ", ".join(other for other, facts in METRIC_FACTS.items() if facts.task == task)
-            message = f"{name} is for {row.task}, but the estimator does {task}: choose from {others}"
-            yield Finding("metrics", path, message)
-        elif (
-            row.needs_probability
-            and task == CLASSIFICATION
-            and not line.gap
-            and not line.has("predict_proba")
-        ):
-            message = f"{name} needs predict_proba, which {subject.pipeline.train.estimator} does not have"
-            yield Finding("metrics", path, message)
-
-
-def _task(line: Lineage) -> str | None:
-    if "ClassifierMixin" in line.names:
-        return CLASSIFICATION
-    if "RegressorMixin" in line.names:
-        return REGRESSION
-    if line.gap:
-        return None
-    return CLASSIFICATION if line.has("predict_proba") else REGRESSION

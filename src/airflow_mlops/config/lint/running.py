@@ -32,15 +32,20 @@ _NEEDS: Final[Mapping[str, tuple[str, Callable[[Pipeline], object]]]] = {
 
 
 def settings(subject: Subject) -> Iterator[Finding]:
-    """Settings reach a task that there is, and resources can be had."""
+    """Settings reach a task that there is."""
     pipeline = subject.pipeline
-    for task, own in pipeline.tasks.items():
+    for task in pipeline.tasks:
         section, present = _NEEDS.get(task, ("", lambda _: True))
         if not present(pipeline):
             message = f"has no effect: there is no task {task} without {section}"
             yield Finding(_RULE, ("tasks", task), message, "warning")
+
+
+def resources(subject: Subject) -> Iterator[Finding]:
+    """Resources can be had."""
+    for task, own in subject.pipeline.tasks.items():
         yield from _resources(("tasks", task, "resources"), own.resources)
-    yield from _resources(("train", "resources"), pipeline.train.resources)
+    yield from _resources(("train", "resources"), subject.pipeline.train.resources)
 
 
 def notifiers(subject: Subject) -> Iterator[Finding]:

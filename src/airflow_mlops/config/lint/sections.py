@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 
 _RULE: Final = "sections"
@@ -35,7 +34,6 @@ def sections(subject: Subject) -> Iterator[Finding]:
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some have nothing to do"
         yield Finding(_RULE, ("train", "tune", "workers"), message, "warning")
-    yield from _suffix(pipeline.data.source)
 
 
 def repeats(subject: Subject) -> Iterator[Finding]:
@@ -53,8 +51,9 @@ def repeats(subject: Subject) -> Iterator[Finding]:
             yield Finding(_RULE, ("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
 
 
-def _suffix(source: Source) -> Iterator[Finding]:
+def suffix(subject: Subject) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
+    source = subject.pipeline.data.source
     path = (source.filepath or "").lower().removesuffix(".gz")
     said = next((kind for kind, ends in _ENDS.items() if path.endswith(ends)), source.type)
     if said != source.type:
