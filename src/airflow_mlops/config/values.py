@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -120,7 +121,8 @@ def size_in_bytes(size: str) -> float:
 def check_dotted(path: str) -> str:
     """Return ``path`` when it has the form ``module.name`` or ``module:name``; raises ValueError."""
     if len(path) > _LONGEST_PATH or not re.fullmatch(_DOTTED, path):
-        raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}")
+        near = f" (did you mean builtins.{path}?)" if hasattr(builtins, path[:_LONGEST_PATH]) else ""
+        raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}{near}")
     return path
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the most similar known name (the same in other letters first), or None when none reaches ``cutoff`` (0 to 1)."""
+    """Return the most similar known name, or None when none reaches ``cutoff`` (0 to 1).
+
+    One that differs only in small and capital letters comes first.
+    """
     known = sorted(known)
     alike = [other for other in known if other.lower() == name.lower()]
     near = alike or difflib.get_close_matches(name, known, n=1, cutoff=cutoff)

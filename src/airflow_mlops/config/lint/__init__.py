@@ -11,12 +11,13 @@ from typing import Final
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.code import estimator, functions
 from airflow_mlops.config.lint.columns import columns
+from airflow_mlops.config.lint.combinations import combinations
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits, named
 from airflow_mlops.config.lint.metrics import metrics
 from airflow_mlops.config.lint.partly import remains
-from airflow_mlops.config.lint.running import notifiers, resources, settings
+from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import repeats, sections, suffix
 from airflow_mlops.config.lint.serving import target
@@ -29,6 +30,7 @@ from airflow_mlops.core.errors import ConfigError
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
     functions: ("features", "data.source.*"),
     estimator: ("train.estimator",),
+    combinations: ("train.estimator",),
     metrics: ("train.estimator",),
     expectations: ("validate",),
     limits: (),
@@ -43,6 +45,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*",),
+    exceptions: ("retry.fail_on",),
 }
 """Each rule with the keys that it reads: it waits while one of them (``.*``: or one below it) is faulty."""
 WRITTEN: Final[Sequence[Rule]] = (templates, secrets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ def estimator(subject: Subject) -> Iterator[Finding]:
         return
     yield from _parameters(subject, found)
     if not isinstance(found.node, ast.ClassDef):
+        yield from () if found.node.decorator_list else _plain(_ESTIMATOR, found, "an estimator")
         return
     line = lineage(found, subject.sources)
     yield from _values(subject, line)
@@ -84,7 +86,9 @@ def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, 
     try:
         return subject.sources.find(dotted)
     except NotThere as error:
-        yield Finding(_RULE, path, f"cannot be imported: {error}")
+        odd = re.search(r"[^\w.:]", dotted)
+        hint = f" (a path holds no {odd[0]!r}: write it as package.module.Name)" if odd else ""
+        yield Finding(_RULE, path, f"cannot be imported: {error}{hint}")
     except NotChecked as error:
         yield Finding(_RULE, path, f"not checked: {error}", "note")
     return None
@@ -94,10 +98,13 @@ def _function(
     subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
 ) -> Iterator[Finding]:
     found = yield from resolve(subject, path, dotted)
-    if found is None or isinstance(found.node, ast.ClassDef) or found.node.decorator_list:
+    if found is None or found.node.decorator_list:
         return
+    if isinstance(found.node, ast.ClassDef):
+        yield Finding(_RULE, path, f"{dotted} is a class: name a function")
+        return
+    yield from _plain(path, found, "a DataFrame")
     if isinstance(found.node, ast.AsyncFunctionDef):
-        yield Finding(_RULE, path, "is an async function: write a plain one")
         return
     accepted, given = signature(found.node), set(keywords)
     if accepted.positional is not None and accepted.positional < places:
@@ -108,7 +115,17 @@ def _function(
     missing = [name for name in accepted.required[places:] if name not in given]
     if missing:
         how = "the frame alone" if places else "load_args alone"
-        yield Finding(_RULE, path, f"needs {', '.join(missing)}, but is called with {how}")
+        yield Finding(_RULE, path, f"needs the argument {', '.join(missing)}, but is called with {how}")
+
+
+def _plain(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:
+    """A function is a plain one that returns something."""
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        yield Finding(_RULE, path, "is an async function: write a plain one")
+    elif found.yields:
+        yield Finding(_RULE, path, f"is a generator (it has yield): return {what}")
+    elif not found.returns:
+        yield Finding(_RULE, path, f"returns nothing: return {what}")
 
 
 def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:

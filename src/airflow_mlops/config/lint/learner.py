@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import Lineage, lineage
+from airflow_mlops.config.lint.finding import Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
+from airflow_mlops.config.space import drawn
 from airflow_mlops.core.metric_names import CLASSIFICATION, REGRESSION
 
 _DEEPEST: Final = 5
@@ -78,6 +80,14 @@ class Learner:
         if templated or all(value in good for value in values):
             return None
         return f"{self.name} has only with {parameter}: {' or '.join(map(_written, good))}"
+
+
+def given(subject: Subject) -> Mapping[str, Sequence[Any]]:
+    """Return the parameters that the file gives, each with every value that it can get (none: not known)."""
+    params, space = subject.written("train", "params"), subject.written("train", "tune", "space")
+    return {name: [value] for name, value in params.items()} | {
+        name: drawn(form) if isinstance(form, list) and form else [] for name, form in space.items()
+    }
 
 
 def learners(dotted: str, sources: Sources, given: Mapping[str, Sequence[Any]]) -> list[Learner]:

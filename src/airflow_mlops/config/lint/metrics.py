@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.learner import Learner, learners
-from airflow_mlops.config.space import drawn
+from airflow_mlops.config.lint.learner import Learner, given, learners
 from airflow_mlops.core.metric_names import METRIC_FACTS, REGRESSION
 
 _RULE: Final = "metrics"
@@ -18,7 +17,7 @@ _QUALITY: Final = ("deploy", "canary", "guards", "quality")
 def metrics(subject: Subject) -> Iterator[Finding]:
     """The estimator learns the target, and every metric is one of its task and can be computed."""
     dotted = subject.pipeline.train.estimator
-    found = learners(dotted, subject.sources, _given(subject))
+    found = learners(dotted, subject.sources, given(subject))
     if not all(learner.whole for learner in found):
         return
     if found and (other := found[0].other):
@@ -47,14 +46,6 @@ def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | No
     if not facts.needs_probability or reason is None:
         return None
     return f"{name} needs predict_proba, which {reason}"
-
-
-def _given(subject: Subject) -> Mapping[str, Sequence[Any]]:
-    """Return the parameters that the file gives, each with every value that it can get (none: not known)."""
-    params, space = subject.written("train", "params"), subject.written("train", "tune", "space")
-    return {name: [value] for name, value in params.items()} | {
-        name: drawn(form) if isinstance(form, list) and form else [] for name, form in space.items()
-    }
 
 
 def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
