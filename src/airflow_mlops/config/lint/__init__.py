@@ -19,10 +19,10 @@ from airflow_mlops.config.lint.metrics import metrics
 from airflow_mlops.config.lint.partly import remains
 from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
 from airflow_mlops.config.lint.secrets import secrets
-from airflow_mlops.config.lint.sections import repeats, sections, suffix
+from airflow_mlops.config.lint.sections import place, repeats, sections, suffix
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
-from airflow_mlops.config.lint.templates import templates
+from airflow_mlops.config.lint.templates import half, templates
 from airflow_mlops.config.lint.timing import canary, monitor
 from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
 from airflow_mlops.core.errors import ConfigError
@@ -41,6 +41,8 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance"),
     repeats: (),
     suffix: ("data.source.*",),
+    half: ("data.source.*",),
+    place: ("data.source.*",),
     columns: ("data.source.*",),
     settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),

@@ -17,6 +17,7 @@ from airflow_mlops.core.nearest import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
 _RULE: Final = "code"
+_OF_ENGINES: Final = ("memory_map", "filters", "schema")
 
 
 def functions(subject: Subject) -> Iterator[Finding]:
@@ -37,13 +38,29 @@ def _reader(subject: Subject, reader: str) -> Iterator[Finding]:
         found = subject.sources.find(reader).node
     except (NotThere, NotChecked):
         return
-    if isinstance(found, ast.ClassDef) or signature(found).open:
+    if isinstance(found, ast.ClassDef):
+        return
+    if signature(found).open:
+        yield from _of_text(subject, reader, signature(found).names)
         return
     known = signature(found).names[1:]
     for name in subject.pipeline.data.source.load_args:
         if name not in known:
             at = ("data", "source", "load_args", name)
             yield Finding(_RULE, at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
+
+
+def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Finding]:
+    """A reader that hands arguments on to its engine gets none that only text files have."""
+    try:
+        text = subject.sources.find("pandas.read_csv").node
+    except (NotThere, NotChecked):
+        return
+    strange = set() if isinstance(text, ast.ClassDef) else set(signature(text).names) - {*own, *_OF_ENGINES}
+    for name in subject.pipeline.data.source.load_args:
+        if name in strange:
+            at = ("data", "source", "load_args", name)
+            yield Finding(_RULE, at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
 
 
 def estimator(subject: Subject) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
     if data.target in slices:
         message = "the target cannot be a slice: a model is not asked about it"
         yield Finding(_RULE, ("evaluate", "slices", data.target), message)
+    yield from _left_out(subject)
     known = header(data.source, subject.folder)
     if known is None:
         if slices:
@@ -38,6 +39,21 @@ def columns(subject: Subject) -> Iterator[Finding]:
         if name not in known:
             where = data.source.filepath
             message = f"no column {name!r} in {where}{did_you_mean(name, known)}"
+            yield Finding(_RULE, path, message)
+
+
+def _left_out(subject: Subject) -> Iterator[Finding]:
+    """A column that the file names is not left out by the choice of columns that it reads."""
+    source = subject.pipeline.data.source
+    key = {"csv": "usecols", "parquet": "columns"}.get(source.type)
+    chosen = source.load_args.get(key) if key else None
+    if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
+        return
+    for path, name in _named(subject):
+        if name not in chosen:
+            message = (
+                f"data.source.load_args.{key} leaves out the column {name!r}{did_you_mean(name, chosen)}"
+            )
             yield Finding(_RULE, path, message)
 
 
