@@ -25,9 +25,10 @@ def lint(arguments: argparse.Namespace) -> int:
     file to check.
     """
     from airflow_mlops.config.lint import lint_files
-    from airflow_mlops.config.loader import pipeline_files, tree_root
+    from airflow_mlops.config.loader import defaults_files, pipeline_files, tree_root
 
     files: list[tuple[Path, Path]] = []
+    defaults: list[tuple[Path, Path]] = []
     for name in arguments.files:
         path = Path(name)
         if not path.exists():
@@ -35,10 +36,11 @@ def lint(arguments: argparse.Namespace) -> int:
             return 2
         found = pipeline_files(path) if path.is_dir() else [path]
         files += [(file, tree_root(file, path if path.is_dir() else None)) for file in found]
+        defaults += [(file, path) for file in (defaults_files(path) if path.is_dir() else ())]
     if not files:
         print(f"error: no pipeline file in {', '.join(arguments.files)}", file=sys.stderr)
         return 2
-    faults, count = lint_files(files, profile=arguments.profile), len(files)
+    faults, count = lint_files([*files, *defaults], profile=arguments.profile), len(files)
     wrong = sum(fault.level == "error" for fault in faults)
     text = _FORMATS[arguments.format](faults)
     if text:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.code import estimator, functions
@@ -24,7 +24,8 @@ from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import half, templates
 from airflow_mlops.config.lint.timing import canary, monitor
-from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
+from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
+from airflow_mlops.config.variants import blamed, essence
 from airflow_mlops.core.errors import ConfigError
 
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
@@ -62,11 +63,16 @@ def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None
     """
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
-    for file, root in files:
+    read: set[Path] = set()
+    for file, root in sorted(files, key=lambda pair: is_defaults(pair[0])):
+        if is_defaults(file) and file.absolute() in read:
+            continue  # every pipeline over it was looked at with it
         try:
-            loaded = read_pipeline(file, root=root)
-            faults += lint(loaded, profile=profile)
+            loaded = read_defaults(file) if is_defaults(file) else read_pipeline(file, root=root)
+            known = profile in loaded.variants or not is_defaults(file)
+            faults += lint(loaded, profile=profile if known else None)
             faults += _namesake(loaded, owners)
+            read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
             faults += error.faults
         except ConfigError as error:
@@ -82,13 +88,16 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
     sources = Sources(_folders(loaded))
     faults = list(loaded.faults)
-    seen = {(fault.file, fault.line, fault.column, fault.message) for fault in faults}
+    seen = {essence(fault) for fault in faults}
     for variant in chosen:
+        fresh: dict[tuple[Any, ...], Fault] = {}
         for fault in _deep(variant, loaded, sources):
-            essence = (fault.file, fault.line, fault.column, fault.message)
-            if essence not in seen and not _told(fault, loaded.faults):
-                seen.add(essence)
-                faults.append(_named(variant, fault))
+            if essence(fault) not in seen and not _told(fault, loaded.faults):
+                fresh.setdefault(essence(fault), fault)
+        seen |= fresh.keys()
+        faults += blamed(
+            fresh.values(), variant, loaded.whole, lambda narrowed: _deep(narrowed, loaded, sources)
+        )
     return in_order(faults)
 
 
@@ -116,13 +125,6 @@ def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
 def _fault(variant: Variant, found: Finding) -> Fault:
     plain = variant.layer.fault(found.path, found.message, rule=found.rule)
     return replace(plain, level=found.level)
-
-
-def _named(variant: Variant, fault: Fault) -> Fault:
-    """Name the profile in what stands outside it and comes only with it."""
-    if variant.profile is None or fault.path.startswith(f"profiles.{variant.profile}"):
-        return fault
-    return replace(fault, message=f"{fault.message} (with the profile {variant.profile})")
 
 
 def _namesake(loaded: Loaded, owners: dict[str, Path]) -> Iterator[Fault]:

@@ -6,7 +6,8 @@ Only a local Parquet footer or the first line of a local CSV file is read; no ro
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +39,15 @@ def columns(subject: Subject) -> Iterator[Finding]:
     for path, name in _named(subject):
         if name not in known:
             where = data.source.filepath
-            message = f"no column {name!r} in {where}{did_you_mean(name, known)}"
+            message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_one(known)}"
             yield Finding(_RULE, path, message)
+
+
+def _one(known: Sequence[str]) -> str:
+    """Say that the only column looks like several."""
+    if len(known) == 1 and (other := re.search(r"[;\t|]", known[0])):
+        return f" (its first line is one column: write load_args: {{sep: {other[0]!r}}})"
+    return ""
 
 
 def _left_out(subject: Subject) -> Iterator[Finding]:
