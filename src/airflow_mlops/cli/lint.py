@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from airflow_mlops import __version__
 
@@ -73,14 +74,16 @@ def as_sarif(faults: Sequence[Fault]) -> str:
     """Return a SARIF 2.1.0 log, which code scanners read."""
     rules = [{"id": rule} for rule in sorted({fault.rule for fault in faults})]
     driver = {"name": "airflow-mlops", "version": __version__, "rules": rules}
-    run = {"tool": {"driver": driver}, "results": [_result(fault) for fault in faults]}
+    results = [_result(fault) for fault in faults]
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
 
 
 def _result(fault: Fault) -> dict[str, Any]:
     region = {"startLine": fault.line, "startColumn": fault.column}
-    artifact = {"uri": Path(fault.file).as_posix()}
+    path = Path(fault.file)
+    artifact = {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
     return {
         "ruleId": fault.rule,
         "level": fault.level,
