@@ -111,6 +111,15 @@ def test_a_section_that_only_a_profile_has_is_told_there(tmp_path: Path) -> None
     ]
 
 
+def test_a_fault_that_needs_two_keys_of_a_profile_is_told_at_the_first(tmp_path: Path) -> None:
+    text = "profiles:\n  p:\n    owner: me\n    retry.max_delay: 10m\n    retry.delay: 20m\n"
+    with pytest.raises(FileFaults) as caught:
+        load_pipeline(write(tmp_path / "iris.yaml", FILE + text))
+    assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
+        "iris.yaml:10:22: profiles.p.retry: delay 20m is longer than max_delay 10m"
+    ]
+
+
 def test_a_mapping_joins_key_by_key_and_a_list_is_replaced(tmp_path: Path) -> None:
     text = "profiles: {p: {evaluate: {metrics: [f1, accuracy], require: {f1: '> 0.5'}}}}\n"
     pipeline = load_pipeline(write(tmp_path / "iris.yaml", FILE + text), "p")

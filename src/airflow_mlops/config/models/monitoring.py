@@ -45,7 +45,7 @@ class Monitor(Section):
         description="Cron expression or preset; each run looks at the interval before it."
     )
     start_date: Moment | None = Field(None, description="First window starts here (UTC unless said).")
-    end_date: Moment | None = Field(None, description="No window ends after this.")
+    end_date: Moment | None = Field(None, description="No window starts after this.")
     catchup: Truth = Field(False, description="Look at every window since start_date, oldest first.")
     drift: Drift | None = Field(Drift(), description="Change of the data; `off` does not look.")
     performance: Performance | None = Field(None, description="Quality, once labels have arrived.")
