@@ -27,7 +27,7 @@ demo: $(STAMP)  ## live one model's whole life on real data, in a few minutes
 	@$(BIN)/python -m demo run
 
 test: $(STAMP)  ## run every test, the system test included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; prints the log-in
 	@$(BIN)/python -m demo up

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.core.version import VERSION
+
 if TYPE_CHECKING:
     from airflow_mlops.config.loader import load_pipeline as load_pipeline
     from airflow_mlops.config.models import Approve as Approve
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_mlops.factory.load import build_dags as build_dags
     from airflow_mlops.factory.load import load_pipelines as load_pipelines
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Approve",
     "Callback",

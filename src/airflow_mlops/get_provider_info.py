@@ -51,6 +51,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "example": "conn_id://rollouts",
         "default": "{AIRFLOW_HOME}/mlops/rollouts.db",
     },
+    "parse_cache": {
+        "description": "Folder of the checked configurations that parses share; only its owner may enter. "
+        "Empty: every parse checks every file.",
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "/var/cache/airflow-mlops",
+        "default": "{AIRFLOW_HOME}/mlops/parse-cache",
+    },
 }
 
 

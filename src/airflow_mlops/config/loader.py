@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops.config.cache import ParseCache, key
 from airflow_mlops.config.document import Document, parse
 from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
@@ -58,17 +59,41 @@ class Loaded:
         )
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """A pipeline file and the ``defaults.yaml`` under it, as they stand."""
+
+    file: Path
+    text: str
+    defaults: Path | None
+    defaults_text: str | None
+
+
 def load_pipeline(
-    file: Path | str, profile: str | None = None, *, root: Path | str | None = None
+    file: Path | str,
+    profile: str | None = None,
+    *,
+    root: Path | str | None = None,
+    cache: ParseCache | None = None,
 ) -> Pipeline:
     """Read and check one pipeline file.
 
     The nearest ``defaults.yaml`` from the file's folder up to ``root`` lies under it, ``profile`` over it.
     Without ``root`` the search ends at a folder named ``pipelines``, or at the file's own folder. Every
-    profile is checked, chosen or not. Returns the frozen configuration. Raises FileFaults (a ConfigError)
-    that lists every fault with its position, or ConfigError when the file cannot be read.
+    profile is checked, chosen or not; with ``cache``, only when a text has changed since it was found
+    without fault. Returns the frozen configuration. Raises FileFaults (a ConfigError) that lists every fault
+    with its position, or ConfigError when the file cannot be read.
     """
-    return read_pipeline(file, root=root).chosen(profile or None)
+    path, top = _path_and_root(file, root)
+    texts = _texts(path, top)
+    if cache is None:
+        return _loaded(texts, top).chosen(profile or None)
+    entry = key(profile, texts.text, texts.defaults_text)
+    found = cache.find(entry)
+    if found is None:
+        found = _loaded(texts, top).chosen(profile or None)
+        cache.keep(entry, found)
+    return found
 
 
 def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded:
@@ -76,17 +101,8 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
 
     Raises ConfigError when the file or its ``defaults.yaml`` cannot be read, FileFaults when it is not YAML.
     """
-    path = Path(file)
-    top = tree_root(path) if root is None else Path(root)
-    own = _document(path, "a pipeline file is a mapping that starts with `name:`")
-    faults, whole = list(own.faults), layer(own)
-    found = _defaults(path, top)
-    if found is not None:
-        lower, wrong = _lower(found)
-        faults += wrong
-        whole = over(lower, whole)
-    named, more = variants(whole)
-    return Loaded(path, top, named, _each_once(faults, more), whole, found)
+    path, top = _path_and_root(file, root)
+    return _loaded(_texts(path, top), top)
 
 
 def read_defaults(file: Path) -> Loaded:
@@ -94,7 +110,7 @@ def read_defaults(file: Path) -> Loaded:
 
     Raises FileFaults when it cannot be read or is not YAML.
     """
-    whole, faults = _lower(file)
+    whole, faults = _lower(file, _lower_text(file))
     named, more = variants(whole, partial=True)
     return Loaded(file, tree_root(file), named, _each_once(faults, more), whole, file)
 
@@ -104,15 +120,20 @@ def is_defaults(file: Path) -> bool:
     return file.stem == DEFAULTS and file.suffix in (".yaml", ".yml")
 
 
-def _lower(file: Path) -> tuple[Layer, list[Fault]]:
-    """Return the values of a ``defaults.yaml``, which may be empty, and its faults."""
+def _lower_text(file: Path) -> str:
+    """Return the text of a ``defaults.yaml``; raises FileFaults, so that its own place is told."""
     try:
-        document = parse(read_text(file), str(file))
+        return read_text(file)
     except FileFaults:
         raise
     except ConfigError as error:
         text = str(error).removeprefix(f"{file}: ")
         raise FileFaults([Fault(str(file), 1, 1, "", text, rule="file")]) from None
+
+
+def _lower(file: Path, text: str) -> tuple[Layer, list[Fault]]:
+    """Return the values of a ``defaults.yaml``, which may be empty, and its faults."""
+    document = parse(text, str(file))
     if document.values is None and not document.faults:
         document.values = {}
     if not isinstance(document.values, dict):
@@ -171,8 +192,29 @@ def _defaults(file: Path, root: Path) -> Path | None:
     return None
 
 
-def _document(path: Path, otherwise: str) -> Document:
-    document = parse(read_text(path), str(path))
+def _path_and_root(file: Path | str, root: Path | str | None) -> tuple[Path, Path]:
+    path = Path(file)
+    return path, tree_root(path) if root is None else Path(root)
+
+
+def _texts(path: Path, top: Path) -> _Texts:
+    text, defaults = read_text(path), _defaults(path, top)
+    return _Texts(path, text, defaults, None if defaults is None else _lower_text(defaults))
+
+
+def _loaded(texts: _Texts, top: Path) -> Loaded:
+    own = _document(texts.file, texts.text, "a pipeline file is a mapping that starts with `name:`")
+    faults, whole = list(own.faults), layer(own)
+    if texts.defaults is not None and texts.defaults_text is not None:
+        lower, wrong = _lower(texts.defaults, texts.defaults_text)
+        faults += wrong
+        whole = over(lower, whole)
+    named, more = variants(whole)
+    return Loaded(texts.file, top, named, _each_once(faults, more), whole, texts.defaults)
+
+
+def _document(path: Path, text: str, otherwise: str) -> Document:
+    document = parse(text, str(path))
     if not isinstance(document.values, dict):
         empty = "empty: " if document.values is None and not document.faults else ""
         raise FileFaults([*document.faults, document.fault((), empty + otherwise)])

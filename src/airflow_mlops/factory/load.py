@@ -6,12 +6,14 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, conf, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_mlops.config.cache import ParseCache
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.loader import load_pipeline, pipeline_files
 from airflow_mlops.config.models import Pipeline
@@ -54,14 +56,15 @@ def load_pipelines(
         raise ConfigError(f"{found}: no such folder: create it, or give load_pipelines() the right one")
     owners: dict[str, Path] = {}
     profile = profile or os.environ.get(PROFILE) or None
-    for file in _files(found):
-        try:
-            dags = _build(load_pipeline(file, profile, root=found), file, owners)
-        except ConfigError as error:
-            if strict:
-                raise
-            dags = _faulty(file, str(error), namespace)
-        namespace.update(dags)
+    with _parse_cache() as cache:
+        for file in _files(found):
+            try:
+                dags = _build(load_pipeline(file, profile, root=found, cache=cache), file, owners)
+            except ConfigError as error:
+                if strict:
+                    raise
+                dags = _faulty(file, str(error), namespace)
+            namespace.update(dags)
 
 
 def build_dags(namespace: MutableMapping[str, Any], *pipelines: Pipeline) -> None:
@@ -86,6 +89,12 @@ def build_dags(namespace: MutableMapping[str, Any], *pipelines: Pipeline) -> Non
     mine = [pipeline for pipeline in pipelines if pipeline.name == wanted]
     for pipeline in mine or pipelines:
         namespace.update(build(pipeline, base=str(folder)))
+
+
+def _parse_cache() -> AbstractContextManager[ParseCache | None]:
+    """Open ``[mlops] parse_cache``; nothing when it is set to nothing."""
+    folder = str(conf.get("mlops", "parse_cache", fallback="")).strip()
+    return ParseCache(Path(folder).expanduser()) if folder else nullcontext()
 
 
 def _wanted() -> str:

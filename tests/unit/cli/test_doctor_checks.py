@@ -35,6 +35,7 @@ from airflow_mlops.cli.doctor.servers import (
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.storage import (
     check_artifacts,
+    check_parse_cache,
     check_remote_artifacts,
     check_rollout_database,
     check_rollouts,
@@ -212,6 +213,26 @@ def test_storage_is_written_to_and_left_as_it_was(tmp_path: Path) -> None:
     assert (found.status, "Not a directory" in found.message) == ("failed", True)
     (found,) = check_artifacts(tmp_path / "file" / "below", one_machine=True, executor="LocalExecutor")
     assert found.status == "failed"
+
+
+def test_a_parse_cache_that_is_not_used_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "parse-cache"
+    assert check_parse_cache("").status == "not needed"
+    assert "the first parse makes it" in check_parse_cache(str(folder)).message
+    assert not folder.exists()
+    folder.mkdir(mode=0o700)
+    (folder / "a.json").write_text("")
+    assert check_parse_cache(str(folder)).message == f"{folder}; 1 kept"
+    folder.chmod(0o770)
+    found = check_parse_cache(str(folder))
+    assert (found.status, "has mode 0770" in found.message, "remove it" in found.fix) == (
+        "warning",
+        True,
+        True,
+    )
+    (tmp_path / "file").write_text("")
+    assert "is no folder" in check_parse_cache(str(tmp_path / "file")).message
+    assert check_parse_cache(str(tmp_path / "file" / "below")).status == "warning"
 
 
 def test_disks_are_named_once_and_judged() -> None:

@@ -1,5 +1,6 @@
 """Pipeline files become DAGs; a bad one hurts nobody else; parsing loads nothing heavy."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlops import load_pipeline, load_pipelines
 from airflow_mlops.core.errors import ConfigError
@@ -200,3 +202,22 @@ def test_the_dags_together_document_the_whole_configuration_once() -> None:
         assert not shown.keys() & part.keys()
         shown |= part
     assert shown == load_pipeline(DAGS / "pipelines" / "flights.yaml").effective()
+
+
+def test_a_second_parse_takes_what_the_first_has_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipelines(tmp_path, one=GOOD.format(name="one"), bad="name: bad\nscheduel: x\n")
+    kept = tmp_path / "kept"
+    monkeypatch.setenv("AIRFLOW__MLOPS__PARSE_CACHE", str(kept))
+    first = {name: DagSerialization.to_dict(dag) for name, dag in load(tmp_path).items()}
+    (entry,) = kept.iterdir()
+    assert {name: DagSerialization.to_dict(dag) for name, dag in load(tmp_path).items()} == first
+    assert "bad__faulty" in first
+    digest, _, body = entry.read_text().partition("\n")
+    assert digest == hashlib.sha256(body.encode()).hexdigest()
+    body = body.replace('"target":"y"', '"target":"z"')
+    entry.write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+    assert load(tmp_path)["one__train"].get_task("ingest").pipeline.data.target == "z"
+    monkeypatch.setenv("AIRFLOW__MLOPS__PARSE_CACHE", "")
+    assert load(tmp_path)["one__train"].get_task("ingest").pipeline.data.target == "y"

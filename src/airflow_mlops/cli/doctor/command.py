@@ -106,6 +106,7 @@ def examine(files: Files | None, profile: str | None) -> list[Finding]:
 
 def _airflow() -> tuple[Installation | None, list[Finding]]:
     from airflow_mlops.cli.doctor.installation import check_database, check_provider, read_installation
+    from airflow_mlops.cli.doctor.storage import check_parse_cache
 
     try:
         installation = read_installation()
@@ -113,7 +114,8 @@ def _airflow() -> tuple[Installation | None, list[Finding]]:
         return None, [failed("airflow", str(error), "pip install 'apache-airflow>=3.3'")]
     look = partial(check_database, installation.database, installation.migrations)
     probe = Probe("airflow database", lambda: [look()], "airflow db check")
-    return installation, [check_provider(), *side_by_side([probe])]
+    cache = check_parse_cache(installation.parse_cache)
+    return installation, [check_provider(), *side_by_side([probe]), cache]
 
 
 def _files(place: Path) -> Files:

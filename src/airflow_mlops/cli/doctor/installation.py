@@ -27,6 +27,7 @@ class Installation:
     executor: str
     artifacts: str
     rollouts: str
+    parse_cache: str
     folders: tuple[Path, ...]
     remote: tuple[str, ...]
     is_dag_file: Callable[[Path], bool]
@@ -57,6 +58,7 @@ def read_installation() -> Installation:
         executor=conf.get("core", "executor"),
         artifacts=conf.get("mlops", "artifacts", fallback=""),
         rollouts=conf.get("mlops", "rollouts", fallback=""),
+        parse_cache=conf.get("mlops", "parse_cache", fallback="").strip(),
         folders=tuple(Path((bundle.get("kwargs") or {}).get("path") or own) for bundle in local),
         remote=tuple(str(bundle.get("name")) for bundle in bundles if bundle not in local),
         is_dag_file=lambda file: might_contain_dag(str(file), careful),

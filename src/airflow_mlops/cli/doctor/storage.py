@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
+from airflow_mlops.cli.doctor.finding import Finding, failed, not_needed, ok, warning
+from airflow_mlops.config.cache import FIX, distrust
 
 _LITTLE: Final = 2 * 1024**3
 _NOTHING: Final = 200 * 1024**2
@@ -72,6 +73,26 @@ def check_rollout_database(url: str, password: str = "") -> list[Finding]:
     return [
         ok("rollouts", f"{database.where} answers{'' if made else '; the first rollout makes its tables'}")
     ]
+
+
+def check_parse_cache(setting: str) -> Finding:
+    """Say whether parses share what they have checked: not if the folder could be anybody else's work."""
+    check = "parse cache"
+    if not setting:
+        return not_needed(check, "[mlops] parse_cache is empty: every parse checks every file")
+    folder = Path(setting).expanduser()
+    try:
+        problem = distrust(folder.lstat())
+    except FileNotFoundError:
+        unwritable = _write(folder)
+        if unwritable:
+            return warning(check, f"{folder} cannot be made: {unwritable}", "set [mlops] parse_cache")
+        return ok(check, f"{folder}; the first parse makes it")
+    except OSError as error:
+        problem = f"cannot be looked at: {error.strerror}"
+    if problem:
+        return warning(check, f"{folder} {problem}: it is not used", FIX)
+    return ok(check, f"{folder}; {sum(1 for _ in folder.glob('*.json'))} kept")
 
 
 def check_remote_artifacts(uri: str) -> list[Finding]:
