@@ -107,12 +107,20 @@ def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]
         return
     subject = Subject(left.pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
     for rule in WRITTEN:
-        yield from (_fault(variant, found) for found in rule(subject))
+        yield from (_fault(variant, found) for found in _findings(rule, subject))
     for rule, read in RULES.items():
-        for found in () if left.lacks(read) else rule(subject):
+        for found in () if left.lacks(read) else _findings(rule, subject):
             path = left.in_file(found.path)
             if not left.covers(path):
                 yield _fault(variant, replace(found, path=path))
+
+
+def _findings(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    """Yield what a rule finds; code that is nested beyond what Python can walk through is a note."""
+    try:
+        yield from rule(subject)
+    except RecursionError:
+        yield Finding(rule.__name__, (), "not checked to its end: code that is nested too deeply", "note")
 
 
 def _told(fault: Fault, faults: Iterable[Fault]) -> bool:

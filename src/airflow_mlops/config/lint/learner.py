@@ -26,7 +26,6 @@ _IF: Final[Mapping[str, tuple[str, Any, tuple[Any, ...]]]] = {
 _OTHERS: Final = {
     "ClusterMixin": "finds groups by itself",
     "OutlierMixin": "finds outliers by itself",
-    "TransformerMixin": "transforms",
 }
 
 
