@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from airflow_mlops import __version__
 
@@ -25,9 +26,10 @@ def lint(arguments: argparse.Namespace) -> int:
     file to check.
     """
     from airflow_mlops.config.lint import lint_files
-    from airflow_mlops.config.loader import pipeline_files, tree_root
+    from airflow_mlops.config.loader import defaults_files, pipeline_files, tree_root
 
     files: list[tuple[Path, Path]] = []
+    defaults: list[tuple[Path, Path]] = []
     for name in arguments.files:
         path = Path(name)
         if not path.exists():
@@ -35,10 +37,11 @@ def lint(arguments: argparse.Namespace) -> int:
             return 2
         found = pipeline_files(path) if path.is_dir() else [path]
         files += [(file, tree_root(file, path if path.is_dir() else None)) for file in found]
+        defaults += [(file, path) for file in (defaults_files(path) if path.is_dir() else ())]
     if not files:
         print(f"error: no pipeline file in {', '.join(arguments.files)}", file=sys.stderr)
         return 2
-    faults, count = lint_files(files, profile=arguments.profile), len(files)
+    faults, count = lint_files([*files, *defaults], profile=arguments.profile), len(files)
     wrong = sum(fault.level == "error" for fault in faults)
     text = _FORMATS[arguments.format](faults)
     if text:
@@ -71,14 +74,16 @@ def as_sarif(faults: Sequence[Fault]) -> str:
     """Return a SARIF 2.1.0 log, which code scanners read."""
     rules = [{"id": rule} for rule in sorted({fault.rule for fault in faults})]
     driver = {"name": "airflow-mlops", "version": __version__, "rules": rules}
-    run = {"tool": {"driver": driver}, "results": [_result(fault) for fault in faults]}
+    results = [_result(fault) for fault in faults]
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
 
 
 def _result(fault: Fault) -> dict[str, Any]:
     region = {"startLine": fault.line, "startColumn": fault.column}
-    artifact = {"uri": Path(fault.file).as_posix()}
+    path = Path(fault.file)
+    artifact = {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
     return {
         "ruleId": fault.rule,
         "level": fault.level,

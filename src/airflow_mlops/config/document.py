@@ -9,15 +9,18 @@ from typing import Any, Final
 import yaml
 
 from airflow_mlops.config.faults import Fault, FileFaults, KeyPath, Mark, dotted
+from airflow_mlops.config.unreadable import place_and_reason
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
+_NUMBERS: Final = {_TAG + name for name in ("int", "float")}
 _MAX_DEPTH: Final = 100
 _MAX_NODES: Final = 20_000
 _MAX_FAULTS: Final = 1_000
 _EXPONENT: Final = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _OCTAL: Final = re.compile(r"[-+]?0[0-7_]+")
+_LONGEST_NUMBER: Final = 100
 _WORDS: Final = ("yes", "no", "on", "off", "y", "n")
 
 
@@ -74,11 +77,9 @@ def parse(text: str, file: str) -> Document:
             loader.dispose()
     except FileFaults:  # a ValueError, as every ConfigError is
         raise
-    except yaml.MarkedYAMLError as error:
-        raise FileFaults([_unreadable(error, text, document)]) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a lone surrogate
-        message = f"not YAML: {str(error).splitlines()[0]}"
-        raise FileFaults([document.fault((), message)]) from None
+        at, reason = place_and_reason(error, text)
+        raise FileFaults([document.fault((), f"not YAML: {reason}", at)]) from None
     return document
 
 
@@ -104,39 +105,6 @@ def _refuse_beyond(depth: int, nodes: int, document: Document, mark: Any) -> Non
     if nodes > _MAX_NODES:
         message = f"more than {_MAX_NODES:,} values: this is not a pipeline file"
         raise FileFaults([document.fault((), message, _mark(mark))])
-
-
-def _unreadable(error: yaml.MarkedYAMLError, text: str, document: Document) -> Fault:
-    """Return where YAML stops; for a quote that is never closed, where it was opened."""
-    opened = "end of stream" in str(error.problem) and "scalar" in str(error.context)
-    mark = error.context_mark if opened else error.problem_mark or error.context_mark
-    at = _mark(mark) if mark else Mark()
-    problem = "this quote is never closed" if opened else f"{error.problem}{_hint(text, at)}{_began(error)}"
-    return document.fault((), f"not YAML: {problem}", at)
-
-
-def _began(error: yaml.MarkedYAMLError) -> str:
-    """Name the bracket that is still open on an earlier line."""
-    begin, at = error.context_mark, error.problem_mark
-    if begin is None or at is None or begin.line == at.line or "flow" not in str(error.context):
-        return ""
-    return f" (the bracket of line {begin.line + 1}, column {begin.column + 1} is still open)"
-
-
-def _hint(text: str, at: Mark) -> str:
-    """Say what is usually meant when YAML stops at ``at``."""
-    lines = text.splitlines()
-    line = lines[at.line - 1] if at.line <= len(lines) else ""
-    rest = line[at.column - 1 :]
-    if "\t" in line[: at.column + 1] and not line[: at.column - 1].strip():
-        return ": indent with spaces, not tabs"
-    if re.search(r"[:,{]\s*(>=?|<=?)\s*-?[\d.]*$", line[: at.column - 1]) or re.match(r"=\s*-?\d", rest):
-        return ": write a limit in quotes, as '>= 0.8'"
-    if rest[:1] in "@%`" and rest:
-        return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
-    if "{{" in line and "}}" in line:
-        return ": write a template in quotes, as '{{ ds }}'"
-    return ""
 
 
 _Pairs = list[tuple[yaml.Node, yaml.Node]]
@@ -219,6 +187,9 @@ class _Builder:
         plain = not node.style  # type: ignore[attr-defined]
         if plain and _EXPONENT.fullmatch(text):
             return float(text)  # YAML 1.1 reads 1e-3 as text, which nobody means
+        if node.tag in _NUMBERS and len(text) > _LONGEST_NUMBER:
+            self._fault(path, f"a number of {len(text):,} characters: write it in quotes if it is text", mark)
+            return None
         try:
             value = self.loader.construct_object(node)
         except (ValueError, OverflowError, yaml.YAMLError) as error:

@@ -65,9 +65,14 @@ def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
         if key not in SHORT:
             hint = did_you_mean(key, SHORT)
             raise ConfigError(f"unknown key {key!r}{hint}; short forms know {', '.join(SHORT)}")
+    if "column" in entry and "columns" in entry:
+        raise ConfigError("has `column` and `columns`: write one of them")
     columns = entry.get("columns", entry.get("column"))
     if not columns:
         raise ConfigError("needs `column`, `columns` or a native `expect_…`")
+    if isinstance(columns, str) == ("columns" in entry):
+        kinds = ("columns", "a list") if "columns" in entry else ("column", "one name; several are `columns`")
+        raise ConfigError(f"`{kinds[0]}` is {kinds[1]}, got {columns!r:.80}")
     names = [columns] if isinstance(columns, str) else columns
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ConfigError(
@@ -81,6 +86,8 @@ def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
     shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
     found: list[tuple[str, dict[str, Any]]] = []
     if "type" in rules:
+        if not isinstance(rules["type"], str):
+            raise ConfigError(f"`type` is one name, got {rules['type']!r:.80}")
         found.append((TYPE, {"type": str(rules["type"])}))
     if rules.get("not_null"):
         found.append(("expect_column_values_to_not_be_null", shared))

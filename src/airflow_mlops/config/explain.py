@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -14,7 +15,8 @@ from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.shape import keys_at
+from airflow_mlops.config.shape import homes, keys_at
+from airflow_mlops.config.unreadable import odd_characters
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.metric_names import METRIC_FACTS
 from airflow_mlops.core.nearest import nearest
@@ -31,7 +33,7 @@ def explain(
     A list that is too short only because its items are wrong is no fault of its own, nor are limits that
     are missing because they stand one level too high.
     """
-    paths = [_path(item) for item in errors]
+    paths = [key_path(item) for item in errors]
     misplaced = {
         path[:-1]
         for item, path in zip(errors, paths, strict=True)
@@ -58,14 +60,15 @@ def told_without_a_file(
     )
 
 
-def _path(item: Mapping[str, Any]) -> KeyPath:
+def key_path(item: Mapping[str, Any]) -> KeyPath:
+    """Return where one of pydantic's errors stands, without its names for kinds of checks."""
     return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
 
 
 def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
-        known = _known_keys(str(path[-1]), keys_at(path[:-1], model))
+        known = _known_keys(str(path[-1]), keys_at(path[:-1], model), homes(str(path[-1])))
         message = "unknown key" + (_under_limits(layer, path) if _is_limit(path, model) else known)
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
@@ -159,7 +162,19 @@ def _beside(values: Any, path: KeyPath) -> str:
     return f" (found {close[0]!r})" if close else ""
 
 
-def _known_keys(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = nearest(name[:100], known, cutoff=0.6)
-    return f" (did you mean {near}?)" if near else f"; known: {', '.join(known)}"
+def _known_keys(name: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:
+    """Name the key that was meant, or the section that this one belongs to."""
+    known, odd = sorted(known), odd_characters(name)
+    plain = "".join(char for char in unicodedata.normalize("NFKC", name) if char.isprintable()).strip()
+    near = nearest(plain[:100], known, cutoff=0.8 if elsewhere else 0.6)
+    if near:
+        return f" (did you mean {near}?){odd or _foreign(name)}"
+    if elsewhere:
+        return f" here: it belongs in {' or '.join(elsewhere[:3])}{odd}"
+    return f"; known: {', '.join(known)}{odd}"
+
+
+def _foreign(name: str) -> str:
+    """Name a letter of another alphabet, which can look the same."""
+    letter = next((char for char in name[:100] if not char.isascii()), None)
+    return f" (it holds U+{ord(letter):04X} {unicodedata.name(letter, 'unnamed')})" if letter else ""

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from airflow_mlops.config.cache import ParseCache, key
 from airflow_mlops.config.document import Document, parse
-from airflow_mlops.config.explain import explain
 from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
-from airflow_mlops.config.merge import Layer, layer, over, unfold
+from airflow_mlops.config.merge import Layer, layer, over
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.reading import read_text
-from airflow_mlops.config.shape import switched
+from airflow_mlops.config.variants import Variant as Variant
+from airflow_mlops.config.variants import variants
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import did_you_mean
 
 DEFAULTS: Final = "defaults"
 _ROOT: Final = "pipelines"
-_EXPLAINED: Final = 200
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A file's configuration with one profile, or with none, and where its values stand."""
-
-    profile: str | None
-    layer: Layer
-    pipeline: Pipeline | None
-    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything that one pipeline file says: itself, and each of its profiles."""
+    """Everything that one pipeline file says: itself, and each of its profiles.
+
+    ``whole`` is the file over its ``defaults``, if there are any.
+    """
 
     file: Path
     root: Path
     variants: Mapping[str | None, Variant]
     faults: tuple[Fault, ...]
+    whole: Layer
+    defaults: Path | None = None
 
     def chosen(self, profile: str | None) -> Pipeline:
         """Return the configuration with ``profile``.
@@ -112,13 +105,68 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
     return _loaded(_texts(path, top), top)
 
 
+def read_defaults(file: Path) -> Loaded:
+    """Read a ``defaults.yaml`` on its own; what a pipeline file adds is not missed.
+
+    Raises FileFaults when it cannot be read or is not YAML.
+    """
+    whole, faults = _lower(file, _lower_text(file))
+    named, more = variants(whole, partial=True)
+    return Loaded(file, tree_root(file), named, _each_once(faults, more), whole, file)
+
+
+def is_defaults(file: Path) -> bool:
+    """Whether a file holds the defaults of others."""
+    return file.stem == DEFAULTS and file.suffix in (".yaml", ".yml")
+
+
+def _lower_text(file: Path) -> str:
+    """Return the text of a ``defaults.yaml``; raises FileFaults, so that its own place is told."""
+    try:
+        return read_text(file)
+    except FileFaults:
+        raise
+    except ConfigError as error:
+        text = str(error).removeprefix(f"{file}: ")
+        raise FileFaults([Fault(str(file), 1, 1, "", text, rule="file")]) from None
+
+
+def _lower(file: Path, text: str) -> tuple[Layer, list[Fault]]:
+    """Return the values of a ``defaults.yaml``, which may be empty, and its faults."""
+    document = parse(text, str(file))
+    if document.values is None and not document.faults:
+        document.values = {}
+    if not isinstance(document.values, dict):
+        raise FileFaults([*document.faults, document.fault((), "defaults.yaml is a mapping of sections")])
+    whole, faults = layer(document), list(document.faults)
+    if "name" in document.values:
+        faults.append(whole.fault(("name",), "a name belongs in the pipeline file", at_key=True))
+    return whole, faults
+
+
+def _each_once(unread: list[Fault], faults: list[Fault]) -> tuple[Fault, ...]:
+    """Return the faults of the text, and those of its values that do not only follow from them."""
+    known = {(fault.file, fault.path) for fault in unread}
+    return (*unread, *(fault for fault in faults if (fault.file, fault.path) not in known))
+
+
 def pipeline_files(folder: Path) -> list[Path]:
     """Return the pipeline files in a folder and below it, by name; hidden ones and defaults are none."""
     found = (path for suffix in ("*.yaml", "*.yml") for path in folder.rglob(suffix))
     return sorted(
         path
         for path in found
-        if path.stem != DEFAULTS and not any(part[0] == "." for part in path.relative_to(folder).parts)
+        if path.stem != DEFAULTS
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+        and not path.is_dir()
+    )
+
+
+def defaults_files(folder: Path) -> list[Path]:
+    """Return the files of defaults in a folder and below it; hidden ones are none."""
+    found = [path for suffix in ("yaml", "yml") for path in folder.rglob(f"{DEFAULTS}.{suffix}")]
+    return sorted(
+        path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts)
     )
 
 
@@ -137,7 +185,8 @@ def _defaults(file: Path, root: Path) -> Path | None:
     for folder in file.absolute().parents:
         for name in (f"{DEFAULTS}.yaml", f"{DEFAULTS}.yml"):
             if (folder / name).exists():
-                return folder / name
+                found = folder / name
+                return found if file.is_absolute() else Path(os.path.relpath(found))
         if folder == top or top not in folder.parents:
             return None
     return None
@@ -150,80 +199,23 @@ def _path_and_root(file: Path | str, root: Path | str | None) -> tuple[Path, Pat
 
 def _texts(path: Path, top: Path) -> _Texts:
     text, defaults = read_text(path), _defaults(path, top)
-    return _Texts(path, text, defaults, None if defaults is None else read_text(defaults))
+    return _Texts(path, text, defaults, None if defaults is None else _lower_text(defaults))
 
 
 def _loaded(texts: _Texts, top: Path) -> Loaded:
     own = _document(texts.file, texts.text, "a pipeline file is a mapping that starts with `name:`")
     faults, whole = list(own.faults), layer(own)
     if texts.defaults is not None and texts.defaults_text is not None:
-        lower = _document(texts.defaults, texts.defaults_text, "defaults.yaml is a mapping of sections")
-        faults += lower.faults
-        if "name" in lower.values:
-            faults.append(layer(lower).fault(("name",), "a name belongs in the pipeline file", at_key=True))
-        whole = over(layer(lower), whole)
-    variants, more = _variants(whole)
-    unread = {(fault.file, fault.path) for fault in faults}
-    faults += [fault for fault in more if (fault.file, fault.path) not in unread]
-    return Loaded(texts.file, top, variants, tuple(faults))
+        lower, wrong = _lower(texts.defaults, texts.defaults_text)
+        faults += wrong
+        whole = over(lower, whole)
+    named, more = variants(whole)
+    return Loaded(texts.file, top, named, _each_once(faults, more), whole, texts.defaults)
 
 
 def _document(path: Path, text: str, otherwise: str) -> Document:
     document = parse(text, str(path))
     if not isinstance(document.values, dict):
-        raise FileFaults([*document.faults, document.fault((), otherwise)])
+        empty = "empty: " if document.values is None and not document.faults else ""
+        raise FileFaults([*document.faults, document.fault((), empty + otherwise)])
     return document
-
-
-def _variants(whole: Layer) -> tuple[dict[str | None, Variant], list[Fault]]:
-    base = Layer({key: value for key, value in whole.values.items() if key != "profiles"}, whole.places)
-    first = _checked(None, base)
-    variants: dict[str | None, Variant] = {None: first}
-    faults = list(first.faults)
-    known = {_essence(fault) for fault in faults}
-    for name, upper, wrong in _profiles(whole, faults):
-        variant = _checked(name, over(base, upper), wrong)
-        variants[name] = variant
-        fresh = [fault for fault in variant.faults if _essence(fault) not in known]
-        faults.extend(_with_profile(name, fault) for fault in fresh)
-    return variants, faults
-
-
-def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, list[Fault]]]:
-    given = whole.values.get("profiles", {})
-    if not isinstance(given, dict):
-        faults.append(whole.fault(("profiles",), "expected a mapping of profile names to settings"))
-        return
-    for name, settings in given.items():
-        if not isinstance(settings, dict):
-            message = "a profile is a mapping of dotted keys, such as {train.tune.n_trials: 3}"
-            faults.append(whole.fault(("profiles", name), message))
-            continue
-        upper, wrong = unfold(whole, name)
-        if "name" in upper.values:
-            wrong.append(upper.fault(("name",), "a profile cannot change the name", at_key=True))
-        yield name, upper, wrong
-
-
-def _checked(profile: str | None, whole: Layer, wrong: list[Fault] | None = None) -> Variant:
-    values, faults = switched(whole)
-    faults += wrong or []
-    try:
-        pipeline = Pipeline.model_validate(values)
-    except ValidationError as error:
-        found = explain(whole, error.errors(include_url=False)[:_EXPLAINED])
-        told = {fault.path for fault in faults}
-        faults += [fault for fault in found if fault.path not in told]
-        pipeline = None
-    return Variant(profile, whole, None if faults else pipeline, tuple(faults))
-
-
-def _essence(fault: Fault) -> tuple[Any, ...]:
-    return (fault.file, fault.line, fault.column, fault.message)
-
-
-def _with_profile(profile: str, fault: Fault) -> Fault:
-    """Name the profile in a fault that stands outside it and comes only with it."""
-    if fault.path.startswith(f"profiles.{profile}"):
-        return fault
-    return replace(fault, message=f"{fault.message} (with the profile {profile})")

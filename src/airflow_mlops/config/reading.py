@@ -24,6 +24,8 @@ def read_text(path: Path) -> str:
             raise ConfigError(f"{path}: {kind}: give the path of a pipeline file")
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
+    except ConfigError:  # a ValueError as well
+        raise
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -26,6 +27,28 @@ def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
             break
         model = inner
     return [*_fields(model), *(["profiles"] if model is Pipeline else [])]
+
+
+@cache
+def _sections() -> dict[str, tuple[str, ...]]:
+    """Return every key of a pipeline file with the sections that know it."""
+    found: dict[str, list[str]] = {}
+    waiting: list[tuple[str, type[BaseModel]]] = [("", Pipeline)]
+    while waiting:
+        section, model = waiting.pop(0)
+        for key, field in _fields(model).items():
+            here = f"{section}.{key}" if section else key
+            found.setdefault(key, []).append(section or "the top level")
+            if (inner := model_of(field)) is not None:
+                waiting.append((here, inner))
+            elif (item := item_model(field)) is not None:
+                waiting.append((f"{here}.*", item))
+    return {key: tuple(sections) for key, sections in found.items()}
+
+
+def homes(key: str) -> tuple[str, ...]:
+    """Return the sections that know a key, for one that stands where none does; the outermost first."""
+    return _sections().get(key, ())
 
 
 def model_of(field: FieldInfo | None) -> type[BaseModel] | None:

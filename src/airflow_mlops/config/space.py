@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ def check_form(form: Sequence[Any]) -> Sequence[Any]:
         raise ConfigError(f"a log range needs two numbers before `log`, got {list(form)}")
     if len(form) == 3 and all(map(_is_number, form[:2])) and isinstance(form[2], str) and form[2] != "log":
         raise ConfigError(f"after two numbers only `log` can stand, got {form[2]!r}")
+    if is_range(form) and not all(map(math.isfinite, form[:2])):
+        raise ConfigError(f"a range has two finite ends, got {list(form[:2])}")
     if is_range(form) and form[0] >= form[1]:
         raise ConfigError(f"low {form[0]} is not below high {form[1]}")
     if is_range(form) and is_log(form) and form[0] <= 0:

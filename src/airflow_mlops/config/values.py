@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -18,10 +19,11 @@ _BYTES: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
 _CONN_ID: Final = r"[A-Za-z0-9_.\-]{1,200}"
 _IMAGE: Final = r"[a-z0-9][\w./:@\-]*"
+_QUOTED: Final = r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*"
 _FIELDS: Final = 5
 _LONGEST_CRON: Final = 200
 _LONGEST_PATH: Final = 500
-_LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*"
+_LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
 _LONGEST: Final = timedelta(days=36_500)
 _PRESETS: Final = {
     "@hourly": "0 * * * *",
@@ -68,10 +70,30 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds / _UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
 
 
-def check_number(value: object) -> object:
-    """Return ``value`` unless it is true or false, which Python counts as 1 and 0; raises ValueError."""
+def check_number(value: object, wanted: str = "a number") -> object:
+    """Return ``value`` unless it is true, false or text; raises ValueError.
+
+    Python counts the first two as 1 and 0, and pydantic would read a number in quotes.
+    """
     if isinstance(value, bool):
-        raise ValueError(f"expected a number, got {str(value).lower()}")
+        raise ValueError(f"expected {wanted}, got {str(value).lower()}")
+    if isinstance(value, str):
+        quoted = ": write it without quotes" if re.fullmatch(_QUOTED, value) else ""
+        raise ValueError(f"expected {wanted}, got the text {value!r:.80}{quoted}")
+    return value
+
+
+def check_whole(value: object) -> object:
+    """Return ``value`` when it can be an integer, see ``check_number``; raises ValueError."""
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"expected an integer, got {value}")
+    return check_number(value, "an integer")
+
+
+def check_truth(value: object) -> object:
+    """Return ``value`` when it is true or false, not a word for it in quotes; raises ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {value!r:.80}")
     return value
 
 
@@ -99,7 +121,8 @@ def size_in_bytes(size: str) -> float:
 def check_dotted(path: str) -> str:
     """Return ``path`` when it has the form ``module.name`` or ``module:name``; raises ValueError."""
     if len(path) > _LONGEST_PATH or not re.fullmatch(_DOTTED, path):
-        raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}")
+        near = f" (did you mean builtins.{path}?)" if hasattr(builtins, path[:_LONGEST_PATH]) else ""
+        raise ValueError(f"a dotted path is written as package.module.Name, got {path!r:.80}{near}")
     return path
 
 
@@ -177,8 +200,10 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
 ]
 Counted = BeforeValidator(check_number)
-Whole = Annotated[int, Counted]
+CountedWhole = BeforeValidator(check_whole)
+Whole = Annotated[int, CountedWhole]
 Number = Annotated[float, Counted]
+Truth = Annotated[bool, BeforeValidator(check_truth)]
 Size = Annotated[
     str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
 ]

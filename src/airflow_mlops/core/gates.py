@@ -31,7 +31,7 @@ class Limit:
     @classmethod
     def parse(cls, text: str) -> Limit:
         """Read ``>= 0.8``; raises ConfigError for anything that is not a sign and a number."""
-        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*", text)
+        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*", text)
         if match is None:
             raise ConfigError(f"cannot read the limit {text!r}: write a sign and a number, such as '>= 0.8'")
         return cls(match[1], float(match[2]))

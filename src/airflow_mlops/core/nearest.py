@@ -7,8 +7,13 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the most similar known name, or None when none reaches ``cutoff`` (0 to 1)."""
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
+    """Return the most similar known name, or None when none reaches ``cutoff`` (0 to 1).
+
+    One that differs only in small and capital letters comes first.
+    """
+    known = sorted(known)
+    alike = [other for other in known if other.lower() == name.lower()]
+    near = alike or difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return near[0] if near else None
 
 

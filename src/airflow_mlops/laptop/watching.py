@@ -23,7 +23,7 @@ def window_of(scene: Scene) -> tuple[Window | None, str]:
         return None, "data.keys names no event time: a window would be all the data"
     start, end = last_window(monitor.schedule, scene.as_of)
     span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-    if not _allowed(monitor, start, end):
+    if not _allowed(monitor, start):
         return None, f"the window {span} is outside start_date and end_date"
     rows = _rows(scene, start, end)
     if not rows:
@@ -50,12 +50,12 @@ def retrain(scene: Scene) -> TaskEnd:
     return TaskEnd("success", None, f"Airflow would train again: {triage['reason']}")
 
 
-def _allowed(monitor: Monitor, start: datetime, end: datetime) -> bool:
+def _allowed(monitor: Monitor, start: datetime) -> bool:
     first, last = (
         at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
         for at in (monitor.start_date, monitor.end_date)
     )
-    return (first is None or start >= first) and (last is None or end <= last)
+    return (first is None or start >= first) and (last is None or start <= last)
 
 
 def _rows(scene: Scene, start: datetime, end: datetime) -> int:

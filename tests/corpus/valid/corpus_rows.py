@@ -10,3 +10,7 @@ def rows(day): ...
 
 
 def tell(context): ...
+
+
+class Gone(Exception):
+    """A table was dropped."""

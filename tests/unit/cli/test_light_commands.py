@@ -2,9 +2,12 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +46,44 @@ def test_help_has_an_example(command: Command, capsys: pytest.CaptureFixture[str
         main([command.name, "--help"])
     assert ended.value.code == 0
     assert f"example: airflow-mlops {command.name}" in " ".join(capsys.readouterr().out.split())
+
+
+def call(words: list[str], **given: Any) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(airflow_mlops.__file__).parent.parent)}
+    environment |= given.pop("environment", {})
+    return subprocess.run([sys.executable, "-m", "airflow_mlops", *words], env=environment, **given)
+
+
+def test_output_that_the_locale_cannot_write_is_written_as_far_as_it_goes() -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = call(["graph", str(VALID / "everything.yaml")], environment=plain, capture_output=True)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert b"? asset" in run.stdout
+
+
+def test_output_that_cannot_be_written_is_an_outside_fault_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(FAULTY)
+    none = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (0, 0))  # as a full disk
+    with (tmp_path / "out").open("w") as out:
+        run = call(["lint", str(tmp_path / "bad.yaml")], stdout=out, stderr=subprocess.PIPE, preexec_fn=none)
+    assert run.returncode == 3
+    assert run.stderr.endswith(b"error: File too large\n")
+    assert b"Traceback" not in run.stderr
+
+
+def test_a_closed_output_changes_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(FAULTY)
+    run = call(["lint", str(tmp_path / "bad.yaml")], stderr=subprocess.PIPE, preexec_fn=partial(os.close, 1))
+    assert run.returncode == 1
+    assert run.stderr == b"1 file checked, 4 faults\n"
+
+
+def test_sarif_names_a_file_as_a_uri(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my modèls.yaml").write_text(FAULTY)
+    assert main(["lint", str(tmp_path / "my modèls.yaml"), "--format", "sarif"]) == 1
+    result = json.loads(capsys.readouterr().out)["runs"][0]["results"][0]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == (tmp_path / "my modèls.yaml").as_uri()
 
 
 def test_lint_ends_with_0_1_or_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

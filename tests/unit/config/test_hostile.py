@@ -44,7 +44,7 @@ def _merges(*, wide: int, deep: int) -> bytes:
     [
         (b"name: \xe9t\xe9\n", r":1:7: not UTF-8 text \(byte 6\): save the file as UTF-8"),
         (GOOD.encode("utf-16"), "not UTF-8 text"),
-        (b"\x00\x01\x02\x03" * 50, "not YAML: .*control characters"),
+        (b"\x00\x01\x02\x03" * 50, "not YAML: the control character"),
         (b"\x7fELF\x02\x01\x01\xff" * 20, "not UTF-8 text"),
         (b"x" * 10_000_000, "larger than 1,000,000 bytes"),
         (b"[" * 100_000, "nested deeper than 100 levels"),
@@ -57,7 +57,7 @@ def _merges(*, wide: int, deep: int) -> bytes:
         (b"a: &a {<<: *a}", "takes another mapping"),
         (_merges(wide=10, deep=12), "more than 20,000 values"),
         (_merges(wide=1, deep=900), "nested deeper than 100"),
-        (b"a: " + b"9" * 5_000, "cannot be read"),
+        (b"a: " + b"9" * 5_000, "a number of 5,000 characters"),
         (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
         ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),
         ("a: 1\n" * 9_000, "duplicate key"),

@@ -64,7 +64,7 @@ def test_a_fault_of_the_defaults_is_told_at_its_own_place(tmp_path: Path) -> Non
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file)
     assert [str(fault) for fault in caught.value.faults] == [
-        f"{defaults}:2:10: retries: a valid integer, unable to parse string as an integer (got 'many')",
+        f"{defaults}:2:10: retries: expected an integer, got the text 'many'",
         f"{defaults}:3:1: name: a name belongs in the pipeline file",
         f"{file}:7:7: tags: expected a list, as [5], got 5",
     ]
@@ -89,7 +89,7 @@ def test_a_fault_of_a_profile_that_is_not_chosen_is_a_fault_of_the_file(tmp_path
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file, "dev")
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:6:18: deploy.canary: steps must increase, got [9, 5] (with the profile late)"
+        "iris.yaml:10:31: profiles.late.deploy.canary.steps: steps must increase, got [9, 5]"
     ]
 
 
@@ -108,6 +108,15 @@ def test_a_section_that_only_a_profile_has_is_told_there(tmp_path: Path) -> None
         load_pipeline(file)
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
         "iris.yaml:7:18: profiles.dev.monitor.schedule: required key is missing"
+    ]
+
+
+def test_a_fault_that_needs_two_keys_of_a_profile_is_told_at_the_first(tmp_path: Path) -> None:
+    text = "profiles:\n  p:\n    owner: me\n    retry.max_delay: 10m\n    retry.delay: 20m\n"
+    with pytest.raises(FileFaults) as caught:
+        load_pipeline(write(tmp_path / "iris.yaml", FILE + text))
+    assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
+        "iris.yaml:10:22: profiles.p.retry: delay 20m is longer than max_delay 10m"
     ]
 
 

@@ -190,6 +190,18 @@ def test_modules_beside_the_dag_file_count_as_well(tmp_path: Path) -> None:
     assert lint_files([(file, file.parent)]) == ()
 
 
+def test_code_that_is_nested_beyond_measure_hides_nothing_else(folder: Path) -> None:
+    branches = "".join(f"    elif rows == {n}:\n        x = {n}\n" for n in range(1_500))
+    deep = f"def build(rows):\n    if rows is None:\n        x = 0\n{branches}    return rows\n"
+    (folder / "deep_code.py").write_text(deep)
+    file = folder / "own.yaml"
+    text = FILE % ("own_models:Mine", "{depth: 1, wdth: 2}", "accuracy")
+    file.write_text(text + "features: deep_code:build\n")
+    found = lint_files([(file, folder)])
+    assert [(fault.line, fault.level) for fault in found] == [(1, "note"), (3, "error")]
+    assert "nested too deeply" in found[0].message
+
+
 def test_each_profile_is_looked_at_deeply(folder: Path) -> None:
     file = folder / "own.yaml"
     good = FILE % ("own_models:Mine", "{depth: 1}", "accuracy")

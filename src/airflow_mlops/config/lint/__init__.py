@@ -6,45 +6,55 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.code import estimator, functions
 from airflow_mlops.config.lint.columns import columns
+from airflow_mlops.config.lint.combinations import combinations
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
-from airflow_mlops.config.lint.limits import limits
-from airflow_mlops.config.lint.partly import without_faults
+from airflow_mlops.config.lint.limits import limits, named
+from airflow_mlops.config.lint.metrics import metrics
+from airflow_mlops.config.lint.partly import remains
 from airflow_mlops.config.lint.rows import rows
-from airflow_mlops.config.lint.running import notifiers, settings
+from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
 from airflow_mlops.config.lint.secrets import secrets
-from airflow_mlops.config.lint.sections import repeats, sections
+from airflow_mlops.config.lint.sections import place, repeats, sections, suffix
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
-from airflow_mlops.config.lint.templates import templates
+from airflow_mlops.config.lint.templates import half, templates
 from airflow_mlops.config.lint.timing import canary, monitor
-from airflow_mlops.config.loader import Loaded, Variant, read_pipeline
+from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
+from airflow_mlops.config.variants import blamed, essence
 from airflow_mlops.core.errors import ConfigError
 
-_EVERYWHERE: Final = ("data", "train", "evaluate", "approve", "deploy", "monitor")
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data", "monitor"),
-    estimator: ("train", "evaluate", "monitor"),
+    functions: ("features", "data.source.*", "monitor.performance.labels.*"),
+    estimator: ("train.estimator",),
+    combinations: ("train.estimator",),
+    metrics: ("train.estimator",),
     expectations: ("validate",),
-    limits: ("evaluate", "monitor"),
-    canary: ("deploy",),
-    target: ("deploy",),
-    monitor: ("data", "monitor"),
-    sections: _EVERYWHERE,
-    repeats: _EVERYWHERE,
-    rows: ("data", "monitor"),
-    columns: ("data", "evaluate", "validate", "monitor"),
-    settings: (*_EVERYWHERE, "validate", "tasks"),
-    notifiers: ("callbacks",),
-    templates: (),
-    secrets: (),
+    limits: (),
+    named: ("evaluate.metrics.*",),
+    canary: ("deploy.canary.*",),
+    target: ("deploy.target",),
+    monitor: ("data.keys", "monitor.*"),
+    sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
+    repeats: (),
+    suffix: ("data.source.*", "monitor.performance.labels.*"),
+    half: ("data.source.*",),
+    place: ("data.source.*",),
+    rows: ("data.source.*", "monitor.performance.labels.*"),
+    columns: ("data.source.*", "monitor.performance.labels.*"),
+    settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
+    resources: ("train.resources.*", "tasks.*"),
+    notifiers: ("callbacks.*",),
+    exceptions: ("retry.fail_on",),
 }
-"""Each rule with the sections that it reads: it waits while one of them does not have its shape."""
+"""Each rule with the keys that it reads: it waits while one of them (``.*``: or one below it) is faulty."""
+WRITTEN: Final[Sequence[Rule]] = (templates, secrets)
+"""The rules that read the values as they were written, whatever their shape."""
 
 
 def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
@@ -55,11 +65,16 @@ def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None
     """
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
-    for file, root in files:
+    read: set[Path] = set()
+    for file, root in sorted(files, key=lambda pair: is_defaults(pair[0])):
+        if is_defaults(file) and file.absolute() in read:
+            continue  # every pipeline over it was looked at with it
         try:
-            loaded = read_pipeline(file, root=root)
-            faults += lint(loaded, profile=profile)
+            loaded = read_defaults(file) if is_defaults(file) else read_pipeline(file, root=root)
+            known = profile in loaded.variants or not is_defaults(file)
+            faults += lint(loaded, profile=profile if known else None)
             faults += _namesake(loaded, owners)
+            read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
             faults += error.faults
         except ConfigError as error:
@@ -75,26 +90,39 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
     sources = Sources(_folders(loaded))
     faults = list(loaded.faults)
-    seen = {(fault.file, fault.line, fault.column, fault.message) for fault in faults}
+    seen = {essence(fault) for fault in faults}
     for variant in chosen:
+        fresh: dict[tuple[Any, ...], Fault] = {}
         for fault in _deep(variant, loaded, sources):
-            essence = (fault.file, fault.line, fault.column, fault.message)
-            if essence not in seen and not _told(fault, loaded.faults):
-                seen.add(essence)
-                faults.append(_named(variant, fault))
+            if essence(fault) not in seen and not _told(fault, loaded.faults):
+                fresh.setdefault(essence(fault), fault)
+        seen |= fresh.keys()
+        faults += blamed(
+            fresh.values(), variant, loaded.whole, lambda narrowed: _deep(narrowed, loaded, sources)
+        )
     return in_order(faults)
 
 
 def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]:
-    pipeline, broken = variant.pipeline, set[str]()
-    if pipeline is None:
-        pipeline, broken = without_faults(variant)
-    if pipeline is None:
+    left = remains(variant)
+    if left is None:
         return
-    subject = Subject(pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    subject = Subject(left.pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    for rule in WRITTEN:
+        yield from (_fault(variant, found) for found in _findings(rule, subject))
     for rule, read in RULES.items():
-        for found in () if broken & set(read) else rule(subject):
-            yield _fault(variant, found)
+        for found in () if left.lacks(read) else _findings(rule, subject):
+            path = left.in_file(found.path)
+            if not left.covers(path):
+                yield _fault(variant, replace(found, path=path))
+
+
+def _findings(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    """Yield what a rule finds; code that is nested beyond what Python can walk through is a note."""
+    try:
+        yield from rule(subject)
+    except RecursionError:
+        yield Finding(rule.__name__, (), "not checked to its end: code that is nested too deeply", "note")
 
 
 def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
@@ -107,13 +135,6 @@ def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
 def _fault(variant: Variant, found: Finding) -> Fault:
     plain = variant.layer.fault(found.path, found.message, rule=found.rule)
     return replace(plain, level=found.level)
-
-
-def _named(variant: Variant, fault: Fault) -> Fault:
-    """Name the profile in what stands outside it and comes only with it."""
-    if variant.profile is None or fault.path.startswith(f"profiles.{variant.profile}"):
-        return fault
-    return replace(fault, message=f"{fault.message} (with the profile {variant.profile})")
 
 
 def _namesake(loaded: Loaded, owners: dict[str, Path]) -> Iterator[Fault]:

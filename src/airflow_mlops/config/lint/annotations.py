@@ -20,6 +20,10 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "str": (str, int, float),
 }
 _NUMBERS: Final = {"int", "float", "MostlyField"}
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "FailureSeverity": ("critical", "warning", "info"),
+    "ConditionParser": ("great_expectations", "great_expectations__experimental__", "pandas", "spark"),
+}
 _PARAMETER: Final = "$PARAMETER"
 """The only key of a value that Great Expectations works out when it validates, such as ``now()``."""
 _COMPARABLE: Final = ("float", "date", "SuiteParameterDict")
@@ -32,6 +36,9 @@ _SAID: Final = {
     "StrictStr": "text",
     "str": "text",
     "bool": "true or false",
+    "dict": "a mapping",
+    "FailureSeverity": "critical, warning or info",
+    "ConditionParser": "great_expectations, pandas or spark",
     "int": "a whole number",
     "float": "a number",
 }
@@ -86,6 +93,8 @@ def _fits_name(value: Any, name: str) -> bool:
         return number is not None and (name != "MostlyField" or 0 <= number <= 1)
     if name in ("date", "datetime") and isinstance(value, str):
         return _is_date(value)
+    if name in _WORDS:
+        return value in _WORDS[name]
     if name == "SuiteParameterDict":
         return isinstance(value, dict) and list(value) == [_PARAMETER]
     kinds = _KINDS.get(name)

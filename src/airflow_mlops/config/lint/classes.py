@@ -8,6 +8,7 @@ from typing import Final
 
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
 
+_MOST: Final = 100
 _PLAIN_BASES: Final = {"object", "Generic", "Protocol", "ABC"}
 
 
@@ -86,7 +87,7 @@ def lineage(definition: Definition, sources: Sources) -> Lineage:
     found: list[Definition] = []
     gaps: list[str] = []
     waiting = [definition]
-    while waiting and len(found) < 100:
+    while waiting and len(found) < _MOST:
         item = waiting.pop(0)
         if any(item.node is known.node for known in found):
             continue
@@ -96,6 +97,8 @@ def lineage(definition: Definition, sources: Sources) -> Lineage:
                 waiting.extend(_base(base, item, sources))
             except (NotChecked, NotThere) as error:
                 gaps.append(f"the base {ast.unparse(base)} of {item.node.name} cannot be read ({error})")
+    if waiting:
+        gaps.append(f"{definition.node.name} has more than {_MOST} bases")
     return Lineage(tuple(found), gaps[0] if gaps else None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Final
 
@@ -13,11 +14,11 @@ from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import drawn
-from airflow_mlops.core.metric_names import CLASSIFICATION, METRIC_FACTS, REGRESSION
 from airflow_mlops.core.nearest import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
 _RULE: Final = "code"
+_OF_ENGINES: Final = ("memory_map", "filters", "schema")
 
 
 def functions(subject: Subject) -> Iterator[Finding]:
@@ -38,7 +39,10 @@ def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding
         found = subject.sources.find(reader).node
     except (NotThere, NotChecked):
         return
-    if isinstance(found, ast.ClassDef) or signature(found).open:
+    if isinstance(found, ast.ClassDef):
+        return
+    if signature(found).open:
+        yield from _of_text(subject, reader, signature(found).names)
         return
     known = signature(found).names[1:]
     for name in source.load_args:
@@ -47,19 +51,32 @@ def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding
             yield Finding(_RULE, at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
 
 
+def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Finding]:
+    """A reader that hands arguments on to its engine gets none that only text files have."""
+    try:
+        text = subject.sources.find("pandas.read_csv").node
+    except (NotThere, NotChecked):
+        return
+    strange = set() if isinstance(text, ast.ClassDef) else set(signature(text).names) - {*own, *_OF_ENGINES}
+    for name in subject.pipeline.data.source.load_args:
+        if name in strange:
+            at = ("data", "source", "load_args", name)
+            yield Finding(_RULE, at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
+
+
 def estimator(subject: Subject) -> Iterator[Finding]:
-    """The estimator exists, has fit and predict, its parameters, and fits the metrics."""
+    """The estimator exists, has fit and predict, and takes its parameters."""
     train = subject.pipeline.train
     found = yield from resolve(subject, _ESTIMATOR, train.estimator)
     if found is None:
         return
     yield from _parameters(subject, found)
     if not isinstance(found.node, ast.ClassDef):
+        yield from () if found.node.decorator_list else _plain(_ESTIMATOR, found, "an estimator")
         return
     line = lineage(found, subject.sources)
     yield from _values(subject, line)
-    unfit = list(_learns(train.estimator, line))
-    yield from unfit or _metrics(subject, line)
+    yield from _learns(train.estimator, line)
 
 
 def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
@@ -87,7 +104,9 @@ def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, 
     try:
         return subject.sources.find(dotted)
     except NotThere as error:
-        yield Finding(_RULE, path, f"cannot be imported: {error}")
+        odd = re.search(r"[^\w.:]", dotted)
+        hint = f" (a path holds no {odd[0]!r}: write it as package.module.Name)" if odd else ""
+        yield Finding(_RULE, path, f"cannot be imported: {error}{hint}")
     except NotChecked as error:
         yield Finding(_RULE, path, f"not checked: {error}", "note")
     return None
@@ -97,10 +116,13 @@ def _function(
     subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
 ) -> Iterator[Finding]:
     found = yield from resolve(subject, path, dotted)
-    if found is None or isinstance(found.node, ast.ClassDef) or found.node.decorator_list:
+    if found is None or found.node.decorator_list:
         return
+    if isinstance(found.node, ast.ClassDef):
+        yield Finding(_RULE, path, f"{dotted} is a class: name a function")
+        return
+    yield from _plain(path, found, "a DataFrame")
     if isinstance(found.node, ast.AsyncFunctionDef):
-        yield Finding(_RULE, path, "is an async function: write a plain one")
         return
     accepted, given = signature(found.node), set(keywords)
     if accepted.positional is not None and accepted.positional < places:
@@ -111,7 +133,17 @@ def _function(
     missing = [name for name in accepted.required[places:] if name not in given]
     if missing:
         how = "the frame alone" if places else "load_args alone"
-        yield Finding(_RULE, path, f"needs {', '.join(missing)}, but is called with {how}")
+        yield Finding(_RULE, path, f"needs the argument {', '.join(missing)}, but is called with {how}")
+
+
+def _plain(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:
+    """A function is a plain one that returns something."""
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        yield Finding(_RULE, path, "is an async function: write a plain one")
+    elif found.yields:
+        yield Finding(_RULE, path, f"is a generator (it has yield): return {what}")
+    elif not found.returns:
+        yield Finding(_RULE, path, f"returns nothing: return {what}")
 
 
 def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:
@@ -130,7 +162,8 @@ def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:
             if name.partition("__")[0] not in accepted.names:
                 hint = did_you_mean(name, accepted.names)
                 yield Finding(_RULE, (*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
-    missing = [name for name in accepted.required if name not in {*train.params, *space}]
+    written = {*subject.written("train", "params"), *subject.written("train", "tune", "space")}
+    missing = [name for name in accepted.required if name not in written]
     if missing:
         yield Finding(_RULE, _ESTIMATOR, f"needs {', '.join(missing)}: give them under train.params")
     for name in sorted(set(train.params) & set(space)):
@@ -154,45 +187,3 @@ def _learns(dotted: str, line: Lineage) -> Iterator[Finding]:
         base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
         message = f"derive {dotted} from {base}"
         yield Finding(_RULE, _ESTIMATOR, message)
-
-
-def _metrics(subject: Subject, line: Lineage) -> Iterator[Finding]:
-    task = _task(line)
-    section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
-    performance = asked.performance if asked else None
-    named: list[tuple[KeyPath, str]] = [
-        (("evaluate", "metrics", number), name) for number, name in enumerate(section.metrics)
-    ]
-    named += [(("evaluate", "require", name), name) for name in section.require]
-    named += [(("evaluate", "against_champion", name), name) for name in section.against_champion]
-    named += [
-        (("evaluate", "slices", column, name), name)
-        for column, held in section.slices.items()
-        for name in held
-    ]
-    if performance:
-        named += [(("monitor", "performance", "require", name), name) for name in performance.require]
-    for path, name in named:
-        row = METRIC_FACTS[name]
-        if task is not None and row.task != task:
-            others = ", ".join(other for other, facts in METRIC_FACTS.items() if facts.task == task)
-            message = f"{name} is for {row.task}, but the estimator does {task}: choose from {others}"
-            yield Finding("metrics", path, message)
-        elif (
-            row.needs_probability
-            and task == CLASSIFICATION
-            and not line.gap
-            and not line.has("predict_proba")
-        ):
-            message = f"{name} needs predict_proba, which {subject.pipeline.train.estimator} does not have"
-            yield Finding("metrics", path, message)
-
-
-def _task(line: Lineage) -> str | None:
-    if "ClassifierMixin" in line.names:
-        return CLASSIFICATION
-    if "RegressorMixin" in line.names:
-        return REGRESSION
-    if line.gap:
-        return None
-    return CLASSIFICATION if line.has("predict_proba") else REGRESSION

@@ -6,7 +6,8 @@ Only a local Parquet footer or the first line of a local CSV file is read; no ro
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
         message = "the target cannot be a slice: a model is not asked about it"
         yield Finding(_RULE, ("evaluate", "slices", data.target), message)
     yield from _of_labels(subject)
+    yield from _left_out(subject)
     known = header(data.source, subject.folder)
     if known is None:
         if slices:
@@ -38,7 +40,29 @@ def columns(subject: Subject) -> Iterator[Finding]:
     for path, name in _named(subject):
         if name not in known:
             where = data.source.filepath
-            message = f"no column {name!r} in {where}{did_you_mean(name, known)}"
+            message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_one(known)}"
+            yield Finding(_RULE, path, message)
+
+
+def _one(known: Sequence[str]) -> str:
+    """Say that the only column looks like several."""
+    if len(known) == 1 and (other := re.search(r"[;\t|]", known[0])):
+        return f" (its first line is one column: write load_args: {{sep: {other[0]!r}}})"
+    return ""
+
+
+def _left_out(subject: Subject) -> Iterator[Finding]:
+    """A column that the file names is not left out by the choice of columns that it reads."""
+    source = subject.pipeline.data.source
+    key = {"csv": "usecols", "parquet": "columns"}.get(source.type)
+    chosen = source.load_args.get(key) if key else None
+    if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
+        return
+    for path, name in _named(subject):
+        if name not in chosen:
+            message = (
+                f"data.source.load_args.{key} leaves out the column {name!r}{did_you_mean(name, chosen)}"
+            )
             yield Finding(_RULE, path, message)
 
 

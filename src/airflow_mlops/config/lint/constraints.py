@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,10 +74,23 @@ def _entries(
     if isinstance(table, ast.Dict):
         yield from _listed(line, item, table, sources, seen)
     for node in item.node.body:
-        if isinstance(node, ast.Expr | ast.For) and _TABLE in ast.unparse(node):  # pop: anything is taken
-            for name in ast.walk(node):
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    yield name.value, name
+        if not isinstance(node, ast.Expr | ast.For) or _TABLE not in ast.unparse(node):
+            continue
+        added = _added(node)
+        if added is not None:
+            yield from _listed(line, item, added, sources, seen)
+            continue
+        for name in ast.walk(node):  # pop: anything is taken
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value, name
+
+
+def _added(node: ast.stmt) -> ast.Dict | None:
+    """Return what ``_parameter_constraints.update({...})`` adds."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(call, ast.Call) and ast.unparse(call.func) == f"{_TABLE}.update":
+        return next((arg for arg in call.args if isinstance(arg, ast.Dict)), None)
+    return None
 
 
 def _listed(
@@ -83,9 +98,34 @@ def _listed(
 ) -> Iterator[tuple[str, ast.expr]]:
     for key, value in zip(table.keys, table.values, strict=True):
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            yield key.value, value
+            yield key.value, _KeysSpelled(item).visit(copy.deepcopy(value))
         elif key is None and isinstance(value, ast.Attribute) and value.attr == _TABLE:
             yield from _spread(line, item, ast.unparse(value.value), sources, seen)
+
+
+class _KeysSpelled(ast.NodeTransformer):
+    """Replaces ``set(name)`` by the keys of the mapping or list that ``name`` is in the class or module."""
+
+    def __init__(self, item: Definition) -> None:
+        self.item = item
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Replace the call when it is one of ``set(name)`` and ``set(name.keys())``."""
+        self.generic_visit(node)
+        text = ast.unparse(node).removesuffix(".keys())").removesuffix(")")
+        name = text.removeprefix("set(")
+        if name == text or not name.isidentifier():
+            return node
+        body = [*self.item.node.body, *self.item.module.names.values()]
+        values = (statement.value for statement in body if _assigns(statement, name))  # type: ignore[attr-defined]
+        found = next(values, None)
+        keys = found.keys if isinstance(found, ast.Dict) else getattr(found, "elts", None)
+        return ast.Set(elts=[key for key in keys if key]) if keys else node
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
 
 
 def _spread(
@@ -105,9 +145,7 @@ def _spread(
 
 def _table(item: Definition) -> ast.expr | None:
     for node in item.node.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        named = any(isinstance(target, ast.Name) and target.id == _TABLE for target in targets)
-        if named and isinstance(node, ast.Assign | ast.AnnAssign):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _assigns(node, _TABLE):
             return node.value
     return None
 
@@ -127,6 +165,8 @@ def _choices(node: ast.expr) -> tuple[Choice, ...]:
     if text in _TYPES:
         kind = _TYPES[text]
         return (Choice(lambda value: isinstance(value, kind), f"a {text}"),)
+    if text in _NUMBERS:
+        return (Choice(_within(text, None, None, "neither"), f"a {_NUMBERS[text]}"),)
     if text in _NEVER or (isinstance(node, ast.Name) and text[:1].isupper() and text not in _ABSTRACT):
         return ()  # an object of some class, which YAML cannot write
     raise _Unread
@@ -185,7 +225,9 @@ def _within(kind: str, low: float | None, high: float | None, closed: str) -> Ca
     def accepts(value: Any) -> bool:
         if not isinstance(value, int | float) or (kind == "Integral" and not isinstance(value, int)):
             return False
-        if kind == "RealNotInt" and isinstance(value, int):
+        if (kind == "RealNotInt" and isinstance(value, int)) or value != value:  # not a number
+            return False
+        if value in (math.inf, -math.inf) and closed not in ("right" if value > 0 else "left", "both"):
             return False
         above = low is None or value > low or (value == low and closed in ("left", "both"))
         below = high is None or value < high or (value == high and closed in ("right", "both"))

@@ -34,6 +34,13 @@ class Subject:
     sources: Sources
     folder: Path
 
+    def written(self, *path: str) -> dict[str, Any]:
+        """Return the mapping that was written at ``path``, faulty values included; else an empty one."""
+        value: Any = self.values
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value if isinstance(value, dict) else {}
+
 
 Rule = Callable[[Subject], Iterator[Finding]]
 

@@ -14,7 +14,7 @@ _RULE: Final = "limits"
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
-    """Every limit can be met and can fail, and its metric is named."""
+    """Every limit can be met and can fail."""
     section, monitor = subject.pipeline.evaluate, subject.pipeline.monitor
     yield from _floors(("evaluate", "require"), section.require)
     if monitor and monitor.performance:
@@ -23,14 +23,19 @@ def limits(subject: Subject) -> Iterator[Finding]:
         yield from _against(("evaluate", "against_champion", name), name, limit)
     for column, given in section.slices.items():
         yield from _floors(("evaluate", "slices", column), given)
+    twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
+    for name in dict.fromkeys(twice):
+        yield Finding(_RULE, ("evaluate", "metrics"), f"{name} is named twice", "warning")
+
+
+def named(subject: Subject) -> Iterator[Finding]:
+    """What has a limit is among the metrics."""
+    section = subject.pipeline.evaluate
     for key, given in (("require", section.require), ("against_champion", section.against_champion)):
         for name in given:
             if name not in section.metrics:
                 message = f"{name} is not in evaluate.metrics: add it there, so that it is seen"
                 yield Finding(_RULE, ("evaluate", key, name), message)
-    twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
-    for name in dict.fromkeys(twice):
-        yield Finding(_RULE, ("evaluate", "metrics"), f"{name} is named twice", "warning")
 
 
 def _floors(path: KeyPath, given: Mapping[str, str]) -> Iterator[Finding]:
@@ -69,7 +74,10 @@ def _against(path: KeyPath, name: str, limit: str) -> Iterator[Finding]:
         yield Finding(_RULE, path, message)
         return
     widest = METRIC_FACTS[name].high - METRIC_FACTS[name].low
-    if abs(bound) >= widest:
+    if widest / 2 <= bound < widest:
+        message = f"asks for a {name} better by {bound:g} than the champion's: a floor stands in require"
+        yield Finding(_RULE, path, message)
+    elif abs(bound) >= widest:
         always = "always holds or never does"
         yield Finding(_RULE, path, f"two models differ in {name} by at most {widest:g}: {limit!r} {always}")
 

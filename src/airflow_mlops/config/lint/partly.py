@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from airflow_mlops.config.faults import Fault
+from airflow_mlops.config.explain import key_path
+from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.loader import Variant
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import switched
@@ -18,26 +20,109 @@ _STAND_INS: Final[Mapping[str, Any]] = {
     "train": {"estimator": "sklearn.dummy.DummyClassifier"},
     "evaluate": {"metrics": ["accuracy"]},
 }
+_ROUNDS: Final = 20
 
 
-def without_faults(variant: Variant) -> tuple[Pipeline | None, set[str]]:
-    """Return the configuration with every faulty section left out or stood in for, and their names.
+@dataclass(frozen=True)
+class Remains:
+    """A configuration without its faulty values; ``gone`` are their paths in the file."""
 
-    Rules that read one of these sections have nothing to say. None when the file does not come to shape.
+    pipeline: Pipeline
+    gone: tuple[KeyPath, ...] = ()
+
+    def lacks(self, read: Iterable[str]) -> bool:
+        """Whether something that a rule reads is gone: ``a.b`` as a whole, ``a.b.*`` in part as well."""
+        return any(_touches(path, *_spelled(text)) for text in read for path in self.gone)
+
+    def covers(self, path: KeyPath) -> bool:
+        """Whether ``path`` is gone, or stands in something that is."""
+        return any(path[: len(lost)] == lost for lost in self.gone)
+
+    def in_file(self, path: KeyPath) -> KeyPath:
+        """Return a path of the remaining configuration as it is in the file: items that are gone count."""
+        return _in_file(path, self.gone)
+
+
+def remains(variant: Variant) -> Remains | None:
+    """Return what is left of a variant without its faulty values, or None when nothing comes to shape.
+
+    Where a pipeline cannot do without a value, another stands in for it and the path counts as gone.
     """
-    values, _ = switched(variant.layer)
-    broken = {_section(fault, variant.profile) for fault in variant.faults}
-    kept = {key: value for key, value in values.items() if key not in broken and key in _known()}
-    broken |= _STAND_INS.keys() - kept.keys()
-    try:
-        return Pipeline.model_validate({**_STAND_INS, **kept}), broken
-    except ValidationError:
-        return None, broken
+    if variant.pipeline is not None:
+        return Remains(variant.pipeline)
+    values, faults = switched(variant.layer)
+    gone = [_path(fault.path, variant.profile) for fault in faults]
+    values = _copy({key: value for key, value in values.items() if key != "profiles"})
+    for _ in range(_ROUNDS):
+        _fill(values, _STAND_INS, (), gone)
+        try:
+            return Remains(Pipeline.model_validate(values), tuple(dict.fromkeys(gone)))
+        except ValidationError as error:
+            found = {_removable(values, key_path(item)) for item in error.errors(include_url=False)}
+        outermost = [path for path in found if not any(path[:n] in found for n in range(len(path)))]
+        gone += [_in_file(path, gone) for path in outermost]
+        for path in sorted(outermost, key=_latest_first):
+            _remove(values, path)
+    return None
 
 
-def _section(fault: Fault, profile: str | None) -> str:
-    return fault.path.removeprefix(f"profiles.{profile}.").partition(".")[0]
+def _in_file(path: KeyPath, gone: Iterable[KeyPath]) -> KeyPath:
+    whole: KeyPath = ()
+    for part in path:
+        if isinstance(part, int):
+            lost = [other[-1] for other in gone if other and other[:-1] == whole]
+            for number in sorted(number for number in lost if isinstance(number, int)):
+                part += number <= part
+        whole = (*whole, part)
+    return whole
 
 
-def _known() -> set[str]:
-    return {field.alias or name for name, field in Pipeline.model_fields.items()}
+def _spelled(text: str) -> tuple[KeyPath, bool]:
+    return tuple(text.removesuffix(".*").split(".")), text.endswith(".*")
+
+
+def _touches(gone: KeyPath, read: KeyPath, below: bool) -> bool:
+    return read[: len(gone)] == gone or (below and gone[: len(read)] == read)
+
+
+def _path(text: str, profile: str | None) -> KeyPath:
+    return tuple(text.removeprefix(f"profiles.{profile}.").split("."))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _fill(values: dict[str, Any], needed: Mapping[str, Any], path: KeyPath, gone: list[KeyPath]) -> None:
+    for key, value in needed.items():
+        if key not in values:
+            values[key] = _copy(value)
+            gone.append((*path, key))
+        elif isinstance(value, Mapping) and isinstance(values[key], dict) and key != "source":
+            _fill(values[key], value, (*path, key), gone)
+
+
+def _removable(values: Any, path: KeyPath) -> KeyPath:
+    """Return the part of ``path`` that is there; what lacks a key goes as a whole."""
+    for length, part in enumerate(path):
+        inside = part in values if isinstance(values, dict) else isinstance(part, int)
+        if not inside or not isinstance(values, dict | list):
+            return path[:length]
+        values = values[part]  # type: ignore[index]  # a key of a mapping or a number of a list
+    return path
+
+
+def _latest_first(path: KeyPath) -> tuple[Any, ...]:
+    return tuple(-part if isinstance(part, int) else 0 for part in path)
+
+
+def _remove(values: Any, path: KeyPath) -> None:
+    for part in path[:-1]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if path and (path[-1] in values if isinstance(values, dict) else isinstance(values, list)):
+        del values[path[-1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -10,11 +11,16 @@ from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import lineage, signature
 from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.source import Definition, NotChecked
+from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.models import Callback, Pipeline, Resources
 from airflow_mlops.core.nearest import did_you_mean
 
 _RULE: Final = "running"
+_RAISED: Final = frozenset(
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+)
 _NEEDS: Final[Mapping[str, tuple[str, Callable[[Pipeline], object]]]] = {
     "validate": ("validate", lambda p: p.validate_),
     "tune": ("train.tune", lambda p: p.train.tune),
@@ -32,15 +38,20 @@ _NEEDS: Final[Mapping[str, tuple[str, Callable[[Pipeline], object]]]] = {
 
 
 def settings(subject: Subject) -> Iterator[Finding]:
-    """Settings reach a task that there is, and resources can be had."""
+    """Settings reach a task that there is."""
     pipeline = subject.pipeline
-    for task, own in pipeline.tasks.items():
+    for task in pipeline.tasks:
         section, present = _NEEDS.get(task, ("", lambda _: True))
         if not present(pipeline):
             message = f"has no effect: there is no task {task} without {section}"
             yield Finding(_RULE, ("tasks", task), message, "warning")
+
+
+def resources(subject: Subject) -> Iterator[Finding]:
+    """Resources can be had."""
+    for task, own in subject.pipeline.tasks.items():
         yield from _resources(("tasks", task, "resources"), own.resources)
-    yield from _resources(("train", "resources"), pipeline.train.resources)
+    yield from _resources(("train", "resources"), subject.pipeline.train.resources)
 
 
 def notifiers(subject: Subject) -> Iterator[Finding]:
@@ -48,6 +59,39 @@ def notifiers(subject: Subject) -> Iterator[Finding]:
     for event in ("on_failure", "on_retry", "on_success"):
         for number, callback in enumerate(getattr(subject.pipeline.callbacks, event)):
             yield from _callback(subject, ("callbacks", event, number), callback)
+
+
+def exceptions(subject: Subject) -> Iterator[Finding]:
+    """What is not worth a second try is an exception."""
+    for number, dotted in enumerate(subject.pipeline.retry.fail_on):
+        path: KeyPath = ("retry", "fail_on", number)
+        module, _, name = dotted.replace(":", ".").rpartition(".")
+        if module == "builtins":
+            if name not in _RAISED:
+                hint = did_you_mean(name, _RAISED)
+                yield Finding(_RULE, path, f"no exception {name!r} in builtins{hint}")
+            continue
+        try:
+            raised = _is_raised(subject.sources.find(dotted), subject)
+        except NotChecked as error:
+            yield Finding(_RULE, path, f"not checked: {error}", "note")
+        except NotThere as error:  # a package of the workers need not be here
+            missing = str(error).startswith("no module") and "did you mean" not in str(error)
+            yield Finding(_RULE, path, f"cannot be imported: {error}", "note" if missing else "error")
+        else:
+            if not raised:
+                message = f"{dotted} is no exception: name a class derived from Exception"
+                yield Finding(_RULE, path, message)
+
+
+def _is_raised(found: Definition, subject: Subject) -> bool:
+    """Whether a definition is a class that can be raised, or may be one for all that its bases tell."""
+    if not isinstance(found.node, ast.ClassDef):
+        return False
+    line = lineage(found, subject.sources)
+    nodes = [item.node for item in line.classes if isinstance(item.node, ast.ClassDef)]
+    bases = {ast.unparse(base).rpartition(".")[2] for node in nodes for base in node.bases}
+    return bool(bases & _RAISED) or bool(bases - line.names - set(dir(builtins)))
 
 
 def _resources(path: KeyPath, given: Resources | None) -> Iterator[Finding]:
@@ -65,6 +109,9 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
         accepted = _accepted(found, subject)
     except NotChecked as error:
         yield Finding(_RULE, here, f"arguments are not checked: {error}", "note")
+        return
+    except NotThere as error:
+        yield Finding(_RULE, here, str(error))
         return
     if accepted is None:
         message = f"{callback.notifier} is no notifier: it has neither notify nor __call__"
@@ -93,4 +140,6 @@ def _accepted(found: Definition, subject: Subject) -> tuple[list[str], list[str]
     if found.node.decorator_list:
         raise NotChecked(f"{found.node.name} has a decorator")
     call = signature(found.node)  # called with the context, then args
+    if call.positional == 0:
+        raise NotThere("takes no argument, but is called with the context first")
     return call.names[1:], call.required[1:], call.open

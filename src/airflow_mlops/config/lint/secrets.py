@@ -9,20 +9,27 @@ from typing import Final
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
 
 _RULE: Final = "secrets"
-_WORDS: Final = r"(password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key)"
+_WORDS: Final = r"(password|passwd|pwd|secret|token|(api|access|secret|private|account|storage)_?key)"
 _NAMED: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
 # Every repeat that can begin anywhere is bounded: the time stays proportional to the length of a text.
 _SHAPES: Final = {
     "a password": re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE),
-    "a secret in the query": re.compile(rf"[?&;][\w\-]*{_WORDS}=[^&\s]+", re.IGNORECASE),
+    "a secret in the query": re.compile(
+        rf"[?&;][\w\-]*({_WORDS}|x-amz-signature|(?<=[?&])sig)=[^&\s]+", re.IGNORECASE
+    ),
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a webhook's address": re.compile(
+        r"\bhttps://(hooks\.slack\.com/services|discord(app)?\.com/api/webhooks|[\w.-]{1,60}\.webhook\.office\.com)/\w"
+    ),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a token": re.compile(
         r"\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w\-]{16,}|xox[abpr]-[\w\-]{10,}"
-        r"|eyJ[\w\-]{10,500}\.eyJ[\w\-]{10,}|sk-[A-Za-z0-9_\-]{20,}|AIza[\w\-]{35})"
+        r"|eyJ[\w\-]{10,500}\.eyJ[\w\-]{10,}|sk-[A-Za-z0-9_\-]{20,}|AIza[\w\-]{35}|hf_[A-Za-z0-9]{30,}"
+        r"|[sr]k_(live|test)_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{30,}|dapi[0-9a-f]{32}|pypi-AgE[\w\-]{20,})"
     ),
     "an authorization": re.compile(r"^(Bearer|Basic)\s+[A-Za-z0-9+/=._\-]{8,}$", re.IGNORECASE),
 }
+_CAMEL: Final = re.compile(r"([a-z0-9])([A-Z])")
 _ADVICE: Final = "put it into an Airflow connection or variable, as '{{ var.value.name }}'"
 
 
@@ -31,7 +38,7 @@ def secrets(subject: Subject) -> Iterator[Finding]:
     for path, text in texts(subject.values):
         if found := secret_in(text):
             yield Finding(_RULE, path, found)
-        elif text and "{{" not in text and _NAMED.search(str(path[-1])):
+        elif text and "{{" not in text and _NAMED.search(_CAMEL.sub(r"\1_\2", str(path[-1]))):
             yield Finding(_RULE, path, f"a secret in clear text: {_ADVICE}")
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
+from airflow_mlops.core.nearest import did_you_mean, nearest
 
 _RULE: Final = "sections"
 _OF_A_RUN: Final = re.compile(
     r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|logical_date|data_interval_\w+|run_id|dag_run)\b"
+)
+_SCHEMES: Final = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "file", "hdfs"}
 )
 _ENDS: Final = {
     "parquet": (".parquet", ".pq"),
@@ -40,8 +45,6 @@ def sections(subject: Subject) -> Iterator[Finding]:
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some have nothing to do"
         yield Finding(_RULE, ("train", "tune", "workers"), message, "warning")
-    for path, source in sources(pipeline):
-        yield from _suffix(path, source)
     yield from _labels(subject)
 
 
@@ -81,6 +84,12 @@ def _labels(subject: Subject) -> Iterator[Finding]:
             yield Finding(_RULE, place, message, "warning")
 
 
+def suffix(subject: Subject) -> Iterator[Finding]:
+    """The end of a file's name does not belong to another type than the one that it is read as."""
+    for path, source in sources(subject.pipeline):
+        yield from _suffix(path, source)
+
+
 def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
     name = (source.filepath or "").lower().removesuffix(".gz")
@@ -88,6 +97,32 @@ def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
     if said != source.type:
         message = f"named as {said}, but read as {source.type}"
         yield Finding(_RULE, (*path, "filepath"), message, "warning")
+
+
+def place(subject: Subject) -> Iterator[Finding]:
+    """The path of the data has a scheme that there is, and no typing error that a file beside it shows."""
+    path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
+    if slash := re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text):
+        yield Finding(_RULE, path, f"{slash[0]} is no URI: write {slash[1]}://")
+    elif (scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)) and scheme[1] not in _SCHEMES:
+        from fsspec import available_protocols
+
+        if scheme[1] not in available_protocols():
+            hint = did_you_mean(scheme[1], _SCHEMES)
+            yield Finding(_RULE, path, f"fsspec knows no scheme {scheme[1]}://{hint}")
+    elif text and "://" not in text and "{" not in text:
+        yield from _misspelt(path, subject.folder / Path(text).expanduser(), text)
+
+
+def _misspelt(path: KeyPath, file: Path, text: str) -> Iterator[Finding]:
+    try:
+        if not file.suffix or file.exists() or not file.parent.is_dir():
+            return
+        beside = [other.name for other in file.parent.iterdir() if other.suffix == file.suffix]
+    except (OSError, ValueError):
+        return
+    if near := nearest(file.name, beside, cutoff=0.85):
+        yield Finding(_RULE, path, f"no such file {text} here (did you mean {near}?)", "warning")
 
 
 def _twice(items: Sequence[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ from airflow_mlops.core.nearest import did_you_mean
 _MAX_BYTES: Final = 5_000_000
 _MAX_STEPS: Final = 30
 _LONGEST: Final = 500
+_VALUES: Final = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.JoinedStr)
+_LAZY_PACKAGE: Final = "sklearn"
+"""It only makes its own subpackages when they are asked for."""
+_COMMON: Final = {"sklearn", "xgboost", "lightgbm", "catboost", "pandas", "airflow"}
+"""What is meant by a misspelt first part, however it is installed."""
 
 
 class NotChecked(Exception):
@@ -48,6 +54,20 @@ class Definition:
     node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     module: Module
 
+    @property
+    def yields(self) -> bool:
+        """Whether it is a generator."""
+        return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _inside(self.node.body))
+
+    @property
+    def returns(self) -> bool:
+        """Whether a function gives a value back, or is only a sketch: nothing in it, or an error."""
+        sketch = all(isinstance(node, ast.Pass | ast.Expr | ast.Raise) for node in self.node.body)
+        return sketch or any(
+            isinstance(node, ast.Raise) or (isinstance(node, ast.Return) and node.value is not None)
+            for node in _inside(self.node.body)
+        )
+
 
 @dataclass
 class Sources:
@@ -63,10 +83,10 @@ class Sources:
         """
         module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
         if not module or not name or len(path) > _LONGEST:
-            raise NotThere("write it as module:function")
+            raise NotThere("write it as module:function or package.module.Name")
         try:
             return self.named(self.module(module), name)
-        except NotChecked:
+        except (NotChecked, NotThere):
             if ":" not in path and self._is_module(path):
                 raise NotThere(f"{path} is a module: name a class or function in it") from None
             raise
@@ -82,10 +102,11 @@ class Sources:
                 return self.named(self.module(star), name, steps + 1)
             except NotThere:
                 continue
-        if module.lazy:
+        if module.lazy and module.name != _LAZY_PACKAGE:
             raise NotChecked(f"{module.name} makes its names when they are asked for")
         known = [key for key in module.names if not key.startswith("_")]
-        raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
+        hint = self._elsewhere(module.name, name) or did_you_mean(name, known)
+        raise NotThere(f"no {name!r} in {module.name}{hint}")
 
     def module(self, name: str) -> Module:
         """Return the module ``name``; raises NotThere or NotChecked."""
@@ -102,6 +123,10 @@ class Sources:
             return self.named(self.module(_absolute(node, module.package)), real, steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id != name:
             return self.named(module, node.value.id, steps + 1)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            return Definition(_as_function(name, node.value), module)
+        if isinstance(node, ast.Assign) and isinstance(node.value, _VALUES):
+            raise NotThere(f"{name} in {module.name} is a value: name a class or function")
         raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
 
     def _spec(self, name: str) -> ModuleSpec:
@@ -111,15 +136,26 @@ class Sources:
         for number, part in enumerate(parts):
             whole = ".".join(parts[: number + 1])
             if not part.isidentifier():
-                raise NotThere(f"{name!r} is not the name of a module")
+                raise NotThere(f"{name!r} is not the name of a module: write it as package.module")
             # by its last part: a namespace package would look for its parent among the loaded ones
             found = PathFinder.find_spec(part, path) or (_other_finders(whole) if number == 0 else None)
             if found is None:
                 beside = _beside(path if number else [str(folder) for folder in self.folders])
-                raise NotThere(f"no module {whole!r}{did_you_mean(part, beside)}; {self._looked()}")
+                near = did_you_mean(part, beside - {part} | (set() if number else _COMMON - {part}))
+                raise NotThere(f"no module {whole!r}{near}; {self._looked()}")
             spec, path = found, list(found.submodule_search_locations or ())
         assert spec is not None
         return spec
+
+    def _elsewhere(self, package: str, name: str) -> str:
+        """Say where in scikit-learn a name stands that was looked for in the package itself."""
+        if package != _LAZY_PACKAGE:
+            return ""
+        for folder in self._spec(package).submodule_search_locations or ():
+            for file in sorted(Path(folder).glob("*/__init__.py")):
+                if re.search(rf"\b{re.escape(name)}\b", file.read_text(encoding="utf-8")):
+                    return f" (did you mean {package}.{file.parent.name}.{name}?)"
+        return ""
 
     def _is_module(self, name: str) -> bool:
         try:
@@ -186,6 +222,8 @@ def _read(name: str, package: str, file: Path, _version: tuple[int, int]) -> Mod
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a module, those under if, try and with included."""
     for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__ =="):
+            continue  # not so when it is imported
         yield node
         if isinstance(node, ast.If | ast.Try | ast.With):
             for inner in ("body", "orelse", "finalbody"):
@@ -202,6 +240,19 @@ def _bound(node: ast.stmt) -> list[str]:
         return [item.asname or item.name.partition(".")[0] for item in node.names]
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _as_function(name: str, node: ast.Lambda) -> ast.FunctionDef:
+    body: list[ast.stmt] = [ast.Return(value=node.body)]
+    return ast.FunctionDef(name=name, args=node.args, body=body, decorator_list=[])
+
+
+def _inside(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """Yield the nodes of a function, not those of functions and classes in it."""
+    for node in body:
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _inside(list(ast.iter_child_nodes(node)))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
@@ -14,6 +14,14 @@ from airflow_mlops.core.nearest import did_you_mean
 _RULE: Final = "templates"
 _CONTEXT: Final = "airflow.sdk.definitions.context.Context"
 _FILTERS: Final = ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz")
+_MACROS: Final = frozenset(
+    {"ds_add", "ds_format", "datetime_diff_for_humans", "datetime", "timedelta", "dateutil", "json", "time",
+     "uuid", "random", "ds_format_locale", "hive"}
+)  # fmt: skip
+_VARIABLE: Final = re.compile(r"\$\{\w+\}|(?<![\w$])\$[A-Z_][A-Z0-9_]*")
+_SINGLE: Final = re.compile(
+    r"(?<!\{)\{\s*((?:ds|ts|run_id|logical_date|data_interval_start|data_interval_end)\w*[^{}]*?)\s*\}(?!\})"
+)
 _MARKED: Final = re.compile(r"{{|{%|{#")
 
 
@@ -32,7 +40,7 @@ def templates(subject: Subject) -> Iterator[Finding]:
             tree = environment.parse(text)
             environment.compile(tree)
         except TemplateSyntaxError as error:  # unknown filters as well
-            shown = str(error.message).splitlines()[0].rstrip(".")
+            shown = str(error.message).splitlines()[0].rstrip(".") + _filter_hint(str(error.message))
             yield Finding(_RULE, path, f"not a template that Jinja can read: {shown}, got {text!r:.80}")
             continue
         except (RecursionError, MemoryError):
@@ -41,6 +49,31 @@ def templates(subject: Subject) -> Iterator[Finding]:
         for name in sorted(meta.find_undeclared_variables(tree) - known) if known else ():
             hint = did_you_mean(name, known)
             yield Finding(_RULE, path, f"Airflow has no {name!r} for a template{hint}")
+        for name in sorted(_macros(tree) - _MACROS):  # a plugin may bring others
+            if hint := did_you_mean(name, _MACROS):
+                yield Finding(_RULE, path, f"Airflow has no macros.{name}{hint}")
+
+
+def half(subject: Subject) -> Iterator[Finding]:
+    """The path of the data holds no name that somebody expects to be put in, but nobody does."""
+    path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
+    if found := _VARIABLE.search(text):
+        message = f"{found[0]} stays as it is: write an Airflow variable, as '{{{{ var.value.name }}}}'"
+        yield Finding(_RULE, path, message)
+    if found := _SINGLE.search(text):
+        yield Finding(_RULE, path, f"{found[0]} stays as it is: write a template as '{{{{ {found[1]} }}}}'")
+
+
+def _filter_hint(message: str) -> str:
+    match = re.search(r"No filter named '(\w+)'", message)
+    return did_you_mean(match[1], _FILTERS) if match else ""
+
+
+def _macros(tree: Any) -> set[str]:
+    from jinja2 import nodes
+
+    found = tree.find_all(nodes.Getattr)
+    return {item.attr for item in found if isinstance(item.node, nodes.Name) and item.node.name == "macros"}
 
 
 def _known(subject: Subject) -> set[str]:

@@ -39,8 +39,8 @@ def monitor(subject: Subject) -> Iterator[Finding]:
     if section is None:
         return
     start, end = _utc(section.start_date), _utc(section.end_date)
-    if start and end and start >= end:
-        message = f"no window: end_date {end:%Y-%m-%d} is not after start_date {start:%Y-%m-%d}"
+    if start and end and start > end:
+        message = f"no window: end_date {end:%Y-%m-%d} is before start_date {start:%Y-%m-%d}"
         yield Finding(_RULE, ("monitor", "end_date"), message)
     if section.catchup and not start:
         message = "catchup looks at every window since start_date: give monitor.start_date"

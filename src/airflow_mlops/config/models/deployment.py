@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import ConnId, Counted, Duration, Number, Whole
@@ -79,13 +79,14 @@ class Canary(Section):
     )
     poll: Duration = Field(timedelta(seconds=10), description="Time between two looks.")
 
-    @model_validator(mode="after")
-    def _increasing(self) -> Canary:
-        if any(not 0 < step < 100 for step in self.steps):
-            raise ValueError(f"steps are percents between 1 and 99, got {list(self.steps)}")
-        if list(self.steps) != sorted(set(self.steps)):
-            raise ValueError(f"steps must increase, got {list(self.steps)}")
-        return self
+    @field_validator("steps")
+    @classmethod
+    def _increasing(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 0 < step < 100 for step in steps):
+            raise ValueError(f"steps are percents between 1 and 99, got {list(steps)}")
+        if list(steps) != sorted(set(steps)):
+            raise ValueError(f"steps must increase, got {list(steps)}")
+        return steps
 
 
 class Deploy(Section):

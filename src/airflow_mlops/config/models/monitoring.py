@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.training import Source
-from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Number, Schedule, Whole
+from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Number, Schedule, Truth, Whole
 
 
 class Drift(Section):
@@ -52,8 +52,8 @@ class Monitor(Section):
         description="Cron expression or preset; each run looks at the interval before it."
     )
     start_date: Moment | None = Field(None, description="First window starts here (UTC unless said).")
-    end_date: Moment | None = Field(None, description="No window ends after this.")
-    catchup: bool = Field(False, description="Look at every window since start_date, oldest first.")
+    end_date: Moment | None = Field(None, description="No window starts after this.")
+    catchup: Truth = Field(False, description="Look at every window since start_date, oldest first.")
     drift: Drift | None = Field(Drift(), description="Change of the data; `off` does not look.")
     performance: Performance | None = Field(None, description="Quality, once labels have arrived.")
     retrain: Retrain | None = Field(None, description="When a finding starts a training.")

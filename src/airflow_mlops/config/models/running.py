@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import (
     Counted,
+    CountedWhole,
     DottedPath,
     Duration,
     Image,
@@ -76,12 +77,12 @@ class TaskSettings(Section):
     """How one task runs, where it differs from the others."""
 
     pool: Text | None = Field(None, description="Airflow pool of this task.")
-    pool_slots: Annotated[int, Field(ge=1), Counted] | None = Field(
+    pool_slots: Annotated[int, Field(ge=1), CountedWhole] | None = Field(
         None, description="Slots of the pool that it takes."
     )
     priority_weight: Whole | None = Field(None, description="Its weight in the queue.")
     queue: Text | None = Field(None, description="Queue of the executor.")
-    retries: Annotated[int, Field(ge=0, le=10), Counted] | None = Field(
+    retries: Annotated[int, Field(ge=0, le=10), CountedWhole] | None = Field(
         None, description="Retries after a failure from outside."
     )
     timeout: Duration | None = Field(None, description="Longest time of one try (execution_timeout).")

@@ -86,7 +86,7 @@ class Tune(Section):
     n_trials: Whole = Field(20, ge=1, le=10_000, description="Trials over all workers.")
     workers: Whole = Field(1, ge=1, le=64, description="Mapped tasks that search side by side.")
     sampler: Literal["tpe", "random"] = Field("tpe", description="How the next trial is chosen.")
-    seed: Whole = Field(7, ge=0, description="Seed of the sampler.")
+    seed: Whole = Field(7, ge=0, le=2**31 - 1, description="Seed of the sampler.")
 
 
 class Train(Section):

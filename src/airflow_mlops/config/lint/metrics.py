@@ -1,0 +1,64 @@
+"""Rules about metrics: the estimator learns a target, and every metric is one of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.learner import Learner, given, learners
+from airflow_mlops.core.metric_names import METRIC_FACTS, REGRESSION
+
+_RULE: Final = "metrics"
+_QUALITY: Final = ("deploy", "canary", "guards", "quality")
+
+
+def metrics(subject: Subject) -> Iterator[Finding]:
+    """The estimator learns the target, and every metric is one of its task and can be computed."""
+    dotted = subject.pipeline.train.estimator
+    found = learners(dotted, subject.sources, given(subject))
+    if not all(learner.whole for learner in found):
+        return
+    if found and (other := found[0].other):
+        message = f"{dotted} {other} and learns no target: choose a classifier or a regressor"
+        yield Finding(_RULE, ("train", "estimator"), message)
+        return
+    tasks = {learner.task for learner in found}
+    task = tasks.pop() if len(tasks) == 1 else None
+    for path, name in _named(subject):
+        if mismatch := _mismatch(name, task, found):
+            yield Finding(_RULE, path, mismatch)
+    deploy = subject.pipeline.deploy
+    if task == REGRESSION and deploy and deploy.canary.guards.quality:
+        message = "counts wrong classes, but the estimator does regression: leave it out"
+        yield Finding(_RULE, _QUALITY, message)
+
+
+def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | None:
+    facts = METRIC_FACTS[name]
+    if task is None:
+        return None
+    if facts.task != task:
+        others = ", ".join(other for other, row in METRIC_FACTS.items() if row.task == task)
+        return f"{name} is for {facts.task}, but the estimator does {task}: choose from {others}"
+    reason = next((why for learner in found if (why := learner.lacks_probability())), None)
+    if not facts.needs_probability or reason is None:
+        return None
+    return f"{name} needs predict_proba, which {reason}"
+
+
+def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every metric that the file names, with its place."""
+    section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
+    for number, name in enumerate(section.metrics):
+        yield ("evaluate", "metrics", number), name
+    for name in section.require:
+        yield ("evaluate", "require", name), name
+    for name in section.against_champion:
+        yield ("evaluate", "against_champion", name), name
+    for column, held in section.slices.items():
+        for name in held:
+            yield ("evaluate", "slices", column, name), name
+    for name in asked.performance.require if asked and asked.performance else ():
+        yield ("monitor", "performance", "require", name), name
