@@ -42,10 +42,12 @@ def locate(filepath: str, base: Path) -> Location:
     Raises ConfigError when no installed package can read that kind of URI.
     """
     uri = filepath.removeprefix("file://")
-    if "://" not in uri:
-        uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
     try:
+        if "://" not in uri:
+            uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
         fs, path = fsspec.core.url_to_fs(uri)
+    except RuntimeError as error:
+        raise ConfigError(f"cannot open {filepath}: no such user: write the folder as it is") from error
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"cannot open {filepath}: {error}; install the fsspec package of that scheme"
