@@ -33,7 +33,10 @@ def locate(filepath: str, base: Path, fs: Any = None) -> Location:
     """
     uri = filepath.removeprefix("file://")
     if "://" not in uri:
-        uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
+        try:
+            uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
+        except RuntimeError as error:
+            raise ConfigError(f"cannot open {filepath}: no such user: write the folder as it is") from error
     own = _own(uri) if fs is None else fs
     if own is not None:
         return Location(own, str(own._strip_protocol(uri)), uri)

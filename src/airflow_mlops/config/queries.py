@@ -28,7 +28,10 @@ def query_text(sql: str, base: Path) -> str:
     """
     if not is_file(sql):
         return sql
-    path = base / Path(sql).expanduser()
+    try:
+        path = base / Path(sql).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"cannot open {sql}: no such user: write the folder as it is") from None
     if not path.exists():
         beside = [item.name for item in path.parent.glob(f"*{_ENDING}")] if path.parent.is_dir() else []
         raise ConfigError(f"no such file {path}{did_you_mean(path.name, beside)}")

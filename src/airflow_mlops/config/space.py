@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.nearest import nearest
+
+_SCALES: Final = ("loguniform", "log_uniform", "log-uniform", "logspace", "logarithmic", "uniform", "linear")
 
 
 def is_log(form: Sequence[Any]) -> bool:
@@ -36,7 +39,7 @@ def check_form(form: Sequence[Any]) -> Sequence[Any]:
         raise ConfigError("empty, give [low, high], [low, high, log] or choices")
     if is_log(form) and not is_range(form):
         raise ConfigError(f"a log range needs two numbers before `log`, got {list(form)}")
-    if len(form) == 3 and all(map(_is_number, form[:2])) and isinstance(form[2], str) and form[2] != "log":
+    if len(form) == 3 and all(map(_is_number, form[:2])) and _means_log(form[2]):
         raise ConfigError(f"after two numbers only `log` can stand, got {form[2]!r}")
     if is_range(form) and not all(map(math.isfinite, form[:2])):
         raise ConfigError(f"a range has two finite ends, got {list(form[:2])}")
@@ -45,6 +48,13 @@ def check_form(form: Sequence[Any]) -> Sequence[Any]:
     if is_range(form) and is_log(form) and form[0] <= 0:
         raise ConfigError(f"a log range starts above 0, got {form[0]}")
     return form
+
+
+def _means_log(word: Any) -> bool:
+    """Whether ``log`` was meant; another word, as ``sqrt`` or ``log2``, can be a choice beside numbers."""
+    if not isinstance(word, str) or word in ("log", "log2"):
+        return False
+    return word.lower() in _SCALES or nearest(word.lower(), ["log"], cutoff=0.6) is not None
 
 
 def _is_number(value: Any) -> bool:

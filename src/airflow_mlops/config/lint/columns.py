@@ -84,13 +84,13 @@ def header(source: Source, folder: Path) -> list[str] | None:
     place = source.filepath
     if not place or "://" in place or "{" in place or _ANOTHER_HEADER & set(source.load_args):
         return None
-    path = folder / Path(place).expanduser()
     try:
+        path = folder / Path(place).expanduser()
         if source.type == "csv" and path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
             return _csv_header(path, source)
         if source.type == "parquet" and path.is_file():
             return _parquet_header(path)
-    except (OSError, ValueError, csv.Error):  # whoever reads the data says what is wrong with it
+    except (OSError, ValueError, RuntimeError, csv.Error):  # whoever reads the data says what is wrong
         return None
     return None
 

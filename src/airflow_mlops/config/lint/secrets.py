@@ -13,7 +13,7 @@ _WORDS: Final = r"(password|passwd|pwd|secret|token|(api|access|secret|private|a
 _NAMED: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
 # Every repeat that can begin anywhere is bounded: the time stays proportional to the length of a text.
 _SHAPES: Final = {
-    "a password": re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE),
+    "a password": re.compile(r"\b(?!github:)[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE),
     "a secret in the query": re.compile(
         rf"[?&;][\w\-]*({_WORDS}|x-amz-signature|(?<=[?&])sig)=[^&\s]+", re.IGNORECASE
     ),

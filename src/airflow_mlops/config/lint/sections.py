@@ -111,15 +111,16 @@ def place(subject: Subject) -> Iterator[Finding]:
             hint = did_you_mean(scheme[1], _SCHEMES)
             yield Finding(_RULE, path, f"fsspec knows no scheme {scheme[1]}://{hint}")
     elif text and "://" not in text and "{" not in text:
-        yield from _misspelt(path, subject.folder / Path(text).expanduser(), text)
+        yield from _misspelt(path, subject.folder, text)
 
 
-def _misspelt(path: KeyPath, file: Path, text: str) -> Iterator[Finding]:
+def _misspelt(path: KeyPath, folder: Path, text: str) -> Iterator[Finding]:
     try:
+        file = folder / Path(text).expanduser()
         if not file.suffix or file.exists() or not file.parent.is_dir():
             return
         beside = [other.name for other in file.parent.iterdir() if other.suffix == file.suffix]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a user who is not there
         return
     if near := nearest(file.name, beside, cutoff=0.85):
         yield Finding(_RULE, path, f"no such file {text} here (did you mean {near}?)", "warning")
