@@ -112,7 +112,7 @@ def _airflow() -> tuple[Installation | None, list[Finding]]:
         installation = read_installation()
     except BackendError as error:
         return None, [failed("airflow", str(error), "pip install 'apache-airflow>=3.3'")]
-    look = partial(check_database, installation.database, installation.migrations)
+    look = partial(check_database, installation.database, installation.revision)
     probe = Probe("airflow database", lambda: [look()], "airflow db check")
     cache = check_parse_cache(installation.parse_cache)
     return installation, [check_provider(), *side_by_side([probe]), cache]

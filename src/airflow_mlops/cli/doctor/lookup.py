@@ -66,7 +66,7 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
     check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
     add = f"airflow connections add {need.conn_id} {_KINDS.get(need.purpose, '--conn-type TYPE …')}"
     if connection is None and need.purpose != MLFLOW:
-        where = "" if initialised else " in the environment, and Airflow has no database yet"
+        where = "" if initialised else " in the environment, and Airflow's database could not be asked"
         return Looked(failed(check, f"not there{where}; {users} needs it", add))
     try:
         place = _place(need)
