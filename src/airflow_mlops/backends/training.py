@@ -32,7 +32,7 @@ def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
         raise ConfigError(f"train.estimator: {path} has no fit and predict")
     known = _parameters(factory)
     for name in params:
-        if known is not None and name.partition("__")[0] not in known:
+        if known is not None and name not in known:
             hint = did_you_mean(name, known)
             raise ConfigError(f"train.params: {path} has no parameter {name!r}{hint}")
     fixed = {"random_state": 0} if known and "random_state" in known else {}

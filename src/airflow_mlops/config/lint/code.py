@@ -159,8 +159,11 @@ def _parameters(subject: Subject, found: Definition) -> Iterator[Finding]:
         return
     for base, given in ((("train", "params"), train.params), (("train", "tune", "space"), space)):
         for name in given:
-            if name.partition("__")[0] not in accepted.names:
+            if name not in accepted.names:
+                part, nested, _ = name.partition("__")
                 hint = did_you_mean(name, accepted.names)
+                if nested and part in accepted.names:
+                    hint = f": set those of {part} in a function that returns the estimator"
                 yield Finding(_RULE, (*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
     written = {*subject.written("train", "params"), *subject.written("train", "tune", "space")}
     missing = [name for name in accepted.required if name not in written]
