@@ -48,16 +48,13 @@ def read_files(data: Data, base: Path, start: datetime | None, end: datetime | N
 def place_of(source: Source, base: Path) -> Location:
     """Return where the files are, opened with the connection that the source names, if it does.
 
-    Raises ConfigError for a connection that is not there, or that a local path cannot use.
+    A local path, such as that of a profile over a URI, needs none. Raises ConfigError for a connection that
+    is not there.
     """
     path = source.filepath or ""
-    if source.conn_id is None:
+    scheme = urlsplit(path).scheme if "://" in path else "file"
+    if source.conn_id is None or scheme == "file":
         return locate(path, base)
-    scheme = urlsplit(path).scheme
-    if "://" not in path or scheme == "file":
-        raise ConfigError(
-            f"data.source.conn_id: {path} is a local path: a connection is for URIs such as s3://"
-        )
     try:
         storage = connections().file_system(source.conn_id, scheme)
     except ConfigError as error:

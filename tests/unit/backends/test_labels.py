@@ -179,9 +179,7 @@ def test_labels_of_a_database_are_asked_for_by_the_span(
         read_labels(DATA, wrong, base=tmp_path, start=START, end=END)
 
 
-def test_a_connection_that_a_path_of_labels_cannot_use_is_told_with_its_key(tmp_path: Path) -> None:
-    source = Source(type="csv", filepath="labels.csv", conn_id="shop")
-    with pytest.raises(
-        ConfigError, match=r"^monitor\.performance\.labels\.conn_id: labels\.csv is a local path"
-    ):
+def test_labels_on_a_storage_whose_connection_nobody_knows_are_told(tmp_path: Path) -> None:
+    source = Source(type="csv", filepath="s3://lake/labels.csv", conn_id="shop")
+    with pytest.raises(ConfigError, match=r"^s3://lake/labels\.csv: the connection 'shop' of s3:// needs"):
         read_labels(DATA, source, base=tmp_path, start=START, end=END)

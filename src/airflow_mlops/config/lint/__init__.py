@@ -107,7 +107,7 @@ def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]
     left = remains(variant)
     if left is None:
         return
-    subject = Subject(left.pipeline, variant.layer.values, sources, loaded.file.absolute().parent)
+    subject = Subject(left.pipeline, variant.layer, sources, loaded.file.absolute().parent)
     for rule in WRITTEN:
         yield from (_fault(variant, found) for found in _findings(rule, subject))
     for rule, read in RULES.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_mlops.config.faults import KeyPath, Level
 from airflow_mlops.config.lint.source import Sources
+from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline, Section, Source
 
 
@@ -30,9 +31,19 @@ class Subject:
     """
 
     pipeline: Pipeline
-    values: dict[str, Any]
+    layer: Layer
     sources: Sources
     folder: Path
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values as written, of all layers."""
+        return self.layer.values
+
+    def together(self, one: KeyPath, other: KeyPath) -> bool:
+        """Whether two keys were written in the same file, both in the same profile or in none."""
+        first, second = self.layer.place(one), self.layer.place(other)
+        return (first.file, _profile(first.path)) == (second.file, _profile(second.path))
 
     def written(self, *path: str) -> dict[str, Any]:
         """Return the mapping that was written at ``path``, faulty values included; else an empty one."""
@@ -40,6 +51,10 @@ class Subject:
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
         return value if isinstance(value, dict) else {}
+
+
+def _profile(path: KeyPath) -> KeyPath:
+    return path[:2] if path[:1] == ("profiles",) else ()
 
 
 Rule = Callable[[Subject], Iterator[Finding]]

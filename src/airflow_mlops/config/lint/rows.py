@@ -24,19 +24,16 @@ _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 def rows(subject: Subject) -> Iterator[Finding]:
     """A query reads rows and has its parameters; a connection is named where one is used."""
     for path, source in sources(subject.pipeline):
-        yield from _source(source, path, subject.folder)
+        if source.sql is not None:
+            yield from _query(source, source.sql, path, subject.folder)
+        elif source.filepath is not None:
+            yield from _storage(subject, source, source.filepath, path)
 
 
-def _source(source: Source, path: KeyPath, folder: Path) -> Iterator[Finding]:
-    if source.sql is not None:
-        yield from _query(source, source.sql, path, folder)
-    elif source.filepath is not None:
-        yield from _storage(source, source.filepath, path)
-
-
-def _storage(source: Source, place: str, path: KeyPath) -> Iterator[Finding]:
+def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Iterator[Finding]:
     local = "://" not in place or place.startswith("file://")
-    if source.conn_id and local and not place.startswith("{"):
+    together = subject.together((*path, "conn_id"), (*path, "filepath"))  # else a profile reads a sample
+    if source.conn_id and local and together and not place.startswith("{"):
         message = f"has no effect: {place} is a local path, and a connection is for URIs such as s3://"
         yield Finding(_RULE, (*path, "conn_id"), message)
     parts = None if local else _split(place)
