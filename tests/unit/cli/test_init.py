@@ -1,5 +1,6 @@
 """`airflow-mlops init` writes a project that passes lint and its own test, and overwrites nothing."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -121,8 +122,10 @@ def at_a_terminal(folder: Path, typed: bytes, signalled: int = 0) -> tuple[int, 
         while not shown.endswith(b"]: ") and (chunk := _read(ours)):
             shown += chunk
         os.write(ours, typed)
-        if signalled:
+        while signalled and process.poll() is None:  # one that comes just before the read is not seen by it
             process.send_signal(signalled)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
         while chunk := _read(ours):
             shown += chunk
     os.close(ours)
