@@ -69,8 +69,9 @@ async def _ask(client: httpx.AsyncClient, flight: dict[str, Any], counts: collec
     counts["requests"] += 1
     try:
         answer = await client.post("/invocations", json={"dataframe_records": [flight]}, timeout=10)
-    except httpx.HTTPError:
+    except httpx.HTTPError as error:
         counts["failed"] += 1
+        counts[type(error).__name__] += 1
         return
     if answer.status_code != 200:
         counts["failed"] += 1

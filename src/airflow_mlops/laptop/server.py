@@ -40,6 +40,7 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
     import uvicorn
 
     from airflow_mlops.serving.app import create_app
+    from airflow_mlops.serving.shared import KEEP_ALIVE_S
 
     shutil.rmtree(folder, ignore_errors=True)
     token = secrets.token_urlsafe(24)
@@ -53,6 +54,7 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

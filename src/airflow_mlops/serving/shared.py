@@ -18,6 +18,9 @@ from airflow_mlops.serving.traffic import Moment, Traffic
 
 SETTLE_S: Final = 2.0
 POLL_S: Final = 0.02
+KEEP_ALIVE_S: Final = 75
+"""How long an idle connection is kept: longer than callers and load balancers do (5 to 60 s), so that it ends
+at their side and no request meets a connection that is just being closed."""
 
 
 def now() -> Moment:

@@ -21,10 +21,11 @@ from airflow_mlops.serving.app import create_app
 from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.exchange import Server
 from airflow_mlops.serving.order import Order
-from airflow_mlops.serving.shared import POLL_S
+from airflow_mlops.serving.shared import KEEP_ALIVE_S, POLL_S
 
 BALANCE_S: Final = 0.001
 LEAVE_S: Final = 0.05
+IDLE_S: Final = 5
 
 
 class Worker(uvicorn.Server):
@@ -43,6 +44,7 @@ class Worker(uvicorn.Server):
             uvicorn.Config(
                 app, log_level="warning", access_log=False, lifespan="on", ws="none", proxy_headers=False,
                 server_header=False, timeout_graceful_shutdown=order.settings.drain_s,
+                timeout_keep_alive=KEEP_ALIVE_S,
             )
         )  # fmt: skip
 
@@ -157,6 +159,14 @@ class Worker(uvicorn.Server):
         """Let another worker take over: callers are told to connect anew, then the process ends."""
         self._stop_accepting()
         self.server.leaving = True
+        loop = asyncio.get_running_loop()
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
+            if connection.timeout_keep_alive_task is not None:  # idle: nobody is waited for longer than this
+                connection.timeout_keep_alive_task.cancel()
+                connection.timeout_keep_alive_task = loop.call_later(
+                    IDLE_S, connection.timeout_keep_alive_handler
+                )
         self._spawn(self._wait_for_callers())
 
     async def _wait_for_callers(self) -> None:

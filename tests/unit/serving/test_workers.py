@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +52,15 @@ def epoch_counts(server: ServerProcess, epoch: int) -> dict[str, dict[str, int]]
 
 def requests_in(counts: dict[str, dict[str, int]]) -> int:
     return sum(found["requests"] for version, found in counts.items() if version != "both")
+
+
+def test_a_connection_is_kept_longer_than_a_caller_leaves_it_idle(server: ServerProcess) -> None:
+    ping = b"GET /ping HTTP/1.1\r\nhost: here\r\n\r\n"
+    with socket.create_connection((server.base_url.host, server.base_url.port or 0), timeout=30) as caller:
+        for pause in (0, 6):  # httpx keeps an idle connection for five seconds
+            threading.Event().wait(pause)
+            caller.sendall(ping)
+            assert caller.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_change_is_in_force_in_every_worker_when_its_call_returns(server: ServerProcess) -> None:
