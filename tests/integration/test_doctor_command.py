@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from airflow_mlops.__main__ import main
 from tests.airflow_kit import free_port
@@ -126,6 +127,34 @@ def test_rollouts_in_postgresql_are_looked_at_through_their_connection(
             assert found["rollouts"]["status"] == status, found["rollouts"]
             assert password not in printed
     assert "correct login and password" in found["rollouts"]["message"]
+
+
+def test_the_database_of_a_query_is_asked_whether_it_answers(
+    dags: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = next((dags / "pipelines").glob("*.yaml"))
+    source = {"type": "sql", "sql": "SELECT 1", "conn_id": "doctors_shop"}
+    config = yaml.safe_load(file.read_text())
+    config["data"] = {**config["data"], "source": source}
+    file.write_text(yaml.safe_dump(config))
+    code, found, _ = told(capsys)
+    assert (code, found["connection doctors_shop"]["status"]) == (1, "failed")
+    assert (
+        "airflow connections add doctors_shop --conn-type postgres" in found["connection doctors_shop"]["fix"]
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_DOCTORS_SHOP", f"sqlite:///{tmp_path}/shop.db")
+    _, found, _ = told(capsys)
+    assert found["database doctors_shop"]["message"] == (
+        f"connection 'doctors_shop': no such file {tmp_path}/shop.db"
+    )
+    (tmp_path / "shop.db").touch()
+    _, found, _ = told(capsys)
+    assert found["database doctors_shop"]["status"] == "ok"
+    monkeypatch.setenv("AIRFLOW_CONN_DOCTORS_SHOP", f"postgres://me:{SECRET}@127.0.0.1:{free_port()}/shop")
+    code, found, printed = told(capsys)
+    assert (code, found["database doctors_shop"]["status"]) == (1, "failed")
+    assert "Connection refused" in found["database doctors_shop"]["message"]
+    assert SECRET not in printed
 
 
 def test_a_call_that_is_wrong_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

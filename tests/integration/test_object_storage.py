@@ -14,16 +14,20 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_mlops import load_pipeline
+from airflow_mlops.__main__ import main
+from airflow_mlops.backends import storage
 from airflow_mlops.backends.data import read_dataset
 from airflow_mlops.core.records import DatasetRef
-from airflow_mlops.hooks import storage
 from airflow_mlops.operators.features import FeaturesOperator
 from airflow_mlops.operators.ingest import IngestOperator
-from tests.airflow_kit import Ran, project, run
+from tests.airflow_kit import PIPELINE, Ran, project, run
+from tests.pipeline_kit import customers
+
+PASSWORDS = {"/bucket": "sesame", "/lake": "mustard"}
 
 
 class Vault(MemoryFileSystem):
-    """Files in memory that open only with the password of the connection."""
+    """Files in memory that open only with the password of their bucket."""
 
     protocol = "vault"
     store: dict[str, Any] = {}  # noqa: RUF012 - as its base class has it
@@ -33,8 +37,12 @@ class Vault(MemoryFileSystem):
         super().__init__(**options)
         self.password = password
 
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("vault://", "memory://")))
+
     def _open(self, *args: Any, **options: Any) -> Any:
-        if self.password != "sesame":
+        if self.password != PASSWORDS[str(args[0])[: str(args[0]).index("/", 1)]]:
             raise PermissionError("wrong password")
         return super()._open(*args, **options)
 
@@ -43,14 +51,14 @@ class Vault(MemoryFileSystem):
 def vault() -> Iterator[str]:
     fsspec.register_implementation("vault", Vault, clobber=True)
     attach("vault", conn_id="vault_conn", fs=Vault(password="sesame"))
+    attach("vault", conn_id="lake_conn", fs=Vault(password="mustard"))
     yield "vault://vault_conn@bucket/mlops"
-    fsspec.config.conf.pop("vault", None)
-    storage._CONNECTED.clear()
+    storage._OWN.clear()
     Vault.store.clear()
 
 
-def ingested(folder: Path, name: str) -> Ran:
-    project(folder, name=name)
+def ingested(folder: Path, name: str, **changes: Any) -> Ran:
+    project(folder, name=name, **changes)
     base = folder / "pipelines"
     shared: dict[str, Any] = {"pipeline": load_pipeline(base / f"{name}.yaml"), "base": str(base)}
     with DAG(f"{name}_rows", schedule=None) as dag:
@@ -81,10 +89,49 @@ def test_an_unknown_connection_is_one_clear_line(tmp_path: Path, monkeypatch: py
     )
 
 
-def test_two_connections_of_one_scheme_are_refused(
+def in_the_lake(conn_id: str) -> dict[str, Any]:
+    source = {"type": "parquet", "filepath": "vault://lake/customers.parquet", "conn_id": conn_id}
+    return {**PIPELINE["data"], "source": source}
+
+
+def test_rows_and_artifacts_may_lie_behind_two_connections_of_one_scheme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: str
 ) -> None:
-    storage.connected(vault)
-    monkeypatch.setenv("AIRFLOW__MLOPS__ARTIFACTS", vault.replace("vault_conn", "other"))
-    ran = ingested(tmp_path, "two_vaults")
-    assert ran.error("rows").endswith("vault:// uses the connection 'vault_conn' already: use one for both")
+    customers(300).to_parquet("lake/customers.parquet", filesystem=Vault(password="mustard"))
+    monkeypatch.setenv("AIRFLOW__MLOPS__ARTIFACTS", vault)
+    ran = ingested(tmp_path, "two_vaults", data=in_the_lake("lake_conn"))
+    assert ran.state == "success", ran.errors
+    written = DatasetRef.from_json(ran.xcom("rows"))
+    assert (written.rows, written.uri.startswith("vault://bucket/mlops/")) == (300, True)
+
+
+def test_rows_behind_another_connection_do_not_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: str
+) -> None:
+    customers(300).to_parquet("lake/customers.parquet", filesystem=Vault(password="mustard"))
+    ran = ingested(tmp_path, "wrong_vault", data=in_the_lake("vault_conn"))
+    assert ran.error("rows") == "cannot read vault://lake/customers.parquet: wrong password"
+
+
+def test_a_source_whose_connection_nobody_has_says_what_to_do(tmp_path: Path) -> None:
+    source = {"type": "csv", "filepath": "s3://lake/rows.csv", "conn_id": "nobody"}
+    ran = ingested(tmp_path, "no_lake", data={**PIPELINE["data"], "source": source})
+    assert ran.error("rows") == (
+        "s3://lake/rows.csv: No filesystem registered for scheme s3; add the connection 'nobody' and install "
+        "Airflow's provider of s3://"
+    )
+
+
+def test_a_run_without_airflow_opens_rows_by_a_connection_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customers(300).to_parquet("lake/customers.parquet", filesystem=Vault(password="mustard"))
+    project(tmp_path, name="lake_run", data=in_the_lake("lake_conn"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", "vault://me:mustard@lake")
+    words = ["run", "pipelines/lake_run.yaml", "--until", "ingest"]
+    assert main(words) == 0
+    assert "300 rows" in capsys.readouterr().out
+    monkeypatch.delenv("AIRFLOW_CONN_LAKE_CONN")
+    assert main([*words, "--restart"]) == 2
+    assert "no connection 'lake_conn': set AIRFLOW_CONN_LAKE_CONN" in capsys.readouterr().err

@@ -41,6 +41,7 @@ def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:
         shared = {
             "__init__",
             "base",
+            "connections",
             "cost",
             "links",
             "moments",

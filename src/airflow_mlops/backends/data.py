@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import fsspec
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as pads
 
+from airflow_mlops.backends.files import read_files
+from airflow_mlops.backends.storage import Location, locate
 from airflow_mlops.backends.user_code import call_user_function, load_object
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
+from airflow_mlops.core.moment import in_utc
 from airflow_mlops.core.nearest import did_you_mean
 from airflow_mlops.core.records import DatasetRef
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
-
-
-@dataclass(frozen=True)
-class Location:
-    """A file or folder on any file system that fsspec knows."""
-
-    fs: Any
-    path: str
-    uri: str
-
-
-def locate(filepath: str, base: Path) -> Location:
-    """Resolve a path (relative to ``base``), ``file://`` or another URI such as ``s3://``.
-
-    Raises ConfigError when no installed package can read that kind of URI.
-    """
-    uri = filepath.removeprefix("file://")
-    try:
-        if "://" not in uri:
-            uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
-        fs, path = fsspec.core.url_to_fs(uri)
-    except RuntimeError as error:
-        raise ConfigError(f"cannot open {filepath}: no such user: write the folder as it is") from error
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            f"cannot open {filepath}: {error}; install the fsspec package of that scheme"
-        ) from error
-    return Location(fs, str(path), uri)
 
 
 def read_rows(
@@ -62,15 +33,18 @@ def read_rows(
     start: datetime | None = None,
     end: datetime | None = None,
     need_target: bool = True,
+    need_rows: bool = True,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
-    ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. With
-    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing.
+    ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. A query may use
+    them itself, as ``:window_start`` and ``:window_end``. With
+    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
+    ``need_rows=False`` there may be no row at all.
     Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
     cannot be parsed or that has no row left, BackendError when storage does not answer.
     """
-    where = data.source.filepath or data.source.callable or ""
+    where = where_of(data.source)
     frame = _read(data, base, start, end)
     wanted = (*data.keys, *((data.target,) if need_target else ()))
     for column in wanted:
@@ -79,9 +53,10 @@ def read_rows(
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
-    frame = _within(frame, data, start, end, where)
-    if frame.empty:
-        raise DataRejected(f"{where}: 0 rows, at least 1 is needed")
+    frame = _within(frame, data, start, end, where, need=need_rows)
+    if frame.empty and need_rows:
+        asked = f" from {_span(start, end)}" if data.source.sql and (start or end) else ""
+        raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(frame, data.keys, where)
 
 
@@ -179,114 +154,39 @@ def _read(data: Data, base: Path, start: datetime | None, end: datetime | None) 
                 f"{source.callable} returned {type(frame).__name__}, it must return a DataFrame"
             )
         return frame.reset_index(drop=True)
-    place = locate(source.filepath or "", base)
-    try:
-        if not place.fs.exists(place.path):
-            raise ConfigError(_missing(place))
-        reader: Callable[[], pd.DataFrame] = (
-            (lambda: _read_parquet(place, data, start, end))
-            if source.type == "parquet"
-            else (lambda: _read_text(place, source))
-        )
-        return _called(reader, source)
-    except (PermissionError, IsADirectoryError) as error:
-        raise ConfigError(f"cannot read {place.uri}: {error.strerror or error}") from error
-    except OSError as error:
-        raise BackendError(f"cannot reach {place.uri}: {error}") from error
+    if source.sql is not None:
+        from airflow_mlops.backends.database import read_query
+
+        return read_query(source, base, start, end)
+    return read_files(data, base, start, end)
 
 
-def _called(reader: Callable[[], pd.DataFrame], source: Source) -> pd.DataFrame:
-    where = source.filepath
-    try:
-        return reader()
-    except TypeError as error:
-        raise ConfigError(f"data.source.load_args does not fit pandas.read_{source.type}: {error}") from error
-    except (ValueError, pa.ArrowException, KeyError) as error:  # parser errors are ValueErrors
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataRejected(f"cannot read {where} as {source.type}: {line}") from error
-
-
-def _missing(place: Location) -> str:
-    folder, _, name = place.path.rpartition("/")
-    listed = (
-        [entry.rpartition("/")[2] for entry in place.fs.ls(folder, detail=False)]
-        if place.fs.exists(folder)
-        else []
-    )
-    return f"data.source.filepath: no such file {place.uri}{did_you_mean(name, listed)}"
-
-
-def _read_parquet(place: Location, data: Data, start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    """Read a file or a (hive-partitioned) folder; the time filter is pushed down when the type allows."""
-    arguments = dict(data.source.load_args)
-    if (start or end) and data.time and "filters" not in arguments:
-        schema = pads.dataset(place.path, filesystem=place.fs, format="parquet", partitioning="hive").schema
-        kind = schema.field(data.time).type if data.time in schema.names else None
-        if kind is not None and pa.types.is_timestamp(kind):
-            bounds = ((">=", start), ("<", end))
-            filters = [(data.time, sign, _stamp(at, kind)) for sign, at in bounds if at is not None]
-            arguments["filters"] = filters
-    frame = pd.read_parquet(place.path, filesystem=place.fs, **arguments)
-    for name in frame.columns:  # a partition column arrives as a dictionary of its folder names
-        if isinstance(frame[name].dtype, pd.CategoricalDtype) and f"{name}=" in "".join(
-            place.fs.find(place.path)
-        ):
-            frame[name] = frame[name].astype(frame[name].cat.categories.dtype)
-    return frame.reset_index(drop=True)
-
-
-def _stamp(at: datetime, kind: Any) -> Any:
-    moment = _utc(at)
-    return pa.scalar(moment if kind.tz else moment.replace(tzinfo=None), type=pa.timestamp("us", tz=kind.tz))
-
-
-def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _read_text(place: Location, source: Source) -> pd.DataFrame:
-    """Read one CSV or JSON file, or all files of that ending in a folder, in the order of their names."""
-    paths = [place.path]
-    if place.fs.isdir(place.path):
-        paths = sorted(
-            path for path in place.fs.find(place.path) if re.search(rf"\.{source.type}l?(\.\w+)?$", path)
-        )
-        if not paths:
-            raise ConfigError(f"data.source.filepath: no .{source.type} file in {place.uri}")
-    reader = pd.read_csv if source.type == "csv" else pd.read_json
-    frames = []
-    for path in paths:
-        with place.fs.open(path, "rb") as file:
-            arguments = {"compression": _compression(path), **source.load_args}
-            if source.type == "json" and path.endswith("l"):
-                arguments.setdefault("lines", True)
-            frames.append(reader(file, **arguments))
-    rows: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    return rows
-
-
-def _compression(path: str) -> str | None:
-    return {".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}.get(Path(path).suffix)
+def where_of(source: Source) -> str:
+    """Return how messages call a source."""
+    return f"the query on {source.conn_id}" if source.sql else source.filepath or source.callable or ""
 
 
 def _within(
-    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str
+    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str, *, need: bool
 ) -> pd.DataFrame:
     times = event_times(frame, data) if start or end else None
     if times is None or frame.empty:
         return frame
     keep = times.notna()
     if start:
-        keep &= times >= _utc(start)
+        keep &= times >= in_utc(start)
     if end:
-        keep &= times < _utc(end)
-    if not keep.any():
-        span = f"{start.isoformat() if start else 'the beginning'} to {end.isoformat() if end else 'now'}"
+        keep &= times < in_utc(end)
+    if need and not keep.any():
         raise DataRejected(
-            f"{where}: 0 rows with {data.time} from {span}, at least 1 is needed; the rows that were read go "
-            f"from {times.min()} to {times.max()}"
+            f"{where}: 0 rows with {data.time} from {_span(start, end)}, at least 1 is needed; "
+            f"the rows that were read go from {times.min()} to {times.max()}"
         )
     return frame if keep.all() else frame[keep].reset_index(drop=True)
+
+
+def _span(start: datetime | None, end: datetime | None) -> str:
+    return f"{start.isoformat() if start else 'the beginning'} to {end.isoformat() if end else 'now'}"
 
 
 def _sorted(frame: pd.DataFrame, keys: Sequence[str], where: str) -> pd.DataFrame:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from airflow_mlops.config.expectations import COLUMN_ARGUMENTS, TYPE, Expectation, expand
@@ -14,7 +16,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.nearest import did_you_mean
 from airflow_mlops.core.records import Failure
 
-__all__ = ["Expectation", "check", "expand"]
+__all__ = ["Broken", "Expectation", "check", "expand", "find"]
 
 _GAPS: Final = {"None", "nan", "NaT", "<NA>"}
 _FAMILIES: Final[Mapping[str, Callable[[Any], bool]]] = {
@@ -39,29 +41,45 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-@_quiet()
+@dataclass(frozen=True, eq=False)
+class Broken:
+    """An expectation that did not hold, and the positions of the rows that break it, if they are named."""
+
+    failure: Failure
+    rows: np.ndarray[Any, Any] | None = None
+
+
 def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Failure, ...]:
-    """Return the expectations that ``frame`` does not meet.
+    """Return the expectations that ``frame`` does not meet; raises what ``find`` raises."""
+    return tuple(item.failure for item in find(frame, expectations))
+
+
+@_quiet()
+def find(frame: pd.DataFrame, expectations: Sequence[Expectation], *, most: int = 0) -> tuple[Broken, ...]:
+    """Return the expectations that ``frame`` does not meet, with rows for those that few rows break.
+
+    :param most: name the rows of an expectation that at most so many rows break: the cost grows with them.
 
     A column that does not exist is a failure of its own. Raises ConfigError when Great Expectations does
     not know an expectation or an argument, or cannot evaluate it.
     """
     built = [None if item.name == TYPE else _build(item) for item in expectations]
     names = [str(name) for name in frame.columns]
-    failures: list[Failure] = []
+    whole: list[Failure | None] = []
     ready: list[Any] = []
     for item, native in zip(expectations, built, strict=True):
         absent = [column for column in item.columns if column not in names]
         if absent and item.name != "expect_column_to_exist":
             hint = did_you_mean(absent[0], names)
-            failures.append(Failure(item.name, absent[0], f"the data has no column {absent[0]!r}{hint}"))
+            whole.append(Failure(item.name, absent[0], f"the data has no column {absent[0]!r}{hint}"))
         elif native is None:
-            failures.extend(filter(None, [_type_failure(frame, item)]))
+            whole.append(_type_failure(frame, item))
         else:
             ready.append(native)
+    found = [Broken(failure) for failure in whole if failure is not None]
     if ready:
-        failures.extend(_validate(_needed(frame, expectations), ready))
-    return tuple(failures)
+        found.extend(_validate(_needed(frame, expectations), ready, most))
+    return tuple(found)
 
 
 def _type_failure(frame: pd.DataFrame, item: Expectation) -> Failure | None:
@@ -118,14 +136,14 @@ def _validation_message(error: Exception) -> str:
 
 
 def _needed(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> pd.DataFrame:
-    """Drop the columns that nobody asks about; table expectations need them all."""
-    if any(not item.columns for item in expectations):
+    """Drop the columns that nobody asks about; table expectations and conditions on rows need them all."""
+    if any(not item.columns or "row_condition" in item.arguments for item in expectations):
         return frame
     wanted = {column for item in expectations for column in item.columns}
     return frame[[name for name in frame.columns if name in wanted]]
 
 
-def _validate(frame: pd.DataFrame, natives: Sequence[Any]) -> list[Failure]:
+def _validate(frame: pd.DataFrame, natives: Sequence[Any], most: int) -> list[Broken]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -140,9 +158,16 @@ def _validate(frame: pd.DataFrame, natives: Sequence[Any]) -> list[Failure]:
     )
     context = gx.get_context(mode="ephemeral", project_config=config)
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    results = [batch.validate(native, result_format="SUMMARY") for native in natives]
-    return [failure for result in results if (failure := _failure(result)) is not None]
+    numbered = frame.reset_index(drop=True)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": numbered})
+    found = []
+    for native in natives:
+        failure = _failure(batch.validate(native, result_format="SUMMARY"))
+        if failure is not None:
+            found.append(
+                Broken(failure, _rows(batch, native, failure) if 0 < (failure.rows or 0) <= most else None)
+            )
+    return found
 
 
 def _failure(result: Any) -> Failure | None:
@@ -153,7 +178,22 @@ def _failure(result: Any) -> Failure | None:
     if result.success:
         return None
     columns = Expectation(config.type, config.kwargs).columns
-    return Failure(config.type, ", ".join(columns) or None, _observed(result.result, config.kwargs))
+    rows = int(result.result["unexpected_count"]) if _by_row(result.result) else None
+    return Failure(config.type, ", ".join(columns) or None, _observed(result.result, config.kwargs), rows)
+
+
+def _by_row(result: Mapping[str, Any]) -> bool:
+    """Whether a result counts rows; some expectations on a whole column count distinct values."""
+    return {"element_count", "unexpected_count"} <= result.keys()
+
+
+def _rows(batch: Any, native: Any, failure: Failure) -> np.ndarray[Any, Any] | None:
+    """Ask again for the positions of the rows that break an expectation, without their values."""
+    named = {"result_format": "COMPLETE", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
+    positions = batch.validate(native, result_format=named).result.get("unexpected_index_list")
+    if positions is None or len(positions) != failure.rows:
+        return None
+    return np.asarray(positions, dtype=np.int64)
 
 
 def _exception(info: Mapping[str, Any] | None) -> str | None:
@@ -168,13 +208,13 @@ def _exception(info: Mapping[str, Any] | None) -> str | None:
 
 
 def _observed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
-    if "unexpected_count" in result:
+    if _by_row(result):
         examples = list(dict.fromkeys(str(value) for value in result.get("partial_unexpected_list") or ()))[
             :3
         ]
         shown = f", e.g. {', '.join(examples)}" if set(examples) - _GAPS else ""
         text = f"{result['unexpected_count']:,} of {result['element_count']:,} rows{shown}"
-    elif "observed_value" in result:
+    elif result.get("observed_value") is not None:
         text = f"observed {_plain(result['observed_value'])}"
     else:
         text = "not met"

@@ -1,32 +1,46 @@
 """What monitoring stored, window by window, as JSON files in the artifacts folder.
 
-``<artifacts>/<pipeline>/monitor/<model version>/<window start>/{drift,performance,triage}.json`` and, per
-model version, the reference profile. Files appear whole (temporary name, then rename); a window that is
-run again overwrites its own files and nothing else.
+``<artifacts>/<pipeline>/monitor/<model version>/<window start>/{drift,performance,triage}.json`` (for windows
+that may wait for labels ``window.json`` as well) and, per model version, the reference profile. Files appear
+whole (temporary name, then rename). A window that is run again overwrites its own files; of other windows
+only the performance of those whose labels it finds.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import fsspec
-
+from airflow_mlops.backends.storage import locate
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, Triage
+from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, ScoredWindow, Triage
 from airflow_mlops.core.triage import Reports
 
 R = TypeVar("R", bound=Record)
+P = TypeVar("P")
+F = TypeVar("F")
 
 _FILES: Final[Mapping[type[Record], str]] = {
     DriftReport: "drift.json",
     PerformanceReport: "performance.json",
     Triage: "triage.json",
+    ScoredWindow: "window.json",
 }
+_READERS: Final = 8
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A window with its scored rows, and what is known of its quality."""
+
+    window: ScoredWindow
+    performance: PerformanceReport | None
 
 
 @dataclass(frozen=True)
@@ -45,17 +59,34 @@ class MonitorHistory:
         """Return the folder of one window, whose name sorts by time: ``20130401T000000Z``."""
         return f"{self.root}/{model_version}/{_stamp(start)}"
 
-    def write(self, report: DriftReport | PerformanceReport | Triage) -> str:
+    def write(self, report: DriftReport | PerformanceReport | Triage | ScoredWindow) -> str:
         """Store a report under its window and return its address; raises BackendError."""
         uri = f"{self.window_folder(report.model_version, report.start)}/{_FILES[type(report)]}"
         _write_json(uri, report.to_json())
         return uri
 
-    def reports(self, model_version: int, *, before: str, limit: int) -> tuple[Reports, ...]:
-        """Return up to ``limit`` windows of a model version that start before ``before``, newest first."""
-        stamps = [s for s in _names(f"{self.root}/{model_version}") if s < _stamp(before)]
-        found = (self._reports(model_version, stamp) for stamp in sorted(stamps, reverse=True)[:limit])
-        return tuple(item for item in found if item is not None)
+    def reports(
+        self, model_version: int, *, before: str, limit: int, since: datetime | None = None
+    ) -> tuple[Reports, ...]:
+        """Return windows of a model version that start before ``before``, newest first.
+
+        Those that start at ``since`` or later, and up to ``limit`` before them.
+        """
+        stamps = sorted(
+            (s for s in _names(f"{self.root}/{model_version}") if s < _stamp(before)), reverse=True
+        )
+        newer = sum(s >= _stamp(since.isoformat()) for s in stamps) if since else 0
+        return _side_by_side(lambda stamp: self._reports(model_version, stamp), stamps[: newer + limit])
+
+    def watched(self, *, before: str, since: datetime) -> tuple[Watched, ...]:
+        """Return the windows of all model versions that start in ``[since, before)``, oldest first."""
+        first, end = _stamp(since.isoformat()), _stamp(before)
+        places = [place for place in self._windows() if first <= place[0] < end]
+        return _side_by_side(lambda place: self._watched(*place), sorted(places))
+
+    def performance(self, model_version: int, start: str) -> PerformanceReport | None:
+        """Return what is stored about the quality of one window, if anything is."""
+        return _read(self.window_folder(model_version, start), PerformanceReport)
 
     def last_retrain(self, *, before: str, since: datetime) -> datetime | None:
         """Return the end of the last window that started a retraining, of any model version.
@@ -82,11 +113,19 @@ class MonitorHistory:
 
     def _triages(self, before: str) -> Iterator[Triage]:
         """Yield the stored decisions, newest window first."""
-        versions = [name for name in _names(self.root) if name.isdigit()]
-        windows = [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
-        for stamp, version in sorted(windows, reverse=True):
+        for stamp, version in sorted(self._windows(), reverse=True):
             if stamp < before and (triage := _read(f"{self.root}/{version}/{stamp}", Triage)):
                 yield triage
+
+    def _windows(self) -> list[tuple[str, str]]:
+        """Return the time and the model version of every window that has a folder."""
+        versions = [name for name in _names(self.root) if name.isdigit()]
+        return [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
+
+    def _watched(self, stamp: str, version: str) -> Watched | None:
+        folder = f"{self.root}/{version}/{stamp}"
+        window = _read(folder, ScoredWindow)
+        return None if window is None else Watched(window, _read(folder, PerformanceReport))
 
     def _reports(self, model_version: int, stamp: str) -> Reports | None:
         folder = f"{self.root}/{model_version}/{stamp}"
@@ -105,6 +144,12 @@ class MonitorHistory:
         )
 
 
+def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F, ...]:
+    """Return what is found at each place, in order; object storage answers many questions at once."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        return tuple(found for found in readers.map(read, places) if found is not None)
+
+
 def _stamp(time: str) -> str:
     moment = datetime.fromisoformat(time)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -117,11 +162,8 @@ def _read(folder: str, kind: type[R]) -> R | None:
 
 
 def _open(uri: str) -> tuple[Any, str]:
-    try:
-        fs, path = fsspec.core.url_to_fs(uri)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"cannot open {uri}: {error}; install the fsspec package of that scheme") from error
-    return fs, str(path)
+    place = locate(uri, Path.cwd())
+    return place.fs, place.path
 
 
 def _names(folder: str) -> list[str]:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from airflow_mlops.backends.storage import locate
 from airflow_mlops.core.drift.profiles import (
     CategoricalProfile,
     ColumnProfile,
@@ -77,8 +78,8 @@ def window_profile(uri: str, reference: Mapping[str, ColumnProfile]) -> dict[str
     between numbers and text, are missing from the result. Raises BackendError when it cannot be read.
     """
     try:
-        fs, path = fsspec.core.url_to_fs(uri)
-        return _stream(fs, path, reference)
+        place = locate(uri, Path.cwd())
+        return _stream(place.fs, place.path, reference)
     except (OSError, pa.ArrowInvalid) as error:
         raise BackendError(f"cannot read {uri}: {error}; run the task that wrote it again") from error
 

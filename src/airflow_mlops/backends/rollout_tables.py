@@ -29,6 +29,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from airflow_mlops.backends.database_errors import said
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.rollout import TERMINAL
 
@@ -158,19 +159,11 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            said = _said(error)
+            told = said(error)
             advice = "check that the folder exists and is writable"
             if not self._sqlite:
-                advice = next(todo for word, todo in _ADVICE.items() if word in said)
-            raise BackendError(f"rollout store {self.where}: {said}; {advice}") from error
-
-
-def _said(error: SQLAlchemyError) -> str:
-    """Return what the driver says, in one line and without the statement."""
-    cause = getattr(error, "orig", None) or error
-    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
-    line = " ".join(str(primary or cause).split())
-    return line.partition(" Is the server running")[0].rstrip(".")
+                advice = next(todo for word, todo in _ADVICE.items() if word in told)
+            raise BackendError(f"rollout store {self.where}: {told}; {advice}") from error
 
 
 def _parsed(url: str | Path | URL) -> URL:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
+
+from airflow_mlops.backends.connections import Environment, found_by
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,4 +35,16 @@ def _run(arguments: argparse.Namespace) -> int:
         restart=arguments.restart,
         verbose=arguments.verbose,
     )
-    return run_pipeline(call, Document() if arguments.format == "json" else Lines())
+    with found_by(_Connections()):
+        return run_pipeline(call, Document() if arguments.format == "json" else Lines())
+
+
+class _Connections(Environment):
+    """Connections of the environment; what they mean to object storage, Airflow's providers say."""
+
+    def file_system(self, conn_id: str, scheme: str) -> Any:
+        """Return fsspec's file system of ``scheme`` with a connection's credentials; raises ConfigError."""
+        self.connection(conn_id)
+        from airflow_mlops.hooks.connections import AirflowConnections  # the only use of Airflow in a run
+
+        return AirflowConnections().file_system(conn_id, scheme)

@@ -18,9 +18,11 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import homes, keys_at
 from airflow_mlops.config.unreadable import odd_characters
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.metric_names import METRIC_FACTS
 from airflow_mlops.core.nearest import nearest
 
 _WRAPPERS: Final = ("function-", "[key]")
+_LIMITS: Final = "require"
 
 
 def explain(
@@ -28,13 +30,20 @@ def explain(
 ) -> list[Fault]:
     """Return the faults for pydantic's errors about a ``model``, each with its place.
 
-    A list that is too short only because its items are wrong is no fault of its own.
+    A list that is too short only because its items are wrong is no fault of its own, nor are limits that
+    are missing because they stand one level too high.
     """
     paths = [key_path(item) for item in errors]
+    misplaced = {
+        path[:-1]
+        for item, path in zip(errors, paths, strict=True)
+        if item["type"] == "extra_forbidden" and _is_limit(path, model)
+    }
     return [
         _fault(layer, item, path, model)
         for item, path in zip(errors, paths, strict=True)
         if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
+        if item["type"] != "missing" or path[-1] != _LIMITS or path[:-1] not in misplaced
     ]
 
 
@@ -59,7 +68,8 @@ def key_path(item: Mapping[str, Any]) -> KeyPath:
 def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
-        message = "unknown key" + _known_keys(str(path[-1]), keys_at(path[:-1], model), homes(str(path[-1])))
+        known = _known_keys(str(path[-1]), keys_at(path[:-1], model), homes(str(path[-1])))
+        message = "unknown key" + (_under_limits(layer, path) if _is_limit(path, model) else known)
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
         message = f"required key is missing{_beside(layer.values, path)}"
@@ -76,6 +86,26 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
     plain = isinstance(value, str | int | float | bool) and "got" not in message
     shown = f" (got {_written(layer, path, value)}{_near_word(item)})" if plain else ""
     return layer.fault(path, message + shown, at_key="[key]" in item["loc"])
+
+
+def _is_limit(path: KeyPath, model: type[BaseModel]) -> bool:
+    """Whether a key is the name of a metric, beside the key that limits stand under."""
+    return path[-1] in METRIC_FACTS and _LIMITS in keys_at(path[:-1], model)
+
+
+def _under_limits(layer: Layer, path: KeyPath) -> str:
+    name, value = str(path[-1]), _at(layer.values, path)
+    sign, bound = (">=", 0.8) if METRIC_FACTS[name].larger_is_better else ("<=", 0.5)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        bound = value
+    limit = value if isinstance(value, str) and value[:1] in ("<", ">") else f"{sign} {bound:g}"
+    return f': limits stand under {_LIMITS}: {{{name}: "{limit}"}}'
+
+
+def _at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        values = values[part]
+    return values
 
 
 def _near_word(item: Mapping[str, Any]) -> str:
@@ -123,11 +153,10 @@ def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
 
 def _beside(values: Any, path: KeyPath) -> str:
     """Name a close key that was written where the missing one belongs."""
-    for part in path[:-1]:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return ""
+    try:
+        values = _at(values, path[:-1])
+    except (KeyError, IndexError, TypeError):
+        return ""
     names = [key for key in values if len(key) < 100][:100] if isinstance(values, dict) else []
     close = difflib.get_close_matches(str(path[-1]), names, n=1)
     return f" (found {close[0]!r})" if close else ""

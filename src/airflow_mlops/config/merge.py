@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from airflow_mlops.config.document import Document, Place
 from airflow_mlops.config.faults import Fault, KeyPath, dotted
+
+_KINDS: Final = (("data", "source"), ("monitor", "performance", "labels"))
+"""The sections whose ``type`` says which keys they have: another type replaces the section as a whole."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ def layer(document: Document) -> Layer:
 
 
 def over(lower: Layer, upper: Layer) -> Layer:
-    """Return ``upper`` laid over ``lower``: mappings join key by key, everything else replaces."""
+    """Return ``upper`` laid over ``lower``: mappings join key by key, everything else replaces.
+
+    A source of another type replaces the whole source: the keys below it belong to the type below.
+    """
     places: dict[KeyPath, Place] = {(): _spelled(lower, upper, ())}
     values = _join(lower, upper, (lower.values, upper.values), (), places)
     return Layer(values, places)
@@ -127,10 +133,17 @@ def _join(
     result: dict[str, Any] = {}
     for key in {**below, **above}:
         here = (*path, key)
-        if key in below and key in above and isinstance(below[key], dict) and isinstance(above[key], dict):
+        if key in below and key in above and _joins(here, below[key], above[key]):
             places[here] = _spelled(lower, upper, here)
             result[key] = _join(lower, upper, (below[key], above[key]), here, places)
             continue
         origin, result[key] = (upper, above[key]) if key in above else (lower, below[key])
         _copy(result[key], (here, origin.places), (here, places))
     return result
+
+
+def _joins(path: KeyPath, below: Any, above: Any) -> bool:
+    """Whether what stands above joins what stands below, key by key."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return False
+    return path not in _KINDS or above.get("type", below.get("type")) == below.get("type")

@@ -29,9 +29,21 @@ def _validation(record: Json) -> str:
         return f"Great Expectations: {whole} hold"
     failed = ", ".join(
         f"{item['expectation']}{' of ' + item['column'] if item['column'] else ''}"
+        f"{_counted(item.get('rows'))}"
         for item in record["failures"]
     )
-    return f"Great Expectations: {len(record['failures'])} of {whole} fail: {failed}"
+    told = f"Great Expectations: {len(record['failures'])} of {whole} fail: {failed}"
+    quarantine = record.get("quarantine") or {}
+    if not quarantine.get("dataset"):
+        return told
+    share = 100 * quarantine["rows"] / record["rows"]
+    return (
+        f"{told}; {quarantine['rows']:,} rows ({share:.1f} %) quarantined in {quarantine['dataset']['uri']}"
+    )
+
+
+def _counted(rows: int | None) -> str:
+    return "" if rows is None else f" ({rows:,} {'row' if rows == 1 else 'rows'})"
 
 
 def _features(record: Json) -> str:
@@ -95,7 +107,11 @@ def _drift(record: Json) -> str:
 
 def _performance(record: Json) -> str:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in record["metrics"].items())
-    return f"{record['verdict']}: {figures or format(record['rows'], ',') + ' rows with a label'}"
+    of = f" of {record['window_rows']:,}" if record.get("window_rows") else ""
+    told = f"{record['verdict']}: {figures or format(record['rows'], ',') + of + ' rows with a label'}"
+    others = {"scored": record.get("also_scored", 0), "without labels": len(record.get("overdue") or ())}
+    parts = [f"{n} earlier {'window' if n == 1 else 'windows'} {what}" for what, n in others.items() if n]
+    return "; ".join([told, *parts])
 
 
 def _triage(record: Json) -> str:

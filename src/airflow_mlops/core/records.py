@@ -10,51 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_mlops.core.data_records import DatasetRef as DatasetRef
+from airflow_mlops.core.data_records import Failure as Failure
+from airflow_mlops.core.data_records import FeatureSet as FeatureSet
+from airflow_mlops.core.data_records import Quarantine as Quarantine
+from airflow_mlops.core.data_records import ValidationReport as ValidationReport
 from airflow_mlops.core.record import Record as Record
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetRef(Record):
-    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive."""
-
-    uri: str
-    digest: str
-    rows: int
-    columns: Mapping[str, str]
-    start: str | None = None
-    end: str | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One expectation that did not hold."""
-
-    expectation: str
-    column: str | None
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationReport(Record):
-    """What Great Expectations said about a dataset. ``on_failure`` is ``fail`` or ``warn``."""
-
-    passed: bool
-    rows: int
-    expectations: int
-    failures: tuple[Failure, ...] = ()
-    on_failure: str = "fail"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeatureSet(Record):
-    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
-
-    train: DatasetRef
-    holdout: DatasetRef
-    train_features: DatasetRef
-    holdout_features: DatasetRef
-    features: tuple[str, ...]
-    split: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +196,24 @@ class DriftReport(Record):
     quality: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class MissingLabels:
+    """A window that lacks labels which should be there: ``labelled`` of its ``rows`` have one."""
+
+    start: str
+    end: str
+    labelled: int
+    rows: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerformanceReport(Record):
-    """Realised quality of one window. ``verdict`` is ``ok``, ``decay`` or ``insufficient``."""
+    """Realised quality of one window. ``verdict``: ``ok``, ``decay``, ``insufficient`` or ``waiting``.
+
+    ``rows`` of its ``window_rows`` have a label. ``scored_at`` is the end of the window whose run had the
+    labels first. What a run saw of others: how many earlier windows it ``also_scored``, those whose labels
+    are ``overdue``, and ``label_faults``, sentences about labels that cannot be used.
+    """
 
     start: str
     end: str
@@ -246,6 +222,11 @@ class PerformanceReport(Record):
     metrics: Mapping[str, float]
     checks: tuple[Check, ...]
     verdict: str
+    window_rows: int = 0
+    scored_at: str | None = None
+    also_scored: int = 0
+    overdue: tuple[MissingLabels, ...] = ()
+    label_faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

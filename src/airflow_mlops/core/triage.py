@@ -2,7 +2,8 @@
 
 A pure decision from the window's own reports, the earlier ones and the last retraining. A finding counts
 as confirmed once it held for enough windows in a row: same model version, each window starting where the
-one before ended, none of them blocked.
+one before ended, none of them blocked. Windows whose labels landed late count where they stand, not when
+they were scored; what they show is found by the run that scored them, and by no other.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from airflow_mlops.core.records import Check, DriftReport, PerformanceReport, Triage, ValidationReport
+from airflow_mlops.core import sentences
+from airflow_mlops.core.records import DriftReport, PerformanceReport, Triage, ValidationReport
+from airflow_mlops.core.sentences import window_name
 
-_NOT: Final = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _SHOWN: Final = 3
 
 
@@ -43,21 +45,28 @@ class Rules:
 
 @dataclass(frozen=True)
 class _Finding:
-    """One cause, seen in ``run`` windows (newest first) where ``needed`` confirm it."""
+    """One cause, seen in ``run`` windows (newest first) where ``needed`` confirm it.
+
+    ``over`` names a newer window that was well again, so that there is nothing left to act on.
+    """
 
     cause: str
     text: str
     run: tuple[Reports, ...]
     needed: int
+    over: str = ""
 
     @property
     def confirmed(self) -> bool:
-        return len(self.run) >= self.needed
+        return len(self.run) >= self.needed and not self.over
 
     def sentence(self) -> str:
+        return self._seen() + (f", {self.over} was well again" if self.over else "")
+
+    def _seen(self) -> str:
         windows = [window_name(item.start, item.end) for item in reversed(self.run)]
         named = ", ".join(windows) if len(windows) <= _SHOWN else f"{windows[0]} to {windows[-1]}"
-        if not self.confirmed:
+        if len(windows) < self.needed:
             return f"{self.text} in {len(windows)} of {self.needed} windows in a row ({named})"
         return (
             f"{self.text} ({named})"
@@ -69,29 +78,23 @@ class _Finding:
 def decide(
     window: Reports, earlier: Sequence[Reports], rules: Rules, *, last_retrain: datetime | None = None
 ) -> Triage:
-    """Decide about ``window``.
+    """Decide about ``window``, and about earlier ones whose labels its run has found.
 
     ``earlier`` are the reports of windows before it, newest first; ``last_retrain`` is the end of the
     last window that started a retraining, so that the cool-down runs in the time of the data, not of the
-    clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``) is
-    blocked: its drift says something about the data feed, not about the world. The causes of a
-    retraining are those that started it; of an alert, all that was found.
+    clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``, or more
+    bad rows than quarantine may take out) is blocked: its drift says something about the data feed, not
+    about the world. The causes of a retraining are those that started it; of an alert, all that was found.
+    Labels that are overdue, or contradict each other, are an alert of their own and never retrain.
     """
     found = _findings(window, earlier, rules)
-    fault = _fault(window.validation)
-    if fault and window.validation is not None and window.validation.on_failure == "fail":
-        action, causes, reason = "block", ["validation"], f"{fault}: a data fault, so no retraining"
-    elif found:
-        action, why = _act(window, found, rules, last_retrain)
-        driving = [item for item in found if action != "retrain" or _retrains(item, rules)]
-        causes = [item.cause for item in driving]
-        others = [item for item in found if item not in driving]
-        reason = "; ".join([*(item.sentence() for item in (*driving, *others)), *([why] if why else [])])
-    else:
-        action, causes, reason = "none", [], _calm(window)
-    if fault and action != "block":
+    action, causes, reason = _decided(window, found, rules, last_retrain)
+    if (fault := sentences.fault(window.validation)) and action != "block":
         action = "alert" if action == "none" else action
         causes, reason = [*causes, "validation"], f"{reason}; {fault}"
+    if late := sentences.labels(window.performance):
+        action = "alert" if action == "none" else action
+        causes, reason = causes if action == "retrain" else [*causes, "labels"], f"{reason}; {late}"
     return Triage(
         start=window.start,
         end=window.end,
@@ -103,27 +106,64 @@ def decide(
     )
 
 
-def window_name(start: str, end: str) -> str:
-    """Name a window as people do: ``2013-09`` (a month), ``2013-09-01`` (a day), else start/end."""
-    first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
-    midnight = all((t.hour, t.minute, t.second, t.microsecond) == (0, 0, 0, 0) for t in (first, last))
-    if midnight and first.day == last.day == 1 and timedelta(days=28) <= last - first <= timedelta(days=31):
-        return f"{first:%Y-%m}"
-    if midnight and last - first == timedelta(days=1):
-        return f"{first:%Y-%m-%d}"
-    form = "%Y-%m-%d" if midnight else "%Y-%m-%dT%H:%M"
-    return f"{first:{form}}/{last:{form}}"
+def _decided(
+    window: Reports, found: Sequence[_Finding], rules: Rules, last_retrain: datetime | None
+) -> tuple[str, list[str], str]:
+    """Return the action for the window's findings, its causes and the reason."""
+    if window.validation is not None and window.validation.refused:
+        fault = f"{sentences.fault(window.validation)}: a data fault, so no retraining"
+        others = [item.sentence() for item in found if item.run[0] is not window]
+        return "block", ["validation"], "; ".join([fault, *others])
+    if not found:
+        return "none", [], sentences.calm(window.performance, window.drift)
+    action, why = _act(window, found, rules, last_retrain)
+    driving = [item for item in found if action != "retrain" or _retrains(item, rules)]
+    others = [item.sentence() for item in found if item not in driving]
+    reason = "; ".join([*(item.sentence() for item in driving), *others, *([why] if why else [])])
+    return action, [item.cause for item in driving], reason
 
 
 def _findings(window: Reports, earlier: Sequence[Reports], rules: Rules) -> list[_Finding]:
-    found = []
-    if window.performance is not None and _decayed(window):
-        run = _run(window, earlier, _decayed)
-        found.append(_Finding("performance", _decay_text(window.performance), run, rules.performance_windows))
+    found = _decay(window, earlier, rules.performance_windows)
     if window.drift is not None and _drifted(window):
         run = _run(window, earlier, _drifted)
-        found.append(_Finding("drift", _drift_text(window.drift), run, rules.drift_windows))
+        found.append(_Finding("drift", sentences.drift(window.drift), run, rules.drift_windows))
     return found
+
+
+def _decay(window: Reports, earlier: Sequence[Reports], needed: int) -> list[_Finding]:
+    """Return the newest run of decayed windows that has one which this run scored, if there is one."""
+    chain = [item for item in (window, *earlier) if _known(item, window) and not item.blocked]
+    new = (i for i, item in enumerate(chain) if _decayed(item) and _scored_now(item, window))
+    newest = next(new, None)
+    if newest is None:
+        return []
+    while newest and _follows(chain[newest - 1], chain[newest]) and _decayed(chain[newest - 1]):
+        newest -= 1
+    top = chain[newest]
+    well = [item for item in chain[:newest] if item.performance and item.performance.verdict == "ok"]
+    over = window_name(well[-1].start, well[-1].end) if well else ""
+    run = _run(top, chain[newest + 1 :], _decayed)
+    assert top.performance is not None  # it has decayed
+    return [_Finding("performance", sentences.decay(top.performance), run, needed, over)]
+
+
+def _known(item: Reports, window: Reports) -> bool:
+    """Whether a window is the same champion's, and no later run than that of ``window`` has scored it."""
+    later = item.performance is not None and sentences.landed_after(item.performance, window.end)
+    return item.model_version == window.model_version and not later
+
+
+def _scored_now(item: Reports, window: Reports) -> bool:
+    """Whether the run of ``window`` is the one that found the labels of ``item``."""
+    at = item.performance.scored_at if item.performance else None
+    return at == window.end or (item is window and at is None)
+
+
+def _follows(newer: Reports, older: Reports) -> bool:
+    """Whether two windows stand next to each other, and neither is a data fault."""
+    follows = datetime.fromisoformat(older.end) == datetime.fromisoformat(newer.start)
+    return follows and newer.model_version == older.model_version and not (newer.blocked or older.blocked)
 
 
 def _decayed(window: Reports) -> bool:
@@ -138,8 +178,7 @@ def _run(window: Reports, earlier: Iterable[Reports], seen: Callable[[Reports], 
     """Return the unbroken run of windows that ends with ``window``, newest first."""
     run = [window]
     for item in earlier:
-        follows = datetime.fromisoformat(item.end) == datetime.fromisoformat(run[-1].start)
-        if not follows or item.model_version != window.model_version or item.blocked or not seen(item):
+        if not _follows(run[-1], item) or not seen(item):
             break
         run.append(item)
     return tuple(run)
@@ -165,48 +204,6 @@ def _retrains(item: _Finding, rules: Rules) -> bool:
     return item.confirmed and item.cause in rules.retrain_when
 
 
-def _fault(validation: ValidationReport | None) -> str:
-    if validation is None or validation.passed:
-        return ""
-    shown = [
-        f"{item.expectation}{f' on {item.column}' if item.column else ''}: {item.detail}"
-        for item in validation.failures[:_SHOWN]
-    ]
-    more = len(validation.failures) - _SHOWN
-    failed = f"{len(validation.failures)} of {validation.expectations} expectations failed"
-    return f"{failed} ({'; '.join(shown)}{f'; and {more} more' if more > 0 else ''})"
-
-
-def _decay_text(report: PerformanceReport) -> str:
-    return ", ".join(_check_text(item) for item in report.checks if not item.passed)
-
-
-def _check_text(check: Check) -> str:
-    sign, _, bound = check.limit.strip().partition(" ")
-    return f"{check.name} {check.value:.3f} {sign if check.passed else _NOT.get(sign, 'not ' + sign)} {bound}"
-
-
-def _drift_text(report: DriftReport) -> str:
-    every = (*report.columns, *((report.score,) if report.score else ()))
-    effects = [f"{item.column} {item.effect:.2f}" for item in every if item.drifted]
-    more = len(effects) - _SHOWN
-    named = ", ".join(effects[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"{named} drifted (effect >= {report.threshold:g})"
-
-
-def _calm(window: Reports) -> str:
-    parts = []
-    if window.performance is not None:
-        enough = window.performance.verdict != "insufficient"
-        held = ", ".join(_check_text(item) for item in window.performance.checks)
-        parts.append(held if enough else "too few labels to judge performance")
-    if window.drift is not None:
-        enough = window.drift.verdict != "insufficient"
-        rows, columns = window.drift.rows, len(window.drift.columns)
-        parts.append(f"no drift in {columns} columns" if enough else f"too few rows ({rows}) to judge drift")
-    return "; ".join(parts) or "nothing is monitored"
-
-
 def _evidence(
     window: Reports, found: Sequence[_Finding], rules: Rules, last_retrain: datetime | None
 ) -> dict[str, Any]:
@@ -228,5 +225,8 @@ def _evidence(
             "verdict": window.performance.verdict,
             "metrics": dict(window.performance.metrics),
             "limits": {item.name: item.limit for item in window.performance.checks},
+            "overdue": [
+                [item.start, item.end, item.labelled, item.rows] for item in window.performance.overdue
+            ],
         }
     return evidence

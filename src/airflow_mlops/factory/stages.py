@@ -60,7 +60,7 @@ _TASKS: Final[Mapping[Kind, tuple[Task, ...]]] = {
     "train": (
         Task("ingest", outlet="data"),
         Task("validate", {"dataset": "ingest"}, exists=lambda pipeline: bool(pipeline.validate_)),
-        Task("features", {"dataset": "ingest"}, after=("validate",)),
+        Task("features", {"dataset": "ingest", "validation": "validate"}),
         Task("tune", {"features": "features"}, exists=lambda p: bool(p.train.tune), mapped=True),
         Task("train", {"features": "features", "tune": "tune"}),
         Task("evaluate", {"features": "features", "model": "train"}),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.queries import spelled_out
 from airflow_mlops.factory.stages import Task
 from airflow_mlops.laptop.choice import Choice
 from airflow_mlops.laptop.interruption import Interruption
@@ -64,7 +65,7 @@ class Scene:
         """Run the stage of a task in this process and return its record as JSON."""
         start, end = self.window or (self.as_of, self.as_of)
         config = rendered(
-            self.pipeline.effective(),
+            spelled_out(self.pipeline.effective(), self.choice.base),
             start=start,
             end=end,
             run_id=self.journal.run_id,

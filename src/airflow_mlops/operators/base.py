@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
+from airflow_mlops.backends.connections import found_by
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.hooks.connections import AirflowConnections
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.storage import connected
@@ -56,7 +59,7 @@ class StageOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; returns its record as JSON."""
-        with translated():
+        with translated(), found_by(AirflowConnections()):
             result = self.run(context)
             self.log.info("%s: %.1f s, %.1f CPU s", result.stage, result.seconds, result.cpu_seconds)
             self._push(context, result)
@@ -79,13 +82,14 @@ class StageOperator(BaseOperator):
         instance = context["ti"]
         moment, start = as_of(context), window_start(context)
         records = {name: getattr(self, name) for name in self.takes}
+        base = Path(self.base or Path(context["dag"].fileloc).absolute().parent)
         return StageRequest(
             stage=self.stage,
-            pipeline=self.render_template(self.pipeline.effective(), context),
+            pipeline=self.render_template(spelled_out(self.pipeline.effective(), base), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
             artifacts=artifacts_folder(),
             tracking_uri=MlflowHook(self.pipeline.mlflow_conn_id).tracking_uri(),
-            base=str(self.base or Path(context["dag"].fileloc).absolute().parent),
+            base=str(base),
             as_of=moment.isoformat(),
             window_start=start.isoformat() if start else None,
             inputs={name: plain_input(record) for name, record in records.items() if record is not None},

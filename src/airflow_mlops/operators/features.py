@@ -12,12 +12,14 @@ class FeaturesOperator(StageOperator):
     """Splits off the hold-out and applies the feature function; see StageOperator for the other parameters.
 
     :param dataset: the record of the rows, usually the ``output`` of the ingest task.
+    :param validation: the record of the validate task, if there is one: it may set rows aside.
     """
 
     stage: ClassVar[str] = "features"
-    takes: ClassVar[tuple[str, ...]] = ("dataset",)
+    takes: ClassVar[tuple[str, ...]] = ("dataset", "validation")
     template_fields: Sequence[str] = (*takes, "options")
 
-    def __init__(self, *, dataset: Any, **kwargs: Any) -> None:
+    def __init__(self, *, dataset: Any, validation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.validation = validation

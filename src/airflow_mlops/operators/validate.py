@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class ValidateOperator(StageOperator):
     """Holds a dataset against the pipeline's expectations; see StageOperator for the other parameters.
 
-    Data that is refused fails the task at once; with ``on_failure: warn`` each failure is a warning.
+    Data that is refused fails the task at once; with ``on_failure: warn`` each failure is a warning, with
+    ``quarantine`` the record names the dataset that goes on without the bad rows.
 
     :param dataset: the record of the rows, usually the ``output`` of the ingest task.
     """
@@ -28,7 +29,7 @@ class ValidateOperator(StageOperator):
         self.dataset = dataset
 
     def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Return the report; log what failed but only warns."""
+        """Return the report; log what failed without ending the run."""
         for failure in record["failures"]:
             self.log.warning("%s on %s: %s", failure["expectation"], failure["column"], failure["detail"])
         return record

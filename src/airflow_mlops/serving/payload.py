@@ -62,7 +62,7 @@ def read_json(body: bytes) -> Any:
     """Return a body as JSON values, NaN included; raises BadInputError."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
         return json.loads(body)  # Takes NaN and Infinity as MLflow does, and says where the fault is.

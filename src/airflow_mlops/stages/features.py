@@ -8,7 +8,8 @@ import pandas as pd
 
 from airflow_mlops.backends import features
 from airflow_mlops.backends.data import read_dataset, write_dataset
-from airflow_mlops.core.records import DatasetRef, FeatureSet
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.stages.call import StageCall
 from airflow_mlops.stages.ingest import data_folder
 
@@ -16,9 +17,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(call: StageCall) -> FeatureSet:
-    """Split the labelled rows of the input ``dataset`` and write raw rows and features of both sides."""
+    """Split the labelled rows of the input ``dataset`` and write raw rows and features of both sides.
+
+    The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
+    ConfigError when the pipeline quarantines rows and nobody says which.
+    """
     data, folder = call.pipeline.data, data_folder(call)
-    frame = features.labelled(read_dataset(call.input("dataset", DatasetRef)), data.target)
+    frame = features.labelled(read_dataset(_dataset(call)), data.target)
     split = features.split(frame, data)
     sides = [frame[~split.held_out].reset_index(drop=True), frame[split.held_out].reset_index(drop=True)]
     built: list[pd.DataFrame] = [
@@ -34,3 +39,22 @@ def run(call: StageCall) -> FeatureSet:
         features=tuple(built[0].columns),
         split=split.how,
     )
+
+
+def _dataset(call: StageCall) -> DatasetRef:
+    """Return the rows to learn from: those that validation let through, when it set others aside."""
+    dataset, report = call.input("dataset", DatasetRef), call.optional("validation", ValidationReport)
+    section = call.pipeline.validate_
+    if report is None and section is not None and section.on_failure == "quarantine":
+        raise ConfigError(
+            "validate.on_failure is quarantine, but features does not get the record of validate: "
+            "write FeaturesOperator(validation=validate.output)"
+        )
+    if report is None or report.quarantine is None or report.quarantine.kept is None:
+        return dataset
+    if report.digest != dataset.digest:
+        raise ConfigError(
+            f"features got the rows {dataset.digest[:12]}, but validate set rows of {report.digest[:12]} "
+            "aside: give both tasks the same dataset"
+        )
+    return report.quarantine.kept

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.moment import in_utc
 from airflow_mlops.core.records import ScoredWindow, ValidationReport
 from airflow_mlops.stages.call import StageCall
 
@@ -60,10 +61,7 @@ def _window(call: StageCall) -> tuple[datetime, datetime]:
     """Return the window in UTC."""
     if call.window_start is None or call.as_of is None:
         raise ConfigError("stage observe needs a window: set window_start and as_of")
-    start, end = (
-        t.replace(tzinfo=UTC) if t.tzinfo is None else t.astimezone(UTC)
-        for t in (call.window_start, call.as_of)
-    )
+    start, end = in_utc(call.window_start), in_utc(call.as_of)
     if start >= end:
         raise ConfigError(
             f"the window must end after it starts, got {start.isoformat()} to {end.isoformat()}"
@@ -72,20 +70,18 @@ def _window(call: StageCall) -> tuple[datetime, datetime]:
 
 
 def _validate(call: StageCall, rows: pd.DataFrame) -> ValidationReport | None:
-    """Check the training's expectations; those on the label wait until every row has one."""
+    """Check the training's expectations; those on the label wait until every row has one.
+
+    Nothing is taken out of a window: what a champion was asked is what is watched.
+    """
     section = call.pipeline.validate_
     if section is None:
         return None
-    from airflow_mlops.backends.expectations import check, expand
+    from airflow_mlops.backends.expectations import expand
+    from airflow_mlops.stages.validate import check
 
     target = call.pipeline.data.target
     complete = target in rows and bool(rows[target].notna().all())
     expected = [item for item in expand(section.expect) if complete or target not in item.columns]
-    failures = check(rows, expected) if expected else ()
-    return ValidationReport(
-        passed=not failures,
-        rows=len(rows),
-        expectations=len(expected),
-        failures=failures,
-        on_failure=section.on_failure,
-    )
+    report, _ = check(rows, expected, section)
+    return report

@@ -1,79 +1,104 @@
-"""Computes a window's realised quality from the labels that have arrived."""
+"""Computes a window's realised quality from the labels that have arrived, now or later."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
+from airflow_mlops.config.models import Performance
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.labels import oldest_start
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow
 from airflow_mlops.stages.call import StageCall
 
 if TYPE_CHECKING:
-    from airflow_mlops.backends.metrics import Outcome
+    import pandas as pd
 
-MIN_ROWS: Final = 500
+    from airflow_mlops.backends.monitor_history import MonitorHistory, Watched
 
 
 def run(call: StageCall) -> PerformanceReport:
-    """Return and store the performance report of the input ``window``.
+    """Return and store the performance report of the input ``window``; ``backends.realised`` has its rules.
 
-    The metrics of ``monitor.performance.require`` over the labelled rows, each held against its limit.
-    ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
-    when the labels are all of one class and a metric needs two: nothing is computed then. Raises
-    ConfigError for a metric that is unknown or does not fit the model.
+    With ``labels`` or ``label_delay``, labels are joined to the rows by the keys, and earlier windows that
+    still wait for theirs are looked at again and stored; the report names those whose labels are overdue.
+    Raises ConfigError for a metric that is unknown or does not fit the model, or labels without keys.
     """
-    from airflow_mlops.backends import metrics
     from airflow_mlops.backends.monitor_history import MonitorHistory
-    from airflow_mlops.core.gates import check
 
     section = call.pipeline.monitor and call.pipeline.monitor.performance
     if not section:
         raise ConfigError("stage performance needs monitor.performance in the pipeline file")
     window = call.input("window", ScoredWindow)
-    task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
-    needed = [metrics.find(name, task) for name in section.require]
-    rows = window.dataset.rows
-    outcome = None
-    if window.labelled >= max(MIN_ROWS, section.min_labels * rows):
-        outcome = _outcome(call, window)
-        if any(metric.needs_probability for metric in needed) and len(set(outcome.truth.tolist())) < 2:
-            outcome = None
-    values = {} if outcome is None else metrics.compute(section.require, outcome)
-    checks = tuple(check(name, value, section.require[name]) for name, value in values.items())
-    failed = any(not item.passed for item in checks)
-    report = PerformanceReport(
-        start=window.start,
-        end=window.end,
-        model_version=window.model_version,
-        rows=window.labelled,
-        metrics=values,
-        checks=checks,
-        verdict="insufficient" if outcome is None else "decay" if failed else "ok",
-    )
-    MonitorHistory(call.artifacts, call.pipeline.name).write(report)
+    history = MonitorHistory(call.artifacts, call.pipeline.name)
+    if section.labels or section.label_delay:
+        report = _with_late_labels(call, section, window, history)
+    else:
+        report = _at_once(call, section, window)
+    history.write(report)
     return report
 
 
-def _outcome(call: StageCall, window: ScoredWindow) -> Outcome:
-    """Read truth and predictions of the labelled rows."""
-    import numpy as np
-
-    from airflow_mlops.backends import metrics
-    from airflow_mlops.backends.champion import PREDICTION, SCORE, probability_column
+def _at_once(call: StageCall, section: Performance, window: ScoredWindow) -> PerformanceReport:
+    """Judge a window by the target column that its rows came with."""
     from airflow_mlops.backends.data import read_dataset
+    from airflow_mlops.backends.realised import measured
 
     target = call.pipeline.data.target
-    every = [
-        name for name in map(probability_column, range(len(window.classes))) if name in window.dataset.columns
-    ]
-    frame = read_dataset(window.dataset, [target, SCORE, PREDICTION, *every])
-    frame = frame[frame[target].notna()]
-    truth, predicted = frame[target].to_numpy(), frame[PREDICTION].to_numpy()
-    if not window.classes:
-        return metrics.regression(truth, predicted)
-    probabilities = None
-    if every:
-        probabilities = frame[every].to_numpy()
-    elif window.probabilities:
-        probabilities = np.asarray(frame[SCORE], dtype=float)
-    return metrics.classification(truth, predicted, window.classes, probabilities)
+
+    def truth() -> pd.Series:
+        labels: pd.Series = read_dataset(window.dataset, [target])[target]
+        return labels
+
+    return measured(section, window, labelled=window.labelled, truth=truth)
+
+
+def _with_late_labels(
+    call: StageCall, section: Performance, window: ScoredWindow, history: MonitorHistory
+) -> PerformanceReport:
+    """Judge a window and the earlier ones that wait, as far as labels have landed."""
+    from airflow_mlops.backends.label_round import LabelRound, place
+
+    if not call.pipeline.data.keys:
+        raise ConfigError(
+            "labels that land later are joined by data.keys: name the entity and the time of a row there"
+        )
+    history.write(window)
+    since = oldest_start(section.label_delay, window.start, window.end)
+    waiting = [item for item in history.watched(before=window.start, since=since) if _waits(item, window)]
+    found = LabelRound(call.pipeline.data, section, call.base, window.end)
+    found.look([*(item.window for item in waiting), window])
+    for item in waiting:
+        _update(history, item.performance, found.reports[place(item.window)])
+    report = found.reports[place(window)]
+    return replace(
+        report,
+        scored_at=_first_scored(report, history.performance(window.model_version, window.start)),
+        also_scored=sum(found.reports[place(item.window)].scored_at is not None for item in waiting),
+        overdue=found.overdue(),
+        label_faults=tuple(found.faults.values()),
+    )
+
+
+def _waits(item: Watched, window: ScoredWindow) -> bool:
+    """Whether a window waits for labels; those that this very run has scored before wait for it again."""
+    known = item.performance
+    return known is None or known.verdict == "waiting" or known.scored_at == window.end
+
+
+def _update(history: MonitorHistory, known: PerformanceReport | None, found: PerformanceReport) -> None:
+    """Store what is found of an earlier window, beside what its own run saw of others."""
+    if known is not None:
+        found = replace(
+            found, also_scored=known.also_scored, overdue=known.overdue, label_faults=known.label_faults
+        )
+    if found != known:
+        history.write(found)
+
+
+def _first_scored(report: PerformanceReport, known: PerformanceReport | None) -> str | None:
+    """Return when a window was scored first: a run that is cleared does not take that from a later one."""
+    if not report.scored_at or known is None or not known.scored_at:
+        return report.scored_at
+    return max(report.scored_at, known.scored_at, key=datetime.fromisoformat)

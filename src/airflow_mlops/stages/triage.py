@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from airflow_mlops.config.models import Drift
+from airflow_mlops.core.labels import oldest_start
 from airflow_mlops.core.records import DriftReport, PerformanceReport, ScoredWindow, Triage
 from airflow_mlops.core.triage import Reports, Rules, decide
 from airflow_mlops.stages.call import StageCall
@@ -35,7 +36,9 @@ def run(call: StageCall) -> Triage:
     limit = max(rules.drift_windows, rules.performance_windows, SHOWN_WINDOWS)
     decision = decide(
         window,
-        history.reports(window.model_version, before=window.start, limit=limit - 1),
+        history.reports(
+            window.model_version, before=window.start, limit=limit - 1, since=_since(call, window)
+        ),
         rules,
         last_retrain=history.last_retrain(
             before=window.start, since=datetime.fromisoformat(window.end) - rules.cooldown
@@ -43,6 +46,14 @@ def run(call: StageCall) -> Triage:
     )
     history.write(decision)
     return decision
+
+
+def _since(call: StageCall, window: Reports) -> datetime | None:
+    """Return the start of the oldest window that this run may have found labels for; None for none."""
+    section = call.pipeline.monitor and call.pipeline.monitor.performance
+    if not section or not (section.labels or section.label_delay):
+        return None
+    return oldest_start(section.label_delay, window.start, window.end)
 
 
 def _rules(call: StageCall) -> Rules:

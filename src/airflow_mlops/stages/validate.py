@@ -3,45 +3,70 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from airflow_mlops.backends import expectations
-from airflow_mlops.backends.data import read_dataset
+from airflow_mlops.backends.data import read_dataset, write_dataset
+from airflow_mlops.backends.quarantine import bad_rows, parted
 from airflow_mlops.config.models import Validate
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.quarantine import judge
 from airflow_mlops.core.records import DatasetRef, ValidationReport
 from airflow_mlops.stages.call import StageCall
+from airflow_mlops.stages.ingest import data_folder
 
 _LOG = logging.getLogger(__name__)
 
 
 def run(call: StageCall) -> ValidationReport:
-    """Check the input ``dataset``; raises DataRejected listing every failure when ``on_failure`` is fail."""
+    """Check the input ``dataset``.
+
+    With ``on_failure: quarantine`` bad rows are set aside and the report names the dataset that goes on.
+    Raises DataRejected listing every failure when ``on_failure`` is ``fail``, or when quarantine cannot
+    help: too many rows are bad, or a failed expectation names none.
+    """
     section = call.pipeline.validate_
     if section is None:
         raise ConfigError("stage validate needs a validate section in the pipeline file")
     dataset = call.input("dataset", DatasetRef)
-    report = check(read_dataset(dataset), section)
-    if not report.passed:
-        text = summary(report, dataset.uri)
-        if section.on_failure == "fail":
-            raise DataRejected(text)
-        _LOG.warning("%s", text)
-    return report
-
-
-def check(frame: pd.DataFrame, section: Validate) -> ValidationReport:
-    """Return what Great Expectations says about ``frame``, without raising for bad data."""
+    frame = read_dataset(dataset)
     wanted = expectations.expand(section.expect)
-    failures = expectations.check(frame, wanted)
-    return ValidationReport(
+    report, found = check(frame, wanted, section)
+    report = replace(report, digest=dataset.digest)
+    if report.passed:
+        return report
+    text = summary(report, dataset.uri)
+    if report.refused:
+        raise DataRejected(text)
+    _LOG.warning("%s", text)
+    return report if report.quarantine is None else _set_aside(call, report, frame, found)
+
+
+def check(
+    frame: pd.DataFrame, wanted: Sequence[expectations.Expectation], section: Validate
+) -> tuple[ValidationReport, tuple[expectations.Broken, ...]]:
+    """Return what Great Expectations says about ``frame``, and what is broken; bad data raises nothing."""
+    quarantine = section.on_failure == "quarantine"
+    most = int(section.max_quarantine * len(frame)) + 1 if quarantine else 0
+    found = expectations.find(frame, wanted, most=most) if wanted else ()
+    failures = tuple(item.failure for item in found)
+    judged = None
+    if quarantine and found:
+        bad = bad_rows(found, len(frame))
+        count = None if bad is None else int(bad.sum())
+        judged = judge(failures, count, rows=len(frame), limit=section.max_quarantine)
+    report = ValidationReport(
         passed=not failures,
         rows=len(frame),
         expectations=len(wanted),
         failures=failures,
         on_failure=section.on_failure,
+        quarantine=judged,
     )
+    return report, found
 
 
 def summary(report: ValidationReport, where: str) -> str:
@@ -51,4 +76,27 @@ def summary(report: ValidationReport, where: str) -> str:
         for failure in report.failures
     ]
     head = f"{len(lines)} of {report.expectations} expectations failed on {report.rows:,} rows of {where}:"
-    return "\n".join([head, *lines])
+    refused = report.quarantine.refused if report.quarantine else ""
+    return "\n".join([head, *lines, *([f"not quarantined: {refused}"] if refused else [])])
+
+
+def _set_aside(
+    call: StageCall, report: ValidationReport, frame: pd.DataFrame, found: Sequence[expectations.Broken]
+) -> ValidationReport:
+    """Write bad rows and good rows as datasets of their own, once the good ones hold without the others."""
+    section, checked, quarantine = (
+        call.pipeline.validate_,
+        call.input("dataset", DatasetRef),
+        report.quarantine,
+    )
+    assert section is not None  # run has looked
+    assert quarantine is not None
+    kept, aside = parted(frame, found)
+    again = expectations.check(kept, expectations.expand(section.expect))
+    if again:
+        rest = replace(report, rows=len(kept), failures=again, quarantine=None)
+        raise DataRejected(f"without {len(aside):,} quarantined rows, {summary(rest, checked.uri)}")
+    side = write_dataset(aside, f"{call.artifacts.rstrip('/')}/{call.pipeline.name}/quarantine")
+    _LOG.warning("%s of %s rows quarantined in %s", f"{len(aside):,}", f"{report.rows:,}", side.uri)
+    goes_on = replace(write_dataset(kept, data_folder(call)), start=checked.start, end=checked.end)
+    return replace(report, quarantine=replace(quarantine, dataset=side, kept=goes_on))

@@ -103,6 +103,53 @@ def test_what_great_expectations_cannot_evaluate_is_told_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "rows"),
+    [
+        ({"column": "age", "min": 0}, [1]),
+        ({"column": "age", "unique": True}, [0, 3]),
+        ({"column": "plan", "not_null": True, "mostly": 0.9}, [2]),
+        ({"expect_column_values_to_be_increasing": {"column": "age"}}, [1, 3]),
+        (
+            {"expect_column_pair_values_a_to_be_greater_than_b": {"column_A": "age", "column_B": "spend"}},
+            [1],
+        ),
+        ({"expect_column_mean_to_be_between": {"column": "age", "min_value": 40}}, None),
+        ({"expect_column_distinct_values_to_be_in_set": {"column": "age", "value_set": [30]}}, None),
+        ({"column": "age", "type": "str"}, None),
+        (
+            {
+                "expect_column_values_to_be_between": {
+                    "column": "spend",
+                    "max_value": 2,
+                    "row_condition": {
+                        "type": "comparison",
+                        "column": {"name": "age"},
+                        "operator": ">",
+                        "parameter": 30,
+                    },
+                }
+            },
+            [2],
+        ),
+    ],
+)
+def test_bad_rows_are_named_when_rows_are_to_blame(entry: dict[str, Any], rows: list[int] | None) -> None:
+    found = expectations.find(FRAME, expectations.expand([entry]), most=4)
+    (broken,) = found
+    assert (None if broken.rows is None else broken.rows.tolist()) == rows
+    assert broken.failure.rows == (None if rows is None else len(rows))
+    assert expectations.find(FRAME, expectations.expand([entry]), most=0)[0].rows is None
+
+
+def test_rows_are_positions_whatever_the_index_is() -> None:
+    found = expectations.find(
+        FRAME.set_axis([7, 7, 1, 0]), expectations.expand([{"column": "age", "min": 0}]), most=1
+    )
+    assert found[0].rows is not None
+    assert found[0].rows.tolist() == [1]
+
+
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     failures({"column": "age", "min": 0})
     assert capfd.readouterr() == ("", "")

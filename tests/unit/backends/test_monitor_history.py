@@ -8,7 +8,7 @@ import pytest
 
 from airflow_mlops.backends.monitor_history import MonitorHistory
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.records import DriftReport, PerformanceReport, Triage
+from airflow_mlops.core.records import DatasetRef, DriftReport, PerformanceReport, ScoredWindow, Triage
 
 
 def day(number: int) -> str:
@@ -25,6 +25,14 @@ def drift(number: int, version: int = 1) -> DriftReport:
     return DriftReport(
         start=day(number), end=day(number + 1), model_version=version, rows=9, columns=(), score=None,
         drifted=(), threshold=0.25, verdict="drift",
+    )  # fmt: skip
+
+
+def window(number: int, version: int) -> ScoredWindow:
+    rows = DatasetRef(uri="rows", digest="d", rows=9, columns={})
+    return ScoredWindow(
+        dataset=rows, model_version=version, run_id="r", start=day(number), end=day(number + 1), labelled=0,
+        classes=(0, 1),
     )  # fmt: skip
 
 
@@ -54,6 +62,32 @@ def test_only_earlier_windows_of_the_version_are_history_newest_first(history: M
     assert [item.start for item in found] == [day(3), day(2), day(1)]
     assert history.reports(3, before=day(4), limit=3) == ()
     assert history.reports(1, before=day(0), limit=3) == ()
+
+
+def test_windows_since_a_moment_are_history_whatever_the_limit(history: MonitorHistory) -> None:
+    for number in range(9):
+        history.write(drift(number))
+    found = history.reports(1, before=day(8), limit=2, since=datetime.fromisoformat(day(5)))
+    assert [item.start for item in found] == [day(7), day(6), day(5), day(4), day(3)]
+
+
+def test_windows_with_scored_rows_are_found_in_all_versions_oldest_first(history: MonitorHistory) -> None:
+    for number, version in ((3, 1), (2, 2), (3, 2), (1, 1), (5, 2)):
+        history.write(window(number, version))
+    history.write(drift(4))
+    quality = PerformanceReport(
+        start=day(2), end=day(3), model_version=2, rows=0, metrics={}, checks=(), verdict="waiting"
+    )
+    history.write(quality)
+    found = history.watched(before=day(5), since=datetime.fromisoformat(day(2)))
+    assert [(item.window.start, item.window.model_version) for item in found] == [
+        (day(2), 2),
+        (day(3), 1),
+        (day(3), 2),
+    ]
+    assert [item.performance for item in found] == [quality, None, None]
+    assert history.performance(2, day(2)) == quality
+    assert history.performance(2, day(3)) is None
 
 
 def test_blocked_windows_are_marked(history: MonitorHistory) -> None:

@@ -183,20 +183,18 @@ def test_connections_are_found_wherever_a_pipeline_names_them() -> None:
 
 
 def test_airflows_database_is_looked_at_and_not_made(tmp_path: Path) -> None:
-    import airflow
-
-    migrations = Path(airflow.__file__).parent / "migrations"
-    missing = check_database(f"sqlite:///{tmp_path}/none.db", migrations)
+    missing = check_database(f"sqlite:///{tmp_path}/none.db", "abd")
     assert (missing.status, missing.fix) == ("failed", "airflow db migrate")
     assert "not initialised" in missing.message
     assert not (tmp_path / "none.db").exists()
     with closing(sqlite3.connect(tmp_path / "old.db")) as database:
         database.execute("CREATE TABLE other (x)")
-    assert "not initialised" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
+    assert "not initialised" in check_database(f"sqlite:///{tmp_path}/old.db", "abd").message
     with closing(sqlite3.connect(tmp_path / "old.db")) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num)")
         database.execute("INSERT INTO alembic_version VALUES ('abc')")
-    assert "another Airflow version" in check_database(f"sqlite:///{tmp_path}/old.db", migrations).message
+    assert "another Airflow version" in check_database(f"sqlite:///{tmp_path}/old.db", "abd").message
+    assert check_database(f"sqlite:///{tmp_path}/old.db", "abc").status == "ok"
 
 
 def test_storage_is_written_to_and_left_as_it_was(tmp_path: Path) -> None:

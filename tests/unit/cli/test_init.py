@@ -1,8 +1,8 @@
 """`airflow-mlops init` writes a project that passes lint and its own test, and overwrites nothing."""
 
-import contextlib
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -122,10 +122,10 @@ def at_a_terminal(folder: Path, typed: bytes, signalled: int = 0) -> tuple[int, 
         while not shown.endswith(b"]: ") and (chunk := _read(ours)):
             shown += chunk
         os.write(ours, typed)
-        while signalled and process.poll() is None:  # one that comes just before the read is not seen by it
+        if signalled:
             process.send_signal(signalled)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.2)
+            while not select.select([ours], [], [], 1)[0]:  # one that comes just before it waits is not heard
+                process.send_signal(signalled)
         while chunk := _read(ours):
             shown += chunk
     os.close(ours)

@@ -75,6 +75,22 @@ def test_its_other_profile_becomes_a_profile(tmp_path: Path) -> None:
     assert "s3://lake/houses.parquet" in (tmp_path / "house_prices_steps.py").read_text()
 
 
+def test_a_query_of_spark_becomes_one_of_a_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "local.yaml").write_text("{}\n")
+    (tmp_path / "recipe.yaml").write_text(
+        "recipe: regression/v1\ntarget_col: price\nsteps:\n"
+        "  ingest: {using: spark_sql, sql: SELECT * FROM houses}\n"
+        "  train: {estimator_method: e}\n"
+    )
+    assert main(["migrate", str(tmp_path), "-o", str(tmp_path / "made.yaml")]) == 0
+    source = load_pipeline(tmp_path / "made.yaml").data.source
+    assert (source.type, source.sql, source.conn_id) == ("sql", "SELECT * FROM houses", "warehouse")
+    assert "by the Airflow connection 'warehouse': make it" in capsys.readouterr().err
+
+
 def test_either_profile_may_be_the_main_one(tmp_path: Path) -> None:
     _, made = migrated("houses", tmp_path, "--profile", "remote")
     assert made["train"]["tune"]["n_trials"] == 40
@@ -282,6 +298,7 @@ RECIPES = st.builds(
             using=st.sampled_from(["csv", "parquet", "custom", "delta", "spark_sql"]),
             location=st.one_of(st.text(), st.lists(st.text(), max_size=3)),
             loader_method=st.sampled_from(["load", "x; import os", "class"]),
+            sql=st.one_of(st.text(), st.sampled_from(["SELECT * FROM taxi", "SELECT :a", "taxi.sql"])),
         ),
         split=step(
             split_ratios=st.lists(st.one_of(st.integers(), st.floats()), min_size=2, max_size=3),

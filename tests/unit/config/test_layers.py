@@ -139,3 +139,12 @@ def test_defaults_and_hidden_files_are_no_pipelines(tmp_path: Path) -> None:
     for name in ("a.yaml", "team/b.yml", "defaults.yaml", "team/defaults.yml", ".hidden/c.yaml", ".d.yaml"):
         write(tmp_path / name, FILE)
     assert [str(file.relative_to(tmp_path)) for file in pipeline_files(tmp_path)] == ["a.yaml", "team/b.yml"]
+
+
+def test_a_source_of_another_type_replaces_the_whole_source(tmp_path: Path) -> None:
+    profiles = "profiles: {db: {data.source: {type: sql, sql: 'SELECT 1', conn_id: lab}}, sep: %s}\n"
+    plain = FILE.replace("filepath: iris.csv", "filepath: iris.csv, load_args: {sep: ;}")
+    file = write(tmp_path / "iris.yaml", plain + profiles % "{data.source.load_args.decimal: ','}")
+    source = load_pipeline(file, "db").data.source
+    assert (source.sql, source.filepath, source.load_args) == ("SELECT 1", None, {})
+    assert load_pipeline(file, "sep").data.source.load_args == {"sep": ";", "decimal": ","}

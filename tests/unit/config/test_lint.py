@@ -126,6 +126,56 @@ def test_what_cannot_be_checked_is_said_and_is_no_fault(folder: Path, path: str,
     assert expected in line
 
 
+LABELS = """\
+name: own
+data: {source: {type: csv, filepath: rows.csv}, target: y, keys: [id, at]}
+train: {estimator: sklearn.tree.DecisionTreeClassifier}
+evaluate: {metrics: [accuracy]}
+monitor:
+  schedule: "@daily"
+  performance:
+    require: {accuracy: ">= 0.7"}
+    label_delay: 14d
+    labels: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("{type: csv, filepath: labels.csv}", "error : no column 'at' in labels.csv"),
+        ("{type: csv, filepath: 'labels-{{ ds }}.csv'}", "warning .filepath: holds labels of one run, but"),
+        ("{type: csv, filepath: '{{ var.value.lake }}/labels.csv'}", None),
+        (
+            "{type: csv, filepath: all.csv, load_args: {seb: ';'}}",
+            "error .load_args.seb: pandas.read_csv has",
+        ),
+        ("{type: csv, filepath: all.parquet}", "warning .filepath: named as parquet, but read as csv"),
+        ("{type: callable, callable: 'own_models:free', load_args: {deep: 1}}", None),
+        (
+            "{type: callable, callable: 'own_models:factory', load_args: {deep: 1}}",
+            "error .load_args.deep: own_models:factory has no parameter 'deep' (did you mean depth?)",
+        ),
+        (
+            "{type: callable, callable: 'own_models:labels'}",
+            "error .callable: cannot be imported: no 'labels'",
+        ),
+    ],
+)
+def test_a_place_of_labels_is_checked_as_that_of_the_data(
+    folder: Path, labels: str, expected: str | None
+) -> None:
+    (folder / "labels.csv").write_text("id,y\n")
+    (folder / "own.yaml").write_text(LABELS % labels)
+    found = lint_files([(folder / "own.yaml", folder)])
+    where = "monitor.performance.labels"
+    lines = [f"{fault.level} {fault.path.removeprefix(where)}: {fault.message}" for fault in found]
+    assert len(lines) == (expected is not None), lines
+    assert all(
+        line.startswith(str(expected)) and fault.line == 10 for line, fault in zip(lines, found, strict=True)
+    )
+
+
 def test_probabilities_are_looked_for_in_the_users_class(folder: Path) -> None:
     assert told(folder, "own_models:Child", metric="roc_auc") == []
     (line,) = told(folder, "own_models:Mine", metric="roc_auc")

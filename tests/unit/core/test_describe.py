@@ -37,3 +37,28 @@ def test_failures_are_named() -> None:
     report = records.ValidationReport(passed=False, rows=10, expectations=3, failures=failures)
     told = describe(report.to_json())
     assert told == "Great Expectations: 2 of 3 expectations on 10 rows fail: unique of id, row_count"
+
+
+def test_quarantined_rows_are_counted_and_found() -> None:
+    side = records.DatasetRef(uri="/data/side.parquet", digest="b", rows=12, columns={})
+    report = records.ValidationReport(
+        passed=False, rows=600, expectations=2, on_failure="quarantine",
+        failures=(records.Failure("between", "age", "", 12), records.Failure("null", "b", "", 1)),
+        quarantine=records.Quarantine(rows=12, limit=0.05, dataset=side, kept=DATASET),
+    )  # fmt: skip
+    assert describe(report.to_json()) == (
+        "Great Expectations: 2 of 2 expectations on 600 rows fail: between of age (12 rows), "
+        "null of b (1 row); 12 rows (2.0 %) quarantined in /data/side.parquet"
+    )
+    assert records.ValidationReport.from_json(report.to_json()) == report
+
+
+def test_quality_says_what_became_of_earlier_windows() -> None:
+    late = records.MissingLabels("2020-01-01T00:00:00+00:00", "2020-01-02T00:00:00+00:00", 0, 9)
+    report = records.PerformanceReport(
+        start="", end="", model_version=1, rows=30, metrics={}, checks=(), verdict="waiting", window_rows=900,
+        also_scored=1, overdue=(late, late),
+    )  # fmt: skip
+    assert describe(report.to_json()) == (
+        "waiting: 30 of 900 rows with a label; 1 earlier window scored; 2 earlier windows without labels"
+    )

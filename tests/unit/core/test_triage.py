@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +13,12 @@ from airflow_mlops.core.records import (
     DriftReport,
     Failure,
     PerformanceReport,
+    Quarantine,
     Triage,
     ValidationReport,
 )
-from airflow_mlops.core.triage import Reports, Rules, decide, window_name
+from airflow_mlops.core.sentences import window_name
+from airflow_mlops.core.triage import Reports, Rules, decide
 
 MONTHS = [datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 13)]
 RULES = Rules(
@@ -141,6 +144,23 @@ def test_expectations_that_only_warn_alert_and_do_not_block() -> None:
     assert (calm.action, calm.causes) == ("alert", ("validation",))
     found = decide(window(10, "drift", validation=failed("warn")), [], Rules(retrain_when=("drift",)))
     assert (found.action, found.causes) == ("retrain", ("drift", "validation"))
+
+
+@pytest.mark.parametrize(
+    ("refused", "action", "told"),
+    [
+        ("", "alert", "a training would quarantine 12 of 900 rows"),
+        ("90 of 900 rows (10.0 %) break expectations", "block", "90 of 900 rows (10.0 %) break expectations"),
+    ],
+)
+def test_a_window_is_blocked_when_quarantine_could_not_save_a_training(
+    refused: str, action: str, told: str
+) -> None:
+    quarantine = Quarantine(rows=12, limit=0.05, refused=refused)
+    report = dataclasses.replace(failed("quarantine"), quarantine=quarantine)
+    found = decide(window(10, "stable", "ok", validation=report), [], RULES)
+    assert (found.action, found.causes) == (action, ("validation",))
+    assert told in found.reason
 
 
 def test_a_calm_window_says_what_held_and_what_could_not_be_judged() -> None:

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, Signature, parse
@@ -29,6 +29,7 @@ def test_any_json_gives_rows_or_a_refusal(kind: str, value: object) -> None:
     assert all(len(column) == payload.rows for column in checked.values())
 
 
+@example(b'"\x80"')
 @given(st.binary(max_size=40))
 def test_any_bytes_give_rows_or_a_refusal(body: bytes) -> None:
     with pytest.raises(BadInputError):

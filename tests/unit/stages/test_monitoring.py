@@ -178,6 +178,20 @@ def test_expectations_on_labels_wait_for_the_labels(place: Path) -> None:
     assert window.validation.expectations == 1
 
 
+def test_a_window_keeps_the_rows_that_a_training_would_quarantine(place: Path) -> None:
+    quarantine = {"expect": [{"column": "price", "min": 0.01}], "on_failure": "quarantine"}
+    few = stage(place, "observe", 2, {**pipeline(), "validate": quarantine})
+    assert few["dataset"]["rows"] == ROWS
+    rows = few["validation"]["quarantine"]["rows"]
+    assert 0 < rows < 50
+    decided = stage(place, "triage", 2, window=few)
+    assert decided["action"] == "alert"
+    assert decided["reason"].endswith(f"a training would quarantine {rows} of 1,000 rows")
+    many = stage(place, "observe", 7, {**pipeline(), "validate": quarantine})
+    assert stage(place, "triage", 7, window=many)["action"] == "block"
+    assert not (place / "artifacts" / "trains" / "quarantine").exists()
+
+
 def test_rows_without_a_label_column_can_be_observed(place: Path, tmp_path: Path) -> None:
     month(2).drop(columns="late").to_parquet(tmp_path / "unlabelled.parquet")
     config = pipeline()

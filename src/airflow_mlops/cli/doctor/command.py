@@ -30,7 +30,7 @@ from airflow_mlops.cli.doctor.finding import (
     worst,
 )
 from airflow_mlops.cli.doctor.loaders import check_loaded, check_loaders, loaders
-from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, ROLLOUTS, SERVER, needs
+from airflow_mlops.cli.doctor.needs import DATABASE, HAPROXY, MLFLOW, ROLLOUTS, SERVER, needs
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.versions import versions
 from airflow_mlops.config.lint import lint_files
@@ -112,7 +112,7 @@ def _airflow() -> tuple[Installation | None, list[Finding]]:
         installation = read_installation()
     except BackendError as error:
         return None, [failed("airflow", str(error), "pip install 'apache-airflow>=3.3'")]
-    look = partial(check_database, installation.database, installation.migrations)
+    look = partial(check_database, installation.database, installation.revision)
     probe = Probe("airflow database", lambda: [look()], "airflow db check")
     cache = check_parse_cache(installation.parse_cache)
     return installation, [check_provider(), *side_by_side([probe]), cache]
@@ -173,6 +173,7 @@ def _probe(place: Place) -> Probe:
         MLFLOW: servers.look_at_mlflow,
         SERVER: servers.look_at_model_server,
         HAPROXY: servers.look_at_haproxy,
+        DATABASE: servers.look_at_database,
     }[place.need.purpose]
     return Probe(f"{place.need.purpose} {place.need.conn_id}", partial(look, place), fix)
 

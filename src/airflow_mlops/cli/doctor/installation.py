@@ -19,7 +19,7 @@ class Installation:
     """What Airflow's configuration says.
 
     ``folders`` are those of local DAG bundles, ``remote`` the names of the others; ``is_dag_file`` is
-    Airflow's own look at a Python file; ``migrations`` is the folder of its database migrations.
+    Airflow's own look at a Python file; ``revision`` is the one that its database should have.
     """
 
     version: str
@@ -31,7 +31,7 @@ class Installation:
     folders: tuple[Path, ...]
     remote: tuple[str, ...]
     is_dag_file: Callable[[Path], bool]
-    migrations: Path
+    revision: str | None
 
     @property
     def one_machine(self) -> bool:
@@ -62,8 +62,15 @@ def read_installation() -> Installation:
         folders=tuple(Path((bundle.get("kwargs") or {}).get("path") or own) for bundle in local),
         remote=tuple(str(bundle.get("name")) for bundle in bundles if bundle not in local),
         is_dag_file=lambda file: might_contain_dag(str(file), careful),
-        migrations=Path(airflow.__file__).parent / "migrations",
+        revision=_revision(Path(airflow.__file__).parent / "migrations"),
     )
+
+
+def _revision(migrations: Path) -> str | None:
+    """Return the newest revision among Airflow's migrations: read before any clock runs, there are many."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(migrations)).get_current_head()
 
 
 def check_provider() -> Finding:
@@ -78,9 +85,8 @@ def check_provider() -> Finding:
     return ok("provider", f"airflow-mlops {found.version} is registered")
 
 
-def check_database(url: str, migrations: Path) -> Finding:
+def check_database(url: str, wanted: str | None) -> Finding:
     """Say whether Airflow's database is there and of the installed version; makes and changes nothing."""
-    from alembic.script import ScriptDirectory
     from sqlalchemy import create_engine, inspect, text
     from sqlalchemy.engine import make_url
 
@@ -97,8 +103,7 @@ def check_database(url: str, migrations: Path) -> Finding:
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     finally:
         engine.dispose()
-    head = ScriptDirectory(str(migrations)).get_current_head()
-    if revision != head:
-        text_ = f"{shown} is of another Airflow version (revision {revision}, this one has {head})"
+    if revision != wanted:
+        text_ = f"{shown} is of another Airflow version (revision {revision}, this one has {wanted})"
         return failed("airflow database", text_, _MIGRATE)
     return ok("airflow database", shown)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
-from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, ROLLOUTS, SERVER, Need
+from airflow_mlops.cli.doctor.needs import DATABASE, HAPROXY, MLFLOW, ROLLOUTS, SERVER, Need
 from airflow_mlops.core.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _KINDS: Final = {
     MLFLOW: "--conn-type mlops_mlflow --conn-host https://mlflow.example.com",
     SERVER: "--conn-type mlops_serving --conn-host http://127.0.0.1:5001 --conn-password TOKEN",
     HAPROXY: "--conn-type mlops_serving --conn-host URL --conn-password … --conn-extra '{\"haproxy\": …}'",
+    DATABASE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
     ROLLOUTS: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
 }
 
@@ -30,7 +31,7 @@ _KINDS: Final = {
 class Place:
     """Where a server is, and what its callers show: user and password, or a token.
 
-    ``options`` is what else HAProxy needs: its socket and slots.
+    ``options`` is what else is needed: HAProxy's socket and slots, the engine of a database.
     """
 
     need: Need
@@ -65,7 +66,7 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
     check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
     add = f"airflow connections add {need.conn_id} {_KINDS.get(need.purpose, '--conn-type TYPE …')}"
     if connection is None and need.purpose != MLFLOW:
-        where = "" if initialised else " in the environment, and Airflow has no database yet"
+        where = "" if initialised else " in the environment, and Airflow's database could not be asked"
         return Looked(failed(check, f"not there{where}; {users} needs it", add))
     try:
         place = _place(need)
@@ -96,7 +97,17 @@ def _place(need: Need) -> Place | None:
         database = rollouts_url(need.conn_id)
         shown = database.set(password=None).render_as_string()
         return Place(need, shown, password=database.password or "")
+    if need.purpose == DATABASE:
+        return _database(need)
     return None
+
+
+def _database(need: Need) -> Place:
+    from airflow_mlops.backends.database import shown
+    from airflow_mlops.hooks.connections import AirflowConnections
+
+    engine = AirflowConnections().engine(need.conn_id)
+    return Place(need, shown(engine), password=engine.url.password or "", options={"engine": engine})
 
 
 def _connection(conn_id: str) -> Connection | None:

@@ -13,6 +13,7 @@ MLFLOW: Final = "mlflow"
 SERVER: Final = "model server"
 HAPROXY: Final = "haproxy"
 ROLLOUTS: Final = "rollouts"
+DATABASE: Final = "database"
 OTHER: Final = "other"
 _SERVED: Final = {"local": SERVER, "haproxy": HAPROXY}
 
@@ -37,7 +38,7 @@ def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = ""
     scheme, _, conn_id = rollouts.partition("://")
     if scheme == "conn_id":
         users[conn_id, ROLLOUTS] = ["[mlops] rollouts"]
-    order = (MLFLOW, SERVER, HAPROXY, ROLLOUTS, OTHER)
+    order = (MLFLOW, SERVER, HAPROXY, ROLLOUTS, DATABASE, OTHER)
     found = [Need(conn_id, purpose, tuple(names)) for (conn_id, purpose), names in users.items()]
     return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
 
@@ -46,8 +47,19 @@ def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
     purposes = {"mlflow_conn_id": MLFLOW}
     if pipeline.deploy and pipeline.deploy.target in _SERVED:
         purposes["deploy.conn_id"] = _SERVED[pipeline.deploy.target]
-    found = [(name, purposes.get(path, OTHER)) for path, name in _walk(pipeline.effective(), "")]
+    config = pipeline.effective()
+    purposes.update(dict.fromkeys(_databases(config, ""), DATABASE))
+    found = [(name, purposes.get(path, OTHER)) for path, name in _walk(config, "")]
     return list(dict.fromkeys(found))
+
+
+def _databases(node: Any, path: str) -> Iterator[str]:
+    """Yield the key of every connection that a query goes to."""
+    if isinstance(node, Mapping):
+        if node.get("type") == "sql" and "sql" in node:
+            yield f"{path}.conn_id"
+        for key, value in node.items():
+            yield from _databases(value, f"{path}.{key}".lstrip("."))
 
 
 def _walk(node: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -54,6 +54,14 @@ def look_at_haproxy(place: Place) -> list[Finding]:
     return found
 
 
+def look_at_database(place: Place) -> list[Finding]:
+    """Connect to the database that rows come from; reads and writes nothing."""
+    from airflow_mlops.backends.database import check_answers
+
+    address = check_answers(place.options["engine"], place.need.conn_id)
+    return [ok(f"database {place.need.conn_id}", f"{address} answers")]
+
+
 def look_at_model_server(place: Place, slot: str = "") -> list[Finding]:
     """Ask a model server for its health, whether it takes the token, and which model it serves."""
     check = f"model server {place.need.conn_id}{slot}"

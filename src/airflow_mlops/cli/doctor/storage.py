@@ -80,7 +80,7 @@ def check_parse_cache(setting: str) -> Finding:
     check = "parse cache"
     if not setting:
         return not_needed(check, "[mlops] parse_cache is empty: every parse checks every file")
-    folder = Path(setting).expanduser()
+    folder = Path(os.path.expanduser(setting))  # noqa: PTH111 - never raises
     try:
         problem = distrust(folder.lstat())
     except FileNotFoundError:

@@ -8,13 +8,18 @@ from typing import Any, Final
 from airflow_mlops.cli.migrate.entry import carried, changed, left
 from airflow_mlops.cli.migrate.part import Part, Subject, number
 from airflow_mlops.cli.migrate.rows import FILTER, INGEST, READ, locations, not_called, rows, seen_from
+from airflow_mlops.config.queries import is_file
+from airflow_mlops.core.query import misfit, unknown_parameter
 
+_WAREHOUSE: Final = "warehouse"
 _SPLIT: Final = ("steps", "split")
 
 
 def ingest(subject: Subject) -> Part:
-    """Return ``data.source``: a file that pandas reads, or a function where the recipe needs code."""
+    """Return ``data.source``: a file or query, or a function where the recipe needs code."""
     using, places = subject.at(*INGEST, "using"), locations(subject)
+    if using == "spark_sql" and (sql := _query(subject)) is not None:
+        return _queried(subject, sql)
     if using not in READ or len(places) != 1 or subject.function(*FILTER):
         return rows(subject)
     place = seen_from(subject, places[0])
@@ -24,6 +29,27 @@ def ingest(subject: Subject) -> Part:
         *not_called(subject),
     )
     return Part({"data": {"source": {"type": using, "filepath": place}}}, entries)
+
+
+def _query(subject: Subject) -> str | None:
+    """Return the recipe's query when a source of type sql can hold it."""
+    sql = subject.at(*INGEST, "sql")
+    if not isinstance(sql, str) or is_file(sql) or "{" in sql or subject.at(*FILTER) is not None:
+        return None
+    return None if misfit(sql) or unknown_parameter(sql, ()) else sql
+
+
+def _queried(subject: Subject, sql: str) -> Part:
+    text = (
+        f"data.source.type sql, by the Airflow connection {_WAREHOUSE!r}: make it, to a database that has "
+        "Spark's tables, and adapt the query to its dialect"
+    )
+    entries = (
+        changed((*INGEST, "using"), text),
+        carried((*INGEST, "sql"), "data.source.sql"),
+        *not_called(subject),
+    )
+    return Part({"data": {"source": {"type": "sql", "sql": sql, "conn_id": _WAREHOUSE}}}, entries)
 
 
 def split(subject: Subject) -> Part:

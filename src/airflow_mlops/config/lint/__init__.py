@@ -17,6 +17,7 @@ from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits, named
 from airflow_mlops.config.lint.metrics import metrics
 from airflow_mlops.config.lint.partly import remains
+from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import place, repeats, sections, suffix
@@ -29,7 +30,7 @@ from airflow_mlops.config.variants import blamed, essence
 from airflow_mlops.core.errors import ConfigError
 
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data.source.*"),
+    functions: ("features", "data.source.*", "monitor.performance.labels.*"),
     estimator: ("train.estimator",),
     combinations: ("train.estimator",),
     metrics: ("train.estimator",),
@@ -39,12 +40,13 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     canary: ("deploy.canary.*",),
     target: ("deploy.target",),
     monitor: ("data.keys", "monitor.*"),
-    sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance"),
+    sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
     repeats: (),
-    suffix: ("data.source.*",),
+    suffix: ("data.source.*", "monitor.performance.labels.*"),
     half: ("data.source.*",),
     place: ("data.source.*",),
-    columns: ("data.source.*",),
+    rows: ("data.source.*", "monitor.performance.labels.*"),
+    columns: ("data.source.*", "monitor.performance.labels.*"),
     settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*",),

@@ -10,8 +10,9 @@ from typing import Any, Final
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import Lineage, Signature, lineage, signature
 from airflow_mlops.config.lint.constraints import constraints
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import drawn
 from airflow_mlops.core.nearest import did_you_mean
 
@@ -24,16 +25,16 @@ def functions(subject: Subject) -> Iterator[Finding]:
     """The user's functions exist and can be called the way the stages call them."""
     if subject.pipeline.features:
         yield from _function(subject, ("features",), subject.pipeline.features, places=1)
-    source = subject.pipeline.data.source
-    if source.callable:
-        path: KeyPath = ("data", "source", "callable")
-        yield from _function(subject, path, source.callable, keywords=source.load_args)
-    elif source.load_args:
-        yield from _reader(subject, f"pandas.read_{source.type}")
+    for path, source in sources(subject.pipeline):
+        if source.callable:
+            yield from _function(subject, (*path, "callable"), source.callable, keywords=source.load_args)
+        elif source.load_args and source.sql is None:
+            yield from _reader(subject, path, source)
 
 
-def _reader(subject: Subject, reader: str) -> Iterator[Finding]:
+def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding]:
     """The arguments of a reader are its own; pandas' decorators leave them as they are."""
+    reader = f"pandas.read_{source.type}"
     try:
         found = subject.sources.find(reader).node
     except (NotThere, NotChecked):
@@ -44,9 +45,9 @@ def _reader(subject: Subject, reader: str) -> Iterator[Finding]:
         yield from _of_text(subject, reader, signature(found).names)
         return
     known = signature(found).names[1:]
-    for name in subject.pipeline.data.source.load_args:
+    for name in source.load_args:
         if name not in known:
-            at = ("data", "source", "load_args", name)
+            at = (*path, "load_args", name)
             yield Finding(_RULE, at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
 
 
@@ -127,7 +128,7 @@ def _function(
     if accepted.positional is not None and accepted.positional < places:
         yield Finding(_RULE, path, "takes no argument, but is called with the frame")
     for name in sorted(given - set(accepted.names)) if not accepted.open else ():
-        at = ("data", "source", "load_args", name)
+        at = (*path[:-1], "load_args", name)
         yield Finding(_RULE, at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
     missing = [name for name in accepted.required[places:] if name not in given]
     if missing:

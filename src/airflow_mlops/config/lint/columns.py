@@ -13,7 +13,7 @@ from typing import Final
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.models import Source
 from airflow_mlops.core.nearest import did_you_mean
 
@@ -29,6 +29,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
     if data.target in slices:
         message = "the target cannot be a slice: a model is not asked about it"
         yield Finding(_RULE, ("evaluate", "slices", data.target), message)
+    yield from _of_labels(subject)
     yield from _left_out(subject)
     known = header(data.source, subject.folder)
     if known is None:
@@ -63,6 +64,19 @@ def _left_out(subject: Subject) -> Iterator[Finding]:
                 f"data.source.load_args.{key} leaves out the column {name!r}{did_you_mean(name, chosen)}"
             )
             yield Finding(_RULE, path, message)
+
+
+def _of_labels(subject: Subject) -> Iterator[Finding]:
+    """The place where labels land has the keys and the target."""
+    data = subject.pipeline.data
+    for path, source in sources(subject.pipeline):
+        known = None if source is data.source else header(source, subject.folder)
+        if known is None:
+            continue
+        for name in (*data.keys, data.target):
+            if name not in known:
+                message = f"no column {name!r} in {source.filepath}{did_you_mean(name, known)}"
+                yield Finding(_RULE, path, message)
 
 
 def header(source: Source, folder: Path) -> list[str] | None:

@@ -38,8 +38,11 @@ _EVERYWHERE: Final = ("id", "meta", "notes", "result_format", "description", "ca
 
 
 def expectations(subject: Subject) -> Iterator[Finding]:
-    """Names and arguments of expectations, bounds the right way round."""
+    """Names and arguments of expectations, bounds the right way round, a share that quarantine reads."""
     section = subject.pipeline.validate_
+    if section and section.on_failure != "quarantine" and "max_quarantine" in section.model_fields_set:
+        message = f"has no effect with on_failure: {section.on_failure}: write on_failure: quarantine"
+        yield Finding(_RULE, ("validate", "max_quarantine"), message)
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
         if any(key.startswith(NATIVE) for key in entry):

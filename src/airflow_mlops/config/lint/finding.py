@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_mlops.config.faults import KeyPath, Level
 from airflow_mlops.config.lint.source import Sources
-from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.models import Pipeline, Section, Source
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,16 @@ class Subject:
 
 
 Rule = Callable[[Subject], Iterator[Finding]]
+
+
+def sources(section: Section, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Source]]:
+    """Yield every source below a section, with its path: the data's, and that of labels if there is one."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Source):
+            yield (*path, name), value
+        elif isinstance(value, Section):
+            yield from sources(value, (*path, name))
 
 
 def texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:

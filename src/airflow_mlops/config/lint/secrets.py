@@ -36,8 +36,13 @@ _ADVICE: Final = "put it into an Airflow connection or variable, as '{{ var.valu
 def secrets(subject: Subject) -> Iterator[Finding]:
     """No text has the shape of a secret, and no key that is named for one has a value to read."""
     for path, text in texts(subject.values):
-        found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
-        if found:
-            yield Finding(_RULE, path, f"{found} in clear text: {_ADVICE}")
+        if found := secret_in(text):
+            yield Finding(_RULE, path, found)
         elif text and "{{" not in text and _NAMED.search(_CAMEL.sub(r"\1_\2", str(path[-1]))):
             yield Finding(_RULE, path, f"a secret in clear text: {_ADVICE}")
+
+
+def secret_in(text: str) -> str | None:
+    """Return what to do about a text that has the shape of a secret, or None."""
+    found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
+    return f"{found} in clear text: {_ADVICE}" if found else None

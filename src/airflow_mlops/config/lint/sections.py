@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.nearest import did_you_mean, nearest
 
 _RULE: Final = "sections"
+_OF_A_RUN: Final = re.compile(
+    r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|logical_date|data_interval_\w+|run_id|dag_run)\b"
+)
 _SCHEMES: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "file", "hdfs"}
 )
@@ -41,6 +45,7 @@ def sections(subject: Subject) -> Iterator[Finding]:
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some have nothing to do"
         yield Finding(_RULE, ("train", "tune", "workers"), message, "warning")
+    yield from _labels(subject)
 
 
 def repeats(subject: Subject) -> Iterator[Finding]:
@@ -58,14 +63,40 @@ def repeats(subject: Subject) -> Iterator[Finding]:
             yield Finding(_RULE, ("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
 
 
+def _labels(subject: Subject) -> Iterator[Finding]:
+    """Labels that land later find their rows by the keys, those of earlier windows as well."""
+    monitor = subject.pipeline.monitor
+    performance = monitor.performance if monitor else None
+    if performance is None:
+        return
+    path = ("monitor", "performance")
+    given = [name for name in ("labels", "label_delay") if getattr(performance, name) is not None]
+    if given and not subject.pipeline.data.keys:
+        message = "labels that land later are joined by data.keys: name the entity and the time there"
+        yield Finding(_RULE, (*path, given[0]), message)
+    written = performance.labels.model_dump(mode="json") if performance.labels else {}
+    for place, text in texts(written, (*path, "labels")):
+        if _OF_A_RUN.search(text):
+            message = (
+                "holds labels of one run, but earlier windows are looked at again: name a place with the "
+                "labels of all"
+            )
+            yield Finding(_RULE, place, message, "warning")
+
+
 def suffix(subject: Subject) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
-    source = subject.pipeline.data.source
-    path = (source.filepath or "").lower().removesuffix(".gz")
-    said = next((kind for kind, ends in _ENDS.items() if path.endswith(ends)), source.type)
+    for path, source in sources(subject.pipeline):
+        yield from _suffix(path, source)
+
+
+def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
+    """The end of a file's name does not belong to another type than the one that it is read as."""
+    name = (source.filepath or "").lower().removesuffix(".gz")
+    said = next((kind for kind, ends in _ENDS.items() if name.endswith(ends)), source.type)
     if said != source.type:
         message = f"named as {said}, but read as {source.type}"
-        yield Finding(_RULE, ("data", "source", "filepath"), message, "warning")
+        yield Finding(_RULE, (*path, "filepath"), message, "warning")
 
 
 def place(subject: Subject) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.training import Source
 from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Number, Schedule, Truth, Whole
 
 
@@ -27,6 +28,12 @@ class Performance(Section):
     require: dict[Metric, Limit] = Field(min_length=1, description="Metric to limit, as `>= 0.8`.")
     windows: Whole = Field(2, alias="for", ge=1, description="Windows in a row before it counts.")
     min_labels: Number = Field(0.9, gt=0, le=1, description="Share of labels that a window needs.")
+    labels: Source | None = Field(
+        None, description="Where labels land: `data.keys` and the target; else they are in `data.source`."
+    )
+    label_delay: Duration | None = Field(
+        None, description="How long after a window's end its labels are expected; later they are overdue."
+    )
 
 
 class Retrain(Section):

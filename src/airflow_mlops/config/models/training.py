@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -11,14 +11,24 @@ from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
-from airflow_mlops.config.values import Duration, Limit, Metric, Number, Text, Values, Whole
+from airflow_mlops.config.values import ConnId, Duration, Limit, Metric, Number, Text, Values, Whole
+
+_NEEDS: Final = {"sql": ("sql", "conn_id"), "callable": ("callable",)}
+_PLACES: Final = ("filepath", "sql", "conn_id", "callable")
 
 
 class Source(Section):
-    """Where rows come from: a file or folder that pandas reads, or a function that returns a frame."""
+    """Where rows come from: a file or folder, a query of a database, or a function that returns a frame."""
 
-    type: Literal["parquet", "csv", "json", "callable"] = Field(description="How the rows are read.")
+    type: Literal["parquet", "csv", "json", "sql", "callable"] = Field(description="How the rows are read.")
     filepath: Text | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
+    sql: Text | None = Field(
+        None,
+        description="A query, or the path of a `.sql` file beside the pipeline file (type sql). Templated.",
+    )
+    conn_id: ConnId | None = Field(
+        None, description="Airflow connection of the database, or of the URI's storage."
+    )
     callable: Text | None = Field(
         None, description="`module:function` that returns a DataFrame (type callable)."
     )
@@ -26,11 +36,14 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
-        wanted, other = ("callable", "filepath") if self.type == "callable" else ("filepath", "callable")
-        if getattr(self, wanted) is None:
-            raise ValueError(f"a source of type {self.type} needs {wanted}")
-        if getattr(self, other) is not None:
-            raise ValueError(f"a source of type {self.type} takes {wanted}, not {other}")
+        needed = _NEEDS.get(self.type, ("filepath",))
+        taken = needed if self.type in _NEEDS else (*needed, "conn_id")
+        for name in needed:
+            if getattr(self, name) is None:
+                raise ValueError(f"a source of type {self.type} needs {name}")
+        for name in _PLACES:
+            if name not in taken and getattr(self, name) is not None:
+                raise ValueError(f"a source of type {self.type} takes {' and '.join(needed)}, not {name}")
         return self
 
 
@@ -56,7 +69,12 @@ class Validate(Section):
     expect: tuple[Annotated[dict[str, Any], AfterValidator(check_entry)], ...] = Field(
         min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
     )
-    on_failure: Literal["fail", "warn"] = Field("fail", description="What a failed expectation does.")
+    on_failure: Literal["fail", "warn", "quarantine"] = Field(
+        "fail", description="What a failed expectation does; `quarantine` goes on without the bad rows."
+    )
+    max_quarantine: Number = Field(
+        0.05, gt=0, lt=1, description="Largest share of rows that quarantine may take out."
+    )
 
 
 class Tune(Section):

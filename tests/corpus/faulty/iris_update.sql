@@ -1,0 +1,1 @@
+UPDATE iris SET species = ''

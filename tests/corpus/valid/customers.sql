@@ -1,0 +1,3 @@
+SELECT *
+FROM customers
+WHERE seen_at < :window_end AND region IN :regions
