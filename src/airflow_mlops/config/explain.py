@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import homes, keys_at
 from airflow_mlops.config.unreadable import odd_characters
+from airflow_mlops.config.values import KeyFault
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.metric_names import METRIC_FACTS
 from airflow_mlops.core.nearest import nearest
@@ -30,21 +30,29 @@ def explain(
 ) -> list[Fault]:
     """Return the faults for pydantic's errors about a ``model``, each with its place.
 
-    A list that is too short only because its items are wrong is no fault of its own, nor are limits that
-    are missing because they stand one level too high.
+    A list that is too short only because its items are wrong is no fault of its own, nor is a required key
+    that is missing because it was misspelt or stands elsewhere: one mistake is told once.
     """
     paths = [key_path(item) for item in errors]
-    misplaced = {
-        path[:-1]
-        for item, path in zip(errors, paths, strict=True)
-        if item["type"] == "extra_forbidden" and _is_limit(path, model)
-    }
+    unknown = [path for item, path in zip(errors, paths, strict=True) if item["type"] == "extra_forbidden"]
+    told = {meant for path in unknown for meant in _meant(path, model)}
     return [
         _fault(layer, item, path, model)
         for item, path in zip(errors, paths, strict=True)
         if item["type"] != "too_short" or not any(path == other[:-1] for other in paths if other)
-        if item["type"] != "missing" or path[-1] != _LIMITS or path[:-1] not in misplaced
+        if item["type"] != "missing" or path not in told
     ]
+
+
+def _meant(path: KeyPath, model: type[BaseModel]) -> Iterator[KeyPath]:
+    """Yield what an unknown key may have been meant for, as its message will say."""
+    name, section = str(path[-1]), path[:-1]
+    if _is_limit(path, model):
+        yield (*section, _LIMITS)
+    elif near := _near(name, keys_at(section, model), homes(name)):
+        yield (*section, near)
+    else:
+        yield from ((*home.split("."), name) for home in homes(name))
 
 
 def told_without_a_file(
@@ -72,8 +80,9 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
         message = "unknown key" + (_under_limits(layer, path) if _is_limit(path, model) else known)
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
-        message = f"required key is missing{_beside(layer.values, path)}"
-        return layer.fault(path, message, at_key=True)
+        return layer.fault(path, "required key is missing", at_key=True)
+    if isinstance(error := item.get("ctx", {}).get("error"), KeyFault):
+        return layer.fault((*path, *error.path), str(error), at_key=True)
     if kind in ("model_type", "dict_type"):
         return layer.fault(path, f"expected a mapping of keys, got {_written(layer, path, item['input'])}")
     if kind == "tuple_type":
@@ -151,27 +160,19 @@ def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
     return f"expected text, but YAML reads {text} as {kind}: write it in quotes"
 
 
-def _beside(values: Any, path: KeyPath) -> str:
-    """Name a close key that was written where the missing one belongs."""
-    try:
-        values = _at(values, path[:-1])
-    except (KeyError, IndexError, TypeError):
-        return ""
-    names = [key for key in values if len(key) < 100][:100] if isinstance(values, dict) else []
-    close = difflib.get_close_matches(str(path[-1]), names, n=1)
-    return f" (found {close[0]!r})" if close else ""
-
-
 def _known_keys(name: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:
     """Name the key that was meant, or the section that this one belongs to."""
     known, odd = sorted(known), odd_characters(name)
-    plain = "".join(char for char in unicodedata.normalize("NFKC", name) if char.isprintable()).strip()
-    near = nearest(plain[:100], known, cutoff=0.8 if elsewhere else 0.6)
-    if near:
+    if near := _near(name, known, elsewhere):
         return f" (did you mean {near}?){odd or _foreign(name)}"
     if elsewhere:
         return f" here: it belongs in {' or '.join(elsewhere[:3])}{odd}"
     return f"; known: {', '.join(known)}{odd}"
+
+
+def _near(name: str, known: Iterable[str], elsewhere: Sequence[str]) -> str | None:
+    plain = "".join(char for char in unicodedata.normalize("NFKC", name) if char.isprintable()).strip()
+    return nearest(plain[:100], sorted(known), cutoff=0.8 if elsewhere else 0.6)
 
 
 def _foreign(name: str) -> str:

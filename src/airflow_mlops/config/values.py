@@ -35,6 +35,14 @@ _PRESETS: Final = {
 }
 
 
+class KeyFault(ValueError):
+    """What is wrong below a section, seen only by the section; ``path`` starts there and may be missing."""
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 def parse_duration(value: object) -> object:
     """Turn ``90s``, ``30m``, ``24h``, ``14d``, ``2w`` or ISO-8601 (``PT30M``, ``P1DT12H``) into a timedelta.
 

@@ -89,7 +89,7 @@ def test_a_fault_of_a_profile_that_is_not_chosen_is_a_fault_of_the_file(tmp_path
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file, "dev")
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:10:31: profiles.late.deploy.canary.steps: steps must increase, got [9, 5]"
+        "iris.yaml:10:35: profiles.late.deploy.canary.steps.1: steps must increase, got [9, 5]"
     ]
 
 
@@ -111,12 +111,12 @@ def test_a_section_that_only_a_profile_has_is_told_there(tmp_path: Path) -> None
     ]
 
 
-def test_a_fault_that_needs_two_keys_of_a_profile_is_told_at_the_first(tmp_path: Path) -> None:
+def test_a_fault_that_needs_two_keys_is_told_at_one_of_them(tmp_path: Path) -> None:
     text = "profiles:\n  p:\n    owner: me\n    retry.max_delay: 10m\n    retry.delay: 20m\n"
     with pytest.raises(FileFaults) as caught:
         load_pipeline(write(tmp_path / "iris.yaml", FILE + text))
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:10:22: profiles.p.retry: delay 20m is longer than max_delay 10m"
+        "iris.yaml:11:5: profiles.p.retry.delay: delay 20m is longer than max_delay 10m"
     ]
 
 

@@ -72,10 +72,9 @@ def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path) -> None
     text += "deploy: {canary: {hold: 30, steps: [50, 25]}}\n"
     assert faults(tmp_path, text) == [
         "iris.yaml:2:1: scheduel: unknown key (did you mean schedule?)",
-        "iris.yaml:7:1: evaluate.metrics: required key is missing (found 'metric')",
         "iris.yaml:7:12: evaluate.metric: unknown key (did you mean metrics?)",
         "iris.yaml:8:25: deploy.canary.hold: a duration needs a unit, such as 30s or 30m (got 30)",
-        "iris.yaml:8:36: deploy.canary.steps: steps must increase, got [50, 25]",
+        "iris.yaml:8:41: deploy.canary.steps.1: steps must increase, got [50, 25]",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import ConnId, Counted, Duration, Number, Whole
+from airflow_mlops.config.values import ConnId, Counted, Duration, KeyFault, Number, Whole
 
 GuardAction = Literal["warn", "pause", "rollback"]
 
@@ -82,10 +82,11 @@ class Canary(Section):
     @field_validator("steps")
     @classmethod
     def _increasing(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
-        if any(not 0 < step < 100 for step in steps):
-            raise ValueError(f"steps are percents between 1 and 99, got {list(steps)}")
-        if list(steps) != sorted(set(steps)):
-            raise ValueError(f"steps must increase, got {list(steps)}")
+        for number, step in enumerate(steps):
+            if not 0 < step < 100:
+                raise KeyFault(f"steps are percents between 1 and 99, got {list(steps)}", number)
+            if number and step <= steps[number - 1]:
+                raise KeyFault(f"steps must increase, got {list(steps)}", number)
         return steps
 
 

@@ -14,6 +14,7 @@ from airflow_mlops.config.values import (
     DottedPath,
     Duration,
     Image,
+    KeyFault,
     Number,
     Size,
     Values,
@@ -54,7 +55,8 @@ class Retry(Section):
     def _ordered(self) -> Retry:
         if self.delay > self.max_delay:
             first, longest = format_duration(self.delay), format_duration(self.max_delay)
-            raise ValueError(f"delay {first} is longer than max_delay {longest}")
+            written = "delay" if "delay" in self.model_fields_set else "max_delay"
+            raise KeyFault(f"delay {first} is longer than max_delay {longest}", written)
         return self
 
 

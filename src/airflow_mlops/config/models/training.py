@@ -11,7 +11,7 @@ from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
-from airflow_mlops.config.values import ConnId, Duration, Limit, Metric, Number, Text, Values, Whole
+from airflow_mlops.config.values import ConnId, Duration, KeyFault, Limit, Metric, Number, Text, Values, Whole
 
 _NEEDS: Final = {"sql": ("sql", "conn_id"), "callable": ("callable",)}
 _PLACES: Final = ("filepath", "sql", "conn_id", "callable")
@@ -40,10 +40,11 @@ class Source(Section):
         taken = needed if self.type in _NEEDS else (*needed, "conn_id")
         for name in needed:
             if getattr(self, name) is None:
-                raise ValueError(f"a source of type {self.type} needs {name}")
+                raise KeyFault(f"a source of type {self.type} needs {name}", name)
         for name in _PLACES:
             if name not in taken and getattr(self, name) is not None:
-                raise ValueError(f"a source of type {self.type} takes {' and '.join(needed)}, not {name}")
+                message = f"a source of type {self.type} takes {' and '.join(needed)}, not {name}"
+                raise KeyFault(message, name)
         return self
 
 
