@@ -33,15 +33,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run_command(command, arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         return 0
     except OSError as error:  # a disk that is full, a folder that may not be written
+        _let_go()
         sys.stderr.write(f"error: {': '.join(filter(None, (error.filename, error.strerror)))}\n")
         return 3
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
     return code
+
+
+def _let_go() -> None:
+    """Drop output that cannot be written, or Python tries again at its end and changes the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _make_writable() -> None:

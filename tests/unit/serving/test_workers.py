@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -55,12 +56,14 @@ def requests_in(counts: dict[str, dict[str, int]]) -> int:
 
 
 def test_a_connection_is_kept_longer_than_a_caller_leaves_it_idle(server: ServerProcess) -> None:
-    ping = b"GET /ping HTTP/1.1\r\nhost: here\r\n\r\n"
-    with socket.create_connection((server.base_url.host, server.base_url.port or 0), timeout=30) as caller:
+    caller = HTTPConnection(server.base_url.host, server.base_url.port, timeout=30)
+    with closing(caller):
         for pause in (0, 6):  # httpx keeps an idle connection for five seconds
             threading.Event().wait(pause)
-            caller.sendall(ping)
-            assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+            caller.request("GET", "/ping")
+            answer = caller.getresponse()
+            assert (answer.status, answer.read()) == (200, b"ok\n")
+            caller.auto_open = 0  # the same connection, or an error
 
 
 def test_a_change_is_in_force_in_every_worker_when_its_call_returns(server: ServerProcess) -> None:
