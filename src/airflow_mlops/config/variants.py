@@ -15,7 +15,9 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import switched
 
 _EXPLAINED: Final = 200
-_TRIED: Final = 30
+MAX_PROFILES: Final = 100
+TRIES: Final = 200
+"""How often a file is read again with a key of a profile less, to find the one that brings a fault."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,27 @@ def variants(whole: Layer, *, partial: bool = False) -> tuple[dict[str | None, V
     first = _checked(None, base, partial=partial)
     found: dict[str | None, Variant] = {None: first}
     faults = list(first.faults)
-    known = {essence(fault) for fault in faults}
+    known, tries = {essence(fault) for fault in faults}, iter(range(TRIES))
     for name, upper, wrong in _profiles(whole, faults):
         variant = _checked(name, over(base, upper), wrong, partial=partial)
         found[name] = variant
         fresh = [fault for fault in variant.faults if essence(fault) not in known]
-        faults.extend(blamed(fresh, variant, whole, lambda narrowed: narrowed.faults))
+        faults.extend(blamed(fresh, variant, whole, (lambda narrowed: narrowed.faults, tries)))
     return found, faults
 
 
 def blamed(
-    faults: Iterable[Fault], variant: Variant, whole: Layer, find: Callable[[Variant], Iterable[Fault]]
+    faults: Iterable[Fault],
+    variant: Variant,
+    whole: Layer,
+    look: tuple[Callable[[Variant], Iterable[Fault]], Iterator[int]],
 ) -> Iterator[Fault]:
     """Yield the faults that come with a profile, those outside it at the key of the profile that brings them.
 
-    That is the first key without which ``find`` does not find the fault.
+    That is the first key without which the first part of ``look`` does not find the fault; the second yields
+    once for each try that is left.
     """
+    find, tries = look
     tried: list[tuple[KeyPath, set[tuple[Any, ...]]]] | None = None
     for fault in faults:
         if variant.profile is None or variant.holds(fault):
@@ -65,7 +72,7 @@ def blamed(
         if tried is None:
             tried = [
                 (path, {essence(other) for other in find(narrowed)})
-                for path, narrowed in _narrowed(whole, variant.profile)
+                for path, narrowed in _narrowed(whole, variant.profile, tries)
             ]
         guilty = next((path for path, left in tried if essence(fault) not in left), None)
         if guilty is None:
@@ -93,10 +100,10 @@ def _base(whole: Layer) -> Layer:
     return Layer({key: value for key, value in whole.values.items() if key != "profiles"}, whole.places)
 
 
-def _narrowed(whole: Layer, profile: str) -> Iterator[tuple[KeyPath, Variant]]:
-    """Yield each key of a profile, and the variant without it."""
+def _narrowed(whole: Layer, profile: str, tries: Iterator[int]) -> Iterator[tuple[KeyPath, Variant]]:
+    """Yield each key of a profile, and the variant without it, while tries are left."""
     settings = whole.values["profiles"][profile]
-    for keys in list(_leaves(settings, ()))[:_TRIED]:
+    for keys, _ in zip(list(_leaves(settings, ())), tries, strict=False):
         less = {**whole.values["profiles"], profile: _without(settings, keys)}
         upper, wrong = unfold(Layer({**whole.values, "profiles": less}, whole.places), profile)
         yield ("profiles", profile, *keys), _checked(profile, over(_base(whole), upper), wrong)
@@ -122,7 +129,11 @@ def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, l
     if not isinstance(given, dict):
         faults.append(whole.fault(("profiles",), "expected a mapping of profile names to settings"))
         return
-    for name, settings in given.items():
+    for number, (name, settings) in enumerate(given.items()):
+        if number == MAX_PROFILES:
+            message = f"more than {MAX_PROFILES} profiles: the rest is not read"
+            faults.append(whole.fault(("profiles", name), message, at_key=True))
+            return
         if not name:
             faults.append(whole.fault(("profiles", name), "a profile needs a name", at_key=True))
             continue

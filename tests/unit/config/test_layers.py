@@ -148,3 +148,16 @@ def test_a_source_of_another_type_replaces_the_whole_source(tmp_path: Path) -> N
     source = load_pipeline(file, "db").data.source
     assert (source.sql, source.filepath, source.load_args) == ("SELECT 1", None, {})
     assert load_pipeline(file, "sep").data.source.load_args == {"sep": ";", "decimal": ","}
+
+
+def test_only_so_many_profiles_are_read(tmp_path: Path) -> None:
+    lines = [f"  p{number}: {{retry.max_delay: 1s}}\n" for number in range(102)]
+    with pytest.raises(FileFaults) as caught:
+        load_pipeline(write(tmp_path / "iris.yaml", f"{FILE}profiles:\n{''.join(lines)}"))
+    *early, last = [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
+    start = len(f"{FILE}profiles:\n".splitlines())
+    assert early[0] == (
+        f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay: delay 30s is longer than max_delay 1s"
+    )
+    assert last == f"iris.yaml:{start + 101}:3: profiles.p100: more than 100 profiles: the rest is not read"
+    assert len(early) == 100

@@ -26,7 +26,7 @@ from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import half, templates
 from airflow_mlops.config.lint.timing import canary, monitor
 from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
-from airflow_mlops.config.variants import blamed, essence
+from airflow_mlops.config.variants import TRIES, blamed, essence
 from airflow_mlops.core.errors import ConfigError
 
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
@@ -90,7 +90,7 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
     sources = Sources(_folders(loaded))
     faults = list(loaded.faults)
-    seen = {essence(fault) for fault in faults}
+    seen, tries = {essence(fault) for fault in faults}, iter(range(TRIES))
     for variant in chosen:
         fresh: dict[tuple[Any, ...], Fault] = {}
         for fault in _deep(variant, loaded, sources):
@@ -98,7 +98,10 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
                 fresh.setdefault(essence(fault), fault)
         seen |= fresh.keys()
         faults += blamed(
-            fresh.values(), variant, loaded.whole, lambda narrowed: _deep(narrowed, loaded, sources)
+            fresh.values(),
+            variant,
+            loaded.whole,
+            (lambda narrowed: _deep(narrowed, loaded, sources), tries),
         )
     return in_order(faults)
 
