@@ -108,6 +108,18 @@ class Batch:
         )
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=15, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Database:
     """The SQLite file of one server; calls block, so make them off the event loop."""
 
@@ -116,10 +128,7 @@ class Database:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=15, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.executescript(_SCHEMA)
+            self._connection = _opened(path)
         except (OSError, sqlite3.Error) as error:
             raise BackendError(
                 f"state of the model server {path}: {error}. Give a writable --state-dir"
