@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -85,6 +86,8 @@ _LOCK: Final = 0x6D6C6F70
 _DRIVERS: Final = ("psycopg", "psycopg2")
 # A server that has gone away silently is noticed within seconds instead of the kernel's hours.
 _POSTGRES: Final = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "application_name": "airflow-mlops"}
+_LOCKED_S: Final = 15
+_AGAIN_S: Final = 0.02
 _LONGEST_MS: Final = 30_000
 _ADVICE: Final = {
     "password": "correct login and password of the Airflow connection, or PGPASSWORD where there is none",
@@ -198,7 +201,7 @@ def _with_driver(url: URL) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 15})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCKED_S})
         event.listen(engine, "connect", _own_transactions)
         event.listen(engine, "begin", _begin_at_once)
     else:
@@ -210,7 +213,17 @@ def _engine(url: URL) -> Engine:
 def _own_transactions(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver would begin a transaction at the first write only: two readers could both become writers.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    deadline = time.monotonic() + _LOCKED_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except (
+            sqlite3.OperationalError
+        ) as error:  # SQLite does not wait by itself while a first user switches
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_AGAIN_S)
 
 
 def _begin_at_once(connection: Connection) -> None:
