@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
 
 from airflow_mlops.backends.database_errors import said
 from airflow_mlops.core.errors import BackendError, ConfigError
@@ -213,17 +213,17 @@ def _engine(url: URL) -> Engine:
 def _own_transactions(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver would begin a transaction at the first write only: two readers could both become writers.
     connection.isolation_level = None
-    deadline = time.monotonic() + _LOCKED_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except (
-            sqlite3.OperationalError
-        ) as error:  # SQLite does not wait by itself while a first user switches
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(_AGAIN_S)
+    _write_ahead(connection)
+
+
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    stop=stop_after_delay(_LOCKED_S),
+    wait=wait_fixed(_AGAIN_S),
+    reraise=True,
+)
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")  # SQLite itself does not wait while a first user switches
 
 
 def _begin_at_once(connection: Connection) -> None:

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
+
 from airflow_mlops.core.errors import BackendError
 
+_LOCKED_S: Final = 15
+_AGAIN_S: Final = 0.02
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS splits (
@@ -109,15 +113,25 @@ class Batch:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=15, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_LOCKED_S, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(_SCHEMA)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    stop=stop_after_delay(_LOCKED_S),
+    wait=wait_fixed(_AGAIN_S),
+    reraise=True,
+)
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")  # SQLite itself does not wait while a first worker switches
 
 
 class Database:
