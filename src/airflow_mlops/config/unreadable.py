@@ -100,7 +100,7 @@ def _hint(line: str, at: Mark) -> str:
     before, rest = line[: at.column - 1], line[at.column - 1 :]
     if "\t" in line[: at.column + 1] and not before.strip():
         return ": indent with spaces, not tabs"
-    if re.search(r"[:,{]\s*(>=?|<=?)\s*-?[\d.]*$", before) or re.match(r"=\s*-?\d", rest):
+    if re.search(r"[:,{]\s*(>=?|<=?)\s*-?[\d.]*$", before) or re.match(r"([<>]=?|=)\s*-?\d", rest):
         return ": write a limit in quotes, as '>= 0.8'"
     if rest[:1] in "@%`" and rest:
         return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
