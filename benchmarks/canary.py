@@ -20,7 +20,7 @@ import numpy as np
 import rollback
 from scipy import stats
 
-from airflow_mlops.core.evidence import WORSE, log_spaced, mixture
+from airflow_mlops.rollout.core.evidence import WORSE, log_spaced, mixture
 
 ALPHA = 0.05
 LIMIT = 2 / ALPHA  # One guard and the floor share alpha.
@@ -240,7 +240,7 @@ def _callers(rng: np.random.Generator, runs: int, looks: int) -> tuple[Counts, C
 
 def self_check() -> None:
     """The vectorised process is the package's own."""
-    from airflow_mlops.core.evidence import EventShareProcess
+    from airflow_mlops.rollout.core.evidence import EventShareProcess
 
     rng = np.random.default_rng(0)
     counts = draw(rng, 1, ramp(6), (np.full(6, 0.02), np.full(6, 0.01)))

@@ -50,7 +50,7 @@ def write_reference(path: Path) -> None:
     import numpy as np
     import pandas as pd
 
-    from airflow_mlops.backends.profile import build_profile
+    from airflow_mlops.monitoring.profile import build_profile
 
     frame = pd.DataFrame(batch(10_000, 200_000, 0.0))
     profile = build_profile(frame, pd.Series(np.zeros(len(frame)), name="y"), None)
@@ -67,9 +67,9 @@ def peak_megabytes() -> float:
 
 def compare(window: Path, reference: Path) -> None:
     """The measured part: what the drift stage does, from the start of the interpreter."""
-    from airflow_mlops.backends.profile import window_profile
-    from airflow_mlops.core.drift.profiles import Profile
-    from airflow_mlops.core.drift.verdict import judge
+    from airflow_mlops.monitoring.core.drift.profiles import Profile
+    from airflow_mlops.monitoring.core.drift.verdict import judge
+    from airflow_mlops.monitoring.profile import window_profile
 
     before = Profile.from_json(json.loads(reference.read_text())).columns
     after = window_profile(str(window), before)

@@ -116,7 +116,7 @@ class Callers:
 
 def roll_back(driver: Any, registry: Any, callers: Callers, number: int) -> tuple[float, float]:
     """Roll out version 2 and have it rolled back; return seconds to its last answer and to the end."""
-    from airflow_mlops.core.rollout import Phase, RolloutPlan
+    from airflow_mlops.rollout.core import Phase, RolloutPlan
 
     plan = RolloutPlan(
         name=NAME, model_version=2, model_uri=f"models:/{NAME}/2", champion_version=1, steps=(25,),
@@ -137,10 +137,10 @@ def roll_back(driver: Any, registry: Any, callers: Callers, number: int) -> tupl
 
 def measure(rollbacks: int) -> tuple[list[float], list[float], Callers]:
     """Return for each rollback the seconds to the canary's last answer, and to the end of the look."""
-    from airflow_mlops.backends.registry import Registry
-    from airflow_mlops.backends.rollout import RolloutDriver
-    from airflow_mlops.backends.rollout_store import RolloutStore
-    from airflow_mlops.backends.targets.local import LocalTarget
+    from airflow_mlops.rollout.driver import RolloutDriver
+    from airflow_mlops.rollout.store.store import RolloutStore
+    from airflow_mlops.rollout.targets.local import LocalTarget
+    from airflow_mlops.training.registry import Registry
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

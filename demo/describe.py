@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.core.describe import describe as sentence
+from airflow_mlops.core.record_summary import describe as sentence
 
 Json = Mapping[str, Any]
 _TOLD = ("ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout")

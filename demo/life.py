@@ -115,7 +115,7 @@ class Life:
         self.story.step("approve: the demo answers as admin: Approve", "success")
 
     def _tell_rollout(self) -> None:
-        from airflow_mlops.backends.rollout_store import RolloutStore
+        from airflow_mlops.rollout.store.store import RolloutStore
 
         file = self.stack.layout.root / "rollouts.db"
         state = RolloutStore(str(file)).latest(PIPELINE) if file.exists() else None

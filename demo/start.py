@@ -111,7 +111,7 @@ def answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    from airflow_mlops.backends.tracking import connect
+    from airflow_mlops.training.tracking import connect
 
     # The server, the UI and the first task would otherwise all create the tables of a new store at once.
     connect(sys.argv[1])

@@ -35,7 +35,7 @@ def gather(layout: Layout, api: Airflow, windows: list[Json], seconds: float) ->
 
 
 def _versions(layout: Layout) -> tuple[list[Json], dict[str, int]]:
-    from airflow_mlops.backends.tracking import connect
+    from airflow_mlops.training.tracking import connect
 
     client = connect(layout.tracking_uri)
     aliases = {str(k): int(v) for k, v in client.get_registered_model(PIPELINE).aliases.items()}
@@ -54,8 +54,8 @@ def _versions(layout: Layout) -> tuple[list[Json], dict[str, int]]:
 
 
 def _rollouts(layout: Layout, versions: list[Json]) -> list[Json]:
-    from airflow_mlops.backends.rollout_store import RolloutStore
-    from airflow_mlops.core.rollout import result
+    from airflow_mlops.rollout.core import result
+    from airflow_mlops.rollout.store.store import RolloutStore
 
     store = RolloutStore(str(layout.root / "rollouts.db"))
     ids = [one["tags"].get("mlops.rollout.id") for one in versions]

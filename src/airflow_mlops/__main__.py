@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from airflow_mlops.cli.dispatch import run_command
 from airflow_mlops.cli.parser import parse
-from airflow_mlops.cli.run import run_command
 from airflow_mlops.cli.table import COMMANDS
 
 COMPLETING: Final = "_ARGCOMPLETE"

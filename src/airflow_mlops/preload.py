@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from airflow_mlops.stages import STAGES
+from airflow_mlops.lifecycle.table import STAGES
 
 _LIBRARIES = ("mlflow.sklearn", "sklearn.ensemble", "optuna", "great_expectations", "pyarrow.dataset")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow_kit import Ran, project, run
+from tests.support.airflow import Ran, project, run
 
 
 @pytest.fixture(scope="session", autouse=True)

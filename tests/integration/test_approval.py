@@ -12,10 +12,10 @@ from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
 from airflow.models import TaskInstance
 from airflow.utils.session import create_session
 
-from airflow_mlops.backends.registry import Registry
-from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.hooks.rollouts import rollouts_place
-from tests.airflow_kit import DEPLOY, project, run
+from airflow_mlops.rollout.store.store import RolloutStore
+from airflow_mlops.training.registry import Registry
+from tests.support.airflow import DEPLOY, project, run
 
 
 def answer(dag_id: str, choice: str, ended: threading.Event) -> None:

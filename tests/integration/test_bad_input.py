@@ -11,8 +11,8 @@ import mlflow
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_mlops.backends.registry import Registry
-from tests.airflow_kit import PIPELINE, Ran, free_port, project, run
+from airflow_mlops.training.registry import Registry
+from tests.support.airflow import PIPELINE, Ran, free_port, project, run
 
 BROKEN = """
 def build(rows):

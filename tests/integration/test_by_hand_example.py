@@ -10,8 +10,8 @@ import mlflow
 import pytest
 from airflow.sdk import DAG
 
-from airflow_mlops.backends.registry import Registry
-from tests.airflow_kit import run
+from airflow_mlops.training.registry import Registry
+from tests.support.airflow import run
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.airflow_kit import Ran, project, run
-from tests.pipeline_kit import customers
+from tests.support.airflow import Ran, project, run
+from tests.support.project import customers
 
 MONITOR = {
     "schedule": "@monthly",

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.core.rollout import Phase, rollback_to
 from airflow_mlops.hooks.rollouts import rollouts_place
-from airflow_mlops.operators.serving import rollout_driver, rollout_plan
-from tests.airflow_kit import Ran, run, run_again, traffic
-from tests.deploy_kit import Snapshot, Stage, staged
+from airflow_mlops.operators.deploy import rollout_driver, rollout_plan
+from airflow_mlops.rollout.core import Phase, rollback_to
+from airflow_mlops.rollout.store.store import RolloutStore
+from tests.support.airflow import Ran, run, run_again, traffic
+from tests.support.deploy import Snapshot, Stage, staged
 
 NAME = "live"
 

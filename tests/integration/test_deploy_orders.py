@@ -10,14 +10,14 @@ import pytest
 from airflow.models import DagRun
 from airflow.utils.session import create_session
 
-from airflow_mlops.backends.rollout import RolloutDriver
-from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.core.rollout import Phase, RolloutPlan, RolloutState
 from airflow_mlops.hooks.rollouts import rollouts_place
-from airflow_mlops.operators.serving import rollout_driver, rollout_plan
-from tests.airflow_kit import Ran, run, traffic
-from tests.deploy_kit import Stage, staged
+from airflow_mlops.operators.deploy import rollout_driver, rollout_plan
+from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
+from airflow_mlops.rollout.driver import RolloutDriver
+from airflow_mlops.rollout.store.store import RolloutStore
+from tests.support.airflow import Ran, run, traffic
+from tests.support.deploy import Stage, staged
 
 NAME = "orders"
 SLOW = {"step_timeout": "1h"}

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from airflow_mlops.__main__ import main
-from tests.airflow_kit import free_port
-from tests.pipeline_kit import ENVIRONMENT
-from tests.postgres_kit import running_postgres
+from tests.support.airflow import free_port
+from tests.support.postgres import running_postgres
+from tests.support.project import ENVIRONMENT
 
 SECRET = "hunter22-sesame"
 

@@ -16,7 +16,7 @@ from airflow_mlops.hooks.serving import ServingHook
 from airflow_mlops.operators.ingest import IngestOperator
 from airflow_mlops.operators.train import TrainOperator
 from airflow_mlops.sensors.alias import ModelAliasSensor
-from tests.airflow_kit import Ran, project, run
+from tests.support.airflow import Ran, project, run
 
 
 def define(patch: pytest.MonkeyPatch, name: str, **fields: object) -> None:

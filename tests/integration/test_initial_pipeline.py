@@ -5,8 +5,8 @@ from typing import Any
 
 from airflow_mlops import load_pipelines
 from airflow_mlops.__main__ import main
-from airflow_mlops.backends.registry import Registry
-from tests.airflow_kit import run
+from airflow_mlops.training.registry import Registry
+from tests.support.airflow import run
 
 
 def test_the_written_pipeline_trains_and_passes_its_gate(tmp_path: Path, mlflow_uri: str) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Triage
-from airflow_mlops.operators.moments import as_of, window_start
+from airflow_mlops.operators.data_interval import as_of, window_start
 from airflow_mlops.operators.retrain import RetrainOperator
-from tests.airflow_kit import Ran, project, run
+from tests.support.airflow import Ran, project, run
 
 START, END = "2024-02-01T00:00:00+00:00", "2024-03-01T00:00:00+00:00"
 

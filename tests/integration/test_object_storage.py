@@ -15,13 +15,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_mlops import load_pipeline
 from airflow_mlops.__main__ import main
-from airflow_mlops.backends import storage
-from airflow_mlops.backends.data import read_dataset
 from airflow_mlops.core.records import DatasetRef
+from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.operators.features import FeaturesOperator
 from airflow_mlops.operators.ingest import IngestOperator
-from tests.airflow_kit import PIPELINE, Ran, project, run
-from tests.pipeline_kit import customers
+from airflow_mlops.storage import locations as storage
+from tests.support.airflow import PIPELINE, Ran, project, run
+from tests.support.project import customers
 
 PASSWORDS = {"/bucket": "sesame", "/lake": "mustard"}
 

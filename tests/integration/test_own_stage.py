@@ -13,7 +13,6 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_mlops import Pipeline
-from airflow_mlops.backends.tracking import TaskRun
 from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.core.records import DatasetRef, Evaluation, ModelRef
 from airflow_mlops.decorators.ml_stage import ml_stage
@@ -23,8 +22,9 @@ from airflow_mlops.operators.ingest import IngestOperator
 from airflow_mlops.operators.train import TrainOperator
 from airflow_mlops.operators.tune import TuneOperator
 from airflow_mlops.stages.own import Frames
-from tests.airflow_kit import FEATURES_WITHOUT_GAPS, PIPELINE, Ran, run
-from tests.pipeline_kit import customers
+from airflow_mlops.training.tracking import TaskRun
+from tests.support.airflow import FEATURES_WITHOUT_GAPS, PIPELINE, Ran, run
+from tests.support.project import customers
 
 
 def pipeline_in(folder: Path, name: str) -> Pipeline:

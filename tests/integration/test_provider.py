@@ -16,7 +16,7 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_mlops.get_provider_info import get_provider_info
-from tests.pipeline_kit import ENVIRONMENT
+from tests.support.project import ENVIRONMENT
 
 GOOD = """\
 name: good

@@ -15,11 +15,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.triggers.base import TriggerEvent
 
-from airflow_mlops.backends.rollout_store import RolloutStore
-from airflow_mlops.core.rollout import RolloutPlan
 from airflow_mlops.hooks.rollouts import rollouts_place
+from airflow_mlops.rollout.core import RolloutPlan
+from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.triggers.rollout import RolloutTrigger
-from tests.airflow_kit import DEPLOY, connection, free_port, project, run
+from tests.support.airflow import DEPLOY, connection, free_port, project, run
 
 
 def trigger(store: Path, plan: RolloutPlan, conn_id: str, **options: Any) -> RolloutTrigger:

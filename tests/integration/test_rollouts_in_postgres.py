@@ -19,14 +19,14 @@ from airflow.sdk.definitions import dag as dag_module
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.rollout import RolloutPlan
 from airflow_mlops.hooks.rollouts import open_rollouts, place_of, rollouts_place
+from airflow_mlops.rollout.core import RolloutPlan
 from airflow_mlops.triggers.rollout import RolloutTrigger, TurnTrigger
-from tests.airflow_kit import DEPLOY, Ran, connection, project, run, traffic
-from tests.haproxy_kit import running_haproxy
-from tests.ports import free_port
-from tests.postgres_kit import Postgres, running_postgres
-from tests.serving_kit import NAME, ROW, TOKEN, Client, Registry, running_server
+from tests.support.airflow import DEPLOY, Ran, connection, project, run, traffic
+from tests.support.haproxy import running_haproxy
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
 
 PASSWORD = "hunter22-sesame"
 PLACE = "conn_id://own_rollouts"

@@ -17,9 +17,9 @@ from sqlalchemy import URL, create_engine, text
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.hooks.connections import AirflowConnections
-from tests.airflow_kit import PIPELINE, Ran, project, run
-from tests.pipeline_kit import customers
-from tests.postgres_kit import Postgres, running_postgres
+from tests.support.airflow import PIPELINE, Ran, project, run
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.project import customers
 
 PASSWORD = "hunter22-sesame"
 QUERY = (

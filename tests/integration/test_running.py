@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
-from tests.airflow_kit import FEATURES_WITHOUT_GAPS, PIPELINE, Ran, project, run
+from tests.support.airflow import FEATURES_WITHOUT_GAPS, PIPELINE, Ran, project, run
 
 TELLERS = """
 import json

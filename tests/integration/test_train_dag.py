@@ -9,7 +9,6 @@ import mlflow
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_mlops.backends.registry import Registry
 from airflow_mlops.core.records import (
     DatasetRef,
     Evaluation,
@@ -19,7 +18,8 @@ from airflow_mlops.core.records import (
     TuneResult,
     ValidationReport,
 )
-from tests.airflow_kit import Ran, project, run, run_again
+from airflow_mlops.training.registry import Registry
+from tests.support.airflow import Ran, project, run, run_again
 
 RECORDS = {
     "ingest": DatasetRef,

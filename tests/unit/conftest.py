@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.serving_kit import Registry
+from tests.support.server import Registry
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from airflow_mlops import load_pipeline, load_pipelines
 from airflow_mlops.config.models import Pipeline, format_duration
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.runner import StageRequest, run_stage
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "plugins" / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -32,7 +32,7 @@ def get_cli_commands() -> list[CLICommand]:
 def _function(command: Command) -> Callable[[argparse.Namespace], NoReturn]:
     def run(arguments: argparse.Namespace) -> NoReturn:
         """Run the command and end with its exit code, which Airflow would drop."""
-        from airflow_mlops.cli.run import run_command
+        from airflow_mlops.cli.dispatch import run_command
 
         raise SystemExit(run_command(command, arguments))
 

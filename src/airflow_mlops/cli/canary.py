@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_mlops.cli.run import is_missing
+from airflow_mlops.cli.dispatch import is_missing
 from airflow_mlops.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import Canary
-    from airflow_mlops.core.rollout import RolloutPlan
-    from airflow_mlops.core.rollout.forecast import Forecast, StepForecast
+    from airflow_mlops.rollout.core import RolloutPlan
+    from airflow_mlops.rollout.core.forecast import Forecast, StepForecast
 
 _WIDTH: Final = 110
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the words after ``canary``."""
-    from airflow_mlops.core.rollout.faults import FAULTS
+    from airflow_mlops.rollout.core.faults import FAULTS
 
     parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -93,8 +93,8 @@ def _number(text: str, low: float, high: float, said: str) -> float:
 
 
 def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
-    from airflow_mlops.backends.rollout_plan import plan_rollout
     from airflow_mlops.config.loader import load_pipeline
+    from airflow_mlops.rollout.plan import plan_rollout
 
     pipeline = load_pipeline(file, profile)
     if pipeline.deploy is None:
@@ -107,7 +107,7 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
 
 
 def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> int:
-    from airflow_mlops.core.rollout.forecast import forecast, spell
+    from airflow_mlops.rollout.core.forecast import forecast, spell
 
     found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
@@ -157,7 +157,7 @@ def _table(found: Forecast) -> list[str]:
 
 
 def _cell(requests: float | None, rps: float) -> str:
-    from airflow_mlops.core.rollout.forecast import spell
+    from airflow_mlops.rollout.core.forecast import spell
 
     if requests is None:
         return "-"
@@ -171,9 +171,9 @@ def _name(step: StepForecast) -> str:
 
 
 def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) -> int:
-    from airflow_mlops.core.rollout.faults import fault_in_words, unwatched
-    from airflow_mlops.core.rollout.forecast import spell
-    from airflow_mlops.core.rollout.simulation import simulate
+    from airflow_mlops.rollout.core.faults import fault_in_words, unwatched
+    from airflow_mlops.rollout.core.forecast import spell
+    from airflow_mlops.rollout.core.simulation import simulate
 
     story = simulate(
         plan,

@@ -39,7 +39,7 @@ def render(arguments: argparse.Namespace) -> int:
 def list_pipelines(arguments: argparse.Namespace) -> int:
     """Print name, file, schedule and DAGs of each pipeline in a folder; returns 1 when one has faults."""
     from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
-    from airflow_mlops.factory.stages import shapes
+    from airflow_mlops.lifecycle.table import shapes
 
     usual = Path("pipelines")
     folder = Path(arguments.folder or (usual if usual.is_dir() else "."))

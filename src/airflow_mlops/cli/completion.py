@@ -94,7 +94,7 @@ def _profiles(arguments: argparse.Namespace) -> list[str]:
 def _tasks(arguments: argparse.Namespace) -> list[str]:
     """Return the tasks of the one pipeline that is named, or all that there can be."""
     from airflow_mlops.config.loader import load_pipeline
-    from airflow_mlops.factory.stages import shapes, task_ids
+    from airflow_mlops.lifecycle.table import shapes, task_ids
 
     files = _named(arguments)
     try:

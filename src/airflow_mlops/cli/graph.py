@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.factory.stages import Shape, Task, shapes
+from airflow_mlops.lifecycle.table import Shape, Task, shapes
 
 
 def as_text(pipeline: Pipeline) -> str:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from airflow_mlops.cli.question import said_or_asked
+from airflow_mlops.cli.prompt import said_or_asked
 from airflow_mlops.core.errors import ConfigError
 
 NAME: Final = "tumours"

@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_mlops import __version__
 from airflow_mlops.cli.table import COMMANDS
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 SERVE: Final = "serve"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 
-from airflow_mlops.cli.exits import EXITS, MEANING
+from airflow_mlops.cli.exit_codes import EXITS, MEANING
 from airflow_mlops.cli.table import COMMANDS, Argument, Command
 
 _SERVE = Command(

@@ -1,28 +1,50 @@
-"""Runs a command of the table."""
+"""The command ``run``: a whole pipeline on this machine."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import sys
-from pathlib import Path
+from typing import Any
 
-from airflow_mlops.cli.table import Command
+from airflow_mlops.data.connections import Environment, found_by
 
 
-def run_command(command: Command, arguments: argparse.Namespace) -> int:
-    """Import a command's function, call it and return its exit code; 2 for a file that is not there."""
-    if is_missing(arguments):
-        return 2
-    module, _, name = command.function.partition(":")
-    code: int = getattr(importlib.import_module(module), name)(arguments)
-    return code
+def run(arguments: argparse.Namespace) -> int:
+    """Run a pipeline without Airflow.
+
+    Returns 0 when done, 1 for an honest no (data, gate, approval, canary), 2 when the file or the call is
+    wrong, 3 when something outside failed, 4 when it waits for an approval, 128 and the signal's number
+    when it was interrupted.
+    """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before or after the run itself, which tells its own interruptions
+        return 130
 
 
-def is_missing(arguments: argparse.Namespace) -> bool:
-    """Say whether the pipeline file of a call is not there, on standard error as well."""
-    file = getattr(arguments, "file", None)
-    if file is None or Path(file).exists():
-        return False
-    print(f"error: {file}: no such file", file=sys.stderr)
-    return True
+def _run(arguments: argparse.Namespace) -> int:
+    from airflow_mlops.local_run.reporter import Document, Lines
+    from airflow_mlops.local_run.session import Call
+    from airflow_mlops.local_run.session import run as run_pipeline
+
+    call = Call(
+        path=arguments.path,
+        profile=arguments.profile,
+        until=arguments.until,
+        yes=arguments.yes,
+        as_of=arguments.as_of,
+        restart=arguments.restart,
+        verbose=arguments.verbose,
+    )
+    with found_by(_Connections()):
+        return run_pipeline(call, Document() if arguments.format == "json" else Lines())
+
+
+class _Connections(Environment):
+    """Connections of the environment; what they mean to object storage, Airflow's providers say."""
+
+    def file_system(self, conn_id: str, scheme: str) -> Any:
+        """Return fsspec's file system of ``scheme`` with a connection's credentials; raises ConfigError."""
+        self.connection(conn_id)
+        from airflow_mlops.hooks.connections import AirflowConnections  # the only use of Airflow in a run
+
+        return AirflowConnections().file_system(conn_id, scheme)

@@ -57,7 +57,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "run",
         "run a pipeline on this machine, to the champion and through its canary, without Airflow",
-        "airflow_mlops.cli.laptop:run",
+        "airflow_mlops.cli.run:run",
         "run pipelines/churn.yaml --profile dev --until evaluate",
         (
             _argument(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from airflow_mlops.config.faults import Fault, FileFaults, KeyPath, Mark, dotted
-from airflow_mlops.config.unreadable import place_and_reason
+from airflow_mlops.config.yaml_errors import place_and_reason
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
 TYPE: Final = "type"

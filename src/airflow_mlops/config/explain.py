@@ -15,11 +15,11 @@ from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import homes, keys_at
-from airflow_mlops.config.unreadable import odd_characters
 from airflow_mlops.config.values import KeyFault
+from airflow_mlops.config.yaml_errors import odd_characters
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.metric_names import METRIC_FACTS
-from airflow_mlops.core.nearest import nearest
+from airflow_mlops.core.suggestions import nearest
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS
 
 _WRAPPERS: Final = ("function-", "[key]")
 _LIMITS: Final = "require"

@@ -14,11 +14,11 @@ from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
 from airflow_mlops.config.merge import Layer, layer, over
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.text_files import read_text
 from airflow_mlops.config.variants import Variant as Variant
 from airflow_mlops.config.variants import variants
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 DEFAULTS: Final = "defaults"
 _ROOT: Final = "pipelines"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 _ENDING: Final = ".sql"
 ARGUMENTS: Final = ("coerce_float", "dtype", "dtype_backend", "params", "parse_dates")

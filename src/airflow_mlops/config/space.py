@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import nearest
+from airflow_mlops.core.suggestions import nearest
 
 _SCALES: Final = ("loguniform", "log_uniform", "log-uniform", "logspace", "logarithmic", "uniform", "linear")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from airflow_mlops.core.metric_names import METRIC_FACTS, facts
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SHORT: Final = r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*"

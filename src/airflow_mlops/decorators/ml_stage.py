@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import TaskDecorator
 
-    from airflow_mlops.runner import StageRequest, StageResult
+    from airflow_mlops.lifecycle.runner import StageRequest, StageResult
 
 _RUN: Final = "run"
 
@@ -46,7 +46,7 @@ class MlStageOperator(DecoratedOperator, StageOperator):
 
     def run(self, context: Context) -> StageResult:
         """Call the function with the records of its arguments resolved."""
-        from airflow_mlops.runner import run_function
+        from airflow_mlops.lifecycle.runner import run_function
 
         given = {name: _plain(value) for name, value in self.op_kwargs.items()}
         positional = [_plain(value) for value in self.op_args]

@@ -20,7 +20,7 @@ from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation, summary
 from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan, call, make
 from airflow_mlops.factory.settings import notifiers, own, shared
-from airflow_mlops.factory.stages import Kind, Task, tasks_of
+from airflow_mlops.lifecycle.table import Kind, Task, tasks_of
 from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.base import StageOperator
 from airflow_mlops.operators.drift import DriftOperator

@@ -7,7 +7,7 @@ from typing import Final
 import yaml
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.factory.stages import Kind
+from airflow_mlops.lifecycle.table import Kind
 
 _WHAT: Final = {
     "train": "Trains a candidate and registers it when it passes its gate.",

@@ -17,7 +17,7 @@ from airflow_mlops.config.cache import ParseCache
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.loader import load_pipeline, pipeline_files
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.factory.builder import build
 

@@ -9,7 +9,7 @@ from airflow_mlops.config.models import Callback, Pipeline, Resources, TaskSetti
 from airflow_mlops.factory.plan import Call, call
 from airflow_mlops.hooks.retry import FailAtOnce
 from airflow_mlops.notifications.configured import ConfiguredNotifier
-from airflow_mlops.operators.resources import pod_override
+from airflow_mlops.operators.pod_resources import pod_override
 
 _TRAINS: Final = ("tune", "train")
 _ONCE: Final = 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from airflow_mlops.backends.connections import Connection as Fields
-from airflow_mlops.backends.connections import engine_of, no_database
+from airflow_mlops.core.connection import Connection as Fields
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.data.connections import engine_of, no_database
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -14,7 +14,7 @@ from airflow_mlops.core.errors import ConfigError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from airflow_mlops.backends.rollout_store import RolloutStore
+    from airflow_mlops.rollout.store.store import RolloutStore
 
 SCHEME: Final = "conn_id://"
 _SETTING: Final = "[mlops] rollouts"
@@ -60,7 +60,7 @@ def open_rollouts(place: str) -> RolloutStore:
     database cannot be used.
     """
     # Loaded here: every DAG file that is parsed imports the operators, and they this module.
-    from airflow_mlops.backends.rollout_store import RolloutStore
+    from airflow_mlops.rollout.store.store import RolloutStore
 
     if place.startswith(SCHEME):
         return RolloutStore(rollouts_url(place.removeprefix(SCHEME)))

@@ -19,7 +19,7 @@ def connected(uri: str) -> str:
     if not found or not conn_id:
         return uri
     # Loaded here: every DAG file that is parsed imports this module.
-    from airflow_mlops.backends.storage import opens_with
+    from airflow_mlops.storage.locations import opens_with
 
     try:
         storage = AirflowConnections().file_system(conn_id, parts.scheme)

@@ -28,7 +28,7 @@ class ConfiguredNotifier:
 
     def __call__(self, context: Context) -> None:
         """Tell it; raises ConfigError when the notifier cannot be loaded, and whatever it raises itself."""
-        from airflow_mlops.backends.user_code import load_object
+        from airflow_mlops.user_code.loading import load_object
 
         folder = Path(self.base) if self.base else Path(context["dag"].fileloc).absolute().parent
         found: Any = load_object(self.callback.notifier, folder)

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
-from airflow_mlops.backends.connections import found_by
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.data.connections import found_by
 from airflow_mlops.hooks.connections import AirflowConnections
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.storage import connected
-from airflow_mlops.operators.cost import COST
+from airflow_mlops.operators.data_interval import as_of, window_start
 from airflow_mlops.operators.links import MlflowRunLink
-from airflow_mlops.operators.moments import as_of, window_start
+from airflow_mlops.operators.resource_usage import COST
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_mlops.runner import StageRequest, StageResult
+    from airflow_mlops.lifecycle.runner import StageRequest, StageResult
 
 
 class StageOperator(BaseOperator):
@@ -71,13 +71,13 @@ class StageOperator(BaseOperator):
 
     def run(self, context: Context) -> StageResult:
         """Run the stage in this process."""
-        from airflow_mlops.runner import run_stage
+        from airflow_mlops.lifecycle.runner import run_stage
 
         return run_stage(self.request(context))
 
     def request(self, context: Context) -> StageRequest:
         """Build the stage's request from the task's context."""
-        from airflow_mlops.runner import StageRequest
+        from airflow_mlops.lifecycle.runner import StageRequest
 
         instance = context["ti"]
         moment, start = as_of(context), window_start(context)

@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_mlops.core.records import DeployRequest, RolloutResult
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.approve import ANSWER
-from airflow_mlops.operators.cost import measured
-from airflow_mlops.operators.serving import DeployOperator, registry_of
+from airflow_mlops.operators.deploy import DeployOperator, registry_of
+from airflow_mlops.operators.resource_usage import measured
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -12,14 +12,14 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.cost import measured
-from airflow_mlops.operators.moments import triggering_extras
-from airflow_mlops.operators.serving import person_behind, registry_of, rollout_driver, rollout_store
+from airflow_mlops.operators.data_interval import triggering_extras
+from airflow_mlops.operators.deploy import person_behind, registry_of, rollout_driver, rollout_store
+from airflow_mlops.operators.resource_usage import measured
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_mlops.backends.registry import Registry
+    from airflow_mlops.training.registry import Registry
 
 _BY_HAND = "asked for by hand"
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.cost import measured
-from airflow_mlops.operators.serving import (
+from airflow_mlops.operators.deploy import (
     DeployOperator,
     registry_of,
     rollout_driver,
     rollout_plan,
     rollout_store,
 )
+from airflow_mlops.operators.resource_usage import measured
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,7 +26,7 @@ class RestoreOperator(DeployOperator):
         """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
         if not self.request:
             return "none"
-        from airflow_mlops.core.rollout import rollout_id
+        from airflow_mlops.rollout.core import rollout_id
 
         with measured(context), translated():
             plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.core.records import Triage
 from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.cost import measured
+from airflow_mlops.operators.resource_usage import measured
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,8 +11,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.rollouts import rollouts_place
-from airflow_mlops.operators.cost import measured
-from airflow_mlops.operators.serving import (
+from airflow_mlops.operators.deploy import (
     DeployOperator,
     deploy_of,
     person_behind,
@@ -21,12 +20,13 @@ from airflow_mlops.operators.serving import (
     rollout_plan,
     rollout_store,
 )
+from airflow_mlops.operators.resource_usage import measured
 from airflow_mlops.triggers.rollout import RolloutTrigger, TurnTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_mlops.core.rollout import RolloutState
+    from airflow_mlops.rollout.core import RolloutState
 
 
 class RolloutOperator(DeployOperator):
@@ -97,7 +97,7 @@ class RolloutOperator(DeployOperator):
         return self._told(driver.finish(rollout_id))
 
     def _told(self, state: RolloutState) -> dict[str, Any]:
-        from airflow_mlops.core.rollout import result
+        from airflow_mlops.rollout.core import result
 
         ended = result(state)
         self.log.info("%s: %s", ended.outcome, ended.reason)
@@ -105,7 +105,7 @@ class RolloutOperator(DeployOperator):
 
     def on_kill(self) -> None:
         """Take traffic back when somebody kills the task; a rollout that another run began is left alone."""
-        from airflow_mlops.core.rollout import rollout_id
+        from airflow_mlops.rollout.core import rollout_id
 
         plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
         if rollout_store().find(rollout_id(plan)) is None:

@@ -42,7 +42,7 @@ class ModelAliasSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        from airflow_mlops.backends.registry import Registry
+        from airflow_mlops.training.registry import Registry
 
         with translated():
             registry = Registry(MlflowHook(self.mlflow_conn_id).tracking_uri(), self.model_name)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.serving.exchange import Server, json_of, server_of
+from airflow_mlops.serving.app_state import Server, json_of, server_of
 from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.traffic import Change, lease_seconds
 

@@ -18,13 +18,13 @@ from starlette.types import ASGIApp
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
-from airflow_mlops.serving.board import Board
+from airflow_mlops.serving.app_state import Server, UnknownModelError, json_of, server_of
 from airflow_mlops.serving.database import Database
-from airflow_mlops.serving.exchange import Server, UnknownModelError, json_of, server_of
 from airflow_mlops.serving.front import BodyTooLargeError, Front, SlowBodyError
 from airflow_mlops.serving.metrics import exposition
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared import POLL_S, Shared, now, take_up
+from airflow_mlops.serving.shared_memory import Board
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2

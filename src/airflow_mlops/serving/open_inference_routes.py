@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_mlops.serving.exchange import UnknownModelError, body_of, server_of
+from airflow_mlops.serving.app_state import UnknownModelError, body_of, server_of
 from airflow_mlops.serving.front import headers_of, request_id_of
 from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
 

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from airflow_mlops.serving.board import Board, Row
 from airflow_mlops.serving.database import Database, Epoch
 from airflow_mlops.serving.document import Document
+from airflow_mlops.serving.shared_memory import Board, Row
 from airflow_mlops.serving.traffic import Moment, Traffic
 
 SETTLE_S: Final = 2.0

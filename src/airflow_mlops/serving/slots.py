@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.batching import Batcher
-from airflow_mlops.serving.board import Row
 from airflow_mlops.serving.document import Document, Wanted
 from airflow_mlops.serving.model import Model
+from airflow_mlops.serving.shared_memory import Row
 
 log = logging.getLogger(__name__)
 LOADED: Final = "loaded and healthy"

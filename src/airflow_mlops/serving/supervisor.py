@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from time import monotonic, time
 from typing import Final
 
-from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.crash import Crash, after
 from airflow_mlops.serving.database import Batch, Database
 from airflow_mlops.serving.document import Document
-from airflow_mlops.serving.order import Order
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared import now, store, take_up
+from airflow_mlops.serving.shared_memory import Board
+from airflow_mlops.serving.worker_config import Order
 
 log = logging.getLogger(__name__)
 TICK_S: Final = 0.25

@@ -18,10 +18,10 @@ from typing import Any, Final
 import uvicorn
 
 from airflow_mlops.serving.app import create_app
-from airflow_mlops.serving.board import Board
-from airflow_mlops.serving.exchange import Server
-from airflow_mlops.serving.order import Order
+from airflow_mlops.serving.app_state import Server
 from airflow_mlops.serving.shared import KEEP_ALIVE_S, POLL_S
+from airflow_mlops.serving.shared_memory import Board
+from airflow_mlops.serving.worker_config import Order
 
 BALANCE_S: Final = 0.001
 LEAVE_S: Final = 0.05

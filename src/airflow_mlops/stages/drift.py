@@ -6,7 +6,7 @@ from typing import Final
 
 from airflow_mlops.config.models import Drift
 from airflow_mlops.core.records import DriftReport, ScoredWindow
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.lifecycle.call import StageCall
 
 _SCORE: Final = "_score"
 
@@ -18,11 +18,11 @@ def run(call: StageCall) -> DriftReport:
     the comparison; the score is compared on its own. Raises ConfigError when the champion's run has no
     profile, BackendError when MLflow or storage does not answer.
     """
-    from airflow_mlops.backends.monitor_history import MonitorHistory
-    from airflow_mlops.backends.profile import window_profile
-    from airflow_mlops.core.drift.profiles import Profile
-    from airflow_mlops.core.drift.quality import quality_findings
-    from airflow_mlops.core.drift.verdict import judge
+    from airflow_mlops.monitoring.core.drift.profiles import Profile
+    from airflow_mlops.monitoring.core.drift.quality import quality_findings
+    from airflow_mlops.monitoring.core.drift.verdict import judge
+    from airflow_mlops.monitoring.history import MonitorHistory
+    from airflow_mlops.monitoring.profile import window_profile
 
     window = call.input("window", ScoredWindow)
     section = (call.pipeline.monitor and call.pipeline.monitor.drift) or Drift.model_validate({})
@@ -61,6 +61,6 @@ def run(call: StageCall) -> DriftReport:
 
 def _download(call: StageCall, run_id: str) -> dict[str, object]:
     # Observing the window has stored the profile already: MLflow, seconds to import, is the exception.
-    from airflow_mlops.backends.champion import load_profile
+    from airflow_mlops.monitoring.champion import load_profile
 
     return load_profile(call.tracking_uri, run_id)

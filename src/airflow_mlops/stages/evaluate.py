@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from airflow_mlops.backends import metrics, models, slices, training
-from airflow_mlops.backends.data import read_dataset
-from airflow_mlops.backends.registry import Registry
-from airflow_mlops.backends.threads import shared_cores
-from airflow_mlops.backends.tracking import TaskRun
-from airflow_mlops.core import gates
-from airflow_mlops.core.compare import Statistic, negated, paired_bootstrap
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data.datasets import read_dataset
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training import estimators, metrics, models, slices
+from airflow_mlops.training.core import gates
+from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
+from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,9 +40,9 @@ def run(call: StageCall) -> Evaluation:
     rows = read_dataset(call.input("features", FeatureSet).holdout)
     target = rows.pop(call.pipeline.data.target)
     loaded = models.load_model(call.tracking_uri, model.model_uri)
-    names = training.check_metrics(section, loaded)
+    names = estimators.check_metrics(section, loaded)
     with shared_cores():
-        outcome = training.ask(loaded, rows, target)
+        outcome = estimators.ask(loaded, rows, target)
         contest = _against_champion(call, outcome, rows, target)
         sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
@@ -74,7 +74,7 @@ def _against_champion(
         return _Contest(version)
     try:
         champion = models.load_model(call.tracking_uri, f"models:/{call.pipeline.name}/{version}")
-        answered = training.ask(champion, rows, target)
+        answered = estimators.ask(champion, rows, target)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
         found = tuple(_compare(name, challenger, answered, limit) for name, limit in limits.items())

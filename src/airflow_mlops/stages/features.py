@@ -6,11 +6,11 @@ import logging
 
 import pandas as pd
 
-from airflow_mlops.backends import features
-from airflow_mlops.backends.data import read_dataset, write_dataset
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data import features
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.ingest import data_folder
 
 _LOG = logging.getLogger(__name__)

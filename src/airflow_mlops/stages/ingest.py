@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_mlops.backends.data import event_times, read_rows, write_dataset
 from airflow_mlops.core.records import DatasetRef
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
+from airflow_mlops.lifecycle.call import StageCall
 
 
 def run(call: StageCall) -> DatasetRef:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.moment import in_utc
 from airflow_mlops.core.records import ScoredWindow, ValidationReport
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.core.utc import in_utc
+from airflow_mlops.lifecycle.call import StageCall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +21,9 @@ def run(call: StageCall) -> ScoredWindow:
     ConfigError without a champion or a window, DataRejected for a window without rows or one that the
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
-    from airflow_mlops.backends.champion import load_champion, load_profile
-    from airflow_mlops.backends.data import read_rows, write_dataset
-    from airflow_mlops.backends.monitor_history import MonitorHistory
+    from airflow_mlops.data.datasets import read_rows, write_dataset
+    from airflow_mlops.monitoring.champion import load_champion, load_profile
+    from airflow_mlops.monitoring.history import MonitorHistory
 
     start, end = _window(call)
     data, name = call.pipeline.data, call.pipeline.name
@@ -77,7 +77,7 @@ def _validate(call: StageCall, rows: pd.DataFrame) -> ValidationReport | None:
     section = call.pipeline.validate_
     if section is None:
         return None
-    from airflow_mlops.backends.expectations import expand
+    from airflow_mlops.data.validation import expand
     from airflow_mlops.stages.validate import check
 
     target = call.pipeline.data.target

@@ -14,8 +14,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.backends.data import read_dataset, write_dataset
-from airflow_mlops.backends.tracking import TaskRun, connect, fluent, task_run
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import (
     DatasetRef,
@@ -27,8 +25,10 @@ from airflow_mlops.core.records import (
     RegisteredVersion,
     ScoredWindow,
 )
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.ingest import data_folder
+from airflow_mlops.training.tracking import TaskRun, connect, fluent, task_run
 
 RUN: Final = "run"
 
@@ -112,7 +112,7 @@ def _resolved(call: StageCall, value: Any, hint: Any) -> Any:
         case FeatureSet():
             return Frames(record)
         case ModelRef() | RegisteredVersion():
-            from airflow_mlops.backends.models import load_model
+            from airflow_mlops.training.models import load_model
 
             return load_model(call.tracking_uri, record.model_uri)
     return record

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.config.models import Performance
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.labels import oldest_start
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.monitoring.core.label_deadlines import oldest_start
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from airflow_mlops.backends.monitor_history import MonitorHistory, Watched
+    from airflow_mlops.monitoring.history import MonitorHistory, Watched
 
 
 def run(call: StageCall) -> PerformanceReport:
@@ -25,7 +25,7 @@ def run(call: StageCall) -> PerformanceReport:
     still wait for theirs are looked at again and stored; the report names those whose labels are overdue.
     Raises ConfigError for a metric that is unknown or does not fit the model, or labels without keys.
     """
-    from airflow_mlops.backends.monitor_history import MonitorHistory
+    from airflow_mlops.monitoring.history import MonitorHistory
 
     section = call.pipeline.monitor and call.pipeline.monitor.performance
     if not section:
@@ -42,8 +42,8 @@ def run(call: StageCall) -> PerformanceReport:
 
 def _at_once(call: StageCall, section: Performance, window: ScoredWindow) -> PerformanceReport:
     """Judge a window by the target column that its rows came with."""
-    from airflow_mlops.backends.data import read_dataset
-    from airflow_mlops.backends.realised import measured
+    from airflow_mlops.data.datasets import read_dataset
+    from airflow_mlops.monitoring.performance import measured
 
     target = call.pipeline.data.target
 
@@ -58,7 +58,7 @@ def _with_late_labels(
     call: StageCall, section: Performance, window: ScoredWindow, history: MonitorHistory
 ) -> PerformanceReport:
     """Judge a window and the earlier ones that wait, as far as labels have landed."""
-    from airflow_mlops.backends.label_round import LabelRound, place
+    from airflow_mlops.monitoring.late_labels import LabelRound, place
 
     if not call.pipeline.data.keys:
         raise ConfigError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_mlops.backends.registry import Registry
 from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.core.records import Evaluation, RegisteredVersion
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training.registry import Registry
 
 
 def run(call: StageCall) -> RegisteredVersion:

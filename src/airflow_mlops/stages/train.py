@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.backends import models, training
-from airflow_mlops.backends.data import read_dataset
-from airflow_mlops.backends.threads import shared_cores
-from airflow_mlops.backends.tracking import TaskRun, task_run
-from airflow_mlops.backends.user_code import load_object, shipped_by_value
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data.datasets import read_dataset
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training import estimators, models
+from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.tracking import TaskRun, task_run
+from airflow_mlops.user_code.loading import load_object
 
 
 def run(call: StageCall) -> ModelRef:
@@ -28,8 +29,8 @@ def run(call: StageCall) -> ModelRef:
     """
     found = call.input("features", FeatureSet)
     params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
-    estimator = training.make_estimator(call.pipeline.train.estimator, params, call.base)
-    training.check_metrics(call.pipeline.evaluate, estimator)
+    estimator = estimators.make_estimator(call.pipeline.train.estimator, params, call.base)
+    estimators.check_metrics(call.pipeline.evaluate, estimator)
     tags = {
         "mlops.stage": "train",
         "mlops.data_digest": found.train.digest,
@@ -54,7 +55,7 @@ def log_profile(
     exclude: Sequence[str],
 ) -> None:
     """Log what monitoring compares later windows with: training rows, and scores of unseen rows."""
-    from airflow_mlops.backends.profile import build_profile
+    from airflow_mlops.monitoring.profile import build_profile
 
     run_.json(build_profile(frame, target, scores, exclude=exclude), "profile.json")
 
@@ -74,14 +75,14 @@ def _train(
     pipeline, data = call.pipeline, call.pipeline.data
     raw, holdout = read_dataset(found.train), read_dataset(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
-    training.fit(estimator, read_dataset(found.train_features), target)
+    estimators.fit(estimator, read_dataset(found.train_features), target)
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
-    columns = training.needed_columns(raw, function, found.features)
-    model = training.assemble(raw[columns], function, estimator)
+    columns = estimators.needed_columns(raw, function, found.features)
+    model = estimators.assemble(raw[columns], function, estimator)
     asked = holdout[columns]
     labels = models.answers(model, asked, columns)
-    scores = training.scores(model, asked)
+    scores = estimators.scores(model, asked)
     with shipped_by_value([item for item in (function, type(estimator)) if item is not None], call.base):
         uri = models.log_model(run_, model, raw[columns], labels, type(estimator).__module__)
     run_.json(models.golden(model, asked), "golden.json")

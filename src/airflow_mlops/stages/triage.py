@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from airflow_mlops.config.models import Drift
-from airflow_mlops.core.labels import oldest_start
 from airflow_mlops.core.records import DriftReport, PerformanceReport, ScoredWindow, Triage
-from airflow_mlops.core.triage import Reports, Rules, decide
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.monitoring.core.label_deadlines import oldest_start
+from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
 
 SHOWN_WINDOWS: Final = 24
 
@@ -20,7 +20,7 @@ def run(call: StageCall) -> Triage:
     Only windows before this one count as history, so that a window that is run again, or out of order,
     is decided as it was. The caller turns the action ``retrain`` into a training.
     """
-    from airflow_mlops.backends.monitor_history import MonitorHistory
+    from airflow_mlops.monitoring.history import MonitorHistory
 
     observed = call.input("window", ScoredWindow)
     window = Reports(

@@ -8,14 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from airflow_mlops.backends import features, metrics, search, training
-from airflow_mlops.backends.data import read_dataset
-from airflow_mlops.backends.threads import shared_cores
-from airflow_mlops.backends.tracking import TaskRun, task_run
 from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data import features
+from airflow_mlops.data.datasets import read_dataset
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training import estimators, metrics, search
+from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.tracking import TaskRun, task_run
 
 
 def run(call: StageCall) -> TuneResult:
@@ -52,8 +53,8 @@ def _check(call: StageCall, tune: Tune) -> None:
     """Find a misspelt parameter or a metric of the other task before the first trial."""
     train = call.pipeline.train
     first = {name: form[0] for name, form in tune.space.items()}
-    estimator = training.make_estimator(train.estimator, {**train.params, **first}, call.base)
-    training.check_metrics(call.pipeline.evaluate, estimator)
+    estimator = estimators.make_estimator(train.estimator, {**train.params, **first}, call.base)
+    estimators.check_metrics(call.pipeline.evaluate, estimator)
 
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
@@ -67,9 +68,9 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     parts = (rows[~held], target[~held], rows[held], target[held])
 
     def score(params: Mapping[str, Any]) -> float:
-        estimator = training.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        fitted = training.fit(estimator, parts[0], parts[1])
-        return sign * metrics.compute([name], training.ask(fitted, parts[2], parts[3]))[name]
+        estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
+        fitted = estimators.fit(estimator, parts[0], parts[1])
+        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3]))[name]
 
     return score
 

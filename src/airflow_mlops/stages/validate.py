@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pandas as pd
 
-from airflow_mlops.backends import expectations
-from airflow_mlops.backends.data import read_dataset, write_dataset
-from airflow_mlops.backends.quarantine import bad_rows, parted
 from airflow_mlops.config.models import Validate
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.quarantine import judge
 from airflow_mlops.core.records import DatasetRef, ValidationReport
-from airflow_mlops.stages.call import StageCall
+from airflow_mlops.data import validation as expectations
+from airflow_mlops.data.core.quarantine import judge
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.quarantine import bad_rows, parted
+from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.ingest import data_folder
 
 _LOG = logging.getLogger(__name__)

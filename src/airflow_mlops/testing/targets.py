@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from airflow_mlops.backends.targets.base import Target
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.rollout.targets.base import Target
 
 
 class TargetContract:

@@ -14,8 +14,8 @@ from airflow_mlops.core.errors import BackendError, MlopsError
 from airflow_mlops.hooks.rollouts import open_rollouts
 
 if TYPE_CHECKING:
-    from airflow_mlops.backends.rollout import RolloutDriver
-    from airflow_mlops.core.rollout import RolloutState
+    from airflow_mlops.rollout.core import RolloutState
+    from airflow_mlops.rollout.driver import RolloutDriver
 
 PATIENCE = 30
 
@@ -142,9 +142,9 @@ class RolloutTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     def _driver(self) -> RolloutDriver:
-        from airflow_mlops.backends.rollout import RolloutDriver
-        from airflow_mlops.backends.targets import build_target
         from airflow_mlops.hooks.serving import ServingHook
+        from airflow_mlops.rollout.driver import RolloutDriver
+        from airflow_mlops.rollout.targets import build_target
 
         target = build_target(self.target, **ServingHook(self.conn_id).options(self.target))
         return RolloutDriver(open_rollouts(self.store), target)

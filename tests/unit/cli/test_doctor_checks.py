@@ -19,7 +19,6 @@ from mlflow.server import app
 from packaging.requirements import Requirement
 from werkzeug.serving import make_server
 
-from airflow_mlops.backends.rollout_store import RolloutStore
 from airflow_mlops.cli.doctor.finding import Finding, Status, as_json, as_text, failed, ok, without_secrets
 from airflow_mlops.cli.doctor.installation import check_database
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
@@ -46,11 +45,12 @@ from airflow_mlops.cli.doctor.storage import (
 from airflow_mlops.cli.doctor.versions import check_extras, check_packages, check_python, versions
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.rollout import RolloutPlan
-from tests.haproxy_kit import running_haproxy
-from tests.ports import free_port
-from tests.postgres_kit import running_postgres
-from tests.serving_kit import NAME, TOKEN, Registry, running_server
+from airflow_mlops.rollout.core import RolloutPlan
+from airflow_mlops.rollout.store.store import RolloutStore
+from tests.support.haproxy import running_haproxy
+from tests.support.ports import free_port
+from tests.support.postgres import running_postgres
+from tests.support.server import NAME, TOKEN, Registry, running_server
 
 VALID = Path(__file__).parents[2] / "corpus" / "valid"
 LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.__main__ import main
-from tests.pipeline_kit import ENVIRONMENT
+from tests.support.project import ENVIRONMENT
 
 LIGHT = """
 import sys

@@ -22,8 +22,8 @@ from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, read_recipes
 from airflow_mlops.cli.migrate.steps import Steps, read_steps
 from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.runner import StageRequest, run_stage
-from tests.pipeline_kit import ENVIRONMENT
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from tests.support.project import ENVIRONMENT
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "recipes"
 SERVED = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.__main__ import main
-from airflow_mlops.cli.exits import EXITS, MEANING
+from airflow_mlops.cli.exit_codes import EXITS, MEANING
 from airflow_mlops.cli.reference import reference
 from airflow_mlops.cli.table import COMMANDS
 

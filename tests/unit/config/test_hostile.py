@@ -16,7 +16,7 @@ from airflow_mlops.config.document import parse
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.loader import FileFaults, load_pipeline, pipeline_files
 from airflow_mlops.core.errors import ConfigError
-from tests.pipeline_kit import ENVIRONMENT
+from tests.support.project import ENVIRONMENT
 
 GOOD = """\
 name: iris
@@ -256,7 +256,7 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     code = f"""
 import os
 from pathlib import Path
-from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.text_files import read_text
 os.chdir({str(tmp_path)!r})
 os.getuid() or os.setuid(65534)  # root may read everything
 try:

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.factory.builder import build
-from airflow_mlops.factory.stages import shapes
+from airflow_mlops.lifecycle.table import shapes
 
 TESTS = Path(__file__).parents[2]
 VALID = sorted((TESTS / "corpus" / "valid").glob("*.yaml"))

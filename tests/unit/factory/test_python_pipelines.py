@@ -18,7 +18,7 @@ from airflow_mlops import Data, Evaluate, Pipeline, Source, Train, Tune, build_d
 from airflow_mlops.config import models
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.factory.builder import build
-from tests.pipeline_kit import ENVIRONMENT
+from tests.support.project import ENVIRONMENT
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "valid"
 SMALL: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving_kit import NAME, ROW, Client, Registry, running_server
+from tests.support.server import NAME, ROW, Client, Registry, running_server
 
 
 @pytest.fixture

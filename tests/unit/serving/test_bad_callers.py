@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.serving_kit import ROW, TOKEN, Registry
-from tests.serving_process import ServerProcess, running_process, with_champion
+from tests.support.server import ROW, TOKEN, Registry
+from tests.support.server_process import ServerProcess, running_process, with_champion
 
 READ_S = "0.6"
 MEGABYTE = 2**20

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from airflow_mlops.serving.fast import array_model
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload, Signature
-from tests.serving_kit import Registry, running_server
+from tests.support.server import Registry, running_server
 
 NUMBERS = pd.DataFrame(np.random.default_rng(2).normal(size=(80, 3)), columns=["a", "b", "c"])
 LABEL = (NUMBERS["a"] + NUMBERS["b"] > 0).astype(int)

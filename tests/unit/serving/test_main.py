@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving_kit import NAME, TOKEN, Registry
+from tests.support.server import NAME, TOKEN, Registry
 
 TOKEN_VARIABLE = "AIRFLOW_MLOPS_SERVING_TOKEN"
 

@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
-from tests.serving_kit import Registry, frame
+from tests.support.server import Registry, frame
 
 ROWS = frame(50)
 PAYLOAD = Payload(50, {name: ROWS[name].tolist() for name in ROWS})

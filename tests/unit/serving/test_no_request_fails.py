@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.serving_kit import ROW, TOKEN, Registry
-from tests.serving_process import ServerProcess, running_process, with_champion
+from tests.support.server import ROW, TOKEN, Registry
+from tests.support.server_process import ServerProcess, running_process, with_champion
 
 CALLERS = 8
 PAUSE_S = CALLERS / 200

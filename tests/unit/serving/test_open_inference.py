@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.serving.open_inference import read_infer
 from airflow_mlops.serving.payload import BadInputError, Payload
-from tests.serving_kit import NAME, ROW, Client, Registry, running_server
+from tests.support.server import NAME, ROW, Client, Registry, running_server
 
 TYPES = {"distance": "FP64", "carrier": "BYTES", "hour": "INT64"}
 

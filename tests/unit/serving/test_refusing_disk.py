@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.serving.board import Board
 from airflow_mlops.serving.database import Database, LoggedRequest
 from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import WAITING_ROWS, Ledger
 from airflow_mlops.serving.shared import Shared
-from tests.serving_kit import ROW, Registry, running_server
+from airflow_mlops.serving.shared_memory import Board
+from tests.support.server import ROW, Registry, running_server
 
 TABLES = ("state", "splits", "events", "requests", "figures", "labels")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_mlops.backends.targets.local import LocalTarget
-from airflow_mlops.core.rollout import Observation
+from airflow_mlops.rollout.core import Observation
+from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving.guards import ENOUGH, Recent, Reference, Seen, events_of, is_wrong
-from tests.serving_kit import ROW, TOKEN, Client, Registry, running_server
+from tests.support.server import ROW, TOKEN, Client, Registry, running_server
 
 REFERENCE = Reference(
     champion=1, canary=2, requests=200, latency_s=0.02, deciles=tuple(n / 10 for n in range(1, 10))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.payload import Payload
 from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
-from tests.serving_kit import ROW, Client, Registry, running_server
+from tests.support.server import ROW, Client, Registry, running_server
 
 
 @given(st.text(), st.integers(1, 9))

@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airflow_mlops.backends.targets.local import LocalTarget
 from airflow_mlops.core.errors import BackendError
-from airflow_mlops.core.rollout import Observation
+from airflow_mlops.rollout.core import Observation
+from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving import Settings, run
-from tests.ports import free_port
-from tests.serving_kit import NAME, ROW, TOKEN, Registry
-from tests.serving_process import ServerProcess, running_process, with_champion
+from tests.support.ports import free_port
+from tests.support.server import NAME, ROW, TOKEN, Registry
+from tests.support.server_process import ServerProcess, running_process, with_champion
 
 
 @pytest.fixture(scope="module")

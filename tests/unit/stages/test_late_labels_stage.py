@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from airflow_mlops.backends.champion import Champion
-from airflow_mlops.backends.data import write_dataset
-from airflow_mlops.backends.monitor_history import MonitorHistory
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow, Triage
-from airflow_mlops.runner import StageRequest, run_stage
+from airflow_mlops.data.datasets import write_dataset
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from airflow_mlops.monitoring.champion import Champion
+from airflow_mlops.monitoring.history import MonitorHistory
 
 ROWS = 600
 FIRST = pd.Timestamp("2020-03-01", tz="UTC")

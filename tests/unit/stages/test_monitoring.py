@@ -17,14 +17,14 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from airflow_mlops.backends import models
-from airflow_mlops.backends.profile import build_profile
-from airflow_mlops.backends.registry import Registry
-from airflow_mlops.backends.tracking import task_run
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DriftReport, PerformanceReport, ScoredWindow, Triage
-from airflow_mlops.runner import StageRequest, run_stage
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from airflow_mlops.monitoring.profile import build_profile
+from airflow_mlops.training import models
+from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.tracking import task_run
 
 ROWS = 1_000
 

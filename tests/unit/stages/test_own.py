@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.data import write_dataset
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DatasetRef, ScoredWindow, TuneResult, ValidationReport
-from airflow_mlops.runner import run_function
-from tests.pipeline_kit import Project
+from airflow_mlops.data.datasets import write_dataset
+from airflow_mlops.lifecycle.runner import run_function
+from tests.support.project import Project
 
 
 @pytest.fixture

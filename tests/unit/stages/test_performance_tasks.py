@@ -11,11 +11,11 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
-from airflow_mlops.backends.champion import Champion
-from airflow_mlops.backends.data import write_dataset
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow
-from airflow_mlops.runner import StageRequest, run_stage
+from airflow_mlops.data.datasets import write_dataset
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from airflow_mlops.monitoring.champion import Champion
 
 RNG = np.random.default_rng(0)
 ROWS = pd.DataFrame({"x": RNG.normal(size=2_000), "z": RNG.normal(size=2_000)})

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ValidationReport
-from tests.pipeline_kit import Project, customers
+from tests.support.project import Project, customers
 
 EXPECT = [
     {"column": "visits", "min": 0},

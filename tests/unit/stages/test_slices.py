@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends import metrics
-from airflow_mlops.backends.slices import judge
 from airflow_mlops.config.models import Evaluate
-from airflow_mlops.core import gates
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Evaluation
-from tests.pipeline_kit import Project
+from airflow_mlops.training import metrics
+from airflow_mlops.training.core import gates
+from airflow_mlops.training.slices import judge
+from tests.support.project import Project
 
 ROWS = 900
 

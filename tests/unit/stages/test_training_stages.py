@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.registry import Registry
-from airflow_mlops.backends.tracking import connect, fluent
 from airflow_mlops.core.errors import ConfigError, DataRejected, GateRejected
-from airflow_mlops.runner import StageRequest, run_stage
-from tests.pipeline_kit import ENVIRONMENT, Project, customers
+from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.tracking import connect, fluent
+from tests.support.project import ENVIRONMENT, Project, customers
 
 TUNE = {"space": {"learning_rate": [0.05, 0.3, "log"], "max_leaf_nodes": [5, 15]}, "n_trials": 3}
 
@@ -336,7 +336,7 @@ def test_training_elsewhere_learns_the_same(project: Project, trained: Any) -> N
 
 def elsewhere(request: StageRequest, folder: Path) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(asdict(request)))
-    command = [sys.executable, "-m", "airflow_mlops.runner", "request.json", "result.json"]
+    command = [sys.executable, "-m", "airflow_mlops.lifecycle.runner", "request.json", "result.json"]
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return dict(json.loads((folder / "result.json").read_text()))

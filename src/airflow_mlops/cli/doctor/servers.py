@@ -41,7 +41,7 @@ def look_at_mlflow(place: Place) -> list[Finding]:
 
 def look_at_haproxy(place: Place) -> list[Finding]:
     """Ask HAProxy's runtime API for what a rollout needs of it, and each slot as a model server."""
-    from airflow_mlops.backends.targets.haproxy import HaproxyTarget
+    from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 
     options = {**place.options, "base_url": place.url, "token": place.token, "timeout_s": _CALL_S}
     with closing(HaproxyTarget(**options)) as target:
@@ -56,7 +56,7 @@ def look_at_haproxy(place: Place) -> list[Finding]:
 
 def look_at_database(place: Place) -> list[Finding]:
     """Connect to the database that rows come from; reads and writes nothing."""
-    from airflow_mlops.backends.database import check_answers
+    from airflow_mlops.data.sources.sql import check_answers
 
     address = check_answers(place.options["engine"], place.need.conn_id)
     return [ok(f"database {place.need.conn_id}", f"{address} answers")]

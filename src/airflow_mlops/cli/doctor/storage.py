@@ -61,7 +61,7 @@ def check_rollout_database(url: str, password: str = "") -> list[Finding]:
     """Say whether the database of the rollouts lets this machine in and can be written; makes no table."""
     from sqlalchemy.engine import make_url
 
-    from airflow_mlops.backends.rollout_tables import Database
+    from airflow_mlops.rollout.store.tables import Database
 
     address = make_url(url)
     database = Database(address.set(password=password) if password else address)

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import yaml
 
-from airflow_mlops.cli.migrate.around import around, name_of
 from airflow_mlops.cli.migrate.data import ingest, split
 from airflow_mlops.cli.migrate.entry import Entry, Outcome, in_order, left, untold
 from airflow_mlops.cli.migrate.gate import gate
 from airflow_mlops.cli.migrate.part import Code, Part, Subject
 from airflow_mlops.cli.migrate.recipe import Recipe, Recipes
 from airflow_mlops.cli.migrate.steps import Steps
+from airflow_mlops.cli.migrate.surroundings import around, name_of
 from airflow_mlops.cli.migrate.training import training
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.core.errors import ConfigError

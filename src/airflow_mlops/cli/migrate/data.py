@@ -9,7 +9,7 @@ from airflow_mlops.cli.migrate.entry import carried, changed, left
 from airflow_mlops.cli.migrate.part import Part, Subject, number
 from airflow_mlops.cli.migrate.rows import FILTER, INGEST, READ, locations, not_called, rows, seen_from
 from airflow_mlops.config.queries import is_file
-from airflow_mlops.core.query import misfit, unknown_parameter
+from airflow_mlops.data.core.query import misfit, unknown_parameter
 
 _WAREHOUSE: Final = "warehouse"
 _SPLIT: Final = ("steps", "split")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_mlops.cli.migrate.entry import Entry, carried, changed, left
 from airflow_mlops.cli.migrate.part import Part, Subject, number
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.core.metric_names import facts
+from airflow_mlops.training.core.metric_facts import facts
 
 _CRITERIA: Final = ("steps", "evaluate", "validation_criteria")
 _DEFAULT: Final = {"regression": "rmse", "classification": "f1"}

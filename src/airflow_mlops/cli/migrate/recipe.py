@@ -13,9 +13,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import FileFaults
-from airflow_mlops.config.reading import read_text
+from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 FILE: Final = "recipe.yaml"
 KINDS: Final = ("regression", "classification")

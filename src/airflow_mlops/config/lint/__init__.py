@@ -16,9 +16,9 @@ from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
 from airflow_mlops.config.lint.limits import limits, named
 from airflow_mlops.config.lint.metrics import metrics
-from airflow_mlops.config.lint.partly import remains
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
+from airflow_mlops.config.lint.salvage import remains
 from airflow_mlops.config.lint.secrets import secrets
 from airflow_mlops.config.lint.sections import place, repeats, sections, suffix
 from airflow_mlops.config.lint.serving import target

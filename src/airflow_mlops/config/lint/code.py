@@ -14,7 +14,7 @@ from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import drawn
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
 _RULE: Final = "code"

@@ -15,7 +15,7 @@ from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.models import Source
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 _RULE: Final = "columns"
 _LONGEST: Final = 1_000_000

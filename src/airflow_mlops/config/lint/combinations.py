@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import lineage
+from airflow_mlops.config.lint.estimator_kind import given
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.learner import given
 from airflow_mlops.config.lint.source import NotChecked, NotThere
 
 _RULE: Final = "code"

@@ -14,7 +14,7 @@ from airflow_mlops.config.lint.annotations import fits, said
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import NotChecked, NotThere
-from airflow_mlops.core.nearest import did_you_mean, nearest
+from airflow_mlops.core.suggestions import did_you_mean, nearest
 
 _CORE: Final = "great_expectations.expectations.core"
 _RULE: Final = "expectations"

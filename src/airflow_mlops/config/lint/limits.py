@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.core.metric_names import METRIC_FACTS, MetricFacts
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS, MetricFacts
 
 _RULE: Final = "limits"
 

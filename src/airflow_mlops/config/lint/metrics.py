@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.estimator_kind import Learner, given, learners
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.learner import Learner, given, learners
-from airflow_mlops.core.metric_names import METRIC_FACTS, REGRESSION
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
 
 _RULE: Final = "metrics"
 _QUALITY: Final = ("deploy", "canary", "guards", "quality")

@@ -14,8 +14,8 @@ from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, is_file, query_text
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.nearest import did_you_mean
-from airflow_mlops.core.query import WINDOW, misfit, parameters, unknown_parameter
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.core.query import WINDOW, misfit, parameters, unknown_parameter
 
 _RULE: Final = "rows"
 _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")

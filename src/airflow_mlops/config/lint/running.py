@@ -13,7 +13,7 @@ from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.models import Callback, Pipeline, Resources
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 _RULE: Final = "running"
 _RAISED: Final = frozenset(

@@ -11,7 +11,7 @@ from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
-from airflow_mlops.core.nearest import did_you_mean, nearest
+from airflow_mlops.core.suggestions import did_you_mean, nearest
 
 _RULE: Final = "sections"
 _OF_A_RUN: Final = re.compile(

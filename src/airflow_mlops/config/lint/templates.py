@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
 from airflow_mlops.config.lint.source import NotChecked, NotThere
-from airflow_mlops.core.nearest import did_you_mean
+from airflow_mlops.core.suggestions import did_you_mean
 
 _RULE: Final = "templates"
 _CONTEXT: Final = "airflow.sdk.definitions.context.Context"

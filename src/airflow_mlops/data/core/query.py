@@ -1,0 +1,71 @@
+"""What the text of a SQL query tells without a parser: its first word, its statements, its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from airflow_mlops.core.suggestions import did_you_mean
+
+WINDOW: Final = ("window_start", "window_end")
+"""The parameters that every query may use: the bounds of the rows that a run may see."""
+
+_READS: Final = ("select", "with", "values", "table", "from")
+# What no parameter stands in: texts, quoted names, comments, PostgreSQL's dollar quotes. What is never closed
+# reaches to the end, so that the time stays proportional to the length of a text.
+_OPAQUE: Final = (
+    r"'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`[^`]*(?:`|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)"
+    r"|(?P<dollar>\$[A-Za-z_]{0,60}\$).*?(?:(?P=dollar)|\Z)"
+)
+_PARAMETER: Final = r"(?<![:\w\\]):(?P<name>[A-Za-z_]\w*)(?![:\w])"
+_SCANNED: Final = re.compile(f"{_OPAQUE}|{_PARAMETER}", re.DOTALL)
+_QUIET: Final = re.compile(_OPAQUE, re.DOTALL)
+_TEMPLATE: Final = re.compile(r"{{.*?(?:}}|\Z)|{%.*?(?:%}|\Z)|{#.*?(?:#}|\Z)", re.DOTALL)
+
+
+def is_template(sql: str) -> bool:
+    """Whether Jinja still has something to fill in."""
+    return bool(_TEMPLATE.search(sql))
+
+
+def parameters(sql: str) -> tuple[str, ...]:
+    """Return the names of the parameters ``:name`` in the order of their first use; templates have none."""
+    return tuple(dict.fromkeys(_named(_TEMPLATE.sub(" ", sql))))
+
+
+def _named(sql: str) -> Iterator[str]:
+    for match in _SCANNED.finditer(sql):
+        if match["name"]:
+            yield match["name"]
+
+
+def unknown_parameter(sql: str, given: Collection[str]) -> str | None:
+    """Return what is wrong when a query names a parameter besides the window's and the ``given``, or None."""
+    known = list(dict.fromkeys([*WINDOW, *given]))
+    name = next((name for name in parameters(sql) if name not in known), None)
+    if name is None:
+        return None
+    return f"no parameter :{name}{did_you_mean(name, known)}; known: {', '.join(known)}"
+
+
+def misfit(sql: str) -> str | None:
+    """Return why a text is no single query that reads rows, or None; what a template fills in is not seen."""
+    plain = _QUIET.sub(" '' ", _TEMPLATE.sub(" TEMPLATE ", sql)).replace("''", " ").strip().rstrip("; \n\t\r")
+    if not plain:
+        return "is empty"
+    word = re.match(r"[(\s]*([^\W\d]\w*)?", plain)
+    first = (word[1] if word else None) or plain[:20]
+    if first != "TEMPLATE" and first.lower() not in _READS:
+        return f"{first[:40]} reads no rows: a query begins with SELECT or WITH"
+    return "is more than one statement: give one query" if ";" in plain else None
+
+
+def for_binding(sql: str, names: Collection[str]) -> str:
+    r"""Return a query for ``sqlalchemy.text``: every colon that begins none of ``names`` becomes ``\:``."""
+
+    def escaped(match: re.Match[str]) -> str:
+        text = match[0]
+        return text if match["name"] in names else text.replace(":", r"\:")
+
+    return _SCANNED.sub(escaped, sql.strip().rstrip(";").rstrip())

@@ -1,0 +1,166 @@
+"""Splitting rows without leakage, and the user's feature function with its output checked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from airflow_mlops.config.models import Data
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.data.datasets import event_times
+from airflow_mlops.user_code.loading import call_user_function, load_object
+
+_LOG = logging.getLogger(__name__)
+_SEED: Final = 0
+_FEW_CLASSES: Final = 20
+_PROBE_ROWS: Final = 50
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows are held out, shape (rows,), and one sentence on how they were chosen."""
+
+    held_out: NDArray[np.bool_]
+    how: str
+
+
+def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Return the rows that have a label; raises DataRejected when none has."""
+    known = frame[target].notna()
+    if not known.any():
+        raise DataRejected(f"none of the {len(frame):,} rows has a value in the target {target!r}")
+    if not known.all():
+        _LOG.warning(
+            "%s of %s rows have no %s and are left out", f"{(~known).sum():,}", f"{len(frame):,}", target
+        )
+    return frame if known.all() else frame[known].reset_index(drop=True)
+
+
+def split(frame: pd.DataFrame, data: Data) -> Split:
+    """Choose the hold-out: the newest rows, else whole groups, else a random share.
+
+    By time, rows of one moment stay together; by group (the first key), rows of one entity do; at random,
+    a target of few classes keeps their shares. The same rows give the same split.
+    Raises DataRejected when one side would be empty.
+    """
+    times = event_times(frame, data)
+    if times is not None:
+        found = _by_time(times, data)
+    elif data.keys:
+        found = _by_group(frame[data.keys[0]], data)
+    else:
+        found = _at_random(frame[data.target], data.holdout)
+    held = int(found.held_out.sum())
+    if held in (0, len(frame)):
+        raise DataRejected(
+            f"cannot hold out {data.holdout:.0%} of {len(frame):,} rows {found.how}: one side would be "
+            "empty; give more rows or another data.holdout"
+        )
+    return found
+
+
+def build(frame: pd.DataFrame, data: Data, path: str | None, base: Path) -> pd.DataFrame:
+    """Return the features of raw rows: what the function ``path`` makes of them, or all other columns.
+
+    The function gets the rows without the target. Raises ConfigError naming the function when it fails,
+    returns no DataFrame, loses or reorders rows, returns the target, or makes a row's features depend on
+    the other rows (which would differ between training and serving).
+    """
+    raw = frame.drop(columns=data.target).reset_index(drop=True)
+    if path is None:
+        return raw.drop(columns=list(data.keys))
+    function = load_object(path, base)
+    features = _checked(call_user_function(function, path, raw.copy()), raw, data, path)
+    probe = raw.head(_PROBE_ROWS)
+    alone = call_user_function(function, path, probe.copy())
+    if isinstance(alone, pd.DataFrame):
+        _same_rows(features.head(len(probe)), alone, path)
+    return features.reset_index(drop=True)
+
+
+def _by_time(times: pd.Series, data: Data) -> Split:
+    if times.isna().any():
+        raise DataRejected(
+            f"{times.isna().sum():,} of {len(times):,} rows have no {data.time}: cannot split by time"
+        )
+    ordered = times.sort_values(ignore_index=True)
+    cut = ordered.iloc[min(int(len(ordered) * (1 - data.holdout)), len(ordered) - 1)]
+    return Split((times >= cut).to_numpy(), f"by time: {data.time} from {cut.isoformat()} is held out")
+
+
+def _by_group(groups: pd.Series, data: Data) -> Split:
+    codes, names = pd.factorize(groups, sort=True)
+    order = np.random.default_rng(_SEED).permutation(len(names))
+    sizes = np.bincount(codes, minlength=len(names))[order]
+    chosen = order[np.cumsum(sizes) <= max(data.holdout * len(groups), sizes[0] if len(names) > 1 else 0)]
+    return Split(np.isin(codes, chosen), f"by group: {len(chosen):,} of {len(names):,} {data.keys[0]}")
+
+
+def _at_random(target: pd.Series, share: float) -> Split:
+    rng = np.random.default_rng(_SEED)
+    codes, names = pd.factorize(target)
+    stratified = len(names) <= _FEW_CLASSES
+    held = np.zeros(len(target), dtype=bool)
+    for rows in (
+        [np.flatnonzero(codes == k) for k in range(len(names))] if stratified else [np.arange(len(target))]
+    ):
+        held[rng.permutation(rows)[: round(share * len(rows))]] = True
+    return Split(held, "at random, by class" if stratified else "at random")
+
+
+def _checked(features: Any, raw: pd.DataFrame, data: Data, path: str) -> pd.DataFrame:
+    if not isinstance(features, pd.DataFrame):
+        raise ConfigError(f"{path} returned {type(features).__name__}, it must return a DataFrame")
+    if len(features) != len(raw):
+        raise ConfigError(
+            f"{path} got {len(raw):,} rows and returned {len(features):,}: it must keep every row"
+        )
+    if not features.index.equals(raw.index):
+        raise ConfigError(
+            f"{path} returned the rows in another order or with another index: keep the frame's index"
+        )
+    if data.target in features.columns:
+        raise ConfigError(f"{path} returned the target {data.target!r} as a feature")
+    if repeated := sorted({str(name) for name in features.columns[features.columns.duplicated()]}):
+        raise ConfigError(f"{path} returned columns twice: {', '.join(repeated)}")
+    if features.shape[1] == 0:
+        raise ConfigError(f"{path} returned no column")
+    return features.rename(columns=str)
+
+
+def _same_rows(together: pd.DataFrame, alone: pd.DataFrame, path: str) -> None:
+    """Compare the first rows computed with all others and on their own."""
+    alone = alone.rename(columns=str).reset_index(drop=True)
+    if list(alone.columns) != list(together.columns):
+        odd = sorted(set(alone.columns) ^ set(together.columns))
+        raise ConfigError(
+            f"{path} returns other columns for few rows than for all: {', '.join(odd[:5]) or 'order'}"
+        )
+    for name in together.columns:
+        if not _equal(together[name], alone[name]):
+            raise ConfigError(
+                f"{path}: feature {name!r} of a row depends on the other rows (the first {len(alone)} rows "
+                "alone give other values): use fixed mappings and constants, a served request has one row"
+            )
+
+
+def _equal(first: pd.Series, second: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(first) and pd.api.types.is_numeric_dtype(second):
+        left, right = (values.astype("float64").to_numpy() for values in (first, second))
+        return bool(np.allclose(left, right, rtol=1e-6, atol=1e-9, equal_nan=True))
+    return bool((first.astype(object).fillna("").map(str) == second.astype(object).fillna("").map(str)).all())
+
+
+def same_columns(train: pd.DataFrame, holdout: pd.DataFrame) -> None:
+    """Raise ConfigError when the two sides did not get the same features in the same order."""
+    if list(train.columns) != list(holdout.columns):
+        odd = sorted(set(train.columns) ^ set(holdout.columns)) or ["their order"]
+        raise ConfigError(
+            f"train and hold-out got different features: {', '.join(odd[:8])}; name them all always"
+        )

@@ -1,0 +1,204 @@
+"""What monitoring stored, window by window, as JSON files in the artifacts folder.
+
+``<artifacts>/<pipeline>/monitor/<model version>/<window start>/{drift,performance,triage}.json`` (for windows
+that may wait for labels ``window.json`` as well) and, per model version, the reference profile. Files appear
+whole (temporary name, then rename). A window that is run again overwrites its own files; of other windows
+only the performance of those whose labels it finds.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, ScoredWindow, Triage
+from airflow_mlops.monitoring.core.triage import Reports
+from airflow_mlops.storage.locations import locate
+
+R = TypeVar("R", bound=Record)
+P = TypeVar("P")
+F = TypeVar("F")
+
+_FILES: Final[Mapping[type[Record], str]] = {
+    DriftReport: "drift.json",
+    PerformanceReport: "performance.json",
+    Triage: "triage.json",
+    ScoredWindow: "window.json",
+}
+_READERS: Final = 8
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A window with its scored rows, and what is known of its quality."""
+
+    window: ScoredWindow
+    performance: PerformanceReport | None
+
+
+@dataclass(frozen=True)
+class MonitorHistory:
+    """The stored reports of one pipeline below ``artifacts``, a local folder or an fsspec URI."""
+
+    artifacts: str
+    name: str
+
+    @property
+    def root(self) -> str:
+        """Folder of all model versions."""
+        return f"{self.artifacts.rstrip('/')}/{self.name}/monitor"
+
+    def window_folder(self, model_version: int, start: str) -> str:
+        """Return the folder of one window, whose name sorts by time: ``20130401T000000Z``."""
+        return f"{self.root}/{model_version}/{_stamp(start)}"
+
+    def write(self, report: DriftReport | PerformanceReport | Triage | ScoredWindow) -> str:
+        """Store a report under its window and return its address; raises BackendError."""
+        uri = f"{self.window_folder(report.model_version, report.start)}/{_FILES[type(report)]}"
+        _write_json(uri, report.to_json())
+        return uri
+
+    def reports(
+        self, model_version: int, *, before: str, limit: int, since: datetime | None = None
+    ) -> tuple[Reports, ...]:
+        """Return windows of a model version that start before ``before``, newest first.
+
+        Those that start at ``since`` or later, and up to ``limit`` before them.
+        """
+        stamps = sorted(
+            (s for s in _names(f"{self.root}/{model_version}") if s < _stamp(before)), reverse=True
+        )
+        newer = sum(s >= _stamp(since.isoformat()) for s in stamps) if since else 0
+        return _side_by_side(lambda stamp: self._reports(model_version, stamp), stamps[: newer + limit])
+
+    def watched(self, *, before: str, since: datetime) -> tuple[Watched, ...]:
+        """Return the windows of all model versions that start in ``[since, before)``, oldest first."""
+        first, end = _stamp(since.isoformat()), _stamp(before)
+        places = [place for place in self._windows() if first <= place[0] < end]
+        return _side_by_side(lambda place: self._watched(*place), sorted(places))
+
+    def performance(self, model_version: int, start: str) -> PerformanceReport | None:
+        """Return what is stored about the quality of one window, if anything is."""
+        return _read(self.window_folder(model_version, start), PerformanceReport)
+
+    def last_retrain(self, *, before: str, since: datetime) -> datetime | None:
+        """Return the end of the last window that started a retraining, of any model version.
+
+        Only windows that start before ``before`` count, so that a window that is run again does not see
+        itself, and only those that end after ``since``.
+        """
+        for triage in self._triages(_stamp(before)):
+            end = datetime.fromisoformat(triage.end)
+            if end <= since:
+                return None
+            if triage.action == "retrain":
+                return end
+        return None
+
+    def profile(self, model_version: int, run_id: str, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the reference profile of a version as JSON; ``fetch`` gets it the first time."""
+        uri = f"{self.root}/{model_version}/profile-{run_id}.json"
+        found = _read_json(uri)
+        if found is None:
+            found = fetch()
+            _write_json(uri, found)
+        return found
+
+    def _triages(self, before: str) -> Iterator[Triage]:
+        """Yield the stored decisions, newest window first."""
+        for stamp, version in sorted(self._windows(), reverse=True):
+            if stamp < before and (triage := _read(f"{self.root}/{version}/{stamp}", Triage)):
+                yield triage
+
+    def _windows(self) -> list[tuple[str, str]]:
+        """Return the time and the model version of every window that has a folder."""
+        versions = [name for name in _names(self.root) if name.isdigit()]
+        return [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
+
+    def _watched(self, stamp: str, version: str) -> Watched | None:
+        folder = f"{self.root}/{version}/{stamp}"
+        window = _read(folder, ScoredWindow)
+        return None if window is None else Watched(window, _read(folder, PerformanceReport))
+
+    def _reports(self, model_version: int, stamp: str) -> Reports | None:
+        folder = f"{self.root}/{model_version}/{stamp}"
+        triage = _read(folder, Triage)
+        drift, performance = _read(folder, DriftReport), _read(folder, PerformanceReport)
+        known = triage or drift or performance
+        if known is None:
+            return None
+        return Reports(
+            start=known.start,
+            end=known.end,
+            model_version=model_version,
+            drift=drift,
+            performance=performance,
+            blocked=triage is not None and triage.action == "block",
+        )
+
+
+def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F, ...]:
+    """Return what is found at each place, in order; object storage answers many questions at once."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        return tuple(found for found in readers.map(read, places) if found is not None)
+
+
+def _stamp(time: str) -> str:
+    moment = datetime.fromisoformat(time)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _read(folder: str, kind: type[R]) -> R | None:
+    data = _read_json(f"{folder}/{_FILES[kind]}")
+    return None if data is None else kind.from_json(data)
+
+
+def _open(uri: str) -> tuple[Any, str]:
+    place = locate(uri, Path.cwd())
+    return place.fs, place.path
+
+
+def _names(folder: str) -> list[str]:
+    """Return the names in a folder; of window folders, those that are a time (profiles are files)."""
+    fs, path = _open(folder)
+    fs.invalidate_cache()
+    try:
+        listed = fs.ls(path, detail=False)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BackendError(f"cannot list {folder}: {error}") from error
+    names = [str(item).rstrip("/").rpartition("/")[2] for item in listed]
+    return [name for name in names if "." not in name]
+
+
+def _read_json(uri: str) -> dict[str, Any] | None:
+    fs, path = _open(uri)
+    try:
+        found: dict[str, Any] = json.loads(fs.cat_file(path))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{uri} is not JSON ({error}): delete it and run its window again") from error
+    except OSError as error:
+        raise BackendError(f"cannot read {uri}: {error}") from error
+    return found
+
+
+def _write_json(uri: str, data: Mapping[str, Any]) -> None:
+    fs, path = _open(uri)
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    try:
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(temporary, json.dumps(data, indent=1, sort_keys=True).encode())
+        fs.mv(temporary, path)
+    except OSError as error:
+        raise BackendError(f"cannot write {uri}: {error}; check the folder's rights and space") from error

@@ -1,0 +1,1 @@
+"""Rolling out a version: plan, store, driver, targets."""

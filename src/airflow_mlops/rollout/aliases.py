@@ -1,0 +1,73 @@
+"""What a rollout moves in the model registry: aliases, tags, one artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
+
+
+class Aliases(Protocol):
+    """The moves in the model registry that a rollout makes; all idempotent."""
+
+    def get(self, alias: str) -> int | None:
+        """Return the version that an alias points at, or None."""
+        ...
+
+    def set(self, alias: str, version: int) -> None:
+        """Point an alias at a version."""
+        ...
+
+    def delete(self, alias: str) -> None:
+        """Delete an alias; a missing one is harmless."""
+        ...
+
+    def tag(self, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a version."""
+        ...
+
+    def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
+        """Write a JSON artifact to the run of a version."""
+        ...
+
+
+def outcome_tags(ended: RolloutState, now: float) -> dict[str, str]:
+    """Return the tags that tell how a rollout ended; ``now`` in epoch seconds."""
+    return {
+        "mlops.rollout.outcome": str(ended.phase),
+        "mlops.rollout.reason": ended.reason,
+        "mlops.rollout.id": ended.id,
+        "mlops.rollout.at": datetime.fromtimestamp(now, UTC).isoformat(),
+    }
+
+
+def take_back(plan: RolloutPlan, found: int | None, aliases: Aliases) -> None:
+    """Point the aliases at what the record says: the champion before, and no challenger."""
+    if plan.champion_version is None:
+        if found is not None:
+            aliases.delete("champion")
+    elif found != plan.champion_version:
+        aliases.set("champion", plan.champion_version)
+    if aliases.get("challenger") == plan.model_version:
+        aliases.delete("challenger")
+
+
+def champion_after(ended: RolloutState) -> int | None:
+    """Return the version that an ended rollout left as champion, None for none."""
+    return ended.plan.model_version if ended.phase is Phase.PROMOTED else ended.plan.champion_version
+
+
+def put_right(own: RolloutState, latest: RolloutState, aliases: Aliases) -> None:
+    """Undo aliases that a driver of ``own`` moved late, after a newer rollout had promoted its version.
+
+    A registry cannot compare and set: whoever found out that another was first looks at what it overwrote.
+    """
+    if latest.id == own.id or latest.phase is not Phase.PROMOTED:
+        return
+    late = {"champion": own.plan.model_version, "previous": own.plan.champion_version}
+    right = {"champion": latest.plan.model_version, "previous": latest.plan.champion_version}
+    for alias, version in right.items():
+        if version is not None and version != late[alias] == aliases.get(alias):
+            aliases.set(alias, version)

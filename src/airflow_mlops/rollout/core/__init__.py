@@ -1,0 +1,65 @@
+"""Rolling out a version: the plan, the judge, the state machine. Pure; see ``backends.rollout``."""
+
+from __future__ import annotations
+
+from airflow_mlops.rollout.core.actions import Action, Ensure, SetWeight, Shadow, wanted
+from airflow_mlops.rollout.core.guards import GuardPlan
+from airflow_mlops.rollout.core.judgement import Judgement, judge
+from airflow_mlops.rollout.core.machine import advance
+from airflow_mlops.rollout.core.observation import Counts, EpochCounts, Health, Observation
+from airflow_mlops.rollout.core.orders import (
+    CHOICES,
+    begin_move,
+    close,
+    conflict,
+    decide,
+    outdated,
+    rebased,
+    restore,
+    withdrawn,
+)
+from airflow_mlops.rollout.core.state import (
+    TERMINAL,
+    Phase,
+    RolloutPlan,
+    RolloutState,
+    Transition,
+    new_state,
+    result,
+    rollback_to,
+    rollout_id,
+)
+
+__all__ = [
+    "CHOICES",
+    "TERMINAL",
+    "Action",
+    "Counts",
+    "Ensure",
+    "EpochCounts",
+    "GuardPlan",
+    "Health",
+    "Judgement",
+    "Observation",
+    "Phase",
+    "RolloutPlan",
+    "RolloutState",
+    "SetWeight",
+    "Shadow",
+    "Transition",
+    "advance",
+    "begin_move",
+    "close",
+    "conflict",
+    "decide",
+    "judge",
+    "new_state",
+    "outdated",
+    "rebased",
+    "restore",
+    "result",
+    "rollback_to",
+    "rollout_id",
+    "wanted",
+    "withdrawn",
+]

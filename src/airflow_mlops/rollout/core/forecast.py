@@ -1,0 +1,254 @@
+"""What a rollout's plan can see, and when: figures for people before any traffic moves. Pure.
+
+Requests "needed" are those after which the evidence, at the counts to be expected, reaches its limit. About
+half of all rollouts need fewer: it is close to the median, not a guarantee.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_mlops.rollout.core.evidence import (
+    FAILURE_PRIOR,
+    FAILURE_SHARES,
+    EventShareProcess,
+    log_mean_exp,
+    mixture,
+)
+from airflow_mlops.rollout.core.guards import KINDS, GuardPlan
+from airflow_mlops.rollout.core.judgement import harm_limit, pass_limit
+from airflow_mlops.rollout.core.state import RolloutPlan
+
+RATIOS: Final = (1.5, 2.0)
+_NEVER: Final = 1e12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What one guard needs in one step: requests of both versions together, inf for never.
+
+    ``worse`` maps a rate ratio to the requests until it is rolled back, ``good`` is for a canary that
+    equals the champion to pass. ``rate`` is the champion's assumed share of events.
+    """
+
+    guard: str
+    rate: float
+    worse: Mapping[float, float]
+    good: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepForecast:
+    """One step: ``percent`` of the traffic (0: the shadow), what its guards need, what stands against it."""
+
+    percent: int
+    needs: tuple[Need, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """A whole plan at ``rps`` requests per second; ``shortest_s`` if all goes well, in seconds."""
+
+    rps: float
+    guarantee: str
+    steps: tuple[StepForecast, ...]
+    shortest_s: float
+    proposals: tuple[str, ...]
+
+
+def forecast(
+    plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1, callers: int | None = None
+) -> Forecast:
+    """Say what each step of ``plan`` can see.
+
+    ``rps`` are requests per second of both versions together, ``error_rate`` and ``wrong_rate`` the
+    champion's shares of failures and of wrong predictions, within 0 and 1. ``callers`` is how many there are
+    when routing is sticky and each counts once, None when every request counts.
+    """
+    rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
+    errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
+    guards = [(guard, rates[guard.name]) for guard in (errors, *plan.guards) if guard.name in rates]
+    percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
+    steps = tuple(_step(plan, percent, guards, rps, callers) for percent in percents)
+    count = 1 + len(plan.guards)
+    shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
+    return Forecast(
+        rps=rps,
+        guarantee=f"a version that is no worse is rolled back with a chance of at most {plan.alpha:.0%} "
+        f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
+        steps=steps,
+        shortest_s=sum(_shortest(plan, step, rps) for step in steps),
+        proposals=tuple(_proposals(plan, guards, steps, rps, callers)),
+    )
+
+
+def requests_to_roll_back(
+    ratio: float, share: float, rate: float, log_limit: float, null: float = 1.0
+) -> float:
+    """Return the requests after which a canary with ``ratio`` times the champion's events is found.
+
+    ``share`` is the canary's part of the traffic, ``rate`` the champion's share of events, ``null`` the
+    ratio that is still allowed. inf when it is never found.
+    """
+    process = EventShareProcess.inferiority(null)
+    return needed(_drift(process, share * rate * ratio, (1 - share) * rate, share), log_limit)
+
+
+def requests_to_pass(guard: GuardPlan, share: float, rate: float, log_limit: float) -> float:
+    """Return the requests after which a canary that equals the champion passes a guard; inf for never."""
+    process = EventShareProcess.non_inferiority(guard.max_ratio)
+    by_ratio = needed(_drift(process, share * rate, (1 - share) * rate, share), log_limit)
+    if guard.tolerance is None:
+        return by_ratio
+    return min(by_ratio, needed(_tolerance_drift(guard.tolerance, rate, share), log_limit))
+
+
+def needed(log_e: Callable[[float], float], limit: float) -> float:
+    """Return the smallest number of requests at which ``log_e`` reaches ``limit``; inf for never."""
+    high = 1.0
+    while log_e(high) < limit:
+        high *= 2
+        if high > _NEVER:
+            return math.inf
+    low = high / 2
+    while high - low > max(1.0, high / 1000):
+        middle = (low + high) / 2
+        low, high = (low, middle) if log_e(middle) >= limit else (middle, high)
+    return math.ceil(high)
+
+
+def _drift(
+    process: EventShareProcess, canary: float, champion: float, share: float
+) -> Callable[[float], float]:
+    """Return log E after n requests when each brings the expected part of an event."""
+    null = process.null_ratio
+    per_request = tuple(
+        canary * math.log(ratio / null)
+        + (canary + champion) * (math.log1p(share * (null - 1)) - math.log1p(share * (ratio - 1)))
+        for ratio in process.ratios
+    )
+    weights = mixture(null, process.ratios)
+    return lambda n: log_mean_exp(tuple(n * step for step in per_request), weights)
+
+
+def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[float], float]:
+    def per_request(part: float) -> float:
+        if not part:
+            return -math.inf if rate else -math.log1p(-tolerance)
+        fine = math.log1p(-part * tolerance) - math.log1p(-tolerance)
+        return rate * math.log(part) + (1 - rate) * fine
+
+    steps = tuple(per_request(part) for part in FAILURE_SHARES)
+    return lambda n: log_mean_exp(tuple(n * share * step for step in steps), FAILURE_PRIOR)
+
+
+def _step(
+    plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float, callers: int | None
+) -> StepForecast:
+    # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
+    share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
+    needs = []
+    for guard, rate in guards:
+        null = guard.max_ratio if KINDS[guard.name].tolerates_margin else 1.0
+        worse = {
+            ratio: requests * requests_to_roll_back(ratio, share, rate, harm_limit(plan), null)
+            for ratio in RATIOS
+        }
+        good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
+        needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
+    warnings = tuple(_warnings(plan, percent, needs, rps, callers))
+    return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
+
+
+def _warnings(
+    plan: RolloutPlan, percent: int, needs: list[Need], rps: float, callers: int | None
+) -> list[str]:
+    if not rps:
+        return ["cannot be judged: nobody calls"]
+    longest = plan.step_timeout_s + (0 if percent else plan.shadow_s)
+    most = rps * longest
+    within, end = f"within its limit of {spell(longest)}", f"the step ends after {spell(longest)}"
+    if callers is not None and callers < most:
+        most = callers
+        within, end = f"from {callers:,} callers, who count once", f"{callers:,} callers count once each"
+    canary = most * (percent / 100 if percent else 1)
+    if canary < plan.min_requests:
+        return [
+            f"cannot be judged: {canary:.0f} canary requests {within}, min_requests is {plan.min_requests}"
+        ]
+    found = []
+    for need in needs:
+        if percent and need.good > most:
+            found.append(
+                f"{need.guard} cannot be judged: a good version needs {_spell_need(need.good, rps)}, {end}"
+            )
+        if need.guard != "latency_p95" and need.worse[2.0] > most:
+            seen = _spell_need(need.worse[2.0], rps)
+            found.append(f"twice the events of {need.guard} take {seen} to be seen, {end}")
+    return found
+
+
+def _shortest(plan: RolloutPlan, step: StepForecast, rps: float) -> float:
+    hold = plan.hold_s if step.percent else plan.shadow_s
+    if not rps:
+        return math.inf
+    enough = plan.min_requests / (rps * (step.percent / 100 if step.percent else 1))
+    evidence = max((need.good / rps for need in step.needs), default=0.0) if step.percent else 0.0
+    return max(hold, enough, evidence)
+
+
+def _proposals(
+    plan: RolloutPlan,
+    guards: list[tuple[GuardPlan, float]],
+    steps: tuple[StepForecast, ...],
+    rps: float,
+    callers: int | None,
+) -> list[str]:
+    if not any(step.warnings for step in steps):
+        return []
+    if not rps:
+        return ["there is no traffic to judge by: replay requests, or deploy with a person's approval"]
+    wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
+    if callers is not None and wanted > callers:
+        return [
+            f"random routing (a server without --sticky): every request counts, {spell(wanted / rps)} at an "
+            f"even split are enough; {callers:,} callers who count once never are"
+        ]
+    found = []
+    if not plan.shadow_s:
+        found.append(
+            f"shadow: {spell(wanted / 2 / rps)} before the first step sees twice the events of every guard, "
+            "and no caller meets the version"
+        )
+    if plan.steps and plan.steps[0] < 50:
+        found.append(f"a first step of 50 % needs {spell(wanted / rps)} for the same")
+    good = max((need.good / rps for step in steps if step.percent for need in step.needs), default=0.0)
+    if plan.step_timeout_s < good < math.inf:
+        found.append(f"step_timeout: {spell(math.ceil(1.5 * good))} leaves every step the time to pass")
+    return found
+
+
+def spell(seconds: float) -> str:
+    """Return a length of time as people write it, such as ``45s``, ``12m``, ``3.5h`` or ``2d``."""
+    if math.isinf(seconds):
+        return "for ever"
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.1f}".removesuffix(".0") + unit
+    return f"{math.ceil(seconds)}s"
+
+
+def _spell_need(requests: float, rps: float) -> str:
+    if math.isinf(requests) or not rps:
+        return "for ever"
+    return f"{requests:,.0f} requests ({spell(requests / rps)})"
+
+
+__all__ = [
+    "RATIOS", "Forecast", "Need", "StepForecast", "forecast", "needed", "requests_to_pass",
+    "requests_to_roll_back", "spell",
+]  # fmt: skip

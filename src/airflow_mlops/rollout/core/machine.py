@@ -1,0 +1,206 @@
+"""The rollout's state machine: pure functions from a state and a look at the target to the next state.
+
+    PENDING → WARMING → (SHADOW →) STEP 1 → … → STEP n → PROMOTING → PROMOTED
+                 │         │⇄ PAUSED  │⇄ PAUSED    │          │
+                 └─────────┴──────────┴────────────┴──────────┴→ ROLLING_BACK → ROLLED_BACK | CONFLICT
+                                                                                          | SUPERSEDED
+A state is an intent: ``wanted`` lists what it asks of the target, in absolute terms. Whoever drives it
+saves the state, does what is wanted, looks, and advances. Doing so twice changes nothing.
+
+Time is what was watched: each look adds the seconds since the one before, at most ``gap_s`` and never less
+than none. A clock set forward or back, or a controller that was dead, neither ends a step nor prolongs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from airflow_mlops.rollout.core.actions import Action, wanted
+from airflow_mlops.rollout.core.judgement import Judgement, judge
+from airflow_mlops.rollout.core.observation import EpochCounts, Observation
+from airflow_mlops.rollout.core.state import SHADOW_STEP, Phase, RolloutState
+from airflow_mlops.rollout.core.transitions import evidence_of, move, roll_back
+
+
+def advance(state: RolloutState, seen: Observation, now: float) -> tuple[RolloutState, tuple[Action, ...]]:
+    """Return the next state and what it asks of the target; ``now`` in epoch seconds.
+
+    At most one change of phase per call. A terminal state stays as it is.
+    """
+    if state.terminal:
+        return state, ()
+    following = _HANDLERS[state.phase](_watch(state, now), seen, now)
+    return following, wanted(following)
+
+
+def _watch(state: RolloutState, now: float) -> RolloutState:
+    before = state.entered if state.looked is None else state.looked
+    gap = min(max(0.0, now - before), state.plan.gap_s)
+    return replace(state, watched=state.watched + gap, looked=now)
+
+
+def _pending(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    return move(state, Phase.WARMING, now, "controller", "loading", since=seen.epoch)
+
+
+def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    if seen.health.status == "failed":
+        return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}")
+    if seen.health.status == "ok":
+        detail = seen.health.detail or "loaded and healthy"
+        if state.plan.champion_version is None or not state.plan.steps:
+            return move(state, Phase.PROMOTING, now, "controller", detail)
+        if state.plan.shadow_s:
+            return move(state, Phase.SHADOW, now, "controller", detail, step=SHADOW_STEP)
+        return move(state, Phase.STEP, now, "controller", detail, step=0)
+    if state.watched > state.plan.step_timeout_s:
+        reason = f"the version did not load within {state.plan.step_timeout_s:g} s"
+        return roll_back(state, now, "guard", reason)
+    return state
+
+
+def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    state = _settle(_fold(state, seen), seen)
+    plan, judgement = state.plan, judge(state.epochs, state.plan)
+    stopped = _stopped(state, seen, judgement, now)
+    if stopped is not None:
+        return stopped
+    # Labels may come days later; the steps after this one wait for them.
+    missing = [words for words in judgement.missing if not words.startswith("quality ")]
+    requests = _requests(state)
+    if state.settled and state.watched >= plan.shadow_s and requests >= plan.min_requests and not missing:
+        reason = f"no harm found in {requests} shadowed requests"
+        return move(state, Phase.STEP, now, "guard", reason, evidence_of(state, judgement), step=0)
+    if state.watched >= plan.shadow_s + plan.step_timeout_s:
+        return _inconclusive(state, now, judgement, enough=requests >= plan.min_requests and not missing)
+    return state
+
+
+def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    state = _settle(_fold(state, seen), seen)
+    judgement = judge(state.epochs, state.plan)
+    stopped = _stopped(state, seen, judgement, now)
+    if stopped is not None:
+        return stopped
+    enough = state.settled and _requests(state) >= state.plan.min_requests
+    if judgement.pass_ and enough and state.watched >= state.plan.hold_s:
+        return _next_step(state, now, "guard", judgement.pass_, evidence_of(state, judgement))
+    if state.watched >= state.plan.step_timeout_s:
+        return _inconclusive(state, now, judgement, enough=enough and not judgement.missing)
+    return state
+
+
+def _stopped(state: RolloutState, seen: Observation, judgement: Judgement, now: float) -> RolloutState | None:
+    """Return the state after what ends a phase early: a dead version, harm, or a guard that asks to wait."""
+    evidence = evidence_of(state, judgement)
+    if seen.health.status == "failed":
+        return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
+    if judgement.harm:
+        return roll_back(state, now, "guard", judgement.harm, evidence)
+    for finding in judgement.raised("pause"):
+        if finding.guard not in state.accepted:
+            return move(state, Phase.PAUSED, now, "guard", str(finding.harm), evidence)
+    return None
+
+
+def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enough: bool) -> RolloutState:
+    plan, evidence = state.plan, evidence_of(state, judgement)
+    where = "in the shadow" if state.phase is Phase.SHADOW else f"at {state.percent} %"
+    lacking = "; ".join(judgement.missing) or "not enough evidence"
+    reason = (
+        f"inconclusive after {state.watched:.0f} s {where}: "
+        f"{_requests(state)} canary requests (at least {plan.min_requests} needed), {lacking}"
+    ) + _dried_up(state)
+    if plan.on_inconclusive == "rollback":
+        return roll_back(state, now, "guard", reason, evidence)
+    if plan.on_inconclusive == "promote" and enough:
+        return _next_step(state, now, "guard", f"{reason}; on_inconclusive: promote", evidence)
+    return move(state, Phase.PAUSED, now, "guard", reason, evidence)
+
+
+def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    state = _fold(state, seen)
+    judgement = judge(state.epochs, state.plan)
+    evidence = evidence_of(state, judgement)
+    if seen.health.status == "failed":
+        return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
+    if judgement.harm:
+        return roll_back(state, now, "guard", judgement.harm, evidence)
+    if state.watched >= state.plan.pause_timeout_s:
+        reason = f"nobody answered the pause within {state.plan.pause_timeout_s:g} s ({state.reason})"
+        return roll_back(state, now, "guard", reason, evidence)
+    return state
+
+
+def _dried_up(state: RolloutState) -> str:
+    """Say since when nothing was counted, if that is a good part of the step."""
+    silent = state.watched - state.fresh
+    if not state.epochs or silent < max(state.plan.gap_s, state.watched / 4):
+        return ""
+    return (
+        f"; no new request was counted in the last {silent:.0f} s: with sticky routing a caller counts once, "
+        "and all may have been counted"
+    )
+
+
+def _promoting(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    if seen.health.status == "failed" and not state.moving:
+        return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}")
+    return replace(state, settled=seen.percent == 100)
+
+
+def _rolling_back(state: RolloutState, seen: Observation, _now: float) -> RolloutState:
+    return replace(state, settled=seen.percent == 0)
+
+
+_HANDLERS: Final[Mapping[Phase, Callable[[RolloutState, Observation, float], RolloutState]]] = {
+    Phase.PENDING: _pending,
+    Phase.WARMING: _warming,
+    Phase.SHADOW: _shadow,
+    Phase.STEP: _step,
+    Phase.PAUSED: _paused,
+    Phase.PROMOTING: _promoting,
+    Phase.ROLLING_BACK: _rolling_back,
+}
+
+
+def _next_step(
+    state: RolloutState, now: float, who: str, reason: str, evidence: Mapping[str, Any]
+) -> RolloutState:
+    if state.step + 1 < len(state.plan.steps):
+        return move(state, Phase.STEP, now, who, reason, evidence, step=state.step + 1)
+    return move(state, Phase.PROMOTING, now, who, reason, evidence)
+
+
+def _settle(state: RolloutState, seen: Observation) -> RolloutState:
+    there = seen.percent == state.percent and seen.champion == state.plan.champion_version
+    if state.shadows:
+        there = there and seen.shadow == state.plan.model_version
+    if there and not state.settled:
+        return replace(state, settled=True, watched=0.0, fresh=0.0)
+    return state
+
+
+def _fold(state: RolloutState, seen: Observation) -> RolloutState:
+    # Counts come whole per epoch: a later look replaces an earlier one, a lost look loses nothing.
+    known = {epoch.epoch: epoch for epoch in state.epochs}
+    for epoch in seen.epochs:
+        before = known.get(epoch.epoch)
+        if before is None or epoch.canary.requests + epoch.champion.requests >= (
+            before.canary.requests + before.champion.requests
+        ):
+            known[epoch.epoch] = epoch
+    epochs = tuple(known[key] for key in sorted(known))
+    fresh = state.fresh if _counted(epochs) == _counted(state.epochs) else state.watched
+    return replace(state, epochs=epochs, fresh=fresh, reference={**state.reference, **seen.reference})
+
+
+def _counted(epochs: Sequence[EpochCounts]) -> int:
+    return sum(epoch.canary.requests + epoch.champion.requests for epoch in epochs)
+
+
+def _requests(state: RolloutState) -> int:
+    # Steps ascend strictly, so the percent names the step; 0 is the shadow.
+    return sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)

@@ -1,0 +1,44 @@
+"""How a rollout changes its phase: what begins anew, and what its history keeps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from airflow_mlops.rollout.core.judgement import Judgement, judge
+from airflow_mlops.rollout.core.state import Phase, RolloutState, Transition
+
+
+def move(
+    state: RolloutState,
+    to: Phase,
+    now: float,
+    who: str,
+    reason: str,
+    evidence: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> RolloutState:
+    """Return the state in phase ``to`` with an entry in its history; its clocks begin anew."""
+    at = max(now, state.history[-1].at) if state.history else now  # A history never goes back in time.
+    anew = replace(state, settled=False, watched=0.0, looked=now, fresh=0.0)
+    after = replace(anew, phase=to, entered=at, reason=reason, **changes)
+    entry = Transition(
+        at=at, who=who, source=state.label, to=after.label, reason=reason, evidence=dict(evidence or {})
+    )
+    return replace(after, history=(*state.history, entry))
+
+
+def roll_back(
+    state: RolloutState, now: float, who: str, reason: str, evidence: Mapping[str, Any] | None = None
+) -> RolloutState:
+    """Return the state that takes the traffic back."""
+    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence)
+
+
+def evidence_of(state: RolloutState, judgement: Judgement | None = None) -> Mapping[str, Any]:
+    """Return the figures behind a transition, for its entry in the history."""
+    if not state.epochs:
+        return {} if judgement is None else judgement.evidence()
+    evidence = (judgement or judge(state.epochs, state.plan)).evidence()
+    return {**evidence, "reference": dict(state.reference)} if state.reference else evidence

@@ -1,0 +1,288 @@
+"""Driving a rollout: save the intent, act, read back, save what is done. Any crash is only a pause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
+from airflow_mlops.rollout.aliases import Aliases, champion_after, outcome_tags, put_right, take_back
+from airflow_mlops.rollout.core import (
+    Ensure,
+    Phase,
+    RolloutPlan,
+    RolloutState,
+    SetWeight,
+    Shadow,
+    advance,
+    begin_move,
+    close,
+    conflict,
+    decide,
+    outdated,
+    rebased,
+    restore,
+    result,
+    rollout_id,
+    wanted,
+    withdrawn,
+)
+from airflow_mlops.rollout.store.store import RolloutStore
+from airflow_mlops.rollout.targets.base import Target
+
+_TRIES: Final = 5
+
+
+class RolloutDriver:
+    """Moves rollouts along.
+
+    ``store`` holds the truth, ``target`` the traffic, ``aliases`` the registry. Without aliases the driver
+    stops where ``state.needs_registry`` is true and leaves the rest to ``finish`` of a driver that has
+    them. ``clock`` returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        target: Target,
+        aliases: Aliases | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._aliases = aliases
+        self._clock = clock
+
+    def start(
+        self, plan: RolloutPlan, who: str = "controller", *, on_newer: str = "conflict"
+    ) -> RolloutState:
+        """Return the rollout of ``plan``, created if it is new; a finished one is returned as it ended.
+
+        A running canary of the same version is found too. ``on_newer`` says what happens to a running canary
+        of another version: ``supersede`` takes it back first, unless ``plan`` is the older one and came by
+        itself; anything else leaves it alone. With aliases the champion of now is the one to fall back to,
+        and a plan that the world left behind ends at once, without a record, as SUPERSEDED or CONFLICT.
+
+        Raises RolloutConflict when another rollout runs and is not superseded, BackendError when its traffic
+        could not be taken back yet.
+        """
+        id_, known = rollout_id(plan), self._store.find(rollout_id(plan))
+        if known is None:
+            running = self._store.running(plan.name)
+            if running is not None and _same_canary(running.plan, plan):
+                return running
+            ended = self._make_way(plan, running, who, supersede=on_newer == "supersede")
+            if ended is not None:
+                return ended
+            self._store.create_or_get(plan, self._clock(), who)
+        return self._retried(lambda: self._rebase(id_))[0]
+
+    def _make_way(
+        self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
+    ) -> RolloutState | None:
+        """Take back what ``plan`` supersedes; return how ``plan`` ends if it gives way itself."""
+        if not supersede or (running is not None and running.plan.goes_back):
+            running = None
+        ended = self._outdated(plan, running, who, supersede=supersede)
+        if ended is None and running is not None:
+            self._supersede(running, plan, who)
+        return ended
+
+    def _outdated(
+        self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
+    ) -> RolloutState | None:
+        if self._aliases is None:
+            return None
+        waiting = (self._aliases.get("challenger"), running and running.plan.model_version)
+        newer = max((version for version in waiting if version), default=None) if supersede else None
+        found = outdated(plan, self._aliases.get("champion"), newer)
+        if found is None:
+            return None
+        ended = withdrawn(plan, *found, who, self._clock())
+        if self._aliases.get("champion") != plan.model_version:
+            self._aliases.tag(plan.model_version, outcome_tags(ended, self._clock()))
+        return ended
+
+    def _supersede(self, running: RolloutState, plan: RolloutPlan, who: str) -> None:
+        reason = f"superseded by version {plan.model_version}"
+        after = self.restore(running.id, reason, who, outcome=Phase.SUPERSEDED)
+        if not after.terminal:
+            raise BackendError(
+                f"rollout {after.id} of {plan.name} is {after.label}: its traffic could not be taken back "
+                f"yet, so version {plan.model_version} waits"
+            )
+
+    def _rebase(self, id_: str) -> RolloutState:
+        state, revision = self._store.get(id_)
+        if self._aliases is None or state.phase is not Phase.PENDING or state.plan.goes_back:
+            return state
+        changed = rebased(state, self._aliases.get("champion"), self._clock())
+        if changed != state:
+            self._store.save(changed, revision)
+        return changed
+
+    def poll(self, id_: str) -> RolloutState:
+        """Take a rollout as far as it can go now and return where it stands.
+
+        Raises BackendError when the target or the registry does not answer: poll again later.
+        """
+        state, lost = self._retried(lambda: self._drive(id_))
+        if state.terminal:
+            self._settle_down(state, lost=lost)
+        return state
+
+    def finish(self, id_: str) -> RolloutState:
+        """Verify the traffic and make the registry's moves of a rollout that waits for them.
+
+        Raises ConfigError when the driver has no aliases.
+        """
+        if self._aliases is None:
+            raise ConfigError(f"rollout {id_} cannot be finished: the driver was made without a registry")
+        return self.poll(id_)
+
+    def decide(self, id_: str, choice: str, who: str) -> RolloutState:
+        """Record a person's ``continue``, ``promote``, ``rollback`` or ``pause`` and return the state."""
+        return self._retried(lambda: self._change(id_, lambda s: decide(s, choice, who, self._clock())))[0]
+
+    def restore(self, id_: str, reason: str, who: str, outcome: Phase = Phase.ROLLED_BACK) -> RolloutState:
+        """Take a running rollout back to the champion on record; an ended one is left as it is.
+
+        A promotion whose aliases have begun to move is completed instead.
+        """
+        self._retried(lambda: self._change(id_, lambda s: restore(s, reason, who, self._clock(), outcome)))
+        return self.poll(id_)
+
+    def _retried(self, attempt: Callable[[], RolloutState]) -> tuple[RolloutState, bool]:
+        """Return the state, and whether another driver was first in between."""
+        lost: RolloutConflict | None = None
+        for _ in range(_TRIES):
+            try:
+                return attempt(), lost is not None
+            except RolloutConflict as error:
+                lost = error  # Somebody else wrote meanwhile: read and decide again.
+        raise BackendError(f"{lost}, {_TRIES} times in a row: is more than one controller running?") from lost
+
+    def _settle_down(self, own: RolloutState, *, lost: bool) -> None:
+        """Send the traffic where the newest rollout left it, if none runs.
+
+        A driver that slept, or died and came back, may have set a weight after another one had ended the
+        rollout. The newest has a say only if its champion still is the one on record.
+        """
+        for _ in range(_TRIES):
+            latest = self._store.latest(own.plan.name)
+            if latest is None or not latest.terminal:
+                return
+            if lost and self._aliases is not None:
+                put_right(own, latest, self._aliases)
+            champion = champion_after(latest)
+            if lost if self._aliases is None else self._aliases.get("champion") == champion:
+                self._target.finalize(champion)
+            again = self._store.latest(own.plan.name)
+            if again is None or (again.id, again.phase) == (latest.id, latest.phase):
+                return
+
+    def _change(self, id_: str, change: Callable[[RolloutState], RolloutState]) -> RolloutState:
+        state, revision = self._store.get(id_)
+        changed = change(state)
+        if changed != state:
+            self._store.save(changed, revision)
+        return changed
+
+    def _drive(self, id_: str) -> RolloutState:
+        state, revision = self._store.get(id_)
+        while not state.terminal:
+            state, revision, moved = self._look(state, revision)
+            if state.needs_registry and self._aliases is not None:
+                state, revision = self._move_aliases(state, revision, self._aliases)
+            elif not moved:
+                break
+        return state
+
+    def _look(self, state: RolloutState, revision: int) -> tuple[RolloutState, int, bool]:
+        self._act(state)
+        plan = state.plan
+        seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
+        following, _ = advance(state, seen, self._clock())
+        if _is_news(state, following):
+            revision = self._store.save(following, revision)
+        elif self._store.get(state.id)[1] != revision:
+            raise RolloutConflict(f"rollout {state.id} was moved on by another process")
+        else:
+            following = state
+        return following, revision, len(following.history) > len(state.history)
+
+    def _act(self, state: RolloutState) -> None:
+        ready = True
+        for action in wanted(state):
+            if isinstance(action, Ensure):
+                ready = self._ensure(action, state) and ready
+            elif isinstance(action, SetWeight) and (ready or action.percent == 0):
+                self._target.set_weight(action.version, action.champion, action.percent)
+            elif isinstance(action, Shadow) and ready:
+                self._target.shadow(action.version, action.champion)
+
+    def _ensure(self, action: Ensure, state: RolloutState) -> bool:
+        health = self._target.ensure(action.version, action.model_uri)
+        if action.version != state.plan.champion_version:
+            return health.status == "ok"
+        # A broken champion must hold up neither a roll back nor the change to the version that replaces it.
+        if not state.plan.steps or state.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
+            return True
+        if health.status == "failed":
+            raise BackendError(
+                f"champion version {action.version} of {state.plan.name} does not load: {health.detail}; "
+                "a canary needs it to fall back to"
+            )
+        return health.status == "ok"
+
+    def _move_aliases(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
+        plan, found = state.plan, aliases.get("champion")
+        ours = {plan.champion_version} | (
+            {plan.model_version} if state.moving or state.phase is Phase.ROLLING_BACK else set()
+        )
+        if found not in ours and state.outcome is not Phase.CONFLICT:
+            changed = conflict(state, found, self._clock())
+            return changed, self._store.save(changed, revision)
+        if state.phase is Phase.PROMOTING:
+            return self._promote(state, revision, aliases)
+        if state.outcome is not Phase.CONFLICT:
+            take_back(plan, found, aliases)
+        return self._close(state, revision, aliases, champion=plan.champion_version)
+
+    def _promote(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
+        plan = state.plan
+        if not state.moving:
+            state = begin_move(state)
+            revision = self._store.save(state, revision)
+        if plan.champion_version is not None:
+            aliases.set("previous", plan.champion_version)
+        aliases.set("champion", plan.model_version)
+        if aliases.get("challenger") == plan.model_version:
+            aliases.delete("challenger")
+        return self._close(state, revision, aliases, champion=plan.model_version)
+
+    def _close(
+        self, state: RolloutState, revision: int, aliases: Aliases, *, champion: int | None
+    ) -> tuple[RolloutState, int]:
+        now = self._clock()
+        ended = close(state, now)
+        version = state.plan.model_version
+        aliases.tag(version, outcome_tags(ended, now))
+        aliases.attach(version, f"rollout/{ended.id}.json", result(ended).to_json())
+        self._target.finalize(champion)
+        return ended, self._store.save(ended, revision)
+
+
+def _is_news(before: RolloutState, after: RolloutState) -> bool:
+    """Say whether a look is worth a write: time alone is written four times per ``gap_s``."""
+    time_alone = replace(after, watched=before.watched, looked=before.looked, fresh=before.fresh) == before
+    gone = (after.looked or 0.0) - (before.looked or 0.0)
+    return not time_alone or abs(gone) >= before.plan.gap_s / 4
+
+
+def _same_canary(running: RolloutPlan, plan: RolloutPlan) -> bool:
+    """Say whether both bring the same version forward, whoever asked for it and from whichever champion."""
+    alike = (running.model_version, running.goes_back) == (plan.model_version, plan.goes_back)
+    return alike and not plan.goes_back

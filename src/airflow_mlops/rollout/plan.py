@@ -1,0 +1,56 @@
+"""What a pipeline file's canary section means for one version."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_mlops.config.models import Canary
+from airflow_mlops.rollout.core import GuardPlan, RolloutPlan
+
+GAP_S: Final = 120.0
+"""The lease of the servers in seconds: without a look for longer the canary has no traffic."""
+
+
+def plan_rollout(
+    canary: Canary,
+    *,
+    name: str,
+    model_version: int,
+    model_uri: str,
+    champion_version: int | None,
+    request: str = "",
+) -> RolloutPlan:
+    """Return the plan that a pipeline file's ``canary`` section makes for one version."""
+    guard = canary.guards.error_rate
+    return RolloutPlan(
+        name=name,
+        model_version=model_version,
+        model_uri=model_uri,
+        champion_version=champion_version,
+        steps=canary.steps,
+        hold_s=canary.hold.total_seconds(),
+        step_timeout_s=canary.step_timeout.total_seconds(),
+        min_requests=canary.min_requests,
+        alpha=canary.alpha,
+        max_ratio=guard.max_ratio,
+        tolerance=guard.tolerance,
+        on_inconclusive=canary.on_inconclusive,
+        request=request,
+        guards=_guards(canary),
+        shadow_s=canary.shadow.total_seconds() if canary.shadow else 0.0,
+        pause_timeout_s=canary.pause_timeout.total_seconds(),
+        gap_s=max(GAP_S, 3 * canary.poll.total_seconds()),
+    )
+
+
+def _guards(canary: Canary) -> tuple[GuardPlan, ...]:
+    guards, plans = canary.guards, []
+    if (latency := guards.latency_p95) is not None:
+        # By construction one champion request in twenty is slower than its 95th percentile.
+        tolerance = min(0.05 * latency.max_ratio, 0.5)
+        plans.append(GuardPlan(name="latency_p95", tolerance=tolerance, **latency.model_dump()))
+    if guards.quality is not None:
+        plans.append(GuardPlan(name="quality", **guards.quality.model_dump()))
+    if guards.prediction_shift is not None:
+        plans.append(GuardPlan(name="prediction_shift", **guards.prediction_shift.model_dump()))
+    return tuple(plans)

@@ -1,0 +1,280 @@
+"""HAProxy in front of two slots, each one a model server with a single version.
+
+HAProxy splits the traffic by weight and takes a dead slot out. Each server decides by itself whether it may
+answer, and its health check says so: as champion, as a canary whose lease holds, or not at all. So nothing
+that HAProxy forgets in a restart can give traffic to a version that must not have any.
+
+| slot | its server's split | gets traffic |
+|---|---|---|
+| champion | champion c, weights {} or {v: 0} | by weight, and all that no canary takes |
+| canary at p % | no champion, weights {v: p}, a lease | by weight, while the lease holds |
+| free | no champion, no weight | none |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.rollout.core import Counts, EpochCounts, Health, Observation
+from airflow_mlops.rollout.targets.haproxy.runtime import HaproxyRuntime
+from airflow_mlops.rollout.targets.haproxy.split import (
+    Reading,
+    Split,
+    by_number,
+    epoch_counts,
+    latest,
+    slow_limit,
+    undisturbed,
+)
+from airflow_mlops.rollout.targets.haproxy.view import SPARE, View
+from airflow_mlops.rollout.targets.model_server import ModelServer, UnreachableServerError, counts_of
+
+log = logging.getLogger(__name__)
+_ASIDE: Final = (99, 98)
+"""Percents of a canary's server while weights move; what it answers then counts for nobody."""
+
+
+class HaproxyTarget:
+    """Two slots behind HAProxy.
+
+    ``socket`` is the runtime API (a path, or host:port), ``slots`` maps HAProxy's two server names to the
+    addresses of their model servers, ``backend`` is the name in haproxy.cfg. ``token`` is the servers' bearer
+    token, ``lease_s`` how many seconds a canary keeps its traffic when nobody renews it, ``timeout_s`` the
+    limit of one call. ``base_url`` is where callers come in; the target itself does not need it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        socket: str,
+        slots: Mapping[str, str],
+        backend: str = "model",
+        lease_s: float = 120.0,
+        timeout_s: float = 40.0,
+    ) -> None:
+        if len(slots) != 2:
+            raise ConfigError(f"haproxy needs two slots in the connection of {base_url}, got {list(slots)}")
+        self._lease_s = lease_s
+        self._haproxy = HaproxyRuntime(socket, backend, timeout_s)
+        self._servers = {slot: ModelServer(url, token, timeout_s) for slot, url in slots.items()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        for server in self._servers.values():
+            server.close()
+
+    def ensure(self, version: int, model_uri: str) -> Health:
+        """Have ``version`` loaded in its slot, or in the slot that the champion does not use."""
+        view = self._look()
+        slot = view.slot_of(version)
+        if slot is None:
+            dead = view.dead_slot_of(version)
+            if dead is not None:
+                return Health("failed", view.death(dead))
+            slot = view.free_slot()
+            self._release(slot, view)
+        return self._servers[slot].put_version(version, model_uri)
+
+    def set_weight(self, version: int, champion: int | None, percent: int) -> None:
+        """Send ``percent`` of the traffic to ``version`` and renew its lease."""
+        view = self._look()
+        canary_slot, champion_slot = view.slot_of(version), view.slot_of(champion)
+        if percent and canary_slot is None:
+            raise BackendError(f"version {version} is loaded in no slot that answers: have it loaded first")
+        if percent < 100 and champion is not None and champion_slot is None and percent:
+            raise BackendError(f"the champion, version {champion}, is loaded in no slot that answers")
+        weights = {slot: 0 for slot in self._servers}
+        for slot, weight in (
+            (champion_slot or view.dead_slot_of(champion), 100 - percent),
+            (canary_slot, percent),
+        ):
+            if slot is not None:
+                weights[slot] = weight
+        lease = self._lease_s if champion is not None and percent else None
+        asked = _asked(version, champion, percent, canary_slot, champion_slot)
+        if not view.stands(asked, weights):
+            self._move(asked, weights, lease, view)
+        elif canary_slot is not None and lease is not None:
+            self._servers[canary_slot].renew(lease)
+
+    def shadow(self, version: int, champion: int) -> None:
+        """Raise ConfigError: HAProxy sends each request to one slot."""
+        raise ConfigError(
+            f"target haproxy cannot copy requests of version {champion} to version {version}: leave out "
+            "deploy.canary.shadow, or use target local"
+        )
+
+    def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
+        """Return how the version is, what traffic it gets, and the counts of the splits after ``since``."""
+        view = self._look()
+        wanted = [
+            split
+            for split in by_number(view.splits)
+            if since is not None
+            and split.number > since
+            and (split.version, split.champion) == (version, champion)
+        ]
+        limit = wanted[-1].limit if wanted else None
+        return Observation(
+            health=view.health(version),
+            percent=view.share(version),
+            champion=view.champion,
+            epoch=view.epoch,
+            epochs=tuple(self._counted(wanted, view)),
+            reference={} if limit is None else {"latency_s": float(limit)},
+        )
+
+    def current_weight(self, version: int) -> int:
+        """Return the percent of traffic that ``version`` gets now."""
+        return self._look().share(version)
+
+    def finalize(self, champion: int | None) -> None:
+        """Send all traffic to ``champion``; the other slot becomes free."""
+        view = self._look()
+        slot = view.slot_of(champion)
+        if champion is not None and slot is None:
+            raise BackendError(f"version {champion} is loaded in no slot that answers: it cannot get traffic")
+        if slot is not None:
+            self._servers[slot].put_traffic({}, champion, None)
+        self._weigh({name: 100 if name == slot else 0 for name in self._servers}, view)
+        for name in view.states:
+            if name == slot:
+                self._drop(name, (v for v in view.versions(name) if v != champion))
+            else:
+                self._release(name, view)
+        self._haproxy.forget()
+        if champion is not None:
+            alone = _asked(champion, None, 100, slot, None)
+            self._haproxy.remember(replace(alone, number=view.epoch + 1, ended=True).to_json())
+
+    def _look(self) -> View:
+        stats = self._haproxy.servers()
+        missing = [name for slot in self._servers for name in (slot, slot + SPARE) if name not in stats]
+        if missing:
+            raise ConfigError(
+                f"HAProxy's backend {self._haproxy.backend!r} lacks the server(s) {', '.join(missing)}: "
+                "the slots of the connection and of haproxy.cfg must have the same names"
+            )
+        states, silent = {}, {}
+        for slot, server in self._servers.items():
+            try:
+                states[slot] = server.state()
+            except UnreachableServerError as error:
+                silent[slot] = str(error)
+        splits = [Split.from_json(item) for item in self._haproxy.remembered()]
+        return View(stats=stats, states=states, silent=silent, splits=splits)
+
+    def _move(self, asked: Split, weights: Mapping[str, int], lease: float | None, view: View) -> None:
+        """Change the split: count for nobody, move the weights, read them back, count anew."""
+        before = latest(view.splits)
+        if before is None and asked.canary_slot is not None and asked.percent:
+            held = view.states[asked.canary_slot]["weights"].get(str(asked.version))
+            if held:
+                log.warning(
+                    "HAProxy has forgotten the split (it was started again): %d %% anew", asked.percent
+                )
+        self._end(before, view)
+        canary, champion = asked.canary_slot, asked.champion_slot
+        version, percent = asked.version, asked.percent
+        if champion is not None:
+            self._servers[champion].put_traffic({}, asked.champion, None)
+        if canary is not None and percent:
+            aside = next(value for value in _ASIDE if value != percent)
+            self._servers[canary].put_traffic({version: aside}, None, lease)
+        self._weigh(weights, view)
+        if canary is not None:
+            self._servers[canary].put_traffic({version: percent}, None, lease)
+        if champion is not None:
+            self._servers[champion].put_traffic({version: 0}, asked.champion, None)
+        self._begin(asked, before)
+
+    def _weigh(self, weights: Mapping[str, int], view: View) -> None:
+        # Weights are percents: HAProxy's go up to 256, so no rounding comes in. Those that rise come first,
+        # so that somebody has traffic at any moment.
+        for slot, weight in sorted(weights.items(), key=lambda item: -item[1]):
+            if weight and slot in view.states:
+                self._haproxy.mark_up(slot)
+            self._haproxy.set_weight(slot, weight)
+        found = {slot: stats.weight for slot, stats in self._haproxy.servers().items() if slot in weights}
+        if found != dict(weights):
+            raise BackendError(f"HAProxy's weights read {found} after {dict(weights)} was set")
+
+    def _begin(self, asked: Split, before: Split | None) -> None:
+        view = self._look()
+        canary = self._reading(asked.canary_slot, view)
+        champion = self._reading(asked.champion_slot, view)
+        same = before is not None and (before.version, before.champion) == (asked.version, asked.champion)
+        limit = before.limit if before is not None and same else None
+        if limit is None and champion is not None:
+            limit = slow_limit(champion.latency)
+        made = replace(asked, number=view.epoch + 1, canary=canary, champion_=champion, limit=limit)
+        self._haproxy.remember(made.to_json())
+
+    def _end(self, split: Split | None, view: View) -> None:
+        if split is None or split.ended:
+            return
+        canary, champion = self._readings(split, view)
+        done = replace(split, canary_end=canary, champion_end=champion, ended=True)
+        self._haproxy.remember(done.to_json())
+
+    def _readings(self, split: Split, view: View) -> tuple[Reading | None, Reading | None]:
+        if split.ended:
+            return split.canary_end, split.champion_end
+        return self._reading(split.canary_slot, view), self._reading(split.champion_slot, view)
+
+    def _reading(self, slot: str | None, view: View) -> Reading | None:
+        if slot is None or slot not in view.states:
+            return None
+        reading = view.reading(slot)
+        return replace(reading, latency=self._servers[slot].latency())
+
+    def _counted(self, splits: Iterable[Split], view: View) -> Iterable[EpochCounts]:
+        for split in splits:
+            readings = self._readings(split, view)
+            if undisturbed(split, *readings):
+                canary = self._counts(split.canary_slot, split.canary, split.version, view)
+                champion = self._counts(split.champion_slot, split.champion_, split.champion, view)
+                if canary is not None and champion is not None:
+                    yield epoch_counts(split, readings, (canary, champion))
+
+    def _counts(
+        self, slot: str | None, begin: Reading | None, version: int | None, view: View
+    ) -> Counts | None:
+        if slot is None or begin is None:
+            return Counts()
+        if slot not in view.states:
+            return None
+        for item in self._servers[slot].counts(begin.epoch - 1):
+            if item["epoch"] == begin.epoch:
+                found = counts_of(item["counts"].get(str(version), {}))
+                # What is slow is measured by one rule for both slots; deciles need both versions in one.
+                return replace(found, timed=0, slow=0, deciles=())
+        return None
+
+    def _release(self, slot: str, view: View) -> None:
+        """Make a slot free: no weight, no role, no version."""
+        if view.stats[slot].weight:
+            self._haproxy.set_weight(slot, 0)
+        state = view.states[slot]
+        if state["champion"] is not None or state["weights"]:
+            self._servers[slot].put_traffic({}, None, None)
+        self._drop(slot, view.versions(slot))
+
+    def _drop(self, slot: str, versions: Iterable[int]) -> None:
+        for version in versions:
+            self._servers[slot].drop_version(version)
+
+
+def _asked(
+    version: int, champion: int | None, percent: int, canary_slot: str | None, champion_slot: str | None
+) -> Split:
+    return Split(
+        number=0, version=version, champion=champion, percent=percent, canary_slot=canary_slot,
+        champion_slot=champion_slot, canary=None, champion_=None,
+    )  # fmt: skip

@@ -1,0 +1,147 @@
+"""The admin side of one embedded model server, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.rollout.core import Counts, Health
+
+DECILES: Final = 10
+_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_TRIES: Final = 3
+_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\d+)$', re.MULTILINE)
+
+
+class UnreachableServerError(BackendError):
+    """Nobody answers at the address of a model server."""
+
+
+class _OvertakenError(BackendError):
+    """The server's state is another one than the call was made for."""
+
+
+class ModelServer:
+    """One embedded model server at ``base_url``, with its bearer ``token``; ``timeout_s`` limits one call.
+
+    All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
+    ConfigError when the token or the address is wrong.
+    """
+
+    def __init__(self, base_url: str, token: str, timeout_s: float) -> None:
+        self.base_url = base_url.rstrip("/")
+        # No connection outlives its call: a triggerer lives for weeks and nobody closes its targets.
+        self._client = httpx.Client(
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_s,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return versions, traffic split, epoch and lease."""
+        return self._call("GET", "/admin/state")
+
+    def counts(self, since_epoch: int) -> list[dict[str, Any]]:
+        """Return the epochs after ``since_epoch`` with their counts."""
+        return list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+
+    def put_version(self, version: int, model_uri: str) -> Health:
+        """Have a version loaded; ``loading`` when it takes longer than the server waits."""
+        return health_of(self._call("PUT", f"/admin/versions/{version}", {"model_uri": model_uri}))
+
+    def drop_version(self, version: int) -> None:
+        """Unload a version."""
+        self._call("DELETE", f"/admin/versions/{version}")
+
+    def put_traffic(
+        self,
+        weights: Mapping[int, int],
+        champion: int | None,
+        lease_s: float | None,
+        shadow: int | None = None,
+    ) -> dict[str, Any]:
+        """Put a split in force, whatever was before, and return the state after it.
+
+        A server that has just started takes its champion from the registry by itself; when that comes
+        between, the split is put anew on top of it.
+        """
+        body = {
+            "weights": {str(version): percent for version, percent in weights.items()},
+            "champion": champion,
+            "lease_s": lease_s,
+            "shadow": shadow,
+        }
+        for left in range(_TRIES, 0, -1):
+            generation = self.state()["generation"] + 1
+            try:
+                return self._call("PUT", "/admin/traffic", {**body, "generation": generation})
+            except _OvertakenError:
+                if left == 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def renew(self, lease_s: float | None) -> None:
+        """Renew the lease of the split in force for so many seconds, None for ever."""
+        self._call("POST", "/admin/lease", {"lease_s": lease_s})
+
+    def latency(self) -> dict[str, int]:
+        """Return how many answers took at most so many seconds, since the server started."""
+        return {limit: int(count) for limit, count in _BUCKET.findall(self._request("GET", "/metrics").text)}
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        response = self._request(method, path, body)
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError as error:
+            where = f"{method} {self.base_url}{path}"
+            raise BackendError(f"{where} answered no JSON: is this a model server?") from error
+        return answer
+
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.InvalidURL as error:
+            raise ConfigError(f"model server address {self.base_url!r}: {error}") from error
+        except httpx.HTTPError as error:
+            raise UnreachableServerError(
+                f"no model server answers at {self.base_url} ({type(error).__name__}: {error}); "
+                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI"
+            ) from error
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise ConfigError(
+                f"the model server at {self.base_url} refuses the token: put the server's "
+                "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
+            )
+        if response.is_error:
+            kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
+            where = f"{method} {self.base_url}{path}"
+            raise kind(f"{where} answered {response.status_code}: {_message(response)}")
+        return response
+
+
+def health_of(item: Mapping[str, Any]) -> Health:
+    """Return the health that a server tells of a version."""
+    return Health(str(item["status"]), str(item.get("detail", "")))
+
+
+def counts_of(found: Mapping[str, int]) -> Counts:
+    """Return a server's counts of one version in one epoch."""
+    names = [f"decile_{number}" for number in range(DECILES)]
+    deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
+    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200]

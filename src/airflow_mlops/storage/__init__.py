@@ -1,0 +1,1 @@
+"""File systems, files and databases that every room writes to."""

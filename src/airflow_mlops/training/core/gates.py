@@ -1,0 +1,100 @@
+"""Limits such as ``>= 0.8`` and what it means to hold them."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.records import Check, Comparison, SliceCheck
+from airflow_mlops.training.core.comparison import Interval
+
+_OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound on one figure."""
+
+    sign: str
+    bound: float
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Read ``>= 0.8``; raises ConfigError for anything that is not a sign and a number."""
+        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*", text)
+        if match is None:
+            raise ConfigError(f"cannot read the limit {text!r}: write a sign and a number, such as '>= 0.8'")
+        return cls(match[1], float(match[2]))
+
+    def holds(self, value: float) -> bool:
+        """Return whether ``value`` meets the bound; a figure that is not a number never does."""
+        return not math.isnan(value) and _OPERATORS[self.sign](value, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.bound:g}"
+
+
+def check(name: str, value: float, limit: str) -> Check:
+    """Hold one figure against its limit."""
+    bound = Limit.parse(limit)
+    return Check(name, value, str(bound), bound.holds(value))
+
+
+def compare(metric: str, interval: Interval, limit: str, *, larger_is_better: bool = True) -> Comparison:
+    """Hold the lower bound of challenger minus champion against ``limit``.
+
+    All figures of ``interval`` are larger-is-better. In the comparison the two values of a loss have their
+    own sign again; difference and bounds stay larger-is-better.
+    """
+    bound, sign = Limit.parse(limit), 1.0 if larger_is_better else -1.0
+    return Comparison(
+        metric=metric,
+        challenger=sign * interval.challenger,
+        champion=sign * interval.champion,
+        difference=interval.difference,
+        low=interval.low,
+        high=interval.high,
+        limit=str(bound),
+        passed=bound.holds(interval.low),
+    )
+
+
+def reasons(checks: tuple[Check, ...], comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
+    """Say, one sentence each, which limits were not held."""
+    floors = [f"{c.name} {c.value:.4g} is not {c.limit}" for c in checks if not c.passed]
+    against = [
+        f"{c.metric} {c.challenger:.4g} against the champion's {c.champion:.4g}: "
+        f"better by {c.difference:+.4g}, lower bound {c.low:+.4g} is not {c.limit}"
+        for c in comparisons
+        if not c.passed
+    ]
+    return (*floors, *against)
+
+
+def slice_reasons(slices: Sequence[SliceCheck]) -> tuple[str, ...]:
+    """Say which values of a column did not hold their limits, and which columns gave no evidence at all."""
+    failed = [
+        f"{item.column}={item.value} ({item.rows:,} rows): "
+        f"{check.name} {check.value:.4g} is not {check.limit}"
+        for item in slices
+        for check in item.checks
+        if not check.passed
+    ]
+    judged = {item.column for item in slices if item.checks}
+    silent = [
+        f"inconclusive: no value of {column} can be judged ({item.value}: {item.skipped}); "
+        "hold out more rows, or lower evaluate.min_slice_rows"
+        for column, item in {item.column: item for item in slices}.items()
+        if column not in judged
+    ]
+    return (*failed, *silent)

@@ -1,0 +1,149 @@
+"""Models in MLflow: written with everything that they need, read back, and their golden rows."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from airflow_mlops.core.errors import BackendError
+from airflow_mlops.training import estimators
+from airflow_mlops.training.tracking import TaskRun, fluent
+
+GOLDEN_ROWS = 20
+_CHATTY = ("mlflow.sklearn", "mlflow.models.model", "mlflow.models.utils", "mlflow.utils.environment")
+
+
+def log_model(run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], package: str) -> str:
+    """Log a scikit-learn pipeline with its signature, requirements and an example; return its URI.
+
+    ``raw`` are raw rows with the columns that the model asks for, ``labels`` its predictions of them,
+    ``package`` the module that the estimator comes from. Raises BackendError when MLflow refuses.
+    """
+    from mlflow.models import ModelSignature
+
+    signature = ModelSignature(inputs=_inputs(raw), outputs=_outputs(labels))
+    with fluent(run.uri) as mlflow, _quiet(), mlflow.start_run(run_id=run.run_id):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            serialization_format="cloudpickle",
+            pip_requirements=requirements(package),
+            signature=signature,
+            input_example=_example(raw),
+        )
+    return str(info.model_uri)
+
+
+def load_model(uri: str, model_uri: str) -> Any:
+    """Load a scikit-learn model; raises BackendError when it is gone or cannot be unpickled here."""
+    with fluent(uri) as mlflow:
+        try:
+            return mlflow.sklearn.load_model(model_uri)
+        except (ImportError, AttributeError) as error:
+            raise BackendError(
+                f"{model_uri} cannot be loaded here: {error}; install its requirements"
+            ) from error
+
+
+def golden(model: Any, raw: pd.DataFrame, rows: int = GOLDEN_ROWS) -> dict[str, Any]:
+    """Return raw rows as JSON values with the model's answers to exactly those.
+
+    A server that loads the model must give the same answers before it gets traffic.
+    """
+    spread = np.unique(np.linspace(0, len(raw) - 1, min(rows, len(raw))).astype(int))
+    values = json_rows(raw.iloc[spread])
+    again = pd.DataFrame(values, columns=list(raw.columns))
+    scores = estimators.scores(model, again)
+    return {
+        "columns": [str(name) for name in raw.columns],
+        "rows": values,
+        "predictions": [plain(value) for value in np.asarray(model.predict(again))],
+        "scores": None if scores is None else [plain(value) for value in scores],
+    }
+
+
+def json_rows(frame: pd.DataFrame) -> list[list[Any]]:
+    """Return the frame's cells as JSON values: times as ISO text, gaps as null."""
+    columns = [[plain(value) for value in frame[name]] for name in frame.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def plain(value: Any) -> Any:
+    """Return one cell as a JSON value."""
+    if isinstance(value, list | dict):
+        return value
+    if pd.isna(value):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def requirements(package: str) -> list[str]:
+    """Return the model's pinned requirements, with the distribution of the estimator's module ``package``."""
+    names = ["cloudpickle", "numpy", "pandas", "scikit-learn"]
+    pinned = [f"{name}=={importlib.metadata.version(name)}" for name in names]
+    top = package.partition(".")[0]
+    if top not in ("sklearn", *names):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            pinned.append(f"{top}=={importlib.metadata.version(top)}")
+    return pinned
+
+
+def _inputs(raw: pd.DataFrame) -> Any:
+    from mlflow.types import ColSpec, Schema
+
+    gaps = raw.isna().any()
+    return Schema([ColSpec(_type(raw[name]), str(name), required=not gaps[name]) for name in raw.columns])
+
+
+def _type(values: pd.Series) -> str:
+    kind = values.dtype.kind
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or kind == "M":
+        return "datetime"
+    # Whole numbers as double: a JSON null in such a column is a gap, not a wrong type.
+    return {"b": "boolean", "i": "double", "u": "double", "f": "double"}.get(kind, "string")
+
+
+def _outputs(labels: np.ndarray[Any, Any]) -> Any:
+    from mlflow.types import ColSpec, Schema
+
+    kind = np.asarray(labels).dtype.kind
+    return Schema([ColSpec({"b": "boolean", "i": "long", "u": "long", "f": "double"}.get(kind, "string"))])
+
+
+def _example(raw: pd.DataFrame) -> pd.DataFrame:
+    example = raw.head(2).copy()
+    for name in example.columns:
+        values = example[name]
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            example[name] = values.dt.tz_convert(None)
+        elif values.dtype.kind in "iu":
+            example[name] = values.astype(float)
+    return example
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MLflow warns about cloudpickle, and about pip, at every model; the choice is explained in the guide."""
+    loggers = [logging.getLogger(name) for name in _CHATTY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def answers(model: Any, raw: pd.DataFrame, columns: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Return the model's predictions of raw rows reduced to ``columns``."""
+    return np.asarray(model.predict(raw[list(columns)]))

@@ -1,0 +1,61 @@
+"""The gate within parts of the hold-out: every value of a column must hold its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from airflow_mlops.config.models import Evaluate
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.records import SliceCheck
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.training import metrics
+from airflow_mlops.training.core import gates
+
+_MOST_VALUES: Final = 100
+_GAP: Final = "(missing)"
+
+
+def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tuple[SliceCheck, ...]:
+    """Hold each value of the columns in ``evaluate.slices`` against its limits.
+
+    ``rows`` are the raw hold-out rows in the order of ``outcome``; gaps are a value of their own. A value
+    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is told and not judged.
+    Raises ConfigError for a column that is not there or has more than 100 values.
+    """
+    return tuple(
+        item
+        for column, limits in section.slices.items()
+        for item in _column(rows, outcome, column, limits, section.min_slice_rows)
+    )
+
+
+def _column(
+    rows: pd.DataFrame, outcome: metrics.Outcome, column: str, limits: Mapping[str, str], least: int
+) -> Iterator[SliceCheck]:
+    if column not in rows:
+        hint = did_you_mean(column, map(str, rows.columns))
+        raise ConfigError(f"evaluate.slices: the hold-out has no column {column!r}{hint}")
+    labels = rows[column].astype(object).where(rows[column].notna(), _GAP).astype(str).to_numpy()
+    values = np.unique(labels)
+    if len(values) > _MOST_VALUES:
+        raise ConfigError(
+            f"evaluate.slices: {column} has {len(values):,} values: name a column with at most {_MOST_VALUES}"
+        )
+    for value in values:
+        mask: NDArray[Any] = labels == value
+        count = int(mask.sum())
+        if count < least:
+            yield SliceCheck(column, str(value), count, skipped=f"fewer than {least} rows")
+            continue
+        try:
+            figures = metrics.compute(limits, outcome.part(mask))
+        except DataRejected as error:
+            yield SliceCheck(column, str(value), count, skipped=str(error))
+            continue
+        checks = tuple(gates.check(name, figures[name], limit) for name, limit in limits.items())
+        yield SliceCheck(column, str(value), count, checks)

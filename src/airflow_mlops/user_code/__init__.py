@@ -1,0 +1,1 @@
+"""The user's own Python code: imported, called, shipped inside models."""

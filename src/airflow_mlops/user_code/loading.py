@@ -1,0 +1,112 @@
+"""The user's own Python: found by dotted path, called with its faults told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
+from airflow_mlops.core.suggestions import did_you_mean
+
+_PACKAGE: Final = f"{Path(__file__).parents[1]}/"
+
+
+def load_object(path: str, base: Path) -> Callable[..., Any]:
+    """Import ``module:name`` or ``module.name``, where modules beside the pipeline file count.
+
+    Raises ConfigError naming what is missing, or the error of a module that fails to import.
+    """
+    name, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    if not name or not attribute:
+        raise ConfigError(f"cannot import {path!r}: write it as module:function")
+    module = _import(name, path, base)
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        known = [key for key in vars(module) if not key.startswith("_")]
+        what = "is not callable" if found is not None else f"does not exist{did_you_mean(attribute, known)}"
+        raise ConfigError(f"cannot import {path!r}: {attribute} {what} in {name}")
+    loaded: Callable[..., Any] = found
+    return loaded
+
+
+def call_user_function(function: Callable[..., Any], path: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a user's function; whatever it raises becomes an error naming function, error and line.
+
+    A BackendError, which is retried, when something outside did not answer (a connection, a time-out);
+    otherwise a ConfigError.
+    """
+    try:
+        return function(*args, **kwargs)
+    except MlopsError:
+        raise
+    except Exception as error:
+        kind = BackendError if _from_outside(error) else ConfigError
+        raise kind(f"{path} failed{users_line(error)}: {type(error).__name__}: {error}") from error
+
+
+def _from_outside(error: Exception) -> bool:
+    """Whether a second try may go better; a path that is wrong stays wrong."""
+    wrong_path = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return isinstance(error, OSError) and not isinstance(error, wrong_path)
+
+
+def users_line(error: BaseException) -> str:
+    """Return `` at file:line: code`` of the last line of a user's that an error went through, or nothing."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        item for item in frames if not item.filename.startswith(_PACKAGE) and not is_installed(item.filename)
+    ]
+    return f" at {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
+
+
+def _import(name: str, path: str, base: Path) -> ModuleType:
+    folder = str(base.absolute())
+    _forget_namesake(name.partition(".")[0], Path(folder))
+    sys.path.insert(0, folder)
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            beside = [item.stem for item in Path(folder).glob("*.py")] if Path(folder).is_dir() else []
+            raise ConfigError(
+                f"cannot import {path!r}: no module {error.name!r}{did_you_mean(name, beside)}; "
+                f"looked beside the pipeline file ({folder}) and among the installed packages"
+            ) from error
+        raise ConfigError(
+            f"cannot import {path!r}: it needs {error.name!r}, which is not installed"
+        ) from error
+    except Exception as error:
+        raise ConfigError(f"cannot import {path!r}: {type(error).__name__}: {error}") from error
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)
+
+
+def _forget_namesake(top: str, folder: Path) -> None:
+    """Two pipelines may each have a ``features.py``: drop the other folder's module."""
+    loaded = sys.modules.get(top)
+    own = next((item for item in (folder / f"{top}.py", folder / top / "__init__.py") if item.exists()), None)
+    if (
+        loaded is None
+        or own is None
+        or (loaded.__file__ and Path(loaded.__file__).resolve() == own.resolve())
+    ):
+        return
+    for name in [key for key in sys.modules if key == top or key.startswith(f"{top}.")]:
+        del sys.modules[name]
+
+
+def is_installed(filename: str) -> bool:
+    """Whether a file belongs to Python itself or to an installed package."""
+    paths = sysconfig.get_paths()
+    return filename.startswith("<") or any(
+        filename.startswith(paths[key]) for key in ("purelib", "platlib", "stdlib")
+    )

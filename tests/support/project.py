@@ -1,0 +1,118 @@
+"""A small pipeline with real files, a real MLflow store and real user code, for tests of stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import airflow_mlops
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(airflow_mlops.__file__).parent.parent)}
+"""For a process that imports this package from where the test did."""
+
+FEATURES = """
+import pandas as pd
+
+PLANS = {"basic": 0, "plus": 1, "pro": 2}
+
+def build(rows):
+    times = pd.to_datetime(rows["seen_at"], utc=True)
+    features = rows[["spend", "visits"]].assign(plan=rows["plan"].map(PLANS), hour=times.dt.hour)
+    return features
+"""
+
+
+def customers(rows: int = 600, seed: int = 0) -> pd.DataFrame:
+    """Rows with text, gaps, whole numbers, an hourly time and a target that features explain."""
+    rng = np.random.default_rng(seed)
+    spend = rng.normal(50, 20, rows)
+    visits = rng.poisson(5, rows)
+    churned = (spend + 4 * visits + rng.normal(0, 15, rows) < 65).astype(int)
+    spend[rng.random(rows) < 0.05] = np.nan
+    return pd.DataFrame(
+        {
+            "customer_id": rng.permutation(rows),
+            "seen_at": pd.date_range("2024-01-01", periods=rows, freq="h", tz="UTC"),
+            "plan": rng.choice(["basic", "plus", "pro"], rows),
+            "spend": spend,
+            "visits": visits,
+            "refund": churned * 10.0,
+            "churned": churned,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with data, user code and an MLflow store."""
+
+    root: Path
+    tracking_uri: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, root: Path, frame: pd.DataFrame | None = None, **changes: Any) -> Project:
+        """Write the files of a project; ``changes`` replace sections of its pipeline file."""
+        (root / "churn_features.py").write_text(FEATURES)
+        (customers() if frame is None else frame).to_parquet(root / "customers.parquet", index=False)
+        config = {
+            "name": "churn",
+            "data": {
+                "source": {"type": "parquet", "filepath": "customers.parquet"},
+                "target": "churned",
+                "keys": ["customer_id", "seen_at"],
+            },
+            "features": "churn_features:build",
+            "train": {
+                "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+                "params": {"max_iter": 20},
+            },
+            "evaluate": {"metrics": ["roc_auc", "log_loss"]},
+            **changes,
+        }
+        return cls(root, f"sqlite:///{root}/mlflow.db", {k: v for k, v in config.items() if v is not None})
+
+    def changed(self, **changes: Any) -> Project:
+        """Return the project with other sections."""
+        return Project(self.root, self.tracking_uri, {**self.config, **changes})
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The checked configuration."""
+        return Pipeline.model_validate(self.config)
+
+    def request(self, stage: str, inputs: Mapping[str, Any], key: str = "run1", **more: Any) -> StageRequest:
+        """Return the request that an operator would build."""
+        fields: dict[str, Any] = {
+            "stage": stage,
+            "pipeline": self.pipeline.effective(),
+            "task_key": f"churn__train/{key}/{stage}/{more.get('options', {}).get('worker', -1)}",
+            "artifacts": str(self.root / "artifacts"),
+            "tracking_uri": self.tracking_uri,
+            "base": str(self.root),
+            "inputs": inputs,
+        }
+        return StageRequest(**{**fields, **more})
+
+    def run(self, stage: str, inputs: Mapping[str, Any], key: str = "run1", **more: Any) -> dict[str, Any]:
+        """Run one stage and return its record."""
+        return dict(self.result(stage, inputs, key, **more).record)
+
+    def result(self, stage: str, inputs: Mapping[str, Any], key: str = "run1", **more: Any) -> StageResult:
+        """Run one stage and return its result."""
+        return run_stage(self.request(stage, inputs, key, **more))
+
+    def trained(self, key: str = "run1", **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Run ingest to train and return the features and model records."""
+        dataset = self.run("ingest", {}, key, **more)
+        features = self.run("features", {"dataset": dataset}, key)
+        tune = [self.run("tune", {"features": features}, key)] if self.pipeline.train.tune else []
+        return features, self.run("train", {"features": features, "tune": tune}, key)

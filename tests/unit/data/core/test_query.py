@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
+
+from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
+
+PIECES = st.sampled_from(
+    ["SELECT", " a", ":window_start", ":b", "::int", "'it''s :window_end'", '"q:x"', "-- c :d\n", "/* :e */",
+     "$$ :f $$", "12:30", "\\:g", ":", ";", "'", "[1:2]", "%(h)s", "{{ ds }}", "\n"]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT a::date, :b, ':c', \":d\" -- :e\n, /* :f */ :b, $$ :g $$, '12:30', \\:h", ("b",)),
+        ("SELECT * FROM t WHERE at >= :window_start AND at<:window_end", WINDOW),
+        ("SELECT '{{ x[1:n] }}' {% if :y %}", ()),
+        ("SELECT 'it''s :x' || :y", ("y",)),
+    ],
+)
+def test_a_parameter_is_one_outside_of_texts_comments_and_templates(sql: str, names: tuple[str, ...]) -> None:
+    assert parameters(sql) == names
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_sqlalchemy_sees_the_known_parameters_and_the_database_the_text(sql: str) -> None:
+    known = {name: name for name in (*WINDOW, "b")}
+    statement = text(for_binding(sql, known))
+    expected = [name for name in parameters(sql) if name in known]
+    compiled = statement.compile(dialect=postgresql.dialect(paramstyle="named"))
+    assert set(compiled.params) == set(expected)
+    said = sql.strip().rstrip(";").rstrip().replace("\\:", ":")
+    assert compiled.string.replace("\\:", ":") == said
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT 1", None),
+        ("-- why\n(SELECT 1) UNION (SELECT 2);  -- done", None),
+        ("with a as (select ';') select * from a", None),
+        ("{{ var.value.query }}", None),
+        ("{% if x %} SELECT 1 {% endif %}", None),
+        (" ; ", "is empty"),
+        ("/* SELECT 1 */", "is empty"),
+        ("UPDATE t SET a = 1", "UPDATE reads no rows: a query begins with SELECT or WITH"),
+        ("customers", "customers reads no rows: a query begins with SELECT or WITH"),
+        ("SELECT 1; DELETE FROM t", "is more than one statement: give one query"),
+    ],
+)
+def test_only_one_statement_that_reads_is_a_query(sql: str, told: str | None) -> None:
+    assert misfit(sql) == told
+
+
+def test_an_unknown_parameter_names_its_neighbour() -> None:
+    assert unknown_parameter("SELECT :regoin", ["region"]) == (
+        "no parameter :regoin (did you mean region?); known: window_start, window_end, region"
+    )
+    assert unknown_parameter("SELECT :region, :window_end", ["region"]) is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["'", '"', "/*", "--", "$a$", "$", "{{", "{%", ":", "(", " ", ";", "\\", "`"]
+)
+def test_a_text_of_any_shape_is_read_in_bounded_time(piece: str) -> None:
+    sql = piece * (200_000 // len(piece))
+    assert (misfit(sql) is None) == (piece in ("{{", "{%"))
+    assert parameters(sql) == ()
+    assert for_binding(sql, WINDOW) is not None

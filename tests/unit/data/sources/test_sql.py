@@ -1,0 +1,298 @@
+"""Rows of real databases: SQLite files and PostgreSQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+
+from airflow_mlops.config.models import Data
+from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
+from airflow_mlops.data.connections import Environment, url_of
+from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.project import ENVIRONMENT
+
+PASSWORD = "hunter22/ses@me"
+DAYS = [dt.datetime(2024, 1, day, 6, tzinfo=dt.UTC) for day in (3, 1, 2, 4)]
+SECOND, FOURTH = dt.datetime(2024, 1, 2, tzinfo=dt.UTC), dt.datetime(2024, 1, 4, tzinfo=dt.UTC)
+WINDOW = "SELECT * FROM visits WHERE at >= :window_start AND at < :window_end"
+
+
+def section(sql: str, conn_id: str, keys: Sequence[str] = ("id", "at"), **load_args: Any) -> Data:
+    source = {"type": "sql", "sql": sql, "conn_id": conn_id, "load_args": load_args}
+    return Data.model_validate({"source": source, "target": "y", "keys": keys})
+
+
+def ids(sql: str, conn_id: str, base: Path = Path(), **window: Any) -> list[int]:
+    return list(read_rows(section(sql, conn_id), base=base, **window)["id"])
+
+
+def fault(sql: str, conn_id: str, base: Path = Path(), **load_args: Any) -> MlopsError:
+    with pytest.raises(MlopsError) as caught:
+        read_rows(section(sql, conn_id, **load_args), base=base)
+    assert PASSWORD not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """PostgreSQL whose own time zone is far from UTC, with a table of a user who has to give a password."""
+    with running_postgres() as postgres, pytest.MonkeyPatch.context() as patch:
+        postgres.make_user("reader", password=PASSWORD)
+        postgres.make("shop", owner="reader")
+        with psycopg.connect(postgres.url("shop"), autocommit=True) as database:
+            database.execute("ALTER DATABASE shop SET timezone TO 'America/New_York'")
+            database.execute(
+                "CREATE TABLE visits (id int, at timestamptz, naive timestamp, y int, paid numeric)"
+            )
+            database.execute("GRANT ALL ON visits TO reader")
+            for number, at in enumerate(DAYS):
+                row = (number, at, at.replace(tzinfo=None), number % 2, 1.5)
+                database.execute("INSERT INTO visits VALUES (%s, %s, %s, %s, %s)", row)
+        there = {"host": "127.0.0.1", "port": postgres.port, "schema": "shop", "login": "reader"}
+        patch.setenv(
+            "AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "postgres", **there, "password": PASSWORD})
+        )
+        patch.setenv(
+            "AIRFLOW_CONN_SHUT", json.dumps({"conn_type": "postgres", **there, "password": "no" + PASSWORD})
+        )
+        yield postgres
+
+
+@pytest.fixture(params=["text", "T", "date"])
+def lite(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A SQLite file whose times are text of one of the usual forms."""
+    forms = {"text": "%Y-%m-%d %H:%M:%S", "T": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d"}
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE visits (id int, at text, y int)")
+        rows = [(number, at.strftime(forms[request.param]), 0) for number, at in enumerate(DAYS)]
+        database.executemany("INSERT INTO visits VALUES (?, ?, ?)", rows)
+    database.close()
+    monkeypatch.setenv("AIRFLOW_CONN_LITE", f"sqlite:///{tmp_path}/shop.db")
+    return "lite"
+
+
+def test_the_window_is_the_same_whether_the_query_or_the_reader_applies_it(postgres: Postgres) -> None:
+    window = {"start": SECOND, "end": FOURTH}
+    assert ids("SELECT * FROM visits", "shop", **window) == ids(WINDOW, "shop", **window) == [0, 2]
+    assert ids(WINDOW, "shop", end=FOURTH) == [0, 1, 2]
+    assert ids(WINDOW, "shop") == [0, 1, 2, 3]
+
+
+def test_a_time_without_zone_is_utc_wherever_the_server_is(postgres: Postgres) -> None:
+    sql = "SELECT id, naive AS at, y FROM visits WHERE naive >= :window_start AND naive < :window_end"
+    moments = {"start": DAYS[2], "end": DAYS[3]}
+    assert ids(sql, "shop", **moments) == ids(sql.replace("naive >", "at >"), "shop", **moments) == [0, 2]
+
+
+def test_sqlite_windows_hold_for_every_form_of_time(lite: str) -> None:
+    assert ids(WINDOW, lite, start=SECOND, end=FOURTH) == [0, 2]
+    assert ids(WINDOW, lite) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_a_window_in_sqlite_may_end_between_two_seconds(lite: str) -> None:
+    assert ids(WINDOW, lite, start=SECOND, end=DAYS[3] + dt.timedelta(milliseconds=500)) == [0, 2, 3]
+    assert ids(WINDOW, lite, start=DAYS[0], end=DAYS[3]) == [0]
+
+
+def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path) -> None:
+    sql = """
+        SELECT id, at, y, paid, NULL::timestamptz AS never, gen_random_uuid() AS token, at::date AS day,
+            '{"a":1}'::jsonb ->> 'a' AS ":x", now()::text LIKE '%:window_start%' AS odd
+        FROM visits -- :nobody
+    """
+    rows = read_rows(section(sql, "shop"), base=tmp_path)
+    assert [str(rows[name].dtype) for name in ("at", "paid", "token", "odd")] == [
+        "datetime64[us, UTC]", "float64", "str", "bool"
+    ]  # fmt: skip
+    assert event_times(rows, section(sql, "shop")) is not None
+    back = pd.read_parquet(write_dataset(rows, str(tmp_path)).uri)
+    pd.testing.assert_frame_equal(back, rows)
+
+
+def test_parameters_are_bound_and_never_written_into_the_query(postgres: Postgres) -> None:
+    sql = "SELECT * FROM visits WHERE id IN :ids AND y::text <> :word"
+    given = {"params": {"ids": [0, 3], "word": "'; DROP TABLE visits; --"}}
+    assert list(read_rows(section(sql, "shop", **given), base=Path())["id"]) == [0, 3]
+    assert str(fault("SELECT * FROM visits WHERE id = :idd", "shop", params={"id": 1})) == (
+        "the query on shop: no parameter :idd (did you mean id?); known: window_start, window_end, id"
+    )
+
+
+def test_a_query_may_stand_in_a_file_beside_the_pipeline(postgres: Postgres, tmp_path: Path) -> None:
+    (tmp_path / "visits.sql").write_text(f"-- rows of the shop\n{WINDOW};\n")
+    assert ids("visits.sql", "shop", tmp_path, start=SECOND) == [0, 2, 3]
+    told = str(fault("visit.sql", "shop", tmp_path))
+    assert told == f"the query on shop: no such file {tmp_path}/visit.sql (did you mean visits.sql?)"
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_nothing_is_written_whatever_the_query_says(postgres: Postgres, lite: str) -> None:
+    sql = "WITH gone AS (DELETE FROM visits RETURNING *) SELECT * FROM gone"
+    assert "in a read-only transaction" in str(fault(sql, "shop"))
+    assert len(ids("SELECT * FROM visits", "shop")) == 4
+    assert "DELETE reads no rows: a query begins with SELECT" in str(fault("DELETE FROM visits", lite))
+    assert "is more than one statement" in str(fault("SELECT 1; SELECT 2", lite))
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT * FROM visit", 'the query on shop: relation "visit" does not exist; correct the query'),
+        ("SELECT idd FROM visits", 'the query on shop: column "idd" does not exist; correct the query'),
+        ("SELECT 1/0 AS id", "the query on shop: division by zero; correct the query"),
+        (
+            "SELECT id, id, at, y FROM visits",
+            "the query on shop: two columns are named 'id': give each its own",
+        ),
+        ("SELECT id, at FROM visits", "the query on shop: no column 'y'; has id, at"),
+    ],
+)
+def test_a_wrong_query_is_a_mistake_that_no_retry_repeats(postgres: Postgres, sql: str, told: str) -> None:
+    error = fault(sql, "shop")
+    assert isinstance(error, ConfigError)
+    assert str(error).startswith(told)
+
+
+def test_a_query_without_rows_says_which_window_was_empty(postgres: Postgres) -> None:
+    with pytest.raises(
+        DataRejected, match=r"the query on shop: 0 rows from 2025-01-01.* to now, at least 1 is needed"
+    ):
+        ids(WINDOW, "shop", start=dt.datetime(2025, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(DataRejected, match="the query on shop: 0 rows, at least 1 is needed"):
+        ids("SELECT * FROM visits WHERE false", "shop")
+
+
+def test_a_database_that_does_not_answer_is_tried_again(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWAY", f"postgresql://me:s@127.0.0.1:{free_port()}/shop")
+    away, shut = fault(WINDOW, "away"), fault(WINDOW, "shut")
+    assert isinstance(away, BackendError)
+    assert "Connection refused; check that the database runs there" in str(away)
+    assert isinstance(shut, BackendError)
+    assert str(shut).endswith("correct login and password of the connection")
+
+
+def test_a_connection_that_breaks_in_the_middle_is_tried_again(postgres: Postgres) -> None:
+    error = fault("SELECT pg_terminate_backend(pg_backend_pid()) AS y", "shop")
+    assert isinstance(error, BackendError)
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_sqlite_tells_what_is_wrong_and_makes_no_file(
+    lite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        str(fault("SELECT * FROM visit", lite))
+        == "the query on lite: no such table: visit; correct the query"
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", f"sqlite:///{tmp_path}/gone.db")
+    assert str(fault(WINDOW, "gone")) == f"connection 'gone': no such file {tmp_path}/gone.db"
+    assert not (tmp_path / "gone.db").exists()
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_arguments_of_the_reader_reach_it_and_others_are_refused(lite: str) -> None:
+    rows = read_rows(section("SELECT * FROM visits", lite, parse_dates=["at"]), base=Path())
+    assert str(rows["at"].dtype).startswith("datetime64")
+    told = str(fault("SELECT * FROM visits", lite, chunksize=10))
+    assert told.startswith("data.source.load_args.chunksize: a query takes only coerce_float, dtype")
+    assert "expected a mapping of names" in str(fault("SELECT 1", lite, params=[1]))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "no connection 'odd': set AIRFLOW_CONN_ODD, such as postgresql://user:password@host/database"),
+        (f"{{{PASSWORD}", "AIRFLOW_CONN_ODD is neither the URI nor the JSON of a connection"),
+        (f"postgres://me:{PASSWORD}", "AIRFLOW_CONN_ODD is neither the URI nor the JSON of a connection"),
+        (
+            "http://somewhere",
+            "the connection 'odd' is of type http, which is no database that can be read here",
+        ),
+        (
+            "oracle://db",
+            "the connection 'odd' needs a driver for oracle: pip install apache-airflow-providers-o",
+        ),
+    ],
+)
+def test_a_connection_that_cannot_be_used_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, told: str
+) -> None:
+    if value:
+        monkeypatch.setenv("AIRFLOW_CONN_ODD", value)
+    error = fault("SELECT 1", "odd")
+    assert isinstance(error, ConfigError)
+    assert str(error).startswith(told)
+
+
+def test_a_uri_and_json_are_read_as_airflow_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import Connection
+
+    values = [
+        "postgresql://me:hunter22%2Fses%40me@db.example:5433/shop?sslmode=require",
+        "postgres://db",
+        "my-sql://u@h/s?__extra__=%7B%22a%22%3A+%7B%22b%22%3A+1%7D%7D",
+        "sqlite:////data/shop.db",
+        '{"conn_type": "postgresql", "host": "db", "port": "5433", "extra": {"sslmode": "require"}}',
+        '{"conn_type": "sqlite", "host": "/data/shop.db", "extra": "{\\"a\\": 1}"}',
+    ]
+    for value in values:
+        monkeypatch.setenv("AIRFLOW_CONN_MINE", value)
+        ours = Environment().connection("mine")
+        theirs = (
+            Connection.from_json(value, "mine") if value[0] == "{" else Connection.from_uri(value, "mine")
+        )
+        fields = ("conn_type", "host", "port", "login", "password", "schema")
+        assert [getattr(ours, name) or None for name in fields] == [
+            getattr(theirs, name) or None for name in fields
+        ]
+        assert ours.extra == theirs.extra_dejson
+        assert PASSWORD not in repr(ours)
+
+
+def test_options_of_the_extra_reach_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", "postgres://db/shop?sslmode=require")
+    url = url_of(Environment().connection("mine"))
+    assert url.render_as_string() == "postgresql+psycopg://db/shop?sslmode=require"
+
+
+@pytest.mark.parametrize("lite", ["text"], indirect=True)
+def test_a_stage_in_a_process_of_its_own_finds_the_connection_there(lite: str, tmp_path: Path) -> None:
+    config = {
+        "name": "elsewhere",
+        "data": section(WINDOW, lite).model_dump(mode="json"),
+        "train": {"estimator": "sklearn.dummy.DummyClassifier"},
+        "evaluate": {"metrics": ["accuracy"]},
+    }
+    request = {
+        "stage": "ingest",
+        "pipeline": config,
+        "task_key": "e/1/ingest/-1",
+        "artifacts": str(tmp_path / "artifacts"),
+        "tracking_uri": "",
+        "as_of": FOURTH.isoformat(),
+    }
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    command = [sys.executable, "-m", "airflow_mlops.lifecycle.runner", "request.json", "result.json"]
+    environment = {**ENVIRONMENT, "AIRFLOW_CONN_LITE": os.environ["AIRFLOW_CONN_LITE"]}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = (tmp_path / "result.json").read_text()
+    assert json.loads(result)["record"]["rows"] == 3
+    assert "shop.db" not in result

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial import distance
+
+from airflow_mlops.monitoring.core.drift.categorical import (
+    chi_squared_p_value,
+    compare_categorical,
+    jensen_shannon,
+    pool_rare,
+)
+from airflow_mlops.monitoring.core.drift.profiles import CategoricalProfile
+
+COUNTS = st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 5_000)), min_size=1, max_size=60).filter(
+    lambda pairs: sum(a for a, _ in pairs) > 0 and sum(b for _, b in pairs) > 0
+)
+
+
+def profile(*counts: int, other: int = 0) -> CategoricalProfile:
+    levels = tuple(f"level {i}" for i in range(len(counts)))
+    return CategoricalProfile(count=sum(counts) + other, nulls=0, levels=levels, counts=counts, other=other)
+
+
+@given(st.lists(st.tuples(st.integers(5, 5_000), st.integers(5, 5_000)), min_size=2, max_size=30))
+def test_p_value_agrees_with_scipy(pairs: list[tuple[int, int]]) -> None:
+    before, after = np.asarray(pairs, float).T
+    exact = stats.chi2_contingency(np.asarray(pairs).T, correction=False).pvalue
+    assert chi_squared_p_value(before, after) == pytest.approx(exact, rel=1e-6, abs=1e-300)
+
+
+def test_distance_agrees_with_scipy_where_the_bias_is_nothing() -> None:
+    before, after = np.asarray([3e8, 1e8, 2e8]), np.asarray([1e8, 4e8, 1e8])
+    assert jensen_shannon(before, after) == pytest.approx(distance.jensenshannon(before, after, 2), rel=1e-6)
+
+
+def test_the_bias_of_sampling_is_taken_away() -> None:
+    rng = np.random.default_rng(1)
+    shares = np.full(200, 1 / 200)
+    pairs = [
+        (rng.multinomial(20_000, shares) * 1.0, rng.multinomial(2_000, shares) * 1.0) for _ in range(200)
+    ]
+    raw = [distance.jensenshannon(a, b, 2) for a, b in pairs]
+    corrected = np.asarray([jensen_shannon(a, b) for a, b in pairs])
+    assert min(raw) > 0.1
+    assert np.median(corrected) < 0.03
+    assert corrected.max() < 0.1
+
+
+@given(COUNTS)
+def test_pooling_keeps_every_row_and_leaves_no_level_too_rare(pairs: list[tuple[int, int]]) -> None:
+    before, after = np.asarray(pairs, float).T
+    pooled = pool_rare(before, after)
+    assert [side.sum() for side in pooled] == [before.sum(), after.sum()]
+    smaller = min(before.sum(), after.sum()) / (before + after).sum()
+    if pooled[0].size > 1:
+        assert ((pooled[0] + pooled[1]) * smaller >= 5).all()
+
+
+@given(COUNTS)
+def test_any_two_profiles_give_results_in_range(pairs: list[tuple[int, int]]) -> None:
+    reference, window = (profile(*side) for side in zip(*pairs, strict=True))
+    found = compare_categorical(reference, window)
+    assert 0 <= found.effect <= 1
+    assert 0 <= found.p_value <= 1
+    assert found.psi >= 0
+
+
+def test_a_level_that_the_reference_does_not_know_counts_as_other() -> None:
+    found = compare_categorical(profile(5_000, 5_000), profile(4_000, 4_000, other=2_000))
+    assert found.effect > 0.25
+    assert found.p_value < 1e-10
+
+
+def test_disjoint_levels_are_as_far_as_can_be() -> None:
+    assert compare_categorical(profile(10_000, 0), profile(0, 10_000)).effect == pytest.approx(1, abs=1e-3)
+
+
+def test_one_level_on_both_sides_does_not_drift() -> None:
+    found = compare_categorical(profile(1_000), profile(900))
+    assert (found.effect, found.p_value) == (0, 1)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from airflow_mlops.monitoring.core.drift.multiple import benjamini_hochberg
+from airflow_mlops.monitoring.core.drift.profiles import (
+    CategoricalProfile,
+    ColumnProfile,
+    choose_edges,
+    numeric_profile,
+)
+from airflow_mlops.monitoring.core.drift.quality import quality_findings
+from airflow_mlops.monitoring.core.drift.verdict import judge
+
+COLUMNS = 25
+EDGES = choose_edges(np.random.default_rng(0).normal(size=50_000), 64)
+
+
+def table(rng: np.random.Generator, rows: int, shifted: int = 0, by: float = 0.0) -> dict[str, ColumnProfile]:
+    """Return 20 normal columns and 5 of text with 3 to 200 levels; the first ``shifted`` are moved."""
+    found: dict[str, ColumnProfile] = {}
+    for i in range(20):
+        found[f"n{i}"] = numeric_profile(rng.normal(by if i < shifted else 0, 1, rows), EDGES)
+    for i, levels in enumerate((3, 8, 20, 50, 200)):
+        shares = 1 / np.arange(1, levels + 1)
+        counts = rng.multinomial(rows, shares / shares.sum())
+        kept = min(levels, 50)
+        found[f"c{i}"] = CategoricalProfile(
+            count=rows,
+            nulls=0,
+            levels=tuple(map(str, range(kept))),
+            counts=tuple(counts[:kept].tolist()),
+            other=int(counts[kept:].sum()),
+        )
+    return found
+
+
+def alarms(rows: int, runs: int, **drift: float) -> int:
+    rng = np.random.default_rng(rows)
+    reference = table(rng, 50_000)
+    judged = [
+        judge(reference, table(rng, rows, **drift), score=None, rows=rows, threshold=0.1)  # type: ignore[arg-type]
+        for _ in range(runs)
+    ]
+    return sum(found.verdict == "drift" for found in judged)
+
+
+@pytest.mark.parametrize("rows", [1_000, 20_000])
+def test_without_drift_at_most_one_window_in_a_hundred_alarms(rows: int) -> None:
+    assert alarms(rows, 200) <= 2
+
+
+def test_five_of_twenty_five_columns_moved_by_a_quarter_sd_are_found() -> None:
+    assert alarms(1_000, 200, shifted=5, by=0.25) >= 198
+
+
+def test_the_columns_that_moved_are_named_with_the_largest_effect_first() -> None:
+    rng = np.random.default_rng(1)
+    found = judge(table(rng, 50_000), table(rng, 5_000, 3, 0.5), score=None, rows=5_000, threshold=0.25)
+    assert sorted(found.drifted) == ["n0", "n1", "n2"]
+    assert {column.column for column in found.columns[:3]} == {"n0", "n1", "n2"}
+    assert len(found.columns) == COLUMNS
+
+
+def test_a_significant_but_small_shift_is_no_drift() -> None:
+    rng = np.random.default_rng(2)
+    found = judge(table(rng, 200_000), table(rng, 200_000, 1, 0.05), score=None, rows=200_000, threshold=0.1)
+    moved = next(column for column in found.columns if column.column == "n0")
+    assert moved.p_value < 1e-6
+    assert found.verdict == "stable"
+
+
+def test_fewer_than_500_rows_are_insufficient_whatever_they_hold() -> None:
+    rng = np.random.default_rng(3)
+    found = judge(table(rng, 5_000), table(rng, 499, 20, 3.0), score=None, rows=499, threshold=0.1)
+    assert (found.verdict, found.drifted) == ("insufficient", ())
+
+
+def test_a_window_with_too_few_drifted_columns_is_stable() -> None:
+    rng = np.random.default_rng(4)
+    before, after = table(rng, 5_000), table(rng, 5_000, 5, 1.0)
+    assert judge(before, after, score=None, rows=5_000, threshold=0.1, min_share=0.2).verdict == "stable"
+    assert judge(before, after, score=None, rows=5_000, threshold=0.1, min_share=0.19).verdict == "drift"
+
+
+def test_the_score_is_reported_on_its_own_and_can_raise_the_alarm() -> None:
+    rng = np.random.default_rng(5)
+    before, after = table(rng, 5_000), table(rng, 5_000)
+    before["_score"] = numeric_profile(rng.normal(size=5_000), EDGES)
+    after["_score"] = numeric_profile(rng.normal(1, 1, 5_000), EDGES)
+    found = judge(before, after, score="_score", rows=5_000, threshold=0.25)
+    assert found.score is not None
+    assert found.score.drifted
+    assert found.drifted == ("_score",)
+    assert "_score" not in {column.column for column in found.columns}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0.001, 0.5))
+def test_benjamini_hochberg_agrees_with_scipy(p_values: list[float], q: float) -> None:
+    adjusted = stats.false_discovery_control(p_values)
+    for rejected, value in zip(benjamini_hochberg(p_values, q), adjusted, strict=True):
+        if abs(value - q) > 1e-9:
+            assert rejected == (value <= q)
+
+
+def test_benjamini_hochberg_of_the_published_example() -> None:
+    # Benjamini & Hochberg (1995), section 3.2: fifteen p-values, four rejected at q = 0.05.
+    p_values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
+                0.5719, 0.6528, 0.7590, 1.0]  # fmt: skip
+    assert sum(benjamini_hochberg(p_values, 0.05)) == 4
+    assert benjamini_hochberg([], 0.05) == ()
+
+
+def test_quality_names_missing_columns_nulls_unknown_levels_and_wild_values() -> None:
+    before: dict[str, ColumnProfile] = {
+        "gone": numeric_profile(np.arange(10.0), (0.0, 9.0)),
+        "holes": numeric_profile(np.arange(10.0), (0.0, 9.0)),
+        "wild": numeric_profile(np.arange(10.0), (0.0, 9.0)),
+        "text": CategoricalProfile(count=10, nulls=0, levels=("a",), counts=(10,)),
+        "fine": numeric_profile(np.arange(10.0), (0.0, 9.0)),
+    }
+    after: dict[str, ColumnProfile] = {
+        "holes": numeric_profile(np.arange(5.0), (0.0, 9.0), nulls=5),
+        "wild": numeric_profile(np.asarray([1.0, -9999.0]), (0.0, 9.0)),
+        "text": CategoricalProfile(count=10, nulls=0, levels=("a",), counts=(9,), other=1),
+        "fine": numeric_profile(np.arange(10.0), (0.0, 9.0)),
+    }
+    assert quality_findings(before, after) == (
+        "gone: missing from the window, or not numeric any more",
+        "holes: 50.0% null, 0.0% in the reference",
+        "wild: values from -9999 to 1, 0 to 9 in the reference",
+        "text: 10.0% rare or unknown levels, 0.0% in the reference",
+    )

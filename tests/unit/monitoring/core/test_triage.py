@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_mlops.core.records import (
+    Check,
+    ColumnDrift,
+    DriftReport,
+    Failure,
+    PerformanceReport,
+    Quarantine,
+    Triage,
+    ValidationReport,
+)
+from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
+from airflow_mlops.monitoring.core.triage_text import window_name
+
+MONTHS = [datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 13)]
+RULES = Rules(
+    drift_windows=1, performance_windows=2, retrain_when=("performance",), cooldown=timedelta(hours=72)
+)
+
+
+def drift(verdict: str) -> DriftReport:
+    column = ColumnDrift("temp", "numeric", 1.62, 0.0, 3.0, verdict == "drift")
+    names = ("temp",) if verdict == "drift" else ()
+    return DriftReport(
+        start="", end="", model_version=1, rows=900, columns=(column,), score=None, drifted=names,
+        threshold=0.25, verdict=verdict,
+    )  # fmt: skip
+
+
+def performance(verdict: str, value: float = 0.647) -> PerformanceReport:
+    value = value if verdict == "decay" else 0.7
+    checks = () if verdict == "insufficient" else (Check("roc_auc", value, ">= 0.675", verdict != "decay"),)
+    return PerformanceReport(
+        start="", end="", model_version=1, rows=900, metrics={c.name: c.value for c in checks}, checks=checks,
+        verdict=verdict,
+    )  # fmt: skip
+
+
+def window(
+    month: int,
+    drifted: str | None = None,
+    quality: str | None = None,
+    *,
+    version: int = 1,
+    validation: ValidationReport | None = None,
+    blocked: bool = False,
+) -> Reports:
+    return Reports(
+        start=MONTHS[month - 1].isoformat(),
+        end=MONTHS[month].isoformat(),
+        model_version=version,
+        drift=drift(drifted) if drifted else None,
+        performance=performance(quality) if quality else None,
+        validation=validation,
+        blocked=blocked,
+    )
+
+
+def test_decay_for_two_windows_in_a_row_starts_a_retraining() -> None:
+    found = decide(window(10, "stable", "decay"), [window(9, "stable", "decay")], RULES)
+    assert (found.action, found.causes) == ("retrain", ("performance",))
+    assert found.reason == "roc_auc 0.647 < 0.675 for 2 windows in a row (2013-09, 2013-10)"
+    assert found.evidence["windows_in_a_row"] == {"performance": 2}
+
+
+def test_the_first_window_of_decay_is_an_alert() -> None:
+    found = decide(window(9, "stable", "decay"), [window(8, "stable", "ok")], RULES)
+    assert found.action == "alert"
+    assert found.reason == "roc_auc 0.647 < 0.675 in 1 of 2 windows in a row (2013-09)"
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        pytest.param([window(9, quality="decay", version=2)], id="another model version"),
+        pytest.param([window(8, quality="decay")], id="a window is missing"),
+        pytest.param([window(9, quality="insufficient"), window(8, quality="decay")], id="no labels between"),
+        pytest.param([window(9, quality="decay", blocked=True)], id="a blocked window"),
+        pytest.param([window(9, "drift")], id="another finding"),
+    ],
+)
+def test_only_an_unbroken_run_of_windows_confirms(earlier: list[Reports]) -> None:
+    found = decide(window(10, quality="decay"), earlier, RULES)
+    assert found.action == "alert"
+    assert found.evidence["windows_in_a_row"] == {"performance": 1}
+
+
+def test_drift_that_is_no_cause_to_retrain_is_an_alert_that_says_so() -> None:
+    found = decide(window(9, "drift", "ok"), [], RULES)
+    assert (found.action, found.causes) == ("alert", ("drift",))
+    assert found.reason == (
+        "temp 1.62 drifted (effect >= 0.25) (2013-09); "
+        "no retraining: monitor.retrain.when lists only performance"
+    )
+    unconfigured = decide(window(9, "drift", "ok"), [], Rules())
+    assert unconfigured.reason.endswith("no retraining: monitor.retrain is not configured")
+
+
+def test_a_retraining_names_its_own_cause_first_and_alone() -> None:
+    found = decide(window(10, "drift", "decay"), [], Rules(retrain_when=("drift",)))
+    assert found.action == "retrain"
+    assert found.causes == ("drift",)
+    assert found.reason.startswith("temp 1.62 drifted")
+    assert "roc_auc" in found.reason
+
+
+def test_the_cool_down_runs_in_event_time() -> None:
+    rules = Rules(retrain_when=("drift",), cooldown=timedelta(days=40))
+    inside = decide(window(10, "drift"), [], rules, last_retrain=MONTHS[9])  # the end of September
+    assert inside.action == "alert"
+    assert inside.reason.endswith("the cool-down since 2013-10-01 lasts until 2013-11-10T00:00+00:00")
+    after = decide(window(11, "drift"), [], rules, last_retrain=MONTHS[9])
+    assert after.action == "retrain"
+
+
+def failed(on_failure: str) -> ValidationReport:
+    failure = Failure("expect_column_values_to_be_between", "temp", "12 of 900 rows, e.g. -999")
+    return ValidationReport(
+        passed=False, rows=900, expectations=3, failures=(failure,), on_failure=on_failure
+    )
+
+
+def test_a_window_that_fails_its_expectations_is_blocked_whatever_drifted() -> None:
+    found = decide(
+        window(10, "drift", "decay", validation=failed("fail")), [window(9, "drift", "decay")], RULES
+    )
+    assert (found.action, found.causes) == ("block", ("validation",))
+    assert found.reason == (
+        "1 of 3 expectations failed (expect_column_values_to_be_between on temp: 12 of 900 rows, e.g. -999): "
+        "a data fault, so no retraining"
+    )
+
+
+def test_expectations_that_only_warn_alert_and_do_not_block() -> None:
+    calm = decide(window(10, "stable", "ok", validation=failed("warn")), [], RULES)
+    assert (calm.action, calm.causes) == ("alert", ("validation",))
+    found = decide(window(10, "drift", validation=failed("warn")), [], Rules(retrain_when=("drift",)))
+    assert (found.action, found.causes) == ("retrain", ("drift", "validation"))
+
+
+@pytest.mark.parametrize(
+    ("refused", "action", "told"),
+    [
+        ("", "alert", "a training would quarantine 12 of 900 rows"),
+        ("90 of 900 rows (10.0 %) break expectations", "block", "90 of 900 rows (10.0 %) break expectations"),
+    ],
+)
+def test_a_window_is_blocked_when_quarantine_could_not_save_a_training(
+    refused: str, action: str, told: str
+) -> None:
+    quarantine = Quarantine(rows=12, limit=0.05, refused=refused)
+    report = dataclasses.replace(failed("quarantine"), quarantine=quarantine)
+    found = decide(window(10, "stable", "ok", validation=report), [], RULES)
+    assert (found.action, found.causes) == (action, ("validation",))
+    assert told in found.reason
+
+
+def test_a_calm_window_says_what_held_and_what_could_not_be_judged() -> None:
+    assert (
+        decide(window(10, "stable", "ok"), [], RULES).reason
+        == "roc_auc 0.700 >= 0.675; no drift in 1 columns"
+    )
+    found = decide(window(10, "insufficient", "insufficient"), [], RULES)
+    assert found.action == "none"
+    assert found.reason == "too few labels to judge performance; too few rows (900) to judge drift"
+
+
+@given(st.lists(st.sampled_from(["ok", "decay", "insufficient"]), min_size=1, max_size=12), st.integers(1, 4))
+def test_retraining_needs_exactly_so_many_decayed_windows_in_a_row(verdicts: list[str], needed: int) -> None:
+    rules = Rules(performance_windows=needed, retrain_when=("performance",))
+    days = [datetime(2020, 1, day + 1, tzinfo=UTC) for day in range(len(verdicts) + 1)]
+    history: list[Reports] = []
+    for i, verdict in enumerate(verdicts):
+        now = Reports(
+            start=days[i].isoformat(),
+            end=days[i + 1].isoformat(),
+            model_version=1,
+            performance=performance(verdict),
+        )
+        found = decide(now, history, rules)
+        run = next((k for k, v in enumerate(reversed(verdicts[: i + 1])) if v != "decay"), i + 1)
+        expected = "retrain" if run >= needed else "alert" if run else "none"
+        assert found.action == expected
+        assert Triage.from_json(found.to_json()) == found
+        history.insert(0, now)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        ("2013-09-01T00:00:00+00:00", "2013-10-01T00:00:00+00:00", "2013-09"),
+        ("2013-12-01T00:00:00+00:00", "2014-01-01T00:00:00+00:00", "2013-12"),
+        ("2013-09-01T00:00:00+00:00", "2013-09-02T00:00:00+00:00", "2013-09-01"),
+        ("2013-09-02T00:00:00+00:00", "2013-09-09T00:00:00+00:00", "2013-09-02/2013-09-09"),
+        ("2013-09-01T10:00:00+00:00", "2013-09-01T11:00:00+00:00", "2013-09-01T10:00/2013-09-01T11:00"),
+    ],
+)
+def test_windows_have_the_names_that_people_use(start: str, end: str, name: str) -> None:
+    assert window_name(start, end) == name

@@ -1,0 +1,365 @@
+"""The target haproxy: the real HAProxy, two real model servers, real requests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.rollout.core import Phase
+from airflow_mlops.rollout.targets import Target, build_target
+from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
+from airflow_mlops.testing.targets import TargetContract
+from tests.support.haproxy import Haproxy, running_haproxy
+from tests.support.ports import free_port
+from tests.support.rollout import Rollout, plan_for
+from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
+
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class Place:
+    """HAProxy, two slots with a real model server each, and a caller."""
+
+    def __init__(self, haproxy: Haproxy, slots: list[Client]) -> None:
+        self.haproxy = haproxy
+        self.a, self.b = slots
+        self.caller = Client(base_url=haproxy.url, headers=HEADERS, timeout=30)
+
+    def target(self, **options: float) -> HaproxyTarget:
+        slots = {"a": str(self.a.base_url), "b": str(self.b.base_url)}
+        return HaproxyTarget(self.haproxy.url, TOKEN, socket=self.haproxy.socket, slots=slots, **options)
+
+    def answered_by(self, requests: int) -> dict[str, int]:
+        """Send requests; return how many each version answered."""
+        answers = [self.caller.predict() for _ in range(requests)]
+        assert {answer.status_code for answer in answers} == {200}
+        return dict(Counter(answer.headers["x-model-version"] for answer in answers))
+
+
+@pytest.fixture
+def place(serving_registry: Registry, tmp_path: Path) -> Iterator[Place]:
+    with ExitStack() as stack:
+        slots = [stack.enter_context(running_server(serving_registry, tmp_path / name)) for name in "ab"]
+        urls = [str(slot.base_url) for slot in slots]
+        place = Place(stack.enter_context(running_haproxy(free_port(), urls)), slots)
+        yield place
+        place.caller.close()
+
+
+@pytest.fixture
+def target(place: Place) -> Iterator[HaproxyTarget]:
+    target = place.target()
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def uris(serving_registry: Registry) -> Mapping[int, str]:
+    return {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
+
+
+class TestHaproxyTarget(TargetContract):
+    copies_requests = False
+
+    @pytest.fixture(autouse=True)
+    def _place(self, place: Place) -> None:
+        self.place = place
+
+    @pytest.fixture
+    def uris(self, serving_registry: Registry) -> Mapping[int, str]:
+        return {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
+
+    def send(self, target: Target, requests: int) -> None:
+        assert sum(self.place.answered_by(requests).values()) == requests
+
+
+def begin(target: Target, uris: Mapping[int, str], percent: int) -> int:
+    """Version 1 serves, version 2 gets its percent; returns the epoch before."""
+    target.ensure(1, uris[1])
+    target.finalize(1)
+    health = target.ensure(2, uris[2])
+    assert health.status == "ok", health.detail
+    since = target.observe(2, 1, None).epoch
+    target.set_weight(2, 1, percent)
+    return since
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that HAProxy's checks or a lease will bring about."""
+    for _ in range(500):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within ten seconds")
+
+
+@pytest.mark.parametrize("percent", [5, 37])
+def test_the_share_is_exact(place: Place, target: Target, uris: Mapping[int, str], percent: int) -> None:
+    begin(target, uris, percent)
+    assert place.answered_by(100) == {"2": percent, "1": 100 - percent}
+
+
+def test_slots_swap_their_roles_with_every_promotion(
+    place: Place, target: Target, uris: Mapping[int, str], serving_registry: Registry
+) -> None:
+    begin(target, uris, 100)
+    target.finalize(2)
+    assert place.answered_by(5) == {"2": 5}
+    assert [list(s.get("/admin/state").json()["versions"]) for s in (place.a, place.b)] == [[], ["2"]]
+    assert target.ensure(5, serving_registry.model_uri("odd")).status == "failed"
+    target.finalize(2)
+    assert target.ensure(1, uris[1]).status == "ok"
+    target.set_weight(1, 2, 50)
+    assert place.answered_by(10) == {"2": 5, "1": 5}
+    assert list(place.a.get("/admin/state").json()["versions"]) == ["1"]
+
+
+def test_a_lease_that_runs_out_takes_the_traffic_away_and_nobody_notices(
+    place: Place, uris: Mapping[int, str]
+) -> None:
+    target = place.target(lease_s=0.5)
+    begin(target, uris, 50)
+    until(lambda: place.answered_by(4) == {"1": 4})
+    until(lambda: target.current_weight(2) == 0)
+    assert target.observe(2, 1, None).health.status == "ok"
+    target.set_weight(2, 1, 50)
+    assert place.answered_by(4) == {"1": 2, "2": 2}
+    target.close()
+
+
+def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_set_again(
+    place: Place, target: Target, uris: Mapping[int, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    since = begin(target, uris, 25)
+    place.answered_by(20)
+    [before] = target.observe(2, 1, since).epochs
+    place.haproxy.kill()
+    with pytest.raises(BackendError, match="no HAProxy answers"):
+        target.current_weight(2)
+    place.haproxy.start()
+    assert (target.current_weight(2), target.current_weight(1)) == (0, 100)
+    assert place.answered_by(10) == {"1": 10}
+    assert target.observe(2, 1, since).epochs == ()
+    target.set_weight(2, 1, 25)
+    assert "HAProxy has forgotten the split" in caplog.text
+    assert place.answered_by(20) == {"1": 15, "2": 5}
+    [after] = target.observe(2, 1, since).epochs
+    assert after.epoch > before.epoch
+    assert (after.canary.requests, after.champion.requests) == (5, 15)
+
+
+def test_a_version_that_was_taken_back_gets_nothing_when_haproxy_is_started_again(
+    place: Place, target: Target, uris: Mapping[int, str]
+) -> None:
+    begin(target, uris, 50)
+    target.set_weight(2, 1, 0)
+    place.haproxy.kill()
+    place.haproxy.start()
+    assert place.answered_by(20) == {"1": 20}
+    assert place.b.predict().status_code == 503
+
+
+def test_two_fresh_servers_that_both_took_up_the_champion_become_two_slots(
+    serving_registry: Registry, tmp_path: Path, uris: Mapping[int, str]
+) -> None:
+    serving_registry.set("champion", 1)
+    try:
+        with ExitStack() as stack:
+            folders = (tmp_path / "a", tmp_path / "b")
+            slots = [stack.enter_context(running_server(serving_registry, folder)) for folder in folders]
+            for slot in slots:
+                until(lambda slot=slot: slot.get("/admin/state").json()["champion"] == 1)
+            urls = [str(slot.base_url) for slot in slots]
+            place = Place(stack.enter_context(running_haproxy(free_port(), urls)), slots)
+            target = place.target()
+            assert (target.current_weight(1), place.answered_by(10)) == (100, {"1": 10})
+            target.ensure(1, uris[1])
+            target.ensure(2, uris[2])
+            target.set_weight(2, 1, 20)
+            assert place.answered_by(10) == {"1": 8, "2": 2}
+            target.close()
+            place.caller.close()
+    finally:
+        serving_registry.delete("champion")
+
+
+def test_a_label_finds_the_server_that_answered(
+    place: Place, target: Target, uris: Mapping[int, str]
+) -> None:
+    since = begin(target, uris, 50)
+    for number in range(20):
+        found = place.caller.predict(**{"x-request-id": f"r{number}"}).json()["predictions"][0]
+        label = {"request_id": f"r{number}", "label": 1 - found if number % 2 else found}
+        assert place.caller.post("/labels", json=label).status_code == 200
+    unknown = place.caller.post("/labels", json={"request_id": "nobody", "label": 1})
+    assert unknown.status_code == 404
+    [epoch] = target.observe(2, 1, since).epochs
+    assert (epoch.canary.labelled, epoch.champion.labelled) == (10, 10)
+    assert epoch.canary.wrong + epoch.champion.wrong == 10
+
+
+def test_callers_cannot_reach_the_admin_paths(place: Place, target: Target, uris: Mapping[int, str]) -> None:
+    begin(target, uris, 50)
+    assert place.caller.get("/admin/state").status_code == 403
+
+
+def test_slow_answers_are_counted_against_a_limit_of_the_champion(
+    place: Place, target: Target, uris: Mapping[int, str], serving_registry: Registry
+) -> None:
+    target.ensure(1, uris[1])
+    target.finalize(1)
+    place.answered_by(220)
+    slow = serving_registry.kinds["slow"]
+    target.ensure(slow, serving_registry.model_uri("slow"))
+    since = target.observe(slow, 1, None).epoch
+    target.set_weight(slow, 1, 20)
+    place.answered_by(10)
+    seen = target.observe(slow, 1, since)
+    [epoch] = seen.epochs
+    assert (epoch.canary.timed, epoch.canary.slow) == (2, 2)
+    assert epoch.champion.timed == 8
+    assert seen.reference["latency_s"] < 1.5
+
+
+def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None:
+    slots = {"a": str(place.a.base_url), "b": str(place.b.base_url)}
+    good = {"base_url": place.haproxy.url, "token": TOKEN, "socket": place.haproxy.socket, "slots": slots}
+    for wrong, said in (
+        ({"backend": "modle"}, "backend 'modle'.*name a backend of haproxy.cfg"),
+        ({"backend": "model_labels"}, "lacks the server.*a_spare"),
+        ({"slots": {"a": slots["a"]}}, "needs two slots"),
+        ({"slots": {"a": slots["a"], "c": slots["b"]}}, "lacks the server.s. c, c_spare"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            build_target("haproxy", **{**good, **wrong}).current_weight(1)
+    silent = {**slots, "b": f"http://127.0.0.1:{free_port()}"}
+    with pytest.raises(BackendError, match="no model server answers"):
+        build_target("haproxy", **{**good, "slots": silent}).ensure(2, uris[2])
+
+
+@pytest.fixture
+def rollout(serving_registry: Registry, place: Place, target: Target, tmp_path: Path) -> Iterator[Rollout]:
+    rollout = Rollout(serving_registry, place.caller, target, tmp_path)
+    first = rollout.driver.start(plan_for(serving_registry, "champion", None))
+    assert rollout.driver.poll(first.id).phase is Phase.PROMOTED
+    serving_registry.set("challenger", serving_registry.kinds["good"])
+    yield rollout
+    for alias in ("champion", "previous", "challenger"):
+        serving_registry.delete(alias)
+
+
+def test_a_good_canary_is_promoted_through_a_restart_of_haproxy(
+    rollout: Rollout, serving_registry: Registry, place: Place
+) -> None:
+    def restart(number: int) -> None:
+        if number == 1:
+            place.haproxy.kill()
+            place.haproxy.start()
+
+    state = rollout.run(plan_for(serving_registry, "good", 1), restart)
+    assert state.phase is Phase.PROMOTED
+    assert [serving_registry.get(a) for a in ("champion", "previous", "challenger")] == [2, 1, None]
+    assert set(rollout.answers) == {200}
+    assert place.answered_by(10) == {"2": 10}
+    assert len({epoch.epoch for epoch in state.epochs}) == len(state.epochs) >= 3
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("broken", 500), ("wider", 400)])
+def test_a_bad_canary_is_rolled_back(
+    rollout: Rollout, serving_registry: Registry, place: Place, kind: str, answer: int
+) -> None:
+    state = rollout.run(plan_for(serving_registry, kind, 1))
+    assert state.phase is Phase.ROLLED_BACK, state.reason
+    assert set(rollout.answers) == {200, answer}
+    assert serving_registry.get("champion") == 1
+    assert place.answered_by(10) == {"1": 10}
+    assert place.b.get("/admin/state").json()["versions"] == {}
+
+
+@contextmanager
+def server_process(registry: Registry, state_dir: Path) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
+    """Serve in a process that can be killed."""
+    port = free_port()
+    command = [sys.executable, "-m", "airflow_mlops.serving", "--name", NAME, "--port", str(port)]
+    command += ["--tracking-uri", registry.uri, "--state-dir", str(state_dir)]
+    environment = {
+        **os.environ,
+        "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            with Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=30) as client:
+                until(lambda: _alive(client))
+                yield process, client
+        finally:
+            process.kill()
+
+
+def _alive(client: Client) -> bool:
+    with suppress(httpx.HTTPError):
+        return client.get("/ping").is_success
+    return False
+
+
+@contextmanager
+def callers(url: str) -> Iterator[Counter[int]]:
+    """Four callers at once, until the block ends; yields the answers by status."""
+    ended, answers = threading.Event(), Counter[int]()
+
+    def call() -> None:
+        with httpx.Client(base_url=url, headers=HEADERS, timeout=20) as client:
+            while not ended.wait(0.002):
+                answer = client.post("/invocations", json={"dataframe_records": [ROW]})
+                answers[answer.status_code] += 1
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+
+
+@pytest.mark.parametrize("percent", [50, 100])
+def test_no_caller_notices_that_the_server_of_a_canary_is_killed(
+    serving_registry: Registry, tmp_path: Path, percent: int
+) -> None:
+    with (
+        running_server(serving_registry, tmp_path / "a") as a,
+        server_process(serving_registry, tmp_path / "b") as (process, b),
+        running_haproxy(free_port(), [str(a.base_url), str(b.base_url)]) as haproxy,
+    ):
+        place = Place(haproxy, [a, b])
+        target = place.target()
+        uris = {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
+        begin(target, uris, percent)
+        with callers(haproxy.url) as answers:
+            until(lambda: answers[200] > 100)
+            process.kill()
+            until(lambda: target.observe(2, 1, None).health.status == "failed")
+            so_far = answers[200]
+            until(lambda: answers[200] > so_far + 100)
+            died = target.observe(2, 1, None)
+            assert target.ensure(2, uris[2]).status == "failed"
+            target.set_weight(2, 1, 0)
+        assert (set(answers), died.percent) == ({200}, 0)
+        assert died.health.detail.startswith("the server of slot b died (HAProxy's check: L4CON")
+        assert place.answered_by(10) == {"1": 10}
+        target.finalize(1)
+        target.close()
+        place.caller.close()

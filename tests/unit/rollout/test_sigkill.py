@@ -1,0 +1,153 @@
+"""Real SIGKILL at every write of a rollout: of the driver, of the model server, of HAProxy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.rollout.core import RolloutPlan
+from airflow_mlops.rollout.targets import Target
+from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
+from airflow_mlops.rollout.targets.local import LocalTarget
+from airflow_mlops.training.registry import Registry
+from tests.support import server as serving_kit
+from tests.support.forked_server import ForkedServer
+from tests.support.haproxy import Haproxy, running_haproxy
+from tests.support.ports import free_port
+from tests.support.project import ENVIRONMENT
+from tests.support.rollout_crasher import Scene, calls_to
+from tests.support.server import NAME, TOKEN, running_server
+
+KINDS = [("good", "PROMOTED", 30), ("broken", "ROLLED_BACK", 17)]
+"""A version, how its rollout ends, and how many writes that takes at least."""
+LATE = {"good": False, "broken": True}
+"""Until the canary answers both rollouts write the same."""
+
+
+@pytest.fixture(scope="module")
+def server(
+    serving_registry: serving_kit.Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ForkedServer]:
+    server = ForkedServer(serving_registry.uri, tmp_path_factory.mktemp("killed-server"))
+    server.start()
+    yield server
+    server.close()
+    for alias in ("champion", "previous", "challenger"):
+        serving_registry.delete(alias)
+
+
+def plan_for(registry: serving_kit.Registry, kind: str) -> RolloutPlan:
+    return RolloutPlan(
+        name=NAME, model_version=registry.kinds[kind], model_uri=registry.model_uri(kind),
+        champion_version=registry.kinds["champion"], steps=(50,), hold_s=0, step_timeout_s=100_000,
+        min_requests=5, tolerance=0.5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "outcome", "writes"), KINDS)
+def test_drivers_killed_at_every_write_change_nothing(
+    serving_registry: serving_kit.Registry,
+    server: ForkedServer,
+    tmp_path: Path,
+    kind: str,
+    outcome: str,
+    writes: int,
+) -> None:
+    plan = plan_for(serving_registry, kind).to_json()
+    asked = {"uri": serving_registry.uri, "url": server.url, "folder": str(tmp_path), "plan": plan}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.rollout_crasher", json.dumps(asked)],
+        env={**ENVIRONMENT, "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}:{Path(__file__).parents[3]}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count("\n") == 2, done.stderr
+    undisturbed, found = map(json.loads, done.stdout.splitlines())
+    assert undisturbed["outcome"] == outcome
+    assert found.pop("killed") >= writes
+    assert found == undisturbed
+
+
+def check(
+    make: Callable[[str], Scene],
+    kill: Callable[[], None],
+    start: Callable[[], None],
+    outcome: str,
+    writes: int,
+) -> None:
+    """One rollout in which something dies at every write ends as one that nobody disturbed."""
+    with closing(make("whole.db")) as undisturbed, closing(make("killed.db")) as disturbed:
+        undisturbed.reset()
+        expected = undisturbed.report(undisturbed.run())
+        assert expected["outcome"] == outcome
+        disturbed.reset()
+        state, times = disturbed.run_while(kill, start)
+        assert disturbed.report(state) == expected
+    assert times >= writes // 2  # The same again, in the same place, is struck once.
+
+
+@pytest.mark.parametrize(("kind", "outcome", "writes"), KINDS)
+def test_a_server_killed_at_every_write_changes_nothing(
+    serving_registry: serving_kit.Registry,
+    server: ForkedServer,
+    tmp_path: Path,
+    kind: str,
+    outcome: str,
+    writes: int,
+) -> None:
+    def make(store: str) -> Scene:
+        return scene(serving_registry, kind, tmp_path / store, LocalTarget(server.url, TOKEN), server.url)
+
+    check(make, server.kill, server.start, outcome, writes)
+
+
+@pytest.fixture(scope="module")
+def slots(
+    serving_registry: serving_kit.Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Haproxy, dict[str, str]]]:
+    """HAProxy in front of two model servers."""
+    with ExitStack() as stack:
+        urls = {
+            name: str(
+                stack.enter_context(running_server(serving_registry, tmp_path_factory.mktemp(name))).base_url
+            )
+            for name in "ab"
+        }
+        yield stack.enter_context(running_haproxy(free_port(), list(urls.values()))), urls
+    for alias in ("champion", "previous", "challenger"):
+        serving_registry.delete(alias)
+
+
+@pytest.mark.parametrize(("kind", "outcome", "writes"), KINDS)
+def test_haproxy_killed_at_every_write_changes_nothing(
+    serving_registry: serving_kit.Registry,
+    slots: tuple[Haproxy, dict[str, str]],
+    tmp_path: Path,
+    kind: str,
+    outcome: str,
+    writes: int,
+) -> None:
+    haproxy, urls = slots
+
+    def make(store: str) -> Scene:
+        target = HaproxyTarget(haproxy.url, TOKEN, socket=haproxy.socket, slots=urls)
+        return scene(serving_registry, kind, tmp_path / store, target, haproxy.url)
+
+    def start() -> None:
+        haproxy.kill()
+        haproxy.start()
+
+    check(make, haproxy.kill, start, outcome, writes)
+
+
+def scene(registry: serving_kit.Registry, kind: str, store: Path, target: Target, url: str) -> Scene:
+    return Scene(
+        plan_for(registry, kind), store, target, Registry(registry.uri, NAME), calls_to(url), late=LATE[kind]
+    )

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from airflow_mlops.serving.database import Batch, Database, LoggedRequest
+from airflow_mlops.serving.shared import take_up
+from airflow_mlops.serving.shared_memory import Board
+from airflow_mlops.serving.traffic import Moment
+
+
+def test_another_process_reads_the_document_and_what_a_worker_was_busy_with(tmp_path: Path) -> None:
+    board = Board.create(tmp_path, rows=2)
+    board.document.write({"traffic": "all"})
+    program = (
+        "import sys; from pathlib import Path; from airflow_mlops.serving.shared_memory import Board\n"
+        f"board = Board.attach({board.fd}, Path({str(tmp_path)!r}), 2)\n"
+        "assert board.document.latest() == {'traffic': 'all'} and board.claim(5)\n"
+        "mark = board.rows[1].mark(3); mark[1], mark[0] = 4, 9\n"
+        "board.document.write({'traffic': 'none'})\n"
+    )
+    assert board.fd is not None
+    subprocess.run([sys.executable, "-c", program], pass_fds=[board.fd], check=True, env=_path())
+    assert board.document.latest() == {"traffic": "none"}
+    assert board.rows[1].busy() == {9: 4}
+    assert not board.claim(5)
+    board.forget_keys()
+    assert board.claim(5)
+    board.rows[1].clear()
+    assert board.rows[1].busy() == {}
+
+
+def _path() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_a_document_that_its_writer_left_half_done_is_not_read(tmp_path: Path) -> None:
+    board = Board.private(tmp_path)
+    board.document.write({"whole": True})
+    before = board.document.number
+    board.document._words[0] = before + 1
+    assert board.document.read() is None
+    assert board.document.latest() is None
+    board.document.write({"whole": "again"})
+    assert board.document.latest() == {"whole": "again"}
+    assert board.document.number > before
+
+
+def test_keys_that_were_counted_are_known_after_a_restart(tmp_path: Path) -> None:
+    database = Database(tmp_path / "s.sqlite", 100)
+    database.write_batch(Batch(keys=[(1, 2, 77)]))
+    board = Board.private(tmp_path)
+    take_up(board, database, Moment(0.0, 0.0))
+    assert not board.claim(77)
+    assert board.claim(78)
+    database.close()
+
+
+def test_counts_add_up_and_a_wall_clock_that_jumps_confuses_no_log(tmp_path: Path) -> None:
+    database = Database(tmp_path / "s.sqlite", log_rows=3)
+    for number, at in enumerate((1e9, 0.0, 2e9, 5.0)):
+        log = [LoggedRequest(f"r{number}", at, 8, 2, 2, 200, 1, "[1]", None, 0.1)]
+        database.write_batch(Batch(log=log, counts=Counter({(8, 2, "requests"): 1})))
+    assert database.read_counts(7) == {(8, 2): {"requests": 4}}
+    assert database.read_counts(8) == {}
+
+    def wrong(_found: object, _label: object) -> list[tuple[int, str]]:
+        return [(2, "wrong")]
+
+    assert not database.write_label("r0", 1, 1.0, wrong)  # The log keeps the latest three, by arrival.
+    for number in (1, 2, 3, 3):
+        assert database.write_label(f"r{number}", 1, 1.0, wrong)
+    assert database.read_counts(7)[8, 2]["wrong"] == 3
+    database.close()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
+
+from airflow_mlops.training.core import comparison as compare
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(4, 60), levels=st.integers(1, 8))
+def test_ranking_statistics_equal_scikit_learn_with_weights_and_ties(
+    seed: int, rows: int, levels: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.array([0, 1, *rng.integers(0, 2, rows - 2)])
+    scores = rng.integers(0, levels, rows) / levels
+    weights = rng.integers(0, 4, rows).astype(float)
+    weights[:2] = 1  # both classes keep some weight
+    ours = compare.ranking_auc(truth, scores)(weights)
+    assert ours == pytest.approx(roc_auc_score(truth, scores, sample_weight=weights))
+    ours = compare.average_precision(truth, scores)(weights)
+    assert ours == pytest.approx(average_precision_score(truth, scores, sample_weight=weights))
+
+
+def test_r_squared_equals_scikit_learn_far_from_zero() -> None:
+    rng = np.random.default_rng(3)
+    truth = 1e6 + rng.normal(size=80)
+    predicted = truth + rng.normal(0, 0.5, 80)
+    weights = rng.integers(0, 4, 80).astype(float)
+    expected = r2_score(truth, predicted, sample_weight=weights)
+    assert compare.r_squared(truth, predicted)(weights) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_resample_is_worth_the_same_as_repeating_the_rows() -> None:
+    rng = np.random.default_rng(1)
+    truth, scores = rng.integers(0, 2, 50), rng.random(50)
+    rows = rng.integers(0, 50, 50)
+    counted = compare.ranking_auc(truth, scores)(np.bincount(rows, minlength=50).astype(float))
+    assert counted == pytest.approx(compare.ranking_auc(truth[rows], scores[rows])(np.ones(50)))
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    statistic = compare.mean(np.random.default_rng(0).random(200))
+    found = compare.paired_bootstrap(statistic, statistic, 200)
+    assert (found.difference, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_interval_is_that_of_a_paired_mean() -> None:
+    """For a mean the bootstrap must agree with the normal interval of the paired differences."""
+    rng = np.random.default_rng(5)
+    champion = rng.random(2_000)
+    challenger = champion + rng.normal(0.05, 0.2, 2_000)
+    found = compare.paired_bootstrap(compare.mean(challenger), compare.mean(champion), 2_000, draws=2_000)
+    differences = challenger - champion
+    half = 1.96 * differences.std() / np.sqrt(2_000)
+    assert found.difference == pytest.approx(differences.mean())
+    assert found.low == pytest.approx(differences.mean() - half, abs=0.15 * half)
+    assert found.high == pytest.approx(differences.mean() + half, abs=0.15 * half)
+
+
+def test_the_same_rows_give_the_same_interval_again() -> None:
+    rng = np.random.default_rng(2)
+    first, second = compare.mean(rng.random(100)), compare.mean(rng.random(100))
+    assert compare.paired_bootstrap(first, second, 100) == compare.paired_bootstrap(first, second, 100)
+
+
+def test_without_a_single_usable_draw_the_bounds_are_not_numbers() -> None:
+    one_class = compare.ranking_auc(np.ones(10), np.arange(10))
+    found = compare.paired_bootstrap(one_class, one_class, 10)
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as peer
+
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.training import metrics
+
+RNG = np.random.default_rng(0)
+
+
+def test_two_classes_give_scikit_learns_figures() -> None:
+    truth = RNG.integers(0, 2, 300)
+    scores = np.clip(0.3 * truth + RNG.random(300) * 0.7, 0, 1)
+    labels = (scores > 0.5).astype(int)
+    found = metrics.compute(
+        [name for name, row in metrics.METRICS.items() if row.task == metrics.CLASSIFICATION],
+        metrics.classification(truth, labels, [0, 1], scores),
+    )
+    expected = {
+        "roc_auc": peer.roc_auc_score(truth, scores),
+        "average_precision": peer.average_precision_score(truth, scores),
+        "log_loss": peer.log_loss(truth, scores),
+        "brier": peer.brier_score_loss(truth, scores),
+        "accuracy": peer.accuracy_score(truth, labels),
+        "balanced_accuracy": peer.balanced_accuracy_score(truth, labels),
+        "f1": peer.f1_score(truth, labels),
+        "precision": peer.precision_score(truth, labels),
+        "recall": peer.recall_score(truth, labels),
+    }
+    assert found == pytest.approx(expected)
+
+
+def test_more_classes_are_averaged_over_the_classes() -> None:
+    classes = ["a", "b", "c"]
+    truth = RNG.choice(classes, 200)
+    probabilities = RNG.dirichlet([1, 1, 1], 200)
+    labels = np.array(classes)[probabilities.argmax(axis=1)]
+    found = metrics.compute(
+        ["roc_auc", "log_loss", "f1", "precision", "balanced_accuracy"],
+        metrics.classification(truth, labels, classes, probabilities),
+    )
+    assert found == pytest.approx(
+        {
+            "roc_auc": peer.roc_auc_score(truth, probabilities, multi_class="ovr"),
+            "log_loss": peer.log_loss(truth, probabilities),
+            "f1": peer.f1_score(truth, labels, average="macro"),
+            "precision": peer.precision_score(truth, labels, average="macro"),
+            "balanced_accuracy": peer.balanced_accuracy_score(truth, labels),
+        }
+    )
+
+
+def test_regression_gives_scikit_learns_figures() -> None:
+    truth = RNG.normal(10, 3, 200)
+    predicted = truth + RNG.normal(0, 1, 200)
+    found = metrics.compute(["rmse", "mae", "mape", "r2"], metrics.regression(truth, predicted))
+    assert found == pytest.approx(
+        {
+            "rmse": peer.root_mean_squared_error(truth, predicted),
+            "mae": peer.mean_absolute_error(truth, predicted),
+            "mape": peer.mean_absolute_percentage_error(truth, predicted),
+            "r2": peer.r2_score(truth, predicted),
+        }
+    )
+
+
+def test_a_misspelt_metric_is_named_with_its_neighbour() -> None:
+    with pytest.raises(ConfigError, match=r"unknown metric 'roc_auk' \(did you mean roc_auc\?\)"):
+        metrics.find("roc_auk")
+
+
+def test_a_metric_of_the_other_task_lists_the_right_ones() -> None:
+    with pytest.raises(ConfigError, match=r"rmse is for regression.*roc_auc"):
+        metrics.find("rmse", metrics.CLASSIFICATION)
+
+
+def test_a_probability_metric_needs_probabilities() -> None:
+    outcome = metrics.classification([0, 1], [0, 1], [0, 1])
+    with pytest.raises(ConfigError, match="needs predict_proba"):
+        metrics.compute(["roc_auc"], outcome)
+
+
+def test_rows_of_one_class_have_no_auc() -> None:
+    outcome = metrics.classification([1, 1], [0, 1], [0, 1], np.array([0.2, 0.8]))
+    with pytest.raises(DataRejected, match="at least two classes"):
+        metrics.compute(["roc_auc"], outcome)
+
+
+def test_a_label_that_the_model_never_saw_is_named() -> None:
+    with pytest.raises(DataRejected, match="purple"):
+        metrics.classification(["red", "purple"], ["red", "red"], ["red", "green"])
