@@ -4,6 +4,7 @@
     ├── ConfigError (ValueError)   the pipeline file or a call is wrong      permanent
     ├── DataRejected               the data failed its expectations          permanent
     ├── GateRejected               the candidate failed a gate               permanent
+    ├── NothingToDo                the task has nothing to do                skipped, not failed
     ├── RolloutConflict            somebody else moved the champion          permanent
     └── BackendError               something outside did not answer          retryable
 
@@ -12,6 +13,8 @@ raised through so that Airflow retries. A message says what, the value, the limi
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class MlopsError(Exception):
@@ -29,7 +32,15 @@ class DataRejected(MlopsError):
 
 
 class GateRejected(MlopsError):
-    """A candidate model failed a gate."""
+    """A candidate model failed a gate; ``record`` says which figures decided it."""
+
+    def __init__(self, message: str, record: Any = None) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+class NothingToDo(MlopsError):
+    """A task has nothing to do, for the reason in the message; it is skipped."""
 
 
 class RolloutConflict(MlopsError):

@@ -42,6 +42,9 @@ _WAIT_S: Final = 10
 class Connections(Protocol):
     """Where connections are found."""
 
+    def connection(self, conn_id: str, *, advice: str = ...) -> Connection:
+        """Return the fields of a connection; raises ConfigError, with ``advice``, when there is none."""
+
     def engine(self, conn_id: str) -> Engine:
         """Return an engine of a database, not yet connected.
 
@@ -66,14 +69,14 @@ class Environment:
             "profile, and the credentials of this machine count"
         )
 
-    def connection(self, conn_id: str) -> Connection:
+    def connection(self, conn_id: str, *, advice: str = "") -> Connection:
         """Return the connection that the environment has; raises ConfigError when it has none to read."""
         name = f"AIRFLOW_CONN_{conn_id.upper()}"
         value = os.environ.get(name)
         if not value:
             raise ConfigError(
                 f"no connection {conn_id!r}: set {name}, such as postgresql://user:password@host/database "
-                "or sqlite:////path/file.db"
+                f"or sqlite:////path/file.db{f'; in Airflow {advice}' if advice else ''}"
             )
         try:
             return _from_json(conn_id, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)

@@ -19,8 +19,9 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.connections import Connections, Environment, found_by
 from airflow_mlops.data.sources.files import read_files
-from airflow_mlops.storage.locations import Location, locate
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Location, Storage
 from airflow_mlops.user_code.loading import call_user_function, load_object
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
@@ -34,18 +35,21 @@ def read_rows(
     end: datetime | None = None,
     need_target: bool = True,
     need_rows: bool = True,
+    connections: Connections | None = None,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. A query may use
     them itself, as ``:window_start`` and ``:window_end``. With
     ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
-    ``need_rows=False`` there may be no row at all.
+    ``need_rows=False`` there may be no row at all. ``connections`` finds the connection of the source, by
+    default in the environment.
     Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
     cannot be parsed or that has no row left, BackendError when storage does not answer.
     """
     where = where_of(data.source)
-    frame = _read(data, base, start, end)
+    with found_by(connections or Environment()):
+        frame = _read(data, base, start, end)
     wanted = (*data.keys, *((data.target,) if need_target else ()))
     for column in wanted:
         if column not in frame.columns:
@@ -79,7 +83,12 @@ def event_times(frame: pd.DataFrame, data: Data) -> pd.Series | None:
 
 
 def write_dataset(
-    frame: pd.DataFrame, folder: str, *, start: datetime | None = None, end: datetime | None = None
+    frame: pd.DataFrame,
+    folder: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    storage: Storage = PLAIN_STORAGE,
 ) -> DatasetRef:
     """Write ``frame`` as ``<folder>/<digest>.parquet`` unless it is already there.
 
@@ -87,7 +96,7 @@ def write_dataset(
     Raises BackendError when storage refuses.
     """
     digest = content_digest(frame)
-    place = locate(f"{folder.rstrip('/')}/{digest}.parquet", Path.cwd())
+    place = storage.locate(f"{folder.rstrip('/')}/{digest}.parquet")
     try:
         if not place.fs.exists(place.path):
             _write(frame, place)
@@ -105,9 +114,13 @@ def write_dataset(
     )
 
 
-def read_dataset(ref: DatasetRef, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_dataset(
+    ref: DatasetRef,
+    columns: Sequence[str] | None = None,
+    storage: Storage = PLAIN_STORAGE,
+) -> pd.DataFrame:
     """Read a dataset back; raises BackendError when the file is gone or storage does not answer."""
-    place = locate(ref.uri, Path.cwd())
+    place = storage.locate(ref.uri)
     try:
         wanted = list(columns) if columns else None
         return pd.read_parquet(place.path, filesystem=place.fs, columns=wanted)

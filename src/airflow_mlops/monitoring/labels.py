@@ -13,8 +13,10 @@ import pandas as pd
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
+from airflow_mlops.data.connections import Connections, Environment, found_by
 from airflow_mlops.data.datasets import event_times, read_dataset, read_rows, where_of
 from airflow_mlops.data.sources.files import place_of
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 PLACE: Final = "monitor.performance.labels"
 
@@ -28,7 +30,7 @@ class Labels:
     where: str
     timed: bool
 
-    def of(self, window: ScoredWindow) -> pd.Series:
+    def of(self, window: ScoredWindow, storage: Storage = PLAIN_STORAGE) -> pd.Series:
         """Return the label of each row of a window, missing where none has landed.
 
         Raises DataRejected when a key has labels that contradict each other, or is of another type than
@@ -38,7 +40,7 @@ class Labels:
         if found.empty:
             return pd.Series(pd.NA, index=range(window.dataset.rows), dtype="object")
         keys = list(self.data.keys)
-        asked, _ = _keyed(read_dataset(window.dataset, keys), self.data)
+        asked, _ = _keyed(read_dataset(window.dataset, keys, storage), self.data)
         found = _alike(found, asked, keys, self.where)
         known = found.merge(asked.drop_duplicates(), on=keys)
         self._consistent(known, keys)
@@ -66,7 +68,15 @@ class Labels:
         )
 
 
-def read_labels(data: Data, source: Source | None, *, base: Path, start: datetime, end: datetime) -> Labels:
+def read_labels(
+    data: Data,
+    source: Source | None,
+    *,
+    base: Path,
+    start: datetime,
+    end: datetime,
+    connections: Connections | None = None,
+) -> Labels:
     """Read the labels of ``[start, end)``; what has no label, or no whole key, has not landed.
 
     :param source: where labels land, None for the data's own source. A file that does not exist yet, or
@@ -79,10 +89,16 @@ def read_labels(data: Data, source: Source | None, *, base: Path, start: datetim
     columns = [*data.keys, data.target]
     nothing = Labels(data, pd.DataFrame(columns=columns), where, timed=False)
     try:
-        if source is not None and not _landed(source, base):
+        if source is not None and not _landed(source, base, connections):
             return nothing
         frame = read_rows(
-            own, base=base, start=start, end=end, need_target=source is not None, need_rows=False
+            own,
+            base=base,
+            start=start,
+            end=end,
+            need_target=source is not None,
+            need_rows=False,
+            connections=connections,
         )
     except ConfigError as error:  # tell the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
@@ -108,10 +124,11 @@ def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindo
     return parts
 
 
-def _landed(source: Source, base: Path) -> bool:
+def _landed(source: Source, base: Path, connections: Connections | None) -> bool:
     if source.filepath is None:
         return True
-    place = place_of(source, base)
+    with found_by(connections or Environment()):
+        place = place_of(source, base)
     try:
         if place.fs.isdir(place.path):
             return bool(place.fs.find(place.path))
