@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
@@ -41,7 +41,10 @@ class MlStageOperator(DecoratedOperator, StageOperator):
         super().__init__(python_callable=python_callable, op_kwargs={**asked, **(op_kwargs or {})}, **kwargs)
 
     def run(self, context: Context, **options: Any) -> StageResult:
-        """Call the function with the records of its arguments resolved; the stage has the name of the task."""
+        """Call the function with the records of its arguments resolved.
+
+        The stage has the name of the task.
+        """
         from airflow_mlops.lifecycle.runner import run_function
 
         request, ports = self.stage_request(context, **options)

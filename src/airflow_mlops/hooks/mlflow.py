@@ -39,7 +39,10 @@ class MlflowHook(BaseHook):
         return self.access().uri
 
     def access(self) -> Mlflow:
-        """Return MLflow with the connection's login; raises ConfigError when its host is not a tracking URI."""
+        """Return MLflow with the connection's login.
+
+        Raises ConfigError when its host is not a tracking URI.
+        """
         # Imported here: every DAG file that is parsed imports this module.
         from airflow_mlops.training.mlflow_access import Mlflow
 

@@ -107,7 +107,10 @@ class StageCall:
         return read_dataset(ref, columns, self.storage)
 
     def write(self, frame: pd.DataFrame, folder: str = "", **interval: datetime | None) -> DatasetRef:
-        """Write a dataset to ``folder``, by default ``data_folder``; ``start`` and ``end`` are its interval."""
+        """Write a dataset to ``folder``, by default ``data_folder``.
+
+        ``start`` and ``end`` are its interval.
+        """
         from airflow_mlops.data.datasets import write_dataset
 
         return write_dataset(frame, folder or self.data_folder, storage=self.storage, **interval)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class StageRequest:
     """What one stage needs.
 
-    ``pipeline`` is the effective configuration or the part that the task's row names, ``inputs`` maps names to
-    records as JSON (or lists of them), ``task_key`` names the Airflow task (``dag/run/task/map_index``) and
-    with it the one MLflow run of all its tries, ``as_of`` and ``window_start`` are ISO times (rows before
+    ``pipeline`` is the effective configuration or the part that the task's row names, ``inputs`` maps names
+    to records as JSON (or lists of them), ``task_key`` names the Airflow task (``dag/run/task/map_index``)
+    and with it the one MLflow run of all its tries, ``as_of`` and ``window_start`` are ISO times (rows before
     ``as_of`` only), ``base`` is the folder that relative paths start from, ``artifacts`` the folder or URI
     that data is written to, ``user`` the person who started the run, empty when nobody did.
     """

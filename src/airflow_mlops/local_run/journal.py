@@ -1,4 +1,4 @@
-"""What a run has done so far, on disk: the next one goes on from there, however this one ended."""
+"""What a run has finished so far, on disk: the next one resumes there, however this one ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Journal:
     """The latest run of a pipeline in one folder.
 
     ``fingerprint`` says what the run depends on, ``tracking_uri`` is its MLflow, ``as_of`` and ``begun`` are
-    ISO times, ``ended`` whether nothing is left to go on with. ``done`` maps ``dag/task`` to a task's record
+    ISO times, ``ended`` whether nothing is left to resume. ``done`` maps ``dag/task`` to a task's record
     or None, ``dag/task/number`` to that of one of its mapped parts.
     """
 
@@ -41,8 +41,8 @@ class Journal:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def goes_on(self, fingerprint: str, tracking_uri: str, as_of: datetime | None) -> bool:
-        """Whether a run of this kind, and of this moment if one is asked for, can go on from here."""
+    def can_resume(self, fingerprint: str, tracking_uri: str, as_of: datetime | None) -> bool:
+        """Whether a run of this kind, and of this time if one is given, can resume from here."""
         asked = (fingerprint, tracking_uri, as_of or datetime.fromisoformat(self.as_of))
         return not self.ended and asked == (
             self.fingerprint,
@@ -56,7 +56,7 @@ class Journal:
         self.write()
 
     def end(self) -> None:
-        """Write down that there is nothing to go on with."""
+        """Write down that there is nothing left to resume."""
         self.ended = True
         self.write()
 

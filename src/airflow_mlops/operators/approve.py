@@ -27,8 +27,8 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
 
     The answer is readable after a rejection too: XCom ``approval`` holds who answered what and when.
 
-    :param pipeline: the configuration of the pipeline, see StageOperator; its ``approve`` section says who may
-        answer, by when, and what happens when nobody does.
+    :param pipeline: the configuration of the pipeline, see StageOperator; its ``approve`` section says who
+        may answer, by when, and what happens when nobody does.
     :param request: the record of the prepare task; by default that of the task ``prepare`` of the same run.
     :param base: folder that relative paths start from; that of the DAG file by default.
     """

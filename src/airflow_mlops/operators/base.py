@@ -123,7 +123,10 @@ class StageOperator(BaseOperator):
         return record
 
     def after(self, context: Context, result: StageResult) -> None:
-        """Keep what a finished stage used and where its MLflow run is; raises GateRejected for a rejection."""
+        """Keep what a finished stage used and where its MLflow run is.
+
+        Raises GateRejected for a rejection.
+        """
         push_resource_usage(context, result)
         self.mlflow_run_url = self._run_url(context, result)
         if result.rejection:

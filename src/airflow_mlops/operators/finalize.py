@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class FinalizeOperator(StageOperator):
     """Ends a deploy run in the state that its rollout ended in; see StageOperator for the other parameters.
 
-    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict: failed, with the
-    reason. Rejected by a person or superseded by a newer version: skipped. The answer to the approval and the
-    result of the rollout are those of the tasks ``approve`` and ``rollout`` of the same run.
+    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict: failed, with
+    the reason. Rejected by a person or superseded by a newer version: skipped. The answer to the approval and
+    the result of the rollout are those of the tasks ``approve`` and ``rollout`` of the same run.
 
     :param request: the record of the prepare task, usually its ``output``.
     """

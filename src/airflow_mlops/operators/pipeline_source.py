@@ -28,8 +28,8 @@ class PipelinePart:
 def part_of(source: PipelineSource | None, sections: Sequence[str] | None, base: Path) -> PipelinePart:
     """Return the part of a configuration that a task needs; None as ``sections`` for all of it.
 
-    A file name is relative to ``base``, and paths inside the file to the file's own folder; its profile is that
-    of ``AIRFLOW_MLOPS_PROFILE``. Raises ConfigError for a file or mapping with faults.
+    A file name is relative to ``base``, and paths inside the file to the file's own folder; its profile is
+    that of ``AIRFLOW_MLOPS_PROFILE``. Raises ConfigError for a file or mapping with faults.
     """
     if source is None:
         return PipelinePart({"name": "none"}, base)

@@ -13,8 +13,8 @@ from airflow_mlops.lifecycle.call import StageCall
 def run(call: StageCall) -> ApprovalRequest | Approval:
     """Return what to ask; with the option ``answer`` (``chosen``, ``by``, ``at``) return the approval.
 
-    The answer is written to the tags of the version at once, and a rejected version stops being the challenger.
-    Raises NothingToDo for a rollback, which nobody has to approve.
+    The answer is written to the tags of the version at once, and a rejected version stops being the
+    challenger. Raises NothingToDo for a rollback, which nobody has to approve.
     """
     request, section = call.input("request", DeployRequest), call.pipeline.approve
     if section is None:
@@ -23,7 +23,9 @@ def run(call: StageCall) -> ApprovalRequest | Approval:
         raise NothingToDo("rollbacks skip approval")
     answer = call.options.get("answer")
     if answer is not None:
-        return _kept(call, request, Approval(name=request.name, model_version=request.model_version, **answer))
+        return _kept(
+            call, request, Approval(name=request.name, model_version=request.model_version, **answer)
+        )
     return ApprovalRequest(
         subject=f"Deploy version {request.model_version} of {request.name}?",
         body="\n".join(_evidence(request)),

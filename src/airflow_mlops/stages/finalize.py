@@ -10,9 +10,9 @@ from airflow_mlops.lifecycle.call import StageCall
 def run(call: StageCall) -> RolloutResult:
     """Return the record of a promoted version.
 
-    Inputs: ``request``, ``approval`` and ``rollout``, each missing where its task did not get that far. The option
-    ``prepare`` is the state of that task. Raises NothingToDo when a person rejected the version, a newer one
-    superseded it or nothing was to be deployed, GateRejected when it was rolled back.
+    Inputs: ``request``, ``approval`` and ``rollout``, each missing where its task did not get that far. The
+    option ``prepare`` is the state of that task. Raises NothingToDo when a person rejected the version, a
+    newer one superseded it or nothing was to be deployed, GateRejected when it was rolled back.
     """
     request = call.optional("request", DeployRequest)
     if request is None:

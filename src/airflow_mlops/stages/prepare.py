@@ -21,11 +21,11 @@ GATE_PASSED: Final = "passed its gate"
 def run(call: StageCall) -> DeployRequest:
     """Return the version to deploy, and the champion that it would replace.
 
-    Options: ``action`` (``deploy``, ``rollback``, ``pause``, ``continue`` or ``promote``), ``version`` (asked for by
-    a person), ``event_version`` (of the event that started the run) and ``run_id``. Without a version it is the
-    registry's challenger; for ``rollback`` the previous champion. A decision about a running rollout is handed to
-    that rollout. Raises NothingToDo when that was all, or the version is champion already, ConfigError when there
-    is no such version or nothing to decide.
+    Options: ``action`` (``deploy``, ``rollback``, ``pause``, ``continue`` or ``promote``), ``version`` (asked
+    for by a person), ``event_version`` (of the event that started the run) and ``run_id``. Without a version
+    it is the registry's challenger; for ``rollback`` the previous champion. A decision about a running
+    rollout is handed to that rollout. Raises NothingToDo when that was all, or the version is champion
+    already, ConfigError when there is no such version or nothing to decide.
     """
     action, name = str(call.options.get("action") or DEPLOY), call.pipeline.name
     registry = call.registry
@@ -50,7 +50,10 @@ def run(call: StageCall) -> DeployRequest:
 
 
 def _decided(call: StageCall, action: str, registry: Registry) -> bool:
-    """Pass a person's decision on to the running rollout; False when there is none and a rollback starts one."""
+    """Pass a person's decision on to the running rollout.
+
+    False when there is none and a rollback starts one.
+    """
     name, deploy = call.pipeline.name, call.pipeline.deploy
     running = call.rollouts.store().running(name)
     if running is None:

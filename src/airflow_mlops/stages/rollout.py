@@ -18,9 +18,10 @@ _LOG = logging.getLogger(__name__)
 def run(call: StageCall) -> RolloutResult | RolloutWait:
     """Start or find the rollout of the input ``request``; return how it ended, or what to wait for.
 
-    The rollout's own store is the truth: a retry, a clear or a second run of the same request finds the rollout.
-    The option ``rollout_id`` names one that only has its registry left to move, ``on_newer`` replaces the pipeline's
-    own setting. Raises NothingToDo without a request, RolloutConflict when another rollout runs and neither waits.
+    The rollout's own store is the truth: a retry, a clear or a second run of the same request finds the
+    rollout. The option ``rollout_id`` names one that only has its registry left to move, ``on_newer``
+    replaces the pipeline's own setting. Raises NothingToDo without a request, RolloutConflict when another
+    rollout runs and neither waits.
     """
     request = call.optional("request", DeployRequest)
     if request is None:

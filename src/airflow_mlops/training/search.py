@@ -43,8 +43,9 @@ def search(
 ) -> tuple[Trial, ...]:
     """Try this worker's share of parameter sets.
 
-    ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one
-    trial fail. ``seen`` gets each trial, ``progress`` how many are done. The sampler's seed is ``tune.seed + worker``.
+    ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one trial
+    fail. ``seen`` gets each trial, ``progress`` how many are done. The sampler's seed is ``tune.seed +
+    worker``.
     """
     import optuna
 
