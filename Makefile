@@ -48,8 +48,8 @@ format: $(STAMP)  ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
 	@$(BIN)/ruff format $(SOURCES)
 
-lock: $(STAMP)  ## pin the dependencies anew, with hashes and without addresses
-	@$(BIN)/python requirements/lock.py
+lock: $(STAMP)  ## pin new dependencies, with hashes; UPGRADE=--upgrade takes the newest of all
+	@$(BIN)/python requirements/lock.py $(UPGRADE)
 
 clean: down  ## remove what the commands above made
 	@rm -rf .demo .up $(VENV)
