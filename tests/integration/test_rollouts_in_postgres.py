@@ -152,7 +152,7 @@ def test_a_database_that_stays_away_ends_the_wait_and_may_be_tried_again(
     event = first_event(RolloutTrigger(rollout_id="x", store="conn_id://away_rollouts", **arguments))
     patch.undo()
     assert event["retryable"] is True
-    assert "Connection refused; check that PostgreSQL runs there" in event["error"]
+    assert "Connection refused; check that the database server runs" in event["error"]
     assert PASSWORD not in event["error"]
 
 
