@@ -68,7 +68,7 @@ def _why_no_rollout(context: RunContext) -> str:
         return ""
     version = context.results.get("register", {}).get("model_version")
     return (
-        f"not from here: other people may use MLflow at {shown(context.paths.tracking_uri)}; version {version} "
+        f"not from here: others may use MLflow at {shown(context.paths.tracking_uri)}; version {version} "
         f"waits as challenger for the DAG {context.pipeline.name}__deploy"
     )
 

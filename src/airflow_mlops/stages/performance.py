@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(call: StageCall) -> PerformanceReport:
-    """Return and store the performance report of the input ``window``; ``monitoring.performance`` has its rules.
+    """Return and store the performance report of the input ``window``, by ``monitoring.performance``.
 
     With ``labels`` or ``label_delay``, labels are joined to the rows by the keys, and earlier windows that
     still wait for theirs are looked at again and stored; the report names those whose labels are overdue.
