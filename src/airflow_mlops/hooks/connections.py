@@ -21,7 +21,7 @@ class AirflowConnections:
 
     def connection(self, conn_id: str, *, advice: str = "add it in the Airflow UI") -> Fields:
         """Return the fields of a connection; raises ConfigError with ``advice`` when there is none."""
-        return _fields(_found(conn_id, advice))
+        return fields_of(_found(conn_id, advice))
 
     def engine(self, conn_id: str) -> Engine:
         """Return an engine of a database, not yet connected.

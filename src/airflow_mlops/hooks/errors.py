@@ -12,7 +12,7 @@ from airflow_mlops.core.errors import MlopsError, NothingToDo
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Skip a task that has nothing to do, fail it at once for a permanent error, let Airflow retry the rest."""
+    """Skip a task with nothing to do, fail it at once for a permanent error, let Airflow retry the rest."""
     try:
         yield
     except NothingToDo as error:

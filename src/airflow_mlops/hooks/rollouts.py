@@ -9,17 +9,19 @@ from airflow.sdk import conf
 from airflow_mlops.hooks.connections import AirflowConnections
 from airflow_mlops.rollout.access import SCHEME as SCHEME
 from airflow_mlops.rollout.access import ConnectedRollouts, postgres_url
-from airflow_mlops.rollout.access import checked_place as place_of
+from airflow_mlops.rollout.access import checked_place as checked_place
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from airflow_mlops.rollout.store.store import RolloutStore
 
+place_of = checked_place
+
 
 def rollouts_place() -> str:
     """Return ``[mlops] rollouts`` checked."""
-    return place_of(str(conf.get("mlops", "rollouts")))
+    return checked_place(str(conf.get("mlops", "rollouts")))
 
 
 def airflow_rollouts(place: str | None = None) -> ConnectedRollouts:

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import spelled_out
 from airflow_mlops.core.progress import Progress
+from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.data.connections import Connections
 from airflow_mlops.lifecycle.ports import Ports
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
@@ -18,6 +19,7 @@ from airflow_mlops.lifecycle.table import Task
 from airflow_mlops.local_run.journal import Journal
 from airflow_mlops.local_run.local_canary import LocalRollouts
 from airflow_mlops.local_run.paths import RunPaths
+from airflow_mlops.local_run.replay import hold_out_rows
 from airflow_mlops.local_run.reporter import Reporter
 from airflow_mlops.local_run.selection import Selection
 from airflow_mlops.local_run.signals import Signals
@@ -61,6 +63,10 @@ class RunContext:
     def user(self) -> str:
         """The person at this machine, by the name of the operating system."""
         return getpass.getuser()
+
+    def callers(self) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Return the rows that are sent to a canary, and the label of each: the hold-out of this run."""
+        return hold_out_rows(FeatureSet.from_json(self.results["features"]), self.pipeline.data.target)
 
     def stage(
         self, task: Task, progress: Progress, *, options: Mapping[str, Any] | None = None, index: int = -1

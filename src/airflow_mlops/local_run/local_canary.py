@@ -16,7 +16,7 @@ from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 
 if TYPE_CHECKING:
     from airflow_mlops.rollout.store.store import RolloutStore
-    from airflow_mlops.rollout.targets import Target
+    from airflow_mlops.rollout.targets.base import Target
 
 HOLD_S: Final = 1.0
 STEP_TIMEOUT_S: Final = 180.0

@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpx
 
@@ -18,18 +18,13 @@ _PAUSE_S: Final = 0.2
 _ROWS: Final = 5_000
 
 
-if TYPE_CHECKING:
-    from airflow_mlops.local_run.context import RunContext
-
-
-def hold_out_rows(context: RunContext) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return hold-out rows of a run as JSON objects without the target, and the target of each."""
+def hold_out_rows(features: FeatureSet, target: str) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return hold-out rows as JSON objects without the target, and the target of each."""
     from airflow_mlops.data.datasets import read_dataset
     from airflow_mlops.training.models import json_rows, plain
 
-    features = FeatureSet.from_json(context.results["features"])
     frame = read_dataset(features.holdout).head(_ROWS)
-    labels = [plain(value) for value in frame.pop(context.pipeline.data.target)]
+    labels = [plain(value) for value in frame.pop(target)]
     names = [str(name) for name in frame.columns]
     return [dict(zip(names, row, strict=True)) for row in json_rows(frame)], labels
 

@@ -23,7 +23,6 @@ from airflow_mlops.local_run.journal import Journal
 from airflow_mlops.local_run.local_canary import LocalRollouts
 from airflow_mlops.local_run.outcome import Outcome, RunEnd, run_end
 from airflow_mlops.local_run.paths import RunPaths
-from airflow_mlops.local_run.replay import hold_out_rows
 from airflow_mlops.local_run.reporter import Reporter
 from airflow_mlops.local_run.selection import Selection, check_until, select
 from airflow_mlops.local_run.signals import Signals
@@ -64,7 +63,7 @@ def _locked_run(call: Call, reporter: Reporter, connections: Connections) -> Run
         journal, resumed = _journal(selection, paths, at, restart=call.restart)
         with _logged(paths.log, fresh=not resumed, verbose=call.verbose):
             reporter.start(_facts(selection, paths, journal, resumed=resumed))
-            rollouts = LocalRollouts(paths, lambda: hold_out_rows(context), reporter.note)
+            rollouts = LocalRollouts(paths, lambda: context.callers(), reporter.note)
             context = RunContext(
                 selection=selection,
                 paths=paths,

@@ -141,7 +141,7 @@ class StageOperator(BaseOperator):
             return None
         try:
             ui_url = MlflowHook(self.mlflow_conn_id(self._base(context))).ui_url()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the stage has finished
             _LOG.warning("the address of the MLflow run is not known", exc_info=True)
             return None
         return f"{ui_url}/#/runs/{run_id}" if ui_url else None

@@ -20,5 +20,5 @@ def push_resource_usage(context: Context, result: StageResult) -> None:
     cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
     try:
         context["ti"].xcom_push(key=COST, value=cost)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the stage has finished
         _LOG.warning("the task's resource usage could not be stored", exc_info=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_mlops.data.connections import Connections
     from airflow_mlops.rollout.core import RolloutPlan
     from airflow_mlops.rollout.store.store import RolloutStore
-    from airflow_mlops.rollout.targets import Target
+    from airflow_mlops.rollout.targets.base import Target
 
 SCHEME: Final = "conn_id://"
 SETTING: Final = "[mlops] rollouts"

@@ -200,9 +200,9 @@ def _storage(installation: Installation) -> Iterator[Probe]:
 def _rollouts_by_url(setting: str) -> list[Finding]:
     """Look at a database by its URL; one by a connection is looked at where connections are."""
     from airflow_mlops.cli.doctor.storage import check_rollout_database
-    from airflow_mlops.hooks.rollouts import SCHEME, place_of
+    from airflow_mlops.rollout.access import SCHEME, checked_place
 
-    place = place_of(setting)
+    place = checked_place(setting)
     return [] if place.startswith(SCHEME) else check_rollout_database(place)
 
 
