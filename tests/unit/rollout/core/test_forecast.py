@@ -14,6 +14,7 @@ from airflow_mlops.rollout.core.evidence import EventShareProcess
 from airflow_mlops.rollout.core.faults import FAULTS
 from airflow_mlops.rollout.core.forecast import forecast, requests_to_roll_back, spell
 from airflow_mlops.rollout.core.simulation import simulate
+from tests.support.simulation import runs
 
 LIMIT = math.log(40)
 PLAN = RolloutPlan(
@@ -27,11 +28,12 @@ PLAN = RolloutPlan(
 )  # fmt: skip
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
 def test_the_forecast_is_near_the_median_of_real_runs(share: float) -> None:
     expected = requests_to_roll_back(2.0, share, 0.01, LIMIT)
     rng, found, look = np.random.default_rng(8), [], 200
-    for _ in range(60):
+    for _ in range(runs(60)):
         process, requests = EventShareProcess(), 0
         while process.log_e < LIMIT:
             canary = rng.binomial(look * share, 0.02) if share * look > 1 else 0
