@@ -18,7 +18,6 @@ from airflow_mlops.core.records import (
     ValidationReport,
 )
 from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
-from airflow_mlops.monitoring.core.triage_text import window_name
 
 MONTHS = [datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 13)]
 RULES = Rules(
@@ -191,17 +190,3 @@ def test_retraining_needs_exactly_so_many_decayed_windows_in_a_row(verdicts: lis
         assert found.action == expected
         assert Triage.from_json(found.to_json()) == found
         history.insert(0, now)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "name"),
-    [
-        ("2013-09-01T00:00:00+00:00", "2013-10-01T00:00:00+00:00", "2013-09"),
-        ("2013-12-01T00:00:00+00:00", "2014-01-01T00:00:00+00:00", "2013-12"),
-        ("2013-09-01T00:00:00+00:00", "2013-09-02T00:00:00+00:00", "2013-09-01"),
-        ("2013-09-02T00:00:00+00:00", "2013-09-09T00:00:00+00:00", "2013-09-02/2013-09-09"),
-        ("2013-09-01T10:00:00+00:00", "2013-09-01T11:00:00+00:00", "2013-09-01T10:00/2013-09-01T11:00"),
-    ],
-)
-def test_windows_have_the_names_that_people_use(start: str, end: str, name: str) -> None:
-    assert window_name(start, end) == name

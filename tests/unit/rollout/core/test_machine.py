@@ -2,19 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core import (
     Counts,
     Ensure,
-    EpochCounts,
-    Health,
-    Observation,
     Phase,
     RolloutPlan,
     RolloutState,
@@ -24,35 +19,10 @@ from airflow_mlops.rollout.core import (
     decide,
     judge,
     new_state,
-    restore,
     result,
-    rollback_to,
-    rollout_id,
     wanted,
 )
-
-PLAN = RolloutPlan(
-    name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50),
-    hold_s=10, step_timeout_s=100, min_requests=50,
-)  # fmt: skip
-
-
-def look(percent: int = 0, health: str = "ok", *epochs: EpochCounts, champion: int | None = 2) -> Observation:
-    return Observation(
-        health=Health(health, "why"), percent=percent, champion=champion, epoch=1, epochs=epochs
-    )
-
-
-def epoch(percent: int, canary: tuple[int, int], champion: tuple[int, int] = (1000, 0)) -> EpochCounts:
-    return EpochCounts(percent, percent, Counts(*canary), Counts(*champion))
-
-
-def at_step(plan: RolloutPlan = PLAN) -> RolloutState:
-    state = new_state(plan, 0)
-    for seen in (look(), look(), look(plan.steps[0])):
-        state, _ = advance(state, seen, 0)
-    assert (state.phase, state.step, state.settled) == (Phase.STEP, 0, True)
-    return state
+from tests.support.rollout_states import PLAN, SHADOWED, at_step, epoch, look, shadow_look
 
 
 def test_a_good_canary_walks_through_its_steps() -> None:
@@ -141,46 +111,10 @@ def test_the_first_version_goes_straight_to_all_traffic() -> None:
     assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(1, None, 100))
 
 
-def test_going_back_by_hand_has_no_canary_and_can_be_repeated() -> None:
-    first = rollback_to("churn", 2, champion=3, request="run-1")
-    state, _ = advance(new_state(first, 0), look(), 0)
-    state, _ = advance(state, look(), 0)
-    assert state.phase is Phase.PROMOTING
-    assert rollout_id(first) != rollout_id(rollback_to("churn", 2, champion=3, request="run-2"))
-    assert rollout_id(first) == rollout_id(rollback_to("churn", 2, champion=3, request="run-1"))
-
-
-def test_a_person_decides_a_paused_rollout() -> None:
-    paused = decide(at_step(), "pause", "ann", 5)
-    assert paused.percent == 5
-    assert decide(paused, "continue", "ann", 6).label == "STEP 1/2 (5 %)"
-    assert decide(paused, "promote", "ann", 6).phase is Phase.PROMOTING
-    rolled = decide(paused, "rollback", "ann", 6)
-    assert (rolled.phase, rolled.history[-1].who) == (Phase.ROLLING_BACK, "ann")
-    with pytest.raises(ConfigError, match="unknown decision 'stop'"):
-        decide(paused, "stop", "ann", 6)
-    with pytest.raises(ConfigError, match="not PAUSED"):
-        decide(at_step(), "promote", "ann", 6)
-
-
 def test_a_paused_canary_is_still_guarded() -> None:
     paused = decide(at_step(), "pause", "ann", 5)
     state, _ = advance(paused, look(5, "ok", epoch(5, (40, 40))), 6)
     assert state.phase is Phase.ROLLING_BACK
-
-
-def test_restore_leaves_a_promotion_that_moves_aliases() -> None:
-    moving = dataclasses.replace(at_step(), phase=Phase.PROMOTING, moving=True)
-    assert restore(moving, "killed", "airflow", 9) == moving
-    assert restore(at_step(), "killed", "airflow", 9).phase is Phase.ROLLING_BACK
-
-
-@pytest.mark.parametrize("change", [
-    {"steps": (50, 5)}, {"steps": (0,)}, {"on_inconclusive": "wait"}, {"champion_version": 3},
-])  # fmt: skip
-def test_impossible_plans_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        dataclasses.replace(PLAN, **change)
 
 
 def paused(now: float = 10) -> RolloutState:
@@ -206,13 +140,6 @@ def test_a_pause_that_nobody_answers_is_rolled_back() -> None:
 def test_a_paused_version_that_dies_is_rolled_back() -> None:
     state, _ = advance(paused(), look(5, "failed"), 11)
     assert state.phase is Phase.ROLLING_BACK
-
-
-@pytest.mark.parametrize("phase", ["PENDING", "WARMING", "PAUSED", "PROMOTING"])
-def test_only_a_step_or_a_shadow_can_be_paused(phase: str) -> None:
-    state = dataclasses.replace(at_step(), phase=Phase(phase))
-    with pytest.raises(ConfigError, match=f"is {phase}: only a SHADOW or a STEP can be paused"):
-        decide(state, "pause", "ann", 1)
 
 
 def test_a_clock_that_jumps_ahead_does_not_end_a_step() -> None:
@@ -259,14 +186,6 @@ def test_a_step_whose_callers_have_all_been_counted_says_so() -> None:
     for now in range(10, 410, 10):
         state, _ = advance(state, look(5, "ok", epoch(5, (now // 10, 0))), now)
     assert "no new request" not in state.reason
-
-
-SHADOWED = dataclasses.replace(PLAN, shadow_s=30)
-
-
-def shadow_look(canary: Counts, champion: Counts, both: Counts | None = None) -> Observation:
-    counts = EpochCounts(1, 0, canary, champion, both or Counts())
-    return dataclasses.replace(look(0, "ok", counts), shadow=3)
 
 
 def in_shadow(plan: RolloutPlan = SHADOWED) -> RolloutState:
