@@ -4,8 +4,8 @@
     python -m tests.mutation rollout --module evidence
     python -m tests.mutation --budget 300          at most 300 s a room, on a fixed random sample
 
-A mutant is killed when a test of its room fails (the module's own test file runs first), or when the tests
-take far more processor time than without it. Each mutant is a process forked from this one, which has loaded
+A mutant is killed when a test of the module's own test file fails, or when the tests take far more processor
+time than without it; other tests, and the simulations, are not asked. Each mutant is a process forked from this one, which has loaded
 the libraries but not the package. Mutants that change nothing that can be observed are listed with the reason
 in ``equivalent.toml`` and do not count.
 
@@ -85,9 +85,16 @@ class _Replacement(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self._code, vars(module))
 
 
+class _QuickestFirst:
+    """Runs the tests of single examples before those of many random ones."""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: hasattr(getattr(item, "obj", None), "hypothesis"))
+
+
 @dataclass(frozen=True)
 class Module:
-    """A module of a pure room, with the tests that are to notice a fault in it, its own first."""
+    """A module of a pure room, with the tests that are to notice a fault in it."""
 
     path: Path
     tests: tuple[Path, ...]
@@ -100,15 +107,14 @@ class Module:
     @classmethod
     def of(cls, path: Path, folder: str) -> Module:
         own = TESTS / path.relative_to(SOURCE).with_name(f"test_{path.name}")
-        others = sorted((TESTS / folder).rglob("test_*.py"))
-        return cls(path, tuple(dict.fromkeys([own, *others] if own.exists() else others)))
+        return cls(path, (own,) if own.exists() else tuple(sorted((TESTS / folder).rglob("test_*.py"))))
 
     def run(self, code: CodeType | None = None) -> int:
         """Run the tests in this process, with ``code`` in place of the module; return pytest's exit code."""
         if code is not None:
             sys.meta_path.insert(0, _Replacement(self.name, code))
         flags = ["-x", "-m", "not simulation"]
-        return int(pytest.main([*flags, *FLAGS, *map(str, self.tests)]))
+        return int(pytest.main([*flags, *FLAGS, *map(str, self.tests)], plugins=[_QuickestFirst()]))
 
 
 def forked(work: Callable[[], int], seconds: float | None = None) -> tuple[int, float]:
@@ -219,7 +225,7 @@ def main() -> int:
     os.chdir(ROOT)
     hypothesis.settings.register_profile(
         "mutation",
-        max_examples=30,
+        max_examples=15,
         derandomize=True,
         database=None,
         deadline=None,
