@@ -4,10 +4,10 @@
     python -m tests.mutation rollout --module evidence
     python -m tests.mutation --budget 300          at most 300 s a room, on a fixed random sample
 
-A mutant is killed when a test of the module's own test file fails, or when the tests take far more processor
-time than without it; other tests, and the simulations, are not asked. Each mutant is a process forked from this one, which has loaded
-the libraries but not the package. Mutants that change nothing that can be observed are listed with the reason
-in ``equivalent.toml`` and do not count.
+A mutant is killed when a test of the module's own test files fails, or when the tests take far more processor
+time than without it; other tests, and the simulations, are not asked. Each mutant is a process forked from
+this one, which has loaded the libraries but not the package. Mutants that change nothing that can be observed
+are listed with the reason in ``equivalent.toml`` and do not count.
 
 Our own runner, and not a well-known tool: mutmut 3.8 leaves out constants outside of functions and every
 decorated function (each property; the cached weights of the evidence), and cosmic-ray 8.7 starts a Python for
@@ -106,8 +106,11 @@ class Module:
 
     @classmethod
     def of(cls, path: Path, folder: str) -> Module:
-        own = TESTS / path.relative_to(SOURCE).with_name(f"test_{path.name}")
-        return cls(path, (own,) if own.exists() else tuple(sorted((TESTS / folder).rglob("test_*.py"))))
+        mirror = TESTS / path.relative_to(SOURCE).parent
+        own = [mirror / f"test_{path.name}", *sorted(mirror.glob(f"test_{path.stem}_*.py"))]
+        return cls(
+            path, tuple(own) if own[0].exists() else tuple(sorted((TESTS / folder).rglob("test_*.py")))
+        )
 
     def run(self, code: CodeType | None = None) -> int:
         """Run the tests in this process, with ``code`` in place of the module; return pytest's exit code."""
@@ -129,7 +132,7 @@ def forked(work: Callable[[], int], seconds: float | None = None) -> tuple[int, 
             if seconds is not None:
                 resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
             code = work()
-        except BaseException:
+        except Exception:
             traceback.print_exc()
         finally:
             os._exit(code)
