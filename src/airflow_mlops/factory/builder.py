@@ -42,10 +42,6 @@ _DEPLOY_PARAMS: Final[Mapping[str, partial[Param]]] = {
         "running rollout where it is; continue and promote answer a paused one.",
     ),
 }
-_TRIGGER_RULES: Final[Mapping[str, TriggerRule]] = {
-    "rollout": TriggerRule.NONE_FAILED,
-    "finalize": TriggerRule.ALL_DONE,
-}
 
 
 def build(pipeline: Pipeline, base: str | None = None) -> dict[str, DAG]:
@@ -100,8 +96,8 @@ def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
     """Return the arguments of a row's operator, without its id and its inputs; values may be calls."""
     arguments: dict[str, Any] = {} if row.id == "retrain" else {"pipeline": pipeline}
     arguments |= task_overrides(pipeline, row.id)
-    if row.id in _TRIGGER_RULES:
-        arguments["trigger_rule"] = _TRIGGER_RULES[row.id]
+    if row.trigger_rule != TriggerRule.ALL_SUCCESS:
+        arguments["trigger_rule"] = row.trigger_rule
     if base and issubclass(operator_class(row), StageOperator):
         arguments["base"] = base
     if outlet := row.updates(pipeline):
@@ -117,8 +113,8 @@ def task_expansion(pipeline: Pipeline, row: Task) -> dict[str, Any] | None:
 
 def operator_class(row: Task) -> Any:
     """Return the operator of a row."""
-    module = import_module(f"airflow_mlops.operators.{row.id}")
-    return getattr(module, f"{row.id.title()}Operator")
+    module, _, name = row.operator_class.partition(":")
+    return getattr(import_module(module), name)
 
 
 def resolve(value: Any) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import yaml
 
 from airflow_mlops.config.models import Pipeline, Section
-from airflow_mlops.lifecycle.table import Kind
+from airflow_mlops.lifecycle.table import TASKS, Kind
 
 _PURPOSE: Final = {
     "train": "Trains a candidate and registers it when it passes its gate.",
@@ -19,7 +19,6 @@ _PURPOSE: Final = {
     ),
     "monitor": "Checks each window: data, drift, realised quality; starts a retraining when necessary.",
 }
-_SECTIONS_OF_OTHER_DAGS: Final = {"approve": "deploy", "deploy": "deploy", "monitor": "monitor"}
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -37,7 +36,7 @@ def documentation(pipeline: Pipeline, kind: Kind) -> str:
     sections = {
         key: value
         for key, value in _options(pipeline, pipeline.effective()).items()
-        if _SECTIONS_OF_OTHER_DAGS.get(key, "train") == kind
+        if _shown_by(key) == kind
     }
     effective = yaml.dump(
         sections, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
@@ -45,6 +44,13 @@ def documentation(pipeline: Pipeline, kind: Kind) -> str:
     return (
         f"{_PURPOSE[kind]}\n\n{pipeline.description}\n\nEffective configuration:\n\n```yaml\n{effective}```\n"
     )
+
+
+def _shown_by(key: str) -> str:
+    """Return the DAG that shows a key of the file: its namesake, else the first with a task that reads it."""
+    if key in get_args(Kind):
+        return key
+    return next((task.dag for task in TASKS if key in task.config), "train")
 
 
 def _options(section: Section, effective: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def _task(
         task = writer.call(ast.Attribute(mapped, "expand"), keywords=expansion)
     else:
         task = writer.call(operator, keywords=arguments)
-    yield from _comment(_first_sentence(operator))
+    yield from _comment(row.does)
     yield ast.Assign([variable], task)
     for earlier in row.after:
         if earlier in others:
@@ -145,12 +145,6 @@ def _task(
 def _comment(text: str) -> Iterator[ast.stmt]:
     for line in textwrap.wrap(text, _WIDTH - 6):
         yield ast.Expr(verbatim(f"# {line}"))
-
-
-def _first_sentence(operator: type[Any]) -> str:
-    """Return the first sentence of a class's docstring, up to a full stop or semicolon."""
-    text = " ".join((operator.__doc__ or operator.__name__).split())
-    return re.split(r"[.;](?:\s|$)", text)[0].replace("``", "`") + "."
 
 
 def _identifier(text: str, taken: set[str]) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from airflow.configuration import conf
 from airflow.dag_processing.importers import (
     AbstractDagImporter,
     DagImportError,
@@ -25,7 +24,7 @@ from airflow_mlops.core.errors import ConfigError
 SUFFIXES: Final = (".mlops.yaml", ".mlops.yml")
 
 
-class PipelineFileImporter(AbstractDagImporter):  # type: ignore[misc]  # Airflow core has no types
+class PipelineFileImporter(AbstractDagImporter):
     """Builds the DAGs of ``*.mlops.yaml`` files; leaves other YAML files to the importer that had them.
 
     Airflow keeps one importer per extension, and ``.mlops.yaml`` ends in ``.yaml``.
