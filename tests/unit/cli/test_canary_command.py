@@ -93,9 +93,9 @@ def test_simulate_tells_the_story(
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("quality", "nothing watches for it: add deploy.canary.guards.quality"), ("latency", "ROLLED_BACK")],
+    [("quality", "no guard watches for this fault: add deploy.canary.guards.quality"), ("latency", "ROLLED_BACK")],
 )
-def test_a_fault_that_nothing_watches_for_is_told(
+def test_a_fault_without_a_guard_is_reported(
     pipeline: str, fault: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["canary", "simulate", pipeline, "--fault", fault]) == 0

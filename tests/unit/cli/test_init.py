@@ -39,7 +39,7 @@ def test_what_it_writes_passes_lint_and_its_own_test(
 def test_it_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mlops.py").write_text("mine")
     assert main(["init", str(tmp_path)]) == 2
-    assert f"{tmp_path}/mlops.py: already there" in capsys.readouterr().err
+    assert f"{tmp_path}/mlops.py: already exists" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mlops.py"]
     assert (tmp_path / "mlops.py").read_text() == "mine"
 
