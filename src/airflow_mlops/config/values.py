@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from airflow_mlops.core import limits
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -23,7 +24,6 @@ _QUOTED: Final = r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*"
 _FIELDS: Final = 5
 _LONGEST_CRON: Final = 200
 _LONGEST_PATH: Final = 500
-_LIMIT: Final = r"\s*(>=|<=|>|<)\s*-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
 _LONGEST: Final = timedelta(days=36_500)
 _PRESETS: Final = {
     "@hourly": "0 * * * *",
@@ -151,12 +151,9 @@ def check_image(name: str) -> str:
 
 
 def check_limit(value: object) -> str:
-    """Return ``value`` when it is an operator and a number, such as ``>= 0.8``; raises ValueError."""
-    if not isinstance(value, str) or not re.fullmatch(_LIMIT, value):
-        raise ValueError(
-            f"a limit is >=, <=, > or < and a number, in quotes, such as '>= 0.8', got {value!r:.80}"
-        )
-    return value
+    """Return ``value`` when it is a limit, such as ``>= 0.8``; raises ConfigError (a ValueError)."""
+    limits.Limit.parse(value)
+    return str(value)
 
 
 def check_metric(name: str) -> str:
@@ -223,7 +220,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,
     BeforeValidator(check_limit),
-    WithJsonSchema({"type": "string", "pattern": f"^{_LIMIT}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{limits.PATTERN}$"}),
 ]
 Metric = Annotated[
     str, AfterValidator(check_metric), WithJsonSchema({"type": "string", "enum": list(METRIC_FACTS)})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.core.limits import Limit
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, MetricFacts
 
 _RULE: Final = "limits"
@@ -83,6 +83,5 @@ def _against(path: KeyPath, name: str, limit: str) -> Iterator[Finding]:
 
 
 def _read(limit: str) -> tuple[str, float]:
-    match = re.fullmatch(r"\s*([<>]=?)\s*(\S+)\s*", limit)
-    assert match is not None  # the model has checked it
-    return match[1], float(match[2])
+    found = Limit.parse(limit)
+    return found.sign, found.bound

@@ -1,51 +1,20 @@
-"""Limits such as ``>= 0.8`` and what it means to hold them."""
+"""Figures held against their limits, and the reasons of a gate."""
 
 from __future__ import annotations
 
-import math
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
 from airflow_mlops.training.core.comparison import Interval
 
-_OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A bound on one figure."""
-
-    sign: str
-    bound: float
-
-    @classmethod
-    def parse(cls, text: str) -> Limit:
-        """Read ``>= 0.8``; raises ConfigError for anything that is not a sign and a number."""
-        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*", text)
-        if match is None:
-            raise ConfigError(f"cannot read the limit {text!r}: write a sign and a number, such as '>= 0.8'")
-        return cls(match[1], float(match[2]))
-
-    def holds(self, value: float) -> bool:
-        """Return whether ``value`` meets the bound; a figure that is not a number never does."""
-        return not math.isnan(value) and _OPERATORS[self.sign](value, self.bound)
-
-    def __str__(self) -> str:
-        return f"{self.sign} {self.bound:g}"
-
 
 def check(name: str, value: float, limit: str) -> Check:
-    """Hold one figure against its limit."""
+    """Return whether one figure meets its limit.
+
+    >>> check("roc_auc", 0.71, ">= 0.8")
+    Check(name='roc_auc', value=0.71, limit='>= 0.8', passed=False)
+    """
     bound = Limit.parse(limit)
     return Check(name, value, str(bound), bound.holds(value))
 
