@@ -8,7 +8,6 @@ import getpass
 import json
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +64,7 @@ tests/
 mlops-artifacts/
 """
 _TEST: Final = '''\
-"""Checks that every pipeline file has no faults and builds its DAGs: run `python -m pytest` in this folder."""
+"""Every pipeline file has no faults and builds its DAGs: run `python -m pytest` in this folder."""
 
 from pathlib import Path
 
@@ -98,12 +97,14 @@ def init(arguments: argparse.Namespace) -> int:
     schedule = flag_or_prompt(
         arguments.schedule, "--schedule", "Training schedule, such as @weekly", BY_HAND, _checked_schedule
     )
+    approver = arguments.approver or (getpass.getuser() if arguments.deploy else "")
+    deployment = _DEPLOYMENT.format(user=json.dumps(approver)) if approver else ""
     if (outer := _outer_project(folder)) is not None:
         raise WrongCall(
             f"{folder.absolute()} is inside the project {outer}; nothing was written: to add a pipeline to "
             f"that project, run `airflow-mlops init {outer} --name NAME`"
         )
-    files = {folder / place: text for place, text in _files(name, schedule, arguments.approver).items()}
+    files = {folder / place: text for place, text in _files(name, schedule, deployment).items()}
     kept = {path for path in files if _may_stay(path)}
     existing = [str(path) for path in files if path.exists() and path not in kept]
     if existing:
@@ -167,22 +168,15 @@ def _write(path: Path, text: str, *, keep: bool) -> None:
     print(f"wrote {path}")
 
 
-def _files(name: str, schedule: str, approver: str | None) -> Mapping[str, str]:
+def _files(name: str, schedule: str, deployment: str) -> Mapping[str, str]:
     when = "" if schedule == BY_HAND else f"schedule: {json.dumps(schedule)}\n"
     return {
-        f"pipelines/{name}.yaml": _PIPELINE.format(name=name, schedule=when) + _deployment(approver),
+        f"pipelines/{name}.yaml": _PIPELINE.format(name=name, schedule=when) + deployment,
         f"data/{name}.csv": _rows(),
         "mlops.py": _LOADER,
         ".airflowignore": _IGNORED,
         f"tests/test_{name}.py": _TEST.format(name=name),
     }
-
-
-def _deployment(approver: str | None) -> str:
-    """Return the sections of a deployment with an approval, or nothing; "" is the user of this system."""
-    if approver is None:
-        return ""
-    return _DEPLOYMENT.format(user=json.dumps(approver or getpass.getuser()))
 
 
 def _rows() -> str:

@@ -91,13 +91,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
                 metavar="WHEN",
                 help="training schedule, as @weekly or a cron expression (default: asked, else by hand)",
             ),
-            _argument(
-                "--approver",
-                metavar="USER",
-                nargs="?",
-                const="",
-                help="add a canary deployment that USER must approve (default USER: this system user)",
-            ),
+            _argument("--deploy", action="store_true", help="add a canary deployment with an approval"),
+            _argument("--approver", metavar="USER", help="who approves it (default: this system user)"),
         ),
     ),
     Command(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_mlops.core.utc import in_utc
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.utc import in_utc, parse_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,8 @@ def parsed_time(text: str) -> datetime | None:
     ('2026-03-01T00:00:00+00:00', None)
     """
     try:
-        return in_utc(datetime.fromisoformat(text))
-    except ValueError:
+        return parse_time(text, "time")
+    except ConfigError:
         return None
 
 
