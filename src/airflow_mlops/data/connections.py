@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -82,24 +80,6 @@ class Environment:
             return _from_json(conn_id, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)
         except (ValueError, TypeError, AttributeError):  # its text may hold a password: it is not shown
             raise ConfigError(f"{name} is neither the URI nor the JSON of a connection") from None
-
-
-_FOUND_BY: Final[ContextVar[Connections | None]] = ContextVar("airflow_mlops_connections", default=None)
-
-
-@contextmanager
-def found_by(connections: Connections) -> Iterator[None]:
-    """Find connections this way while it lasts."""
-    token = _FOUND_BY.set(connections)
-    try:
-        yield
-    finally:
-        _FOUND_BY.reset(token)
-
-
-def connections() -> Connections:
-    """Return where connections are found now."""
-    return _FOUND_BY.get() or Environment()
 
 
 def engine_of(connection: Connection) -> Engine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +13,16 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.connections import Connections, Environment, found_by
-from airflow_mlops.data.sources.files import read_files
-from airflow_mlops.storage.locations import PLAIN_STORAGE, Location, Storage
-from airflow_mlops.user_code.loading import call_user_function, load_object
+from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.sources import source_of
+from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.storage.atomic import replacing
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 
@@ -39,17 +39,25 @@ def read_rows(
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
-    ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. A query may use
-    them itself, as ``:window_start`` and ``:window_end``. With
-    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
-    ``need_rows=False`` there may be no row at all. ``connections`` finds the connection of the source, by
-    default in the environment.
-    Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
-    cannot be parsed or that has no row left, BackendError when storage does not answer.
+    ``connections`` finds Airflow connections, by default in the environment. ``start`` and ``end`` apply when
+    the last key is a time; naive times are taken as UTC. A query may use them itself, as ``:window_start``
+    and ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
+    may be missing, with ``need_rows=False`` there may be no row at all. Raises ConfigError for a wrong path,
+    reader argument or column name, DataRejected for a file that cannot be parsed or that has no row left,
+    BackendError when storage does not answer.
     """
-    where = where_of(data.source)
-    with found_by(connections or Environment()):
-        frame = _read(data, base, start, end)
+    source = source_of(data.source.type, base)
+    where = source.where(data.source)
+    frame = source.read(
+        ReadRequest(
+            source=data.source,
+            base=base,
+            connections=connections or Environment(),
+            time=data.time,
+            start=start,
+            end=end,
+        )
+    )
     wanted = (*data.keys, *((data.target,) if need_target else ()))
     for column in wanted:
         if column not in frame.columns:
@@ -59,7 +67,7 @@ def read_rows(
             )
     frame = _within(frame, data, start, end, where, need=need_rows)
     if frame.empty and need_rows:
-        asked = f" from {_span(start, end)}" if data.source.sql and (start or end) else ""
+        asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(frame, data.keys, where)
 
@@ -99,7 +107,8 @@ def write_dataset(
     place = storage.locate(f"{folder.rstrip('/')}/{digest}.parquet")
     try:
         if not place.fs.exists(place.path):
-            _write(frame, place)
+            with replacing(place.fs, place.path) as file:
+                frame.to_parquet(file, index=False)
     except OSError as error:
         raise BackendError(
             f"cannot write {place.uri}: {error}; check the folder's rights and space"
@@ -143,40 +152,6 @@ def content_digest(frame: pd.DataFrame) -> str:
 
 def _schema(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
-
-
-def _write(frame: pd.DataFrame, place: Location) -> None:
-    place.fs.makedirs(place.path.rpartition("/")[0], exist_ok=True)
-    temporary = f"{place.path}.{uuid.uuid4().hex}.tmp"
-    try:
-        with place.fs.open(temporary, "wb") as file:
-            frame.to_parquet(file, index=False)
-        place.fs.mv(temporary, place.path)
-    except BaseException:
-        if place.fs.exists(temporary):
-            place.fs.rm(temporary)
-        raise
-
-
-def _read(data: Data, base: Path, start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    source = data.source
-    if source.callable is not None:
-        frame = call_user_function(load_object(source.callable, base), source.callable, **source.load_args)
-        if not isinstance(frame, pd.DataFrame):
-            raise ConfigError(
-                f"{source.callable} returned {type(frame).__name__}, it must return a DataFrame"
-            )
-        return frame.reset_index(drop=True)
-    if source.sql is not None:
-        from airflow_mlops.data.sources.sql import read_query
-
-        return read_query(source, base, start, end)
-    return read_files(data, base, start, end)
-
-
-def where_of(source: Source) -> str:
-    """Return how messages call a source."""
-    return f"the query on {source.conn_id}" if source.sql else source.filepath or source.callable or ""
 
 
 def _within(

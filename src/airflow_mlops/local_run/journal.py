@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.storage.atomic import write_json
 
 _VERSION: Final = 1
 _FILE: Final = "run.json"
@@ -64,9 +65,7 @@ class Journal:
         """Put the journal on disk, whole or not at all; raises BackendError when that cannot be."""
         run = {key: value for key, value in asdict(self).items() if key != "folder"}
         file = self.folder / _FILE
-        temporary = file.with_suffix(".tmp")
         try:
-            temporary.write_text(json.dumps({"version": _VERSION, "run": run}, indent=1), encoding="utf-8")
-            temporary.replace(file)
+            write_json(file, {"version": _VERSION, "run": run})
         except OSError as error:
             raise BackendError(f"cannot write {file}: {error.strerror}; check the folder's space") from error

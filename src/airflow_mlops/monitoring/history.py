@@ -9,17 +9,17 @@ only the performance of those whose labels it finds.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, ScoredWindow, Triage
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.monitoring.core.triage import Reports
+from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 R = TypeVar("R", bound=Record)
@@ -33,6 +33,7 @@ _FILES: Final[Mapping[type[Record], str]] = {
     ScoredWindow: "window.json",
 }
 _READERS: Final = 8
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ class Watched:
 
     window: ScoredWindow
     performance: PerformanceReport | None
+
+
+@dataclass(frozen=True)
+class StoredWindow:
+    """All that is stored about one window; ``damage`` says which file cannot be read, and why."""
+
+    start: datetime
+    model_version: int
+    window: ScoredWindow | None
+    drift: DriftReport | None
+    performance: PerformanceReport | None
+    triage: Triage | None
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,11 @@ class MonitorHistory:
         places = [place for place in self._windows() if first <= place[0] < end]
         return _side_by_side(lambda place: self._watched(*place), sorted(places))
 
+    def recent(self, limit: int) -> tuple[StoredWindow, ...]:
+        """Return the newest windows of all model versions, newest first; raises BackendError."""
+        places = sorted((place for place in self._windows() if _is_stamp(place[0])), reverse=True)[:limit]
+        return _side_by_side(lambda place: self._stored(*place), places)
+
     def performance(self, model_version: int, start: str) -> PerformanceReport | None:
         """Return what is stored about the quality of one window, if anything is."""
         return self._read(self.window_folder(model_version, start), PerformanceReport)
@@ -122,6 +141,27 @@ class MonitorHistory:
         """Return the time and the model version of every window that has a folder."""
         versions = [name for name in self._names(self.root) if name.isdigit()]
         return [(stamp, version) for version in versions for stamp in self._names(f"{self.root}/{version}")]
+
+    def _stored(self, stamp: str, version: str) -> StoredWindow:
+        folder = f"{self.root}/{version}/{stamp}"
+        damage: list[str] = []
+
+        def read(kind: type[R]) -> R | None:
+            try:
+                return self._read(folder, kind)
+            except ConfigError as error:
+                damage.append(str(error))
+                return None
+
+        return StoredWindow(
+            start=datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC),
+            model_version=int(version),
+            window=read(ScoredWindow),
+            drift=read(DriftReport),
+            performance=read(PerformanceReport),
+            triage=read(Triage),
+            damage="; ".join(damage),
+        )
 
     def _watched(self, stamp: str, version: str) -> Watched | None:
         folder = f"{self.root}/{version}/{stamp}"
@@ -169,7 +209,14 @@ def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F
 
 
 def _stamp(time: str) -> str:
-    return f"{in_utc(datetime.fromisoformat(time)):%Y%m%dT%H%M%SZ}"
+    return in_utc(datetime.fromisoformat(time)).strftime(_STAMP)
+
+
+def _is_stamp(name: str) -> bool:
+    try:
+        return bool(datetime.strptime(name, _STAMP))
+    except ValueError:
+        return False
 
 
 def _read_json(storage: Storage, uri: str) -> dict[str, Any] | None:
@@ -187,11 +234,8 @@ def _read_json(storage: Storage, uri: str) -> dict[str, Any] | None:
 
 def _write_json(storage: Storage, uri: str, data: Mapping[str, Any]) -> None:
     place = storage.locate(uri)
-    fs, path = place.fs, place.path
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     try:
-        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        fs.pipe_file(temporary, json.dumps(data, indent=1, sort_keys=True).encode())
-        fs.mv(temporary, path)
+        with replacing(place.fs, place.path) as file:
+            file.write(json.dumps(data, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise BackendError(f"cannot write {uri}: {error}; check the folder's rights and space") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import spelled_out
@@ -49,7 +50,6 @@ class StageOperator(BaseOperator):
     takes: ClassVar[tuple[str, ...]] = ()
     template_fields: Sequence[str] = ("inputs", "options")
     operator_extra_links = (MlflowRunLink(),)
-    ui_color = "#e8f1fa"
 
     def __init__(
         self,
@@ -64,8 +64,11 @@ class StageOperator(BaseOperator):
         if isinstance(pipeline, Pipeline):
             kwargs.setdefault("owner", pipeline.owner)
         super().__init__(**kwargs)
+        # Airflow copies the DAG's params into each task and merges them again at run time: once is enough.
+        own = {name: self.params.get_param(name) for name in self.params}
+        self.params = ParamsDict({name: param for name, param in own.items() if param.source != "dag"})
         self.pipeline = pipeline
-        self.options = dict(options or {})
+        self.options = dict(options) if options else None
         self.base = base
         self.stage = stage or type(self).stage
         self.inputs = dict(inputs or {})
@@ -105,7 +108,7 @@ class StageOperator(BaseOperator):
             window_start=start.isoformat() if start else None,
             user=user_of(context),
             inputs=self.records(context),
-            options={**self.options, **options},
+            options={**(self.options or {}), **options},
         )
         return request, ports
 

@@ -30,7 +30,6 @@ class RolloutOperator(StageOperator):
     stage = "rollout"
     takes: ClassVar[tuple[str, ...]] = ("request",)
     template_fields: Sequence[str] = (*takes, "options")
-    ui_color = "#fdf0d5"
 
     def __init__(self, *, request: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
