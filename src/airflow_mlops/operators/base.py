@@ -64,9 +64,7 @@ class StageOperator(BaseOperator):
         if isinstance(pipeline, Pipeline):
             kwargs.setdefault("owner", pipeline.owner)
         super().__init__(**kwargs)
-        # Airflow copies the DAG's params into each task and merges them again at run time: once is enough.
-        own = {name: self.params.get_param(name) for name in self.params}
-        self.params = ParamsDict({name: param for name, param in own.items() if param.source != "dag"})
+        self.params = _own_params(self.params)
         self.pipeline = pipeline
         self.options = dict(options) if options else None
         self.base = base
@@ -169,3 +167,11 @@ def plain_input(value: Any) -> Any:
 def user_of(context: Context) -> str:
     """Return the user who triggered a run, empty when nobody did."""
     return str(getattr(context["dag_run"], "triggering_user_name", None) or "")
+
+
+def _own_params(params: ParamsDict | dict[str, Any]) -> ParamsDict | dict[str, Any]:
+    """Return a task's params without those of its DAG, which Airflow stores there and merges at run time."""
+    if not isinstance(params, ParamsDict):
+        return params
+    found = {name: params.get_param(name) for name in params}
+    return ParamsDict({name: param for name, param in found.items() if param.source != "dag"})
