@@ -147,6 +147,18 @@ print(type(get_importer_registry().get_importer("churn.mlops.yaml")).__name__)
     assert run_python(code) == "PipelineFileImporter"
 
 
+def test_commands_of_airflow_know_pipeline_files(tmp_path: Path) -> None:
+    """They load no plugins: the command group of the package registers the importer."""
+    write(tmp_path, churn=GOOD.format(name="churn"))
+    code = f"""
+from airflow.cli.cli_parser import get_parser
+get_parser()
+from airflow.dag_processing.dagbag import DagBag
+print(list(DagBag({str(tmp_path)!r}).dags))
+"""
+    assert run_python(code) == "['churn__train']"
+
+
 def test_an_airflow_without_importers_loads_the_plugin_all_the_same() -> None:
     code = """
 import sys
