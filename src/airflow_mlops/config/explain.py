@@ -15,7 +15,7 @@ from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import homes, keys_at
-from airflow_mlops.config.values import KeyFault
+from airflow_mlops.config.values import FieldError
 from airflow_mlops.config.yaml_errors import odd_characters
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import nearest
@@ -55,9 +55,7 @@ def _meant(path: KeyPath, model: type[BaseModel]) -> Iterator[KeyPath]:
         yield from ((*home.split("."), name) for home in homes(name))
 
 
-def told_without_a_file(
-    model: type[BaseModel], values: dict[str, Any], error: ValidationError
-) -> ConfigError:
+def config_error_from(model: type[BaseModel], values: dict[str, Any], error: ValidationError) -> ConfigError:
     """Return the error for a section that was built in Python: one line for each fault, by its key."""
     layer = Layer(values, {(): Place("", (), Mark(), Mark())})
     name = values.get("name") if model is Pipeline else None
@@ -81,7 +79,7 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[Bas
         return layer.fault(path, message, at_key=True)
     if kind == "missing":
         return layer.fault(path, "required key is missing", at_key=True)
-    if isinstance(error := item.get("ctx", {}).get("error"), KeyFault):
+    if isinstance(error := item.get("ctx", {}).get("error"), FieldError):
         return layer.fault((*path, *error.path), str(error), at_key=True)
     if kind in ("model_type", "dict_type"):
         return layer.fault(path, f"expected a mapping of keys, got {_written(layer, path, item['input'])}")

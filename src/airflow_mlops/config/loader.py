@@ -12,7 +12,7 @@ from airflow_mlops.config.cache import ParseCache, key
 from airflow_mlops.config.document import Document, parse
 from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
-from airflow_mlops.config.merge import Layer, layer, over
+from airflow_mlops.config.merge import Layer, layer_of, merge
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.config.variants import Variant as Variant
@@ -138,7 +138,7 @@ def _lower(file: Path, text: str) -> tuple[Layer, list[Fault]]:
         document.values = {}
     if not isinstance(document.values, dict):
         raise FileFaults([*document.faults, document.fault((), "defaults.yaml is a mapping of sections")])
-    whole, faults = layer(document), list(document.faults)
+    whole, faults = layer_of(document), list(document.faults)
     if "name" in document.values:
         faults.append(whole.fault(("name",), "a name belongs in the pipeline file", at_key=True))
     return whole, faults
@@ -204,11 +204,11 @@ def _texts(path: Path, top: Path) -> _Texts:
 
 def _loaded(texts: _Texts, top: Path) -> Loaded:
     own = _document(texts.file, texts.text, "a pipeline file is a mapping that starts with `name:`")
-    faults, whole = list(own.faults), layer(own)
+    faults, whole = list(own.faults), layer_of(own)
     if texts.defaults is not None and texts.defaults_text is not None:
         lower, wrong = _lower(texts.defaults, texts.defaults_text)
         faults += wrong
-        whole = over(lower, whole)
+        whole = merge(lower, whole)
     named, more = variants(whole)
     return Loaded(texts.file, top, named, _each_once(faults, more), whole, texts.defaults)
 

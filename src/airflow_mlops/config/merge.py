@@ -34,12 +34,12 @@ class Layer:
         return Fault(place.file, mark.line, mark.column, dotted((*place.path, *rest)), message, rule=rule)
 
 
-def layer(document: Document) -> Layer:
+def layer_of(document: Document) -> Layer:
     """Return a document's values as a layer; the document is a mapping."""
     return Layer(dict(document.values), document.places)
 
 
-def over(lower: Layer, upper: Layer) -> Layer:
+def merge(lower: Layer, upper: Layer) -> Layer:
     """Return ``upper`` laid over ``lower``: mappings join key by key, everything else replaces.
 
     A source of another type replaces the whole source: the keys below it belong to the type below.
@@ -49,7 +49,7 @@ def over(lower: Layer, upper: Layer) -> Layer:
     return Layer(values, places)
 
 
-def unfold(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
+def profile_layer(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
     """Return a profile as a layer: dotted keys become sections. Also what is wrong with its keys."""
     root: KeyPath = ("profiles", profile)
     values: dict[str, Any] = {}

@@ -16,7 +16,7 @@ ARGUMENTS: Final = ("coerce_float", "dtype", "dtype_backend", "params", "parse_d
 """The arguments of ``pandas.read_sql`` that are left to a user; the others say what else is said already."""
 
 
-def is_file(sql: str) -> bool:
+def is_query_file(sql: str) -> bool:
     """Whether ``sql`` names a file: it ends with ``.sql``, as Airflow's operators have it."""
     return sql.endswith(_ENDING) and not re.match(r"[\s(]*(select|with)\s", sql, re.IGNORECASE)
 
@@ -26,7 +26,7 @@ def query_text(sql: str, base: Path) -> str:
 
     Raises ConfigError for a file that is not there or cannot be read.
     """
-    if not is_file(sql):
+    if not is_query_file(sql):
         return sql
     try:
         path = base / Path(sql).expanduser()
@@ -38,21 +38,21 @@ def query_text(sql: str, base: Path) -> str:
     return read_text(path)
 
 
-def spelled_out(config: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def inline_query_files(config: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Return a configuration with the text of every query file in place of its path.
 
     Done before templates are filled in, so that those of the file are as well. Raises ConfigError for a file
     that cannot be read, with the key that names it.
     """
-    return {key: _spelled_out(value, base, key) for key, value in config.items()}
+    return {key: _inlined(value, base, key) for key, value in config.items()}
 
 
-def _spelled_out(value: Any, base: Path, path: str) -> Any:
+def _inlined(value: Any, base: Path, path: str) -> Any:
     if isinstance(value, Mapping):
-        if value.get("type") == "sql" and isinstance(value.get("sql"), str) and is_file(value["sql"]):
+        if value.get("type") == "sql" and isinstance(value.get("sql"), str) and is_query_file(value["sql"]):
             try:
                 return {**value, "sql": query_text(value["sql"], base) + "\n"}
             except ConfigError as error:
                 raise ConfigError(f"{path}.sql: {error}") from error
-        return {key: _spelled_out(item, base, f"{path}.{key}") for key, item in value.items()}
-    return [_spelled_out(item, base, path) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _inlined(item, base, f"{path}.{key}") for key, item in value.items()}
+    return [_inlined(item, base, path) for item in value] if isinstance(value, list | tuple) else value

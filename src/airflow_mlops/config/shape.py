@@ -67,7 +67,7 @@ def optional(field: FieldInfo) -> bool:
     return type(None) in get_args(field.annotation)
 
 
-def switched(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
+def off_as_none(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
     """Return the values with ``off`` turned into None, and the faults of sections that cannot be so.
 
     An empty section is a fault of its own: nobody can see whether its defaults or nothing was meant.

@@ -22,7 +22,7 @@ def is_range(form: Sequence[Any]) -> bool:
     return (len(form) == 2 or is_log(form)) and all(_is_number(value) for value in form[:2])
 
 
-def drawn(form: Sequence[Any]) -> list[Any]:
+def sampled_values(form: Sequence[Any]) -> list[Any]:
     """Return values that a search will draw: the ends of a range as it draws them, or every choice."""
     if not is_range(form):
         return list(form)

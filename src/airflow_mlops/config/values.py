@@ -35,7 +35,7 @@ _PRESETS: Final = {
 }
 
 
-class KeyFault(ValueError):
+class FieldError(ValueError):
     """What is wrong below a section, seen only by the section; ``path`` starts there and may be missing."""
 
     def __init__(self, message: str, *path: str | int) -> None:
@@ -180,7 +180,7 @@ def check_schedule(text: str) -> str:
     return text
 
 
-def check_moment(value: object) -> object:
+def check_timestamp(value: object) -> object:
     """Return ``value`` unless it is a number, which pydantic would take for seconds; raises ValueError."""
     if isinstance(value, int | float):
         raise ValueError(f"a date is written as 2026-01-31 or 2026-01-31T06:00, got {value}")
@@ -204,11 +204,11 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[smhdw]|[Pp][0-9WDTHMSwdthms.]+)\s*$"}),
 ]
-Counted = BeforeValidator(check_number)
-CountedWhole = BeforeValidator(check_whole)
-Whole = Annotated[int, CountedWhole]
-Number = Annotated[float, Counted]
-Truth = Annotated[bool, BeforeValidator(check_truth)]
+STRICT_INT = BeforeValidator(check_whole)
+STRICT_FLOAT = BeforeValidator(check_number)
+StrictInt = Annotated[int, STRICT_INT]
+StrictFloat = Annotated[float, STRICT_FLOAT]
+StrictBool = Annotated[bool, BeforeValidator(check_truth)]
 Size = Annotated[
     str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
 ]
@@ -226,9 +226,9 @@ Metric = Annotated[
     str, AfterValidator(check_metric), WithJsonSchema({"type": "string", "enum": list(METRIC_FACTS)})
 ]
 Schedule = Annotated[str, AfterValidator(check_schedule)]
-Moment = Annotated[
+Timestamp = Annotated[
     datetime,
-    BeforeValidator(check_moment),
+    BeforeValidator(check_timestamp),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
 ]
 Values = dict[str, Any]

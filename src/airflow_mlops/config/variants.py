@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from airflow_mlops.config.explain import explain
 from airflow_mlops.config.faults import Fault, KeyPath, dotted
-from airflow_mlops.config.merge import Layer, over, unfold
+from airflow_mlops.config.merge import Layer, merge, profile_layer
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.shape import switched
+from airflow_mlops.config.shape import off_as_none
 
 _EXPLAINED: Final = 200
 MAX_PROFILES: Final = 100
-TRIES: Final = 200
+MAX_ATTEMPTS: Final = 200
 """How often a file is read again with a key of a profile less, to find the one that brings a fault."""
 
 
@@ -43,16 +43,16 @@ def variants(whole: Layer, *, partial: bool = False) -> tuple[dict[str | None, V
     first = _checked(None, base, partial=partial)
     found: dict[str | None, Variant] = {None: first}
     faults = list(first.faults)
-    known, tries = {essence(fault) for fault in faults}, iter(range(TRIES))
+    known, tries = {fault_identity(fault) for fault in faults}, iter(range(MAX_ATTEMPTS))
     for name, upper, wrong in _profiles(whole, faults):
-        variant = _checked(name, over(base, upper), wrong, partial=partial)
+        variant = _checked(name, merge(base, upper), wrong, partial=partial)
         found[name] = variant
-        fresh = [fault for fault in variant.faults if essence(fault) not in known]
-        faults.extend(blamed(fresh, variant, whole, (lambda narrowed: narrowed.faults, tries)))
+        fresh = [fault for fault in variant.faults if fault_identity(fault) not in known]
+        faults.extend(locate_in_profile(fresh, variant, whole, (lambda narrowed: narrowed.faults, tries)))
     return found, faults
 
 
-def blamed(
+def locate_in_profile(
     faults: Iterable[Fault],
     variant: Variant,
     whole: Layer,
@@ -71,10 +71,10 @@ def blamed(
             continue
         if tried is None:
             tried = [
-                (path, {essence(other) for other in find(narrowed)})
+                (path, {fault_identity(other) for other in find(narrowed)})
                 for path, narrowed in _narrowed(whole, variant.profile, tries)
             ]
-        guilty = next((path for path, left in tried if essence(fault) not in left), None)
+        guilty = next((path for path, left in tried if fault_identity(fault) not in left), None)
         if guilty is None:
             yield replace(fault, message=f"{fault.message} (with the profile {variant.profile})")
             continue
@@ -91,7 +91,7 @@ def blamed(
         )
 
 
-def essence(fault: Fault) -> tuple[Any, ...]:
+def fault_identity(fault: Fault) -> tuple[Any, ...]:
     """Return what makes two faults the same one."""
     return (fault.file, fault.line, fault.column, fault.message)
 
@@ -105,8 +105,8 @@ def _narrowed(whole: Layer, profile: str, tries: Iterator[int]) -> Iterator[tupl
     settings = whole.values["profiles"][profile]
     for keys, _ in zip(list(_leaves(settings, ())), tries, strict=False):
         less = {**whole.values["profiles"], profile: _without(settings, keys)}
-        upper, wrong = unfold(Layer({**whole.values, "profiles": less}, whole.places), profile)
-        yield ("profiles", profile, *keys), _checked(profile, over(_base(whole), upper), wrong)
+        upper, wrong = profile_layer(Layer({**whole.values, "profiles": less}, whole.places), profile)
+        yield ("profiles", profile, *keys), _checked(profile, merge(_base(whole), upper), wrong)
 
 
 def _leaves(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -141,7 +141,7 @@ def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, l
             message = "a profile is a mapping of dotted keys, such as {train.tune.n_trials: 3}"
             faults.append(whole.fault(("profiles", name), message))
             continue
-        upper, wrong = unfold(whole, name)
+        upper, wrong = profile_layer(whole, name)
         if "name" in upper.values:
             wrong.append(upper.fault(("name",), "a profile cannot change the name", at_key=True))
         yield name, upper, wrong
@@ -150,7 +150,7 @@ def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, l
 def _checked(
     profile: str | None, whole: Layer, wrong: list[Fault] | None = None, *, partial: bool = False
 ) -> Variant:
-    values, faults = switched(whole)
+    values, faults = off_as_none(whole)
     faults += wrong or []
     try:
         pipeline = Pipeline.model_validate(values)
