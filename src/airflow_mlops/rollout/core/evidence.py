@@ -72,6 +72,14 @@ class EventShareProcess:
 
     Parameters: ``null_ratio`` and ``ratios`` are rate ratios (no unit, > 0), ``counts`` holds
     (weight, failures of the canary, failures of the champion), weights in (0, 1) ascending.
+
+    With half of the traffic, 30 of 40 failures are the canary's. Is its rate higher?
+
+    >>> evidence = EventShareProcess.inferiority(1.0).add(canary=30, champion=10, weight=0.5)
+    >>> round(evidence.log_e, 2)
+    4.51
+    >>> evidence.log_e >= math.log(1 / 0.05)  # yes, with at most 5 % false alarms
+    True
     """
 
     null_ratio: float = 1.0
@@ -148,6 +156,9 @@ class FailureRateProcess:
     of the tolerance (0 with half of the weight, then 0.01 to 0.5), of
     (q/tolerance)^failures ((1-q)/(1-tolerance))^successes. It needs no failure at all: with none, a
     tolerance of 0.02 is passed at alpha 0.05 after 158 requests.
+
+    >>> FailureRateProcess(tolerance=0.02).add(requests=158, failures=0).log_e >= math.log(1 / 0.05)
+    True
     """
 
     tolerance: float
