@@ -116,7 +116,7 @@ def test_a_fault_that_needs_two_keys_is_told_at_one_of_them(tmp_path: Path) -> N
     with pytest.raises(FileFaults) as caught:
         load_pipeline(write(tmp_path / "iris.yaml", FILE + text))
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:11:5: profiles.p.retry.delay: delay 20m is longer than max_delay 10m"
+        "iris.yaml:11:5: profiles.p.retry.delay: delay 20m must not be longer than max_delay 10m"
     ]
 
 
@@ -157,7 +157,7 @@ def test_only_so_many_profiles_are_read(tmp_path: Path) -> None:
     *early, last = [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
     start = len(f"{FILE}profiles:\n".splitlines())
     assert early[0] == (
-        f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay: delay 30s is longer than max_delay 1s"
+        f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay: delay 30s must not be longer than max_delay 1s"
     )
     assert last == f"iris.yaml:{start + 101}:3: profiles.p100: more than 100 profiles: the rest is not read"
     assert len(early) == 100
