@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.core.record_summary import describe as sentence
+from airflow_mlops.core.records import summarize
 
 Json = Mapping[str, Any]
 _TOLD = ("ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout")
@@ -15,7 +15,7 @@ def describe(task_id: str, record: Json) -> str:
     """Return a short sentence about a task's record; empty for a task that needs none."""
     if task_id == "finalize":
         return f"version {record['model_version']} is the champion"
-    return sentence(record) if task_id in _TOLD else ""
+    return summarize(record) if task_id in _TOLD else ""
 
 
 def transition(event: Json) -> str:

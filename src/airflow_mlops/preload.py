@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from airflow_mlops.lifecycle.table import STAGES
+from airflow_mlops.lifecycle.table import TASKS
 
 _LIBRARIES = ("mlflow.sklearn", "sklearn.ensemble", "optuna", "great_expectations", "pyarrow.dataset")
 
@@ -18,6 +18,6 @@ def preload() -> float:
     import time
 
     started = time.process_time()
-    for module in (*STAGES.values(), *_LIBRARIES):
+    for module in (*(task.stage_module for task in TASKS), *_LIBRARIES):
         importlib.import_module(module)
     return time.process_time() - started

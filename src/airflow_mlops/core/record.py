@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
@@ -28,8 +28,23 @@ class Record:
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
         return {"kind": type(self).__name__, "version": self.version, **plain}
 
+    @property
+    def summary(self) -> str:
+        """What the record says in one short sentence, for people who watch a pipeline; empty by default."""
+        return ""
+
+    @property
+    def rejection(self) -> str:
+        """Why this record ends the run without an error of the software; empty for every other record."""
+        return ""
+
+    @classmethod
+    def summary_of_all(cls, records: Sequence[Self]) -> str:
+        """The records of mapped tasks in one sentence."""
+        return "; ".join(record.summary for record in records)
+
     @staticmethod
-    def is_one(data: Mapping[str, Any]) -> bool:
+    def is_record(data: Mapping[str, Any]) -> bool:
         """Whether a mapping is a record's JSON, of whichever kind."""
         return data.get("kind") in _KINDS and "version" in data
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_mlops.core.errors import ConfigError, MlopsError
 from airflow_mlops.core.record import Record
-from airflow_mlops.lifecycle.table import STAGES
+from airflow_mlops.lifecycle.table import find_task, task_ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +61,11 @@ def run_stage(request: StageRequest) -> StageResult:
     """
     from airflow_mlops.lifecycle.call import StageCall
 
-    path = STAGES.get(request.stage)
-    if path is None:
-        raise ConfigError(f"unknown stage {request.stage!r}; known: {', '.join(STAGES)}")
-    return _run(request, lambda: importlib.import_module(path).run(StageCall.from_request(asdict(request))))
+    task = find_task(request.stage)
+    if task is None:
+        raise ConfigError(f"unknown stage {request.stage!r}; known: {', '.join(task_ids())}")
+    stage = importlib.import_module(task.stage_module)
+    return _run(request, lambda: stage.run(StageCall.from_request(asdict(request))))
 
 
 def run_function(

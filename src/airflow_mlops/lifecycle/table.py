@@ -1,38 +1,248 @@
-"""The tasks of a pipeline's DAGs as plain rows: the builder makes DAGs of them, ``graph`` draws them.
+"""The life cycle: one row per task, in the order of their work.
 
-Loads nothing of Airflow, so that a command line can show what a DAG processor will build.
+Whatever knows tasks is derived from these rows: the keys of ``tasks:`` in a pipeline file, the stage that
+runs, the operator that carries it, the DAGs and their drawing, provider information, the local run, the
+documentation. Loads nothing but the standard library, so that every part of the package may read it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
-
-from airflow_mlops.config.models import Pipeline
+from typing import Any, Final, Literal, get_args
 
 Kind = Literal["train", "deploy", "monitor"]
+Has = Callable[[str], bool]
+"""Whether a pipeline has the section of a dotted name such as ``train.tune``."""
+
+_PACKAGE: Final = "airflow_mlops"
+_ATTRIBUTES: Final = {"validate": "validate_"}
+"""Section names that are not the attribute of the model: ``validate`` is a method of pydantic's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
-    """One row: a task, when it exists, what it reads and what it follows.
+    """One row.
 
-    ``inputs`` maps the name of an input to the task that gives it; ``after`` is order without data. Those
-    that do not exist in a pipeline drop out. ``outlet`` is the asset that the task updates.
+    ``does`` says in one sentence what the task does, ``rejection`` what happens when its answer is no.
+    ``section`` is the section of the pipeline file that the task exists with, empty for a task that always
+    exists; ``config`` lists the top-level keys of the file that it reads, besides ``name``. ``record`` is the
+    class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is; ``after``
+    is order without data; ``reads`` maps an input to an earlier task whose record, if there is one, is read
+    when the task runs, without another edge. ``outlet`` is the last part of the asset that the task updates,
+    ``event`` maps the keys of its asset event to those of its record. ``mapped``: one instance per tuning
+    worker. ``stage`` and ``operator`` are import paths, by default those named after the task.
     """
 
     id: str
+    dag: Kind
+    does: str
+    record: str
+    section: str = ""
+    config: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
-    outlet: str | Callable[[Pipeline], str] | None = None
-    exists: Callable[[Pipeline], bool] | None = None
+    reads: Mapping[str, str] = field(default_factory=dict)
+    outlet: str | Callable[[Has], str] = ""
+    event: Mapping[str, str] = field(default_factory=dict)
+    rejection: str = ""
     mapped: bool = False
     teardown: bool = False
+    trigger_rule: str = "all_success"
+    stage: str = ""
+    operator: str = ""
 
-    def updates(self, pipeline: Pipeline) -> str | None:
+    @property
+    def stage_module(self) -> str:
+        """Import path of the module whose ``run(call)`` does the work."""
+        return self.stage or f"{_PACKAGE}.stages.{self.id}"
+
+    @property
+    def operator_class(self) -> str:
+        """Import path, as ``module:Class``, of the Airflow operator; the generic one for a row that names it."""
+        return self.operator or f"{_PACKAGE}.operators.{self.id}:{self.id.capitalize()}Operator"
+
+    def exists(self, pipeline: Any) -> bool:
+        """Whether a pipeline has the task."""
+        return not self.section or has_section(pipeline, self.section)
+
+    def updates(self, pipeline: Any) -> str | None:
         """Return the last part of the asset that the task updates, or None."""
-        return self.outlet(pipeline) if callable(self.outlet) else self.outlet
+        if callable(self.outlet):
+            return self.outlet(lambda name: has_section(pipeline, name))
+        return self.outlet or None
+
+
+GENERIC_OPERATOR: Final = f"{_PACKAGE}.operators.base:StageOperator"
+"""The operator of a stage that needs no arguments of its own: name it in the row, and write no class."""
+
+
+def _registered(has: Has) -> str:
+    return "challenger" if has("deploy") else "champion"
+
+
+TASKS: Final[tuple[Task, ...]] = (
+    Task(
+        id="ingest",
+        dag="train",
+        does="Reads the training rows and stores them under their digest.",
+        record="DatasetRef",
+        config=("data",),
+        outlet="data",
+        event={key: key for key in ("uri", "digest", "rows", "start", "end")},
+    ),
+    Task(
+        id="validate",
+        dag="train",
+        does="Checks the rows with Great Expectations.",
+        record="ValidationReport",
+        section="validate",
+        config=("data", "validate"),
+        inputs={"dataset": "ingest"},
+        rejection="Data that breaks its expectations fails the run, unless on_failure says otherwise.",
+    ),
+    Task(
+        id="features",
+        dag="train",
+        does="Splits off the hold-out and applies the feature function.",
+        record="FeatureSet",
+        config=("data", "validate", "features"),
+        inputs={"dataset": "ingest", "validation": "validate"},
+    ),
+    Task(
+        id="tune",
+        dag="train",
+        does="Searches the estimator's parameters.",
+        record="TuneResult",
+        section="train.tune",
+        config=("data", "train", "evaluate"),
+        inputs={"features": "features"},
+        mapped=True,
+    ),
+    Task(
+        id="train",
+        dag="train",
+        does="Fits the model and logs it to MLflow.",
+        record="ModelRef",
+        config=("data", "features", "train", "evaluate"),
+        inputs={"features": "features", "tune": "tune"},
+    ),
+    Task(
+        id="evaluate",
+        dag="train",
+        does="Judges the model by its limits and against the champion.",
+        record="Evaluation",
+        config=("data", "evaluate"),
+        inputs={"features": "features", "model": "train"},
+        rejection="A model that misses a limit fails the run and is not registered.",
+    ),
+    Task(
+        id="register",
+        dag="train",
+        does="Registers the model as challenger, or as champion without a deploy section.",
+        record="RegisteredVersion",
+        config=("description", "deploy"),
+        inputs={"evaluation": "evaluate"},
+        outlet=_registered,
+        event={"version": "model_version", "model_uri": "model_uri", "metrics": "metrics"},
+    ),
+    Task(
+        id="prepare",
+        dag="deploy",
+        does="Finds the version to deploy and the champion that it would replace.",
+        record="DeployRequest",
+        config=("deploy",),
+        rejection="Without anything to deploy, as for a version that is champion already, the run is skipped.",
+    ),
+    Task(
+        id="approve",
+        dag="deploy",
+        does="Asks people for approval.",
+        record="Approval",
+        section="approve",
+        config=("approve",),
+        after=("prepare",),
+        reads={"request": "prepare"},
+        rejection="A rejected version is not deployed, and is no longer the challenger; the run is skipped.",
+    ),
+    Task(
+        id="rollout",
+        dag="deploy",
+        does="Shifts traffic to the version step by step, or back.",
+        record="RolloutResult",
+        config=("deploy",),
+        inputs={"request": "prepare"},
+        after=("approve",),
+        trigger_rule="none_failed",
+    ),
+    Task(
+        id="finalize",
+        dag="deploy",
+        does="Ends the run in the state that the rollout ended in.",
+        record="RolloutResult",
+        inputs={"request": "prepare"},
+        after=("rollout",),
+        reads={"approval": "approve", "rollout": "rollout"},
+        outlet="champion",
+        event={"version": "model_version", "previous": "champion_version", "rollout_id": "rollout_id"},
+        rejection="A version that was rolled back fails the run; a rejected or superseded one is skipped.",
+        trigger_rule="all_done",
+    ),
+    Task(
+        id="restore",
+        dag="deploy",
+        does="Gives the traffic back if the rollout did not end.",
+        record="TrafficCheck",
+        config=("deploy",),
+        inputs={"request": "prepare"},
+        after=("finalize",),
+        teardown=True,
+    ),
+    Task(
+        id="observe",
+        dag="monitor",
+        does="Scores the rows of one window with the champion.",
+        record="ScoredWindow",
+        config=("data", "validate", "monitor"),
+    ),
+    Task(
+        id="drift",
+        dag="monitor",
+        does="Compares the window with the champion's training data.",
+        record="DriftReport",
+        section="monitor.drift",
+        config=("data", "monitor"),
+        inputs={"window": "observe"},
+    ),
+    Task(
+        id="performance",
+        dag="monitor",
+        does="Measures the champion on the labels that have arrived.",
+        record="PerformanceReport",
+        section="monitor.performance",
+        config=("data", "monitor"),
+        inputs={"window": "observe"},
+    ),
+    Task(
+        id="triage",
+        dag="monitor",
+        does="Decides what the findings ask for: nothing, an alert, a training, or a block.",
+        record="Triage",
+        config=("monitor",),
+        inputs={"window": "observe", "drift": "drift", "performance": "performance"},
+    ),
+    Task(
+        id="retrain",
+        dag="monitor",
+        does="Starts a training.",
+        record="RetrainRequest",
+        section="monitor.retrain",
+        inputs={"triage": "triage"},
+        outlet="retrain",
+        event={key: key for key in ("causes", "reason", "model_version", "window", "until")},
+        rejection="Without a reason to train again the task is skipped.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -56,78 +266,50 @@ class Shape:
         )
 
 
-_TASKS: Final[Mapping[Kind, tuple[Task, ...]]] = {
-    "train": (
-        Task("ingest", outlet="data"),
-        Task("validate", {"dataset": "ingest"}, exists=lambda pipeline: bool(pipeline.validate_)),
-        Task("features", {"dataset": "ingest", "validation": "validate"}),
-        Task("tune", {"features": "features"}, exists=lambda p: bool(p.train.tune), mapped=True),
-        Task("train", {"features": "features", "tune": "tune"}),
-        Task("evaluate", {"features": "features", "model": "train"}),
-        Task(
-            "register",
-            {"evaluation": "evaluate"},
-            outlet=lambda pipeline: "challenger" if pipeline.deploy else "champion",
-        ),
-    ),
-    "deploy": (
-        Task("prepare"),
-        Task("approve", after=("prepare",), exists=lambda pipeline: bool(pipeline.approve)),
-        Task("rollout", {"request": "prepare"}, after=("approve",)),
-        Task("finalize", {"request": "prepare"}, after=("rollout",), outlet="champion"),
-        Task("restore", {"request": "prepare"}, after=("finalize",), teardown=True),
-    ),
-    "monitor": (
-        Task("observe"),
-        Task("drift", {"window": "observe"}, exists=lambda p: bool(p.monitor and p.monitor.drift)),
-        Task(
-            "performance",
-            {"window": "observe"},
-            exists=lambda p: bool(p.monitor and p.monitor.performance),
-        ),
-        Task("triage", {"window": "observe", "drift": "drift", "performance": "performance"}),
-        Task(
-            "retrain",
-            {"triage": "triage"},
-            outlet="retrain",
-            exists=lambda p: bool(p.monitor and p.monitor.retrain),
-        ),
-    ),
-}
+def find_task(id_: str) -> Task | None:
+    """Return the row of a task, or None when there is no such task.
 
-
-def shapes(pipeline: Pipeline) -> tuple[Shape, ...]:
-    """Return the DAGs of a pipeline: train, and deploy and monitor when their sections are there."""
-    found = [_shape(pipeline, "train", _train_schedule(pipeline))]
-    if pipeline.deploy:
-        found.append(_shape(pipeline, "deploy", (f"asset {pipeline.name}/challenger",)))
-    if pipeline.monitor:
-        found.append(_shape(pipeline, "monitor", (pipeline.monitor.schedule,)))
-    return tuple(found)
+    >>> find_task("train").record
+    'ModelRef'
+    """
+    return next((task for task in TASKS if task.id == id_), None)
 
 
 def task_ids() -> tuple[str, ...]:
     """Return every task that a pipeline can have, in the order of their work."""
-    return tuple(task.id for tasks in _TASKS.values() for task in tasks)
+    return tuple(task.id for task in TASKS)
 
 
-def tasks_of(pipeline: Pipeline, kind: Kind) -> tuple[Task, ...]:
-    """Return the tasks of one DAG; those of sections that are left out do not exist."""
-    return tuple(task for task in _TASKS[kind] if task.exists is None or task.exists(pipeline))
+def tasks_of(pipeline: Any, kind: Kind) -> tuple[Task, ...]:
+    """Return the tasks of one DAG of a pipeline; those of sections that are left out do not exist."""
+    return tuple(task for task in TASKS if task.dag == kind and task.exists(pipeline))
 
 
-def _shape(pipeline: Pipeline, kind: Kind, schedule: tuple[str, ...]) -> Shape:
-    return Shape(f"{pipeline.name}__{kind}", kind, schedule, tasks_of(pipeline, kind))
+def shapes(pipeline: Any) -> tuple[Shape, ...]:
+    """Return the DAGs of a pipeline: train, and deploy and monitor when their sections are there."""
+    return tuple(
+        Shape(f"{pipeline.name}__{kind}", kind, schedule_of(pipeline, kind), tasks_of(pipeline, kind))
+        for kind in get_args(Kind)
+        if kind == "train" or has_section(pipeline, kind)
+    )
 
 
-def _train_schedule(pipeline: Pipeline) -> tuple[str, ...]:
+def schedule_of(pipeline: Any, kind: Kind) -> tuple[str, ...]:
+    """Return what starts a DAG: cron expressions, and assets as ``asset <pipeline>/<name>``."""
+    if kind == "deploy":
+        return (f"asset {pipeline.name}/challenger",)
+    if kind == "monitor":
+        return (pipeline.monitor.schedule,)
     own = (pipeline.schedule,) if pipeline.schedule else ()
-    retrain = pipeline.monitor is not None and pipeline.monitor.retrain is not None
-    return (*own, *((f"asset {pipeline.name}/retrain",) if retrain else ()))
+    retrain = (f"asset {pipeline.name}/retrain",) if has_section(pipeline, "monitor.retrain") else ()
+    return (*own, *retrain)
 
 
-_STAGES: Final = (
-    "ingest", "validate", "features", "tune", "train", "evaluate", "register",
-    "observe", "drift", "performance", "triage",
-)  # fmt: skip
-STAGES: Final[Mapping[str, str]] = {name: f"airflow_mlops.stages.{name}" for name in _STAGES}
+def has_section(pipeline: Any, name: str) -> bool:
+    """Whether a pipeline has the section of a dotted name such as ``train.tune``."""
+    found = pipeline
+    for key in name.split("."):
+        found = getattr(found, _ATTRIBUTES.get(key, key), None)
+        if not found:
+            return False
+    return True

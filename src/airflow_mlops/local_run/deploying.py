@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.record_summary import describe
-from airflow_mlops.core.records import DatasetRef, DeployRequest, FeatureSet
+from airflow_mlops.core.records import DatasetRef, DeployRequest, FeatureSet, summarize
 from airflow_mlops.local_run.context import Scene, TaskEnd
 from airflow_mlops.training.registry import Registry
 
@@ -42,7 +41,7 @@ def prepare(scene: Scene) -> TaskEnd:
         comparisons=evaluation.comparisons if evaluation else (),
         reason="passed its gate",
     ).to_json()
-    return TaskEnd("success", request, describe(request))
+    return TaskEnd("success", request, summarize(request))
 
 
 def approve(scene: Scene) -> TaskEnd:
@@ -99,7 +98,7 @@ def rollout(scene: Scene) -> TaskEnd:
     )
     record = result(state).to_json()
     sent = f" ({counts['requests']:,} requests, {counts['failed']} failed)" if counts["requests"] else ""
-    return TaskEnd("success", record, describe(record) + sent)
+    return TaskEnd("success", record, summarize(record) + sent)
 
 
 def finalize(scene: Scene) -> TaskEnd:

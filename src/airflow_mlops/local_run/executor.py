@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from airflow_mlops.core import progress
 from airflow_mlops.core.errors import GateRejected
-from airflow_mlops.core.record_summary import describe
+from airflow_mlops.core.records import summarize
 from airflow_mlops.lifecycle.table import Shape, Task, shapes
 from airflow_mlops.local_run import deploying
 from airflow_mlops.local_run import monitor_window as watching
@@ -60,7 +60,7 @@ def _task(scene: Scene, shape: Shape, task: Task) -> str | None:
     """Run one task, or take over what an earlier run found; returns why the run waits, if it does."""
     key, started = f"{shape.dag_id}/{task.id}", time.monotonic()
     if key in scene.journal.done:
-        end = TaskEnd("kept", scene.journal.done[key], describe(scene.journal.done[key]))
+        end = TaskEnd("kept", scene.journal.done[key], summarize(scene.journal.done[key]))
     else:
         try:
             with scene.show.working(task.id) as listener, progress.listening(listener):
@@ -87,8 +87,8 @@ def _lived(scene: Scene, task: Task) -> TaskEnd:
     record: Any = _mapped(scene, task, tune.workers) if task.mapped and tune else scene.stage(task)
     if task.id == "evaluate" and not record["passed"]:
         why = "the gate said no: " + "; ".join(record["reasons"])
-        return TaskEnd("refused", record, describe(record), why)
-    return TaskEnd("success", record, describe(record))
+        return TaskEnd("refused", record, summarize(record), why)
+    return TaskEnd("success", record, summarize(record))
 
 
 def _mapped(scene: Scene, task: Task, parts: int) -> list[Any]:

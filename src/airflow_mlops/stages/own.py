@@ -99,7 +99,7 @@ def _resolved(call: StageCall, value: Any, hint: Any) -> Any:
     """Return what a record stands for, or the record when the annotation asks for it."""
     if isinstance(value, list):
         return [_resolved(call, item, hint) for item in value]
-    if not (isinstance(value, Mapping) and Record.is_one(value)):
+    if not (isinstance(value, Mapping) and Record.is_record(value)):
         return value
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint.from_json(value)
@@ -121,7 +121,7 @@ def _resolved(call: StageCall, value: Any, hint: Any) -> Any:
 def _run_of(values: Sequence[Any]) -> str:
     """Return the MLflow run of the model that is among the arguments, or nothing."""
     for value in values:
-        if isinstance(value, Mapping) and Record.is_one(value):
+        if isinstance(value, Mapping) and Record.is_record(value):
             record = Record.from_json(value)
             if isinstance(record, Evaluation):
                 return record.model.run_id

@@ -19,6 +19,11 @@ class DatasetRef(Record):
     start: str | None = None
     end: str | None = None
 
+    @property
+    def summary(self) -> str:
+        """Rows and digest."""
+        return f"{self.rows:,} rows, digest {self.digest[:12]}"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -28,6 +33,11 @@ class Failure:
     column: str | None
     detail: str
     rows: int | None = None
+
+    def __str__(self) -> str:
+        of = f" of {self.column}" if self.column else ""
+        rows = "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        return f"{self.expectation}{of}{rows}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +69,19 @@ class ValidationReport(Record):
     quarantine: Quarantine | None = None
 
     @property
+    def summary(self) -> str:
+        """Expectations that hold or fail, and quarantined rows."""
+        whole = f"{self.expectations} expectations on {self.rows:,} rows"
+        if self.passed:
+            return f"Great Expectations: {whole} hold"
+        failed = ", ".join(map(str, self.failures))
+        text = f"Great Expectations: {len(self.failures)} of {whole} fail: {failed}"
+        if self.quarantine is None or self.quarantine.dataset is None:
+            return text
+        rows, uri = self.quarantine.rows, self.quarantine.dataset.uri
+        return f"{text}; {rows:,} rows ({100 * rows / self.rows:.1f} %) quarantined in {uri}"
+
+    @property
     def refused(self) -> bool:
         """Whether no training may learn from these rows."""
         beyond = self.quarantine is not None and bool(self.quarantine.refused)
@@ -75,3 +98,9 @@ class FeatureSet(Record):
     holdout_features: DatasetRef
     features: tuple[str, ...]
     split: str
+
+    @property
+    def summary(self) -> str:
+        """Features, training rows and hold-out rows."""
+        rows = f"{self.train.rows:,} rows to learn from, {self.holdout.rows:,} held out"
+        return f"{len(self.features)} features; {rows}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core import records
-from airflow_mlops.core.record_summary import describe
+from airflow_mlops.core.records import summarize
 
 DATASET = records.DatasetRef(uri="x", digest="0123456789abcdef", rows=12_345, columns={})
 
@@ -29,13 +29,13 @@ def search(worker: int, score: float | None, failed: int = 0) -> dict[str, Any]:
     ],
 )
 def test_a_record_in_a_sentence(record: Any, sentence: str) -> None:
-    assert describe(record) == sentence
+    assert summarize(record) == sentence
 
 
 def test_failures_are_named() -> None:
     failures = (records.Failure("unique", "id", "2 rows"), records.Failure("row_count", None, "0"))
     report = records.ValidationReport(passed=False, rows=10, expectations=3, failures=failures)
-    told = describe(report.to_json())
+    told = summarize(report.to_json())
     assert told == "Great Expectations: 2 of 3 expectations on 10 rows fail: unique of id, row_count"
 
 
@@ -46,7 +46,7 @@ def test_quarantined_rows_are_counted_and_found() -> None:
         failures=(records.Failure("between", "age", "", 12), records.Failure("null", "b", "", 1)),
         quarantine=records.Quarantine(rows=12, limit=0.05, dataset=side, kept=DATASET),
     )  # fmt: skip
-    assert describe(report.to_json()) == (
+    assert summarize(report.to_json()) == (
         "Great Expectations: 2 of 2 expectations on 600 rows fail: between of age (12 rows), "
         "null of b (1 row); 12 rows (2.0 %) quarantined in /data/side.parquet"
     )
@@ -59,6 +59,6 @@ def test_quality_says_what_became_of_earlier_windows() -> None:
         start="", end="", model_version=1, rows=30, metrics={}, checks=(), verdict="waiting", window_rows=900,
         also_scored=1, overdue=(late, late),
     )  # fmt: skip
-    assert describe(report.to_json()) == (
+    assert summarize(report.to_json()) == (
         "waiting: 30 of 900 rows with a label; 1 earlier window scored; 2 earlier windows without labels"
     )

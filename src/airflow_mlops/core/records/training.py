@@ -1,0 +1,152 @@
+"""The records of tuning, training, evaluation and registration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from airflow_mlops.core.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult(Record):
+    """What one tuning worker found. ``best_score`` is larger-is-better."""
+
+    worker: int
+    metric: str
+    best_score: float | None
+    best_params: Mapping[str, Any]
+    trials: int
+    failed: int
+    run_id: str
+
+    @property
+    def summary(self) -> str:
+        """Trials, failed trials and the best parameters."""
+        failed = f", {self.failed} failed" if self.failed else ""
+        if self.best_score is None:
+            return f"{self.trials} trials{failed}"
+        params = ", ".join(f"{name}={_short(value)}" for name, value in self.best_params.items())
+        return f"{self.trials} trials{failed}, best {self.metric} {self.best_score:.3f} ({params})"
+
+    @classmethod
+    def summary_of_all(cls, records: Sequence[Self]) -> str:
+        """All workers of one search as if they were one."""
+        scored = [record for record in records if record.best_score is not None] or records
+        best = max(scored, key=lambda record: record.best_score or 0.0)
+        trials, failed = sum(record.trials for record in records), sum(record.failed for record in records)
+        return replace(best, trials=trials, failed=failed).summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRef(Record):
+    """A trained model in MLflow, not yet registered."""
+
+    name: str
+    model_uri: str
+    run_id: str
+    digest: str
+    params: Mapping[str, Any]
+    rows: int
+
+    @property
+    def summary(self) -> str:
+        """Rows and MLflow run."""
+        return f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnResult(Record):
+    """What a stage of the user's own returned, and the MLflow run that its figures are on, if any."""
+
+    stage: str
+    values: Mapping[str, Any]
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``."""
+
+    name: str
+    value: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval."""
+
+    metric: str
+    challenger: float
+    champion: float
+    difference: float
+    low: float
+    high: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class SliceCheck:
+    """The hold-out rows with one value of a column against limits; ``skipped`` says why they were not."""
+
+    column: str
+    value: str
+    rows: int
+    checks: tuple[Check, ...] = ()
+    skipped: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``)."""
+
+    model: ModelRef
+    metrics: Mapping[str, float]
+    checks: tuple[Check, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    slices: tuple[SliceCheck, ...] = ()
+    champion_version: int | None = None
+    rows: int = 0
+    passed: bool = False
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """Metrics and the difference to the champion."""
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
+        against = "".join(
+            f"; against version {self.champion_version}: {item.metric} {item.difference:+.3f} "
+            f"[{item.low:+.3f}, {item.high:+.3f}]"
+            for item in self.comparisons
+        )
+        return figures + against
+
+    @property
+    def rejection(self) -> str:
+        """The reasons of a failed gate."""
+        return "" if self.passed else f"evaluation gate failed: {'; '.join(self.reasons)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredVersion(Record):
+    """A version in the MLflow registry that passed its gate."""
+
+    name: str
+    model_version: int
+    model_uri: str
+    run_id: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    alias: str = "challenger"
+
+    @property
+    def summary(self) -> str:
+        """Version and alias."""
+        return f"version {self.model_version}, alias {self.alias}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
