@@ -64,7 +64,7 @@ class ServingHook(BaseHook):
         unknown = sorted(set(found) - {"socket", "slots", "backend"})
         if unknown:
             raise ConfigError(
-                f"Airflow connection {self.serving_conn_id!r}: unknown key(s) {', '.join(unknown)} in its "
+                f"Airflow connection {self.serving_conn_id!r}: is not a known key(s) {', '.join(unknown)} in its "
                 "extra haproxy; known: socket, slots, backend"
             )
         return dict(found)

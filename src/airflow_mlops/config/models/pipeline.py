@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.deployment import Deploy
 from airflow_mlops.config.models.monitoring import Monitor
-from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskName, TaskSettings
+from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskSettings
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Validate
-from airflow_mlops.config.values import ConnId, Name, Schedule, StrictInt, Text
+from airflow_mlops.config.values import ConnId, Name, Schedule, StrictInt, TaskName, Text
 
 
 class Pipeline(Section):

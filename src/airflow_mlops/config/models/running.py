@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -22,11 +22,6 @@ from airflow_mlops.config.values import (
     format_duration,
 )
 
-TaskName = Literal[
-    "ingest", "validate", "features", "tune", "train", "evaluate", "register",
-    "prepare", "approve", "rollout", "finalize", "restore",
-    "observe", "drift", "performance", "triage", "retrain",
-]  # fmt: skip
 AirflowName = Annotated[str, Field(min_length=1, max_length=250)]
 
 
