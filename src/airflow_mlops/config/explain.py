@@ -109,7 +109,9 @@ def _message(item: Mapping[str, Any]) -> str:
         case "string_too_short":
             return "must not be empty"
         case "string_pattern_mismatch":
-            return "a name must start with a lower-case letter and have at most 63 lower-case letters, digits and _"
+            return (
+                "a name must start with a letter and have only lower-case letters, digits and _, at most 63"
+            )
     return str(item["msg"]).removeprefix("Value error, ").replace("Input should", "must", 1)
 
 
