@@ -55,7 +55,7 @@ def inline_query_files(config: Mapping[str, Any], base: Path) -> dict[str, Any]:
 
 def _inlined(value: Any, base: Path, path: str) -> Any:
     if isinstance(value, Mapping):
-        if value.get("type") == "sql" and isinstance(value.get("sql"), str) and is_query_file(value["sql"]):
+        if "type" in value and isinstance(value.get("sql"), str) and is_query_file(value["sql"]):
             try:
                 return {**value, "sql": query_text(value["sql"], base) + "\n"}
             except ConfigError as error:
