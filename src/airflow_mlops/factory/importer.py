@@ -1,8 +1,8 @@
 """Makes ``*.mlops.yaml`` files DAG files of their own, where Airflow has DAG importers.
 
 Airflow 3.2 and 3.3 ask the importers whenever they fill a ``DagBag``: in ``airflow dags list --local``,
-``dags test`` and ``dags reserialize``, and when a task starts. Their DAG processor still lists Python files only, so
-that these versions need ``load_pipelines()`` for DAGs that are scheduled.
+``dags test`` and ``dags reserialize``, and when a task starts. Their DAG processor still lists Python
+files only, so that these versions need ``load_pipelines()`` for DAGs that are scheduled.
 """
 
 from __future__ import annotations
