@@ -51,8 +51,8 @@ format: $(STAMP)  ## format the sources and fix what ruff can fix
 docs: $(STAMP)  ## generate the reference pages and the JSON Schema from the code
 	@$(BIN)/python -m tools.docs
 
-lock: $(STAMP)  ## pin all dependencies again, with hashes
-	@$(BIN)/python requirements/lock.py
+lock: $(STAMP)  ## pin new dependencies, with hashes; UPGRADE=--upgrade takes the newest of all
+	@$(BIN)/python requirements/lock.py $(UPGRADE)
 
 release: $(STAMP)  ## build and check a release: VERSION=0.2.0, and WRITE=yes to keep it
 	@$(BIN)/python -m tools.release $(or $(VERSION),$(error set the version: make release VERSION=0.2.0)) $(if $(WRITE),--write)
