@@ -8,7 +8,7 @@ from typing import Any, Final
 from airflow_mlops.cli.migrate.entry import carried, changed, left
 from airflow_mlops.cli.migrate.part import Part, Subject, number
 from airflow_mlops.cli.migrate.rows import FILTER, INGEST, READ, locations, not_called, rows, seen_from
-from airflow_mlops.config.queries import is_file
+from airflow_mlops.config.queries import is_query_file
 from airflow_mlops.data.core.query import misfit, unknown_parameter
 
 _WAREHOUSE: Final = "warehouse"
@@ -34,7 +34,7 @@ def ingest(subject: Subject) -> Part:
 def _query(subject: Subject) -> str | None:
     """Return the recipe's query when a source of type sql can hold it."""
     sql = subject.at(*INGEST, "sql")
-    if not isinstance(sql, str) or is_file(sql) or "{" in sql or subject.at(*FILTER) is not None:
+    if not isinstance(sql, str) or is_query_file(sql) or "{" in sql or subject.at(*FILTER) is not None:
         return None
     return None if misfit(sql) or unknown_parameter(sql, ()) else sql
 
