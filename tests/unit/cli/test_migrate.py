@@ -184,7 +184,7 @@ BAD = {
     "another kind": ("recipe: clustering/v1\ntarget_col: y\n", "`clustering/v1`, not regression/v1"),
     "no target": ("recipe: regression/v1\nsteps: {}\n", "no target_col"),
     "a list": ("- recipe: regression/v1\n", "it is not a mapping"),
-    "not YAML": ("recipe: regression/v1\nsteps: {a: [\n", "not YAML"),
+    "not YAML": ("recipe: regression/v1\nsteps: {a: [\n", "not valid YAML"),
     "a variable that nobody gives": (
         "recipe: regression/v1\ntarget_col: {{ TARGET }}\n",
         "'TARGET' is undefined",

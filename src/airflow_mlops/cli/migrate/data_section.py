@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction, number
-from airflow_mlops.config.queries import is_file
+from airflow_mlops.config.queries import is_query_file
 from airflow_mlops.data.core.query import misfit, unknown_parameter
 
 _INGEST: Final = ("steps", "ingest")
@@ -100,7 +100,7 @@ def _source(conversion: Conversion) -> dict[str, Any]:
 def _query(conversion: Conversion) -> str | None:
     """Return the recipe's query when a source of type sql can hold it."""
     sql = conversion.value(*_INGEST, "sql")
-    if not isinstance(sql, str) or is_file(sql) or "{" in sql or conversion.value(*_FILTER) is not None:
+    if not isinstance(sql, str) or is_query_file(sql) or "{" in sql or conversion.value(*_FILTER) is not None:
         return None
     return None if misfit(sql) or unknown_parameter(sql, ()) else sql
 
