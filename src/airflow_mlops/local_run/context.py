@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.core.progress import Progress
 from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.data.connections import Connections
@@ -79,7 +79,7 @@ class RunContext:
         request = StageRequest(
             stage=task.id,
             pipeline=rendered(
-                spelled_out(part, self.selection.base),
+                inline_query_files(part, self.selection.base),
                 start=start,
                 end=end,
                 run_id=self.journal.run_id,

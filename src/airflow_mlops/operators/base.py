@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
@@ -97,7 +97,7 @@ class StageOperator(BaseOperator):
         start = window_start(context)
         request = StageRequest(
             stage=self.stage,
-            pipeline=self.render_template(spelled_out(part.config, part.base), context),
+            pipeline=self.render_template(inline_query_files(part.config, part.base), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
             artifacts=artifacts,
             tracking_uri=ports.mlflow.uri,
