@@ -113,8 +113,7 @@ def _version(version: VersionView, now: datetime) -> str:
     parts = [f"version {version.version}", f"{_span(version.age(now).total_seconds())} old"]
     parts += [f"{name} {value:.4g}" for name, value in version.metrics.items()]
     if version.approval is not None:
-        answer = {"Approve": "approved", "Reject": "rejected"}.get(version.approval.answer, "answered")
-        parts.append(f"{answer} by {version.approval.by or 'an unknown user'}")
+        parts.append(f"{version.approval.verb} by {version.approval.by or 'an unknown user'}")
     if version.rollout is not None and version.rollout.outcome != "PROMOTED":
         parts.append(f"{version.rollout.outcome}: {version.rollout.reason}")
     return ", ".join(parts)
