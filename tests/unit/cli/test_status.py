@@ -90,7 +90,7 @@ def test_a_faulty_file_is_reported_and_the_others_are_shown(
     assert main(["status"]) == 1
     printed = capsys.readouterr()
     assert "churn  pipelines/churn.yaml" in printed.out
-    assert "pipelines/bad.yaml:2:1: scheduel: unknown key" in printed.err
+    assert "pipelines/bad.yaml:2:1: scheduel: is not a" in printed.err
 
 
 def test_a_registry_that_does_not_answer_ends_with_3_and_the_rest_is_shown(

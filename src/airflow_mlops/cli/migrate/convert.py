@@ -101,7 +101,7 @@ def glue_module(migration: Migration) -> str:
     ]
     name = migration.config["name"]
     head = (
-        f'"""Joins the functions in `steps/` for the pipeline {name}; written by `airflow-mlops migrate`."""'
+        f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
     )
     imports = ["\n".join(sorted(group, key=lambda line: line.split()[1])) for group in groups if group]
     functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
