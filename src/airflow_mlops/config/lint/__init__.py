@@ -1,4 +1,4 @@
-"""Checks a pipeline file as deeply as possible without running anything: source is read, never imported."""
+"""Checks a pipeline file as deeply as possible; the user's code is read, and never imported or run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
-from airflow_mlops.config.lint.code import estimator, functions
 from airflow_mlops.config.lint.columns import columns
-from airflow_mlops.config.lint.combinations import combinations
+from airflow_mlops.config.lint.estimator import estimator
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
+from airflow_mlops.config.lint.functions import functions
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, named
 from airflow_mlops.config.lint.metrics import metrics
 from airflow_mlops.config.lint.rows import rows
@@ -32,7 +33,6 @@ from airflow_mlops.core.errors import ConfigError
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
     functions: ("features", "data.source.*", "monitor.performance.labels.*"),
     estimator: ("train.estimator",),
-    combinations: ("train.estimator",),
     metrics: ("train.estimator",),
     expectations: ("validate",),
     limits: (),
@@ -57,12 +57,18 @@ WRITTEN: Final[Sequence[Rule]] = (templates, secrets)
 """The rules that read the values as they were written, whatever their shape."""
 
 
-def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
+def lint_files(
+    files: Iterable[tuple[Path, Path]], *, profile: str | None = None, libraries: Libraries | None = None
+) -> tuple[Fault, ...]:
     """Return what is wrong with some pipeline files, each on its own and as neighbours.
 
     ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits
-    the deep checks to that profile. Nothing is raised for a bad file.
+    the deep checks to that profile. ``libraries`` are asked about estimators and expectations; by default
+    a child process imports them for this call alone. Nothing is raised for a bad file.
     """
+    if libraries is None:
+        with Libraries() as own:
+            return lint_files(files, profile=profile, libraries=own)
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
     read: set[Path] = set()
@@ -72,7 +78,7 @@ def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None
         try:
             loaded = read_defaults(file) if is_defaults(file) else read_pipeline(file, root=root)
             known = profile in loaded.variants or not is_defaults(file)
-            faults += lint(loaded, profile=profile if known else None)
+            faults += lint(loaded, libraries, profile=profile if known else None)
             faults += _namesake(loaded, owners)
             read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
@@ -82,13 +88,13 @@ def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None
     return in_order(faults)
 
 
-def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
+def lint(loaded: Loaded, libraries: Libraries, *, profile: str | None = None) -> tuple[Fault, ...]:
     """Return the faults, warnings and notes of one file with all its profiles, or with one.
 
     Raises ConfigError for an unknown profile.
     """
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
-    sources = Sources(_folders(loaded))
+    sources = Sources(_folders(loaded), libraries)
     faults = list(loaded.faults)
     seen, tries = {essence(fault) for fault in faults}, iter(range(TRIES))
     for variant in chosen:

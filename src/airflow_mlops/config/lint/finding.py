@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlops.config.faults import KeyPath, Level
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline, Section, Source
@@ -34,6 +35,11 @@ class Subject:
     layer: Layer
     sources: Sources
     folder: Path
+
+    @property
+    def libraries(self) -> Libraries:
+        """The installed libraries, which a child process imports."""
+        return self.sources.libraries
 
     @property
     def values(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.estimator_kind import Learner, given, learners
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.learner import Learner, learners, possible_values
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
 
 _RULE: Final = "metrics"
@@ -17,8 +17,8 @@ _QUALITY: Final = ("deploy", "canary", "guards", "quality")
 def metrics(subject: Subject) -> Iterator[Finding]:
     """The estimator learns the target, and every metric is one of its task and can be computed."""
     dotted = subject.pipeline.train.estimator
-    found = learners(dotted, subject.sources, given(subject))
-    if not all(learner.whole for learner in found):
+    found = learners(dotted, subject.sources, possible_values(subject))
+    if not all(learner.complete for learner in found):
         return
     if found and (other := found[0].other):
         message = f"{dotted} {other} and learns no target: choose a classifier or a regressor"

@@ -9,9 +9,10 @@ from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import lineage, signature
-from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
+from airflow_mlops.config.lint.functions import resolve
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
+from airflow_mlops.config.lint.source import Definition
 from airflow_mlops.config.models import Callback, Pipeline, Resources
 from airflow_mlops.core.suggestions import did_you_mean
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
-from airflow_mlops.config.lint.source import NotChecked, NotThere
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.core.suggestions import did_you_mean
 
 _RULE: Final = "templates"
