@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SOURCES := src tests demo dags benchmarks plugins docs/examples
+SOURCES := src tests tools demo dags benchmarks plugins docs/examples
 
-.PHONY: help demo test up down check bench format lock clean
+.PHONY: help demo test up down check bench format docs lock release clean
 .DEFAULT_GOAL := help
 
 help:  ## show the commands
@@ -23,33 +23,39 @@ $(STAMP): $(VENV)/.dependencies pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP)  ## live one model's whole life on real data, in a few minutes
+demo: $(STAMP)  ## run the full life cycle of a model on real data, in a few minutes
 	@$(BIN)/python -m demo run
 
-test: $(STAMP)  ## run every test, the system test included
+test: $(STAMP)  ## run all tests, including the system test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; prints the log-in
+up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; print the log-in
 	@$(BIN)/python -m demo up
 
 down: $(STAMP)  ## stop what `make up` started
 	@$(BIN)/python -m demo down
 
-check: $(STAMP)  ## lint, types, import rings
+check: $(STAMP)  ## check format, lint, types, import contracts and declared dependencies
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(STAMP)  ## print the benchmarks
+bench: $(STAMP)  ## run all benchmarks and print their figures
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-format: $(STAMP)  ## rewrite the sources in the house style
+format: $(STAMP)  ## format the sources and fix what ruff can fix
 	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
 	@$(BIN)/ruff format $(SOURCES)
 
-lock: $(STAMP)  ## pin the dependencies anew, with hashes and without addresses
-	@$(BIN)/python requirements/lock.py
+docs: $(STAMP)  ## generate the reference pages and the JSON Schema from the code
+	@$(BIN)/python -m tools.docs
 
-clean: down  ## remove what the commands above made
+lock: $(STAMP)  ## pin new dependencies, with hashes; UPGRADE=--upgrade takes the newest of all
+	@$(BIN)/python requirements/lock.py $(UPGRADE)
+
+release: $(STAMP)  ## build and check a release: VERSION=0.2.0, and WRITE=yes to keep it
+	@$(BIN)/python -m tools.release $(or $(VERSION),$(error set the version: make release VERSION=0.2.0)) $(if $(WRITE),--write)
+
+clean: down  ## stop everything and remove .venv, .demo and .up
 	@rm -rf .demo .up $(VENV)

@@ -1,4 +1,9 @@
-"""Pins every dependency with hashes, for Python 3.11 to 3.13, and without a word about where it came from."""
+"""Pins every dependency with hashes, for Python 3.11 to 3.13, and without a word about where it came from.
+
+``all.txt`` is everything, for development and CI; ``server.txt`` is what the model server needs of it, in the
+same versions; ``bootstrap.txt`` is what installs the two. Versions that are pinned stay as they are;
+``--upgrade`` takes the newest of each.
+"""
 
 import subprocess
 import sys
@@ -7,17 +12,24 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FLAGS = [
     "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header",
-    "--no-emit-index-url", "--no-emit-find-links", "--upgrade",
+    "--no-emit-index-url", "--no-emit-find-links",
 ]  # fmt: skip
 
 
 def compile_(*sources: str, output: str) -> None:
     subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "compile", *FLAGS, *sources, "--output-file", str(HERE / output)],
+        [
+            *(sys.executable, "-m", "uv", "pip", "compile"),
+            *FLAGS,
+            *sys.argv[1:],
+            *sources,
+            *("--output-file", str(HERE / output)),
+        ],  # fmt: skip
         check=True,
         cwd=HERE.parent,
     )
 
 
 compile_("requirements/bootstrap.in", output="bootstrap.txt")
-compile_("pyproject.toml", "--group", "dev", "--group", "demo", output="all.txt")
+compile_("pyproject.toml", "--extra", "testing", "--group", "dev", "--group", "demo", output="all.txt")
+compile_("--group", "server", "--constraint", "requirements/all.txt", output="server.txt")

@@ -126,7 +126,7 @@ def test_rollouts_in_postgresql_are_looked_at_through_their_connection(
             assert found["connection doctors_rollouts"]["status"] == "ok"
             assert found["rollouts"]["status"] == status, found["rollouts"]
             assert password not in printed
-    assert "correct login and password" in found["rollouts"]["message"]
+    assert "correct the login and password" in found["rollouts"]["message"]
 
 
 def test_the_database_of_a_query_is_asked_whether_it_answers(

@@ -152,7 +152,7 @@ def test_a_database_that_stays_away_ends_the_wait_and_may_be_tried_again(
     event = first_event(RolloutTrigger(rollout_id="x", store="conn_id://away_rollouts", **arguments))
     patch.undo()
     assert event["retryable"] is True
-    assert "Connection refused; check that PostgreSQL runs there" in event["error"]
+    assert "Connection refused; check that the database server runs" in event["error"]
     assert PASSWORD not in event["error"]
 
 
@@ -201,6 +201,6 @@ def test_a_connection_that_does_not_fit_says_what_to_do(monkeypatch: pytest.Monk
 def test_a_wrong_password_is_told_without_it(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"host": "127.0.0.1", "port": postgres.port, "schema": "rollouts", "login": "airflow"}
     define(monkeypatch, "wrong_rollouts", **there, password=PASSWORD[::-1])
-    with pytest.raises(BackendError, match="correct login and password of the Airflow connection") as caught:
+    with pytest.raises(BackendError, match="correct the login and password of the connection") as caught:
         open_rollouts("conn_id://wrong_rollouts")
     assert PASSWORD[::-1] not in str(caught.value)

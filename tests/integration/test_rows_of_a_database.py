@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_tried_again(
             ran = run(dags["train"])
     finally:
         postgres.start()
-    assert "Connection refused; check that the database runs there" in ran.error("ingest")
+    assert "Connection refused; check that the database server runs" in ran.error("ingest")
     assert ran.tries("ingest") == 2
     assert PASSWORD not in caplog.text
 

@@ -9,7 +9,6 @@ import os
 import re
 import stat
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.version import VERSION
+from airflow_mlops.storage.atomic import write_bytes
 
 MAX_ENTRIES: Final = 10_000
 MAX_AGE: Final = 30 * 86_400
@@ -30,8 +30,8 @@ _MAX_BYTES: Final = 4_000_000
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_ENTRY: Final = re.compile(r"[0-9a-f]{64}(\.json|\.[0-9a-f]{32}\.new)")
+# Also what a process that was killed left behind; `.new` is the temporary name of earlier versions.
+_ENTRY: Final = re.compile(r"[0-9a-f]{64}(\.json(\.[0-9a-f]{32}\.tmp)?|\.[0-9a-f]{32}\.new)")
 _log = logging.getLogger(__name__)
 
 
@@ -79,13 +79,10 @@ class ParseCache:
         body = pipeline.model_dump_json(by_alias=True, exclude_unset=True).encode()
         if self._descriptor is None or len(body) > _MAX_BYTES // 2 or not _unchanged(pipeline, body):
             return
-        temporary = f"{key}.{uuid.uuid4().hex}.new"
         content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
         try:
             self._trim(self._descriptor)
-            with open(os.open(temporary, _NEW, 0o600, dir_fd=self._descriptor), "wb") as stream:  # noqa: PTH123
-                stream.write(content)
-            os.rename(temporary, f"{key}.json", src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            write_bytes(f"{key}.json", content, mode=0o600, dir_fd=self._descriptor)
         except OSError as error:
             _log.debug("the parse cache %s cannot be written: %s", self.folder, error)
 

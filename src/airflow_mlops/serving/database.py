@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
-
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.storage import sqlite
 
-_LOCKED_S: Final = 15
-_AGAIN_S: Final = 0.02
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS splits (
@@ -112,28 +109,6 @@ class Batch:
         )
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_LOCKED_S, check_same_thread=False)
-    try:
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@retry(
-    retry=retry_if_exception_message(match="database is locked"),
-    stop=stop_after_delay(_LOCKED_S),
-    wait=wait_fixed(_AGAIN_S),
-    reraise=True,
-)
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")  # SQLite itself does not wait while a first worker switches
-
-
 class Database:
     """The SQLite file of one server; calls block, so make them off the event loop."""
 
@@ -142,7 +117,9 @@ class Database:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = _opened(path)
+            self._connection = sqlite.connect(path)
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise BackendError(
                 f"state of the model server {path}: {error}. Give a writable --state-dir"

@@ -19,7 +19,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.connections import connections
 from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
-from airflow_mlops.storage.sql_errors import said
+from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message
 
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -30,13 +30,6 @@ _SET_UP: Final = {
     "mariadb": ("SET time_zone = '+00:00'",),
     "sqlite": ("PRAGMA query_only = ON",),
 }
-_ADVICE: Final = {
-    "password": "correct login and password of the connection",
-    'role "': "correct the login of the connection",
-    'database "': "correct the schema (the database) of the connection",
-    "": "check that the database runs there and that this machine reaches it",
-}
-"""What to do, by a word of what the database said; the first that fits."""
 
 
 def read_query(source: Source, base: Path, start: datetime | None, end: datetime | None) -> pd.DataFrame:
@@ -135,9 +128,9 @@ def _connected(engine: Engine, conn_id: str) -> Iterator[Connection]:
     except ImportError as error:
         raise ConfigError(f"connection {conn_id!r}: {error}; install the driver on the workers") from error
     except SQLAlchemyError as error:
-        told = _hidden(said(error), engine)
-        advice = next(todo for word, todo in _ADVICE.items() if word in told)
-        raise BackendError(f"connection {conn_id!r}: {shown(engine)}: {told}; {advice}") from None
+        told = _hidden(driver_message(error), engine)
+        where = f"connection {conn_id!r}: {shown(engine)}"
+        raise BackendError(f"{where}: {told}; {advice_for(told)}") from None
     with connection:
         yield connection
 
@@ -160,14 +153,14 @@ def _reading(engine: Engine, source: Source) -> Iterator[Connection]:
 
 def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError | BackendError:
     """Return a BackendError for what a second try may change, else a ConfigError, without the password."""
-    told = f"{_where(source)}: {_hidden(said(error), engine)}"
+    told = f"{_where(source)}: {_hidden(driver_message(error), engine)}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if engine.dialect.name == "sqlite":  # says OperationalError for a wrong query as well
         again = lost or "locked" in told
     else:
         again = lost or isinstance(error, OperationalError | InterfaceError)
     if again:
-        return BackendError(f"{told}; {_ADVICE['']}")
+        return BackendError(f"{told}; {CHECK_SERVER}")
     return ConfigError(f"{told}; correct the query")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -28,11 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
-from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import TERMINAL
-from airflow_mlops.storage.sql_errors import said
+from airflow_mlops.storage import sqlite
+from airflow_mlops.storage.sql_errors import advice_for, driver_message
 
 _METADATA: Final = MetaData()
 ROLLOUTS: Final = Table(
@@ -86,18 +85,7 @@ _LOCK: Final = 0x6D6C6F70
 _DRIVERS: Final = ("psycopg", "psycopg2")
 # A server that has gone away silently is noticed within seconds instead of the kernel's hours.
 _POSTGRES: Final = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "application_name": "airflow-mlops"}
-_LOCKED_S: Final = 15
-_AGAIN_S: Final = 0.02
 _LONGEST_MS: Final = 30_000
-_ADVICE: Final = {
-    "password": "correct login and password of the Airflow connection, or PGPASSWORD where there is none",
-    'role "': "make that user, or correct the login of the Airflow connection",
-    'database "': "make it with `createdb`, or correct the schema of the Airflow connection",
-    "pg_hba.conf": "let this user and machine in there",
-    "permission denied": "GRANT CREATE ON SCHEMA public TO this user, or let it own the database",
-    "": "check that PostgreSQL runs there and that this machine reaches it",
-}
-"""What to do, by a word of what PostgreSQL said; the first that fits."""
 _MAY_MAKE: Final = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
 _MAY_WRITE: Final = "SELECT has_table_privilege(:name, 'SELECT') AND has_table_privilege(:name, 'INSERT')"
 
@@ -162,11 +150,9 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            told = said(error)
-            advice = "check that the folder exists and is writable"
-            if not self._sqlite:
-                advice = next(todo for word, todo in _ADVICE.items() if word in told)
-            raise BackendError(f"rollout store {self.where}: {told}; {advice}") from error
+            message = driver_message(error)
+            advice = "check that the folder exists and is writable" if self._sqlite else advice_for(message)
+            raise BackendError(f"rollout store {self.where}: {message}; {advice}") from error
 
 
 def _parsed(url: str | Path | URL) -> URL:
@@ -201,8 +187,8 @@ def _with_driver(url: URL) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCKED_S})
-        event.listen(engine, "connect", _own_transactions)
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": sqlite.BUSY_S})
+        event.listen(engine, "connect", _set_up)
         event.listen(engine, "begin", _begin_at_once)
     else:
         engine = create_engine(url, poolclass=NullPool, connect_args=dict(_POSTGRES))
@@ -210,20 +196,8 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _own_transactions(connection: sqlite3.Connection, _record: Any) -> None:
-    # The driver would begin a transaction at the first write only: two readers could both become writers.
-    connection.isolation_level = None
-    _write_ahead(connection)
-
-
-@retry(
-    retry=retry_if_exception_message(match="database is locked"),
-    stop=stop_after_delay(_LOCKED_S),
-    wait=wait_fixed(_AGAIN_S),
-    reraise=True,
-)
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")  # SQLite itself does not wait while a first user switches
+def _set_up(connection: Any, _record: Any) -> None:
+    sqlite.set_up(connection)
 
 
 def _begin_at_once(connection: Connection) -> None:

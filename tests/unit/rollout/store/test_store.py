@@ -233,11 +233,13 @@ class TestPostgres(RolloutStoreContract):
         postgres.make_user("guest", password="hunter2")
         postgres.make_user("poor")
         for wrong, told in {
-            url.replace("mlops@", "guest:hunter3@"): "authentication failed .* correct login and password of",
-            url.replace("mlops@", "guest@"): "no password supplied; correct login and password of",
-            url.replace("mlops@", "nobody@"): 'role "nobody" does not exist; make that user',
+            url.replace(
+                "mlops@", "guest:hunter3@"
+            ): "authentication failed .* correct the login and password of",
+            url.replace("mlops@", "guest@"): "no password supplied; correct the login and password of",
+            url.replace("mlops@", "nobody@"): 'role "nobody" does not exist; create that user',
             url.replace("mlops@", "poor@"): "permission denied for schema public; GRANT CREATE ON SCHEMA",
-            postgres.url("nowhere"): 'database "nowhere" does not exist; make it with `createdb`',
+            postgres.url("nowhere"): 'database "nowhere" does not exist; create it with `createdb`',
         }.items():
             with pytest.raises(BackendError, match=told) as caught:
                 RolloutStore(wrong)

@@ -1,0 +1,105 @@
+"""Files that appear whole or not at all: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+SUFFIX: Final = ".tmp"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def write_bytes(
+    path: str | Path, content: bytes, *, durable: bool = False, mode: int = 0o666, dir_fd: int | None = None
+) -> None:
+    """Replace a local file with ``content``; a reader sees the old file or the new one, never a part.
+
+    :param durable: also survive a power failure (fsync of file and folder): for state that is not written
+        again soon.
+    :param mode: permissions of the file, before the umask.
+    :param dir_fd: descriptor of the folder that a relative ``path`` is resolved against.
+
+    Raises OSError; no temporary file is left behind then.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(Path(folder) / "state", b"42")
+    ...     [(file.name, file.read_bytes()) for file in Path(folder).iterdir()]
+    [('state', b'42')]
+    """
+    temporary = temporary_name(str(path))
+    descriptor = os.open(temporary, _NEW, mode, dir_fd=dir_fd)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        os.rename(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=dir_fd)
+        raise
+    if durable:
+        _sync_folder(os.path.dirname(path) or os.curdir, dir_fd)  # noqa: PTH120
+
+
+def write_text(path: str | Path, text: str, *, durable: bool = False) -> None:
+    """Replace a local file with ``text`` in UTF-8, as ``write_bytes`` does."""
+    write_bytes(path, text.encode(), durable=durable)
+
+
+def write_json(path: str | Path, value: Any, *, indent: int | None = 1, durable: bool = False) -> None:
+    """Replace a local file with ``value`` as JSON, as ``write_bytes`` does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder) / "run.json", {"done": ["ingest"]}, indent=None)
+    ...     (Path(folder) / "run.json").read_text()
+    '{"done": ["ingest"]}'
+    """
+    write_text(path, json.dumps(value, indent=indent), durable=durable)
+
+
+@contextmanager
+def replacing(fs: Any, path: str) -> Iterator[IO[bytes]]:
+    """Yield a binary file to write on any fsspec file system; it takes the name ``path`` when it is complete.
+
+    Missing folders are created. After an error nothing is left under either name.
+
+    >>> import fsspec
+    >>> memory = fsspec.filesystem("memory")
+    >>> with replacing(memory, "/rows/train.bin") as file:
+    ...     _ = file.write(b"rows")
+    >>> memory.ls("/rows", detail=False), memory.cat_file("/rows/train.bin")
+    (['/rows/train.bin'], b'rows')
+    """
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        with fs.open(temporary, "wb") as file:
+            yield file
+        fs.mv(temporary, path)
+    except BaseException:
+        if fs.exists(temporary):
+            fs.rm(temporary)
+        raise
+
+
+def temporary_name(path: str) -> str:
+    """Return an unused name beside ``path``; it ends in ``SUFFIX``."""
+    return f"{path}.{uuid.uuid4().hex}{SUFFIX}"
+
+
+def _sync_folder(folder: str, dir_fd: int | None) -> None:
+    """Make a rename survive a power failure: the entry is in the folder, not in the file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
