@@ -17,7 +17,6 @@ from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
 
-_RULE: Final = "columns"
 _LONGEST: Final = 1_000_000
 _ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
                           "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
@@ -28,20 +27,20 @@ def columns(subject: Subject) -> Iterator[Finding]:
     data, slices = subject.pipeline.data, subject.pipeline.evaluate.slices
     if data.target in slices:
         message = "the target cannot be a slice: a model is not asked about it"
-        yield Finding(_RULE, ("evaluate", "slices", data.target), message)
+        yield Finding(("evaluate", "slices", data.target), message)
     yield from _of_labels(subject)
     yield from _left_out(subject)
     known = header(data.source, subject.folder)
     if known is None:
         if slices:
             message = f"not checked that the data has {', '.join(slices)}: no local header to read"
-            yield Finding(_RULE, ("evaluate", "slices"), message, "note")
+            yield Finding(("evaluate", "slices"), message, "note")
         return
     for path, name in _named(subject):
         if name not in known:
             where = data.source.filepath
             message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_one(known)}"
-            yield Finding(_RULE, path, message)
+            yield Finding(path, message)
 
 
 def _one(known: Sequence[str]) -> str:
@@ -63,7 +62,7 @@ def _left_out(subject: Subject) -> Iterator[Finding]:
             message = (
                 f"data.source.load_args.{key} leaves out the column {name!r}{did_you_mean(name, chosen)}"
             )
-            yield Finding(_RULE, path, message)
+            yield Finding(path, message)
 
 
 def _of_labels(subject: Subject) -> Iterator[Finding]:
@@ -76,7 +75,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
         for name in (*data.keys, data.target):
             if name not in known:
                 message = f"no column {name!r} in {source.filepath}{did_you_mean(name, known)}"
-                yield Finding(_RULE, path, message)
+                yield Finding(path, message)
 
 
 def header(source: Source, folder: Path) -> list[str] | None:

@@ -21,7 +21,6 @@ from airflow_mlops.config.space import drawn
 from airflow_mlops.core.suggestions import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
-_RULE: Final = "estimator"
 _METHODS: Final = ("fit", "predict", "__sklearn_tags__")
 
 
@@ -48,7 +47,7 @@ def _of_library(subject: Subject, installed: Installed) -> Iterator[Finding]:
         yield cannot_import(_ESTIMATOR, dotted, error)
         return
     except NotChecked as error:
-        yield Finding(_RULE, _ESTIMATOR, f"not checked: {error}", "note")
+        yield Finding(_ESTIMATOR, f"not checked: {error}", "note")
         return
     if found.parameters is None:
         yield _parameters_unchecked(f"{dotted} does not name them")
@@ -97,7 +96,7 @@ def _library_base(subject: Subject, line: Lineage) -> Installed | None:
 
 
 def _parameters_unchecked(reason: str) -> Finding:
-    return Finding(_RULE, _ESTIMATOR, f"parameters are not checked: {reason}", "note")
+    return Finding(_ESTIMATOR, f"parameters are not checked: {reason}", "note")
 
 
 def _parameters(subject: Subject, accepted: Signature) -> Iterator[Finding]:
@@ -114,14 +113,14 @@ def _parameters(subject: Subject, accepted: Signature) -> Iterator[Finding]:
                 hint = did_you_mean(name, accepted.names)
                 if nested and part in accepted.names:
                     hint = f": set those of {part} in a function that returns the estimator"
-                yield Finding(_RULE, (*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
+                yield Finding((*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
     everywhere = {*subject.written("train", "params"), *subject.written("train", "tune", "space")}
     missing = [name for name in accepted.required if name not in everywhere]
     if missing:
-        yield Finding(_RULE, _ESTIMATOR, f"needs {', '.join(missing)}: add them to train.params")
+        yield Finding(_ESTIMATOR, f"needs {', '.join(missing)}: add them to train.params")
     for name in sorted(set(train.params) & set(space)):
         message = "ignored: train.tune.space chooses its value"
-        yield Finding(_RULE, ("train", "params", name), message, "warning")
+        yield Finding(("train", "params", name), message, "warning")
 
 
 def _values(subject: Subject, installed: Installed, names: Sequence[str]) -> Iterator[Finding]:
@@ -161,7 +160,7 @@ def _refused(path: KeyPath, installed: Installed, values: Mapping[str, list[Any]
         if name not in reported:
             reported.add(name)
             message = f"{name} of {installed.name} must be {_as_yaml(expected)}, got {values[name][number]!r}"
-            yield Finding(_RULE, (*path, name), message)
+            yield Finding((*path, name), message)
 
 
 def _as_yaml(expected: str) -> str:
@@ -190,7 +189,7 @@ def _refused_together(
     if refusal is not None:
         name, reason = refusal
         where: KeyPath = ("train", *(("tune", "space") if name in space else ("params",)), name)
-        yield Finding(_RULE, where, f"{installed.name} cannot be fitted with this value: {reason}")
+        yield Finding(where, f"{installed.name} cannot be fitted with this value: {reason}")
 
 
 def _methods(dotted: str, lacking: Sequence[str]) -> Iterator[Finding]:
@@ -198,7 +197,7 @@ def _methods(dotted: str, lacking: Sequence[str]) -> Iterator[Finding]:
     absent = [name for name in lacking if name in ("fit", "predict")]
     if absent:
         message = f"{dotted} is not an estimator: it has no {' and no '.join(absent)}"
-        yield Finding(_RULE, _ESTIMATOR, message)
+        yield Finding(_ESTIMATOR, message)
     elif lacking:
         base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
-        yield Finding(_RULE, _ESTIMATOR, f"{dotted} is not an estimator: derive it from {base}")
+        yield Finding(_ESTIMATOR, f"{dotted} is not an estimator: derive it from {base}")

@@ -14,7 +14,6 @@ from airflow_mlops.config.lint.libraries import NotChecked
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 
 _PACKAGE: Final = "great_expectations"
-_RULE: Final = "expectations"
 _FAMILIES: Final = ("int", "float", "number", "str", "bool", "datetime")
 _SHARED: Final = ("min", "max", "not_null", "unique", "in", "regex")
 _NEEDED: Final = {"expect_column_kl_divergence_to_be_less_than": ("partition_object", "threshold")}
@@ -58,7 +57,7 @@ def expectations(subject: Subject) -> Iterator[Finding]:
     section = subject.pipeline.validate_
     if section and section.on_failure != "quarantine" and "max_quarantine" in section.model_fields_set:
         message = f"ignored with on_failure: {section.on_failure}: write on_failure: quarantine"
-        yield Finding(_RULE, ("validate", "max_quarantine"), message)
+        yield Finding(("validate", "max_quarantine"), message)
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
         if any(key.startswith(NATIVE) for key in entry):
@@ -73,21 +72,21 @@ def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in entry.items():
         fits, expected = _FORMS.get(key, (lambda _: True, ""))
         if not fits(value):
-            yield Finding(_RULE, (*path, key), f"`{key}` must be {expected}, got {value!r:.80}")
+            yield Finding((*path, key), f"`{key}` must be {expected}, got {value!r:.80}")
     if entry.get("in") == []:
-        yield Finding(_RULE, (*path, "in"), "`in` is empty: no value is allowed")
+        yield Finding((*path, "in"), "`in` is empty: no value is allowed")
     if isinstance(entry.get("regex"), str):
         yield from _pattern((*path, "regex"), entry["regex"])
     kind = entry.get(TYPE)
     if isinstance(kind, str) and not _is_type(kind) and (hint := did_you_mean(kind, _FAMILIES)):
-        yield Finding(_RULE, (*path, TYPE), f"unknown type {kind!r}{hint}")
+        yield Finding((*path, TYPE), f"unknown type {kind!r}{hint}")
     yield from _mostly(path, entry)
     alone = "mostly" in entry and not any(key in entry for key in _SHARED)
     if alone and _is_share(entry["mostly"]):
         message = (
             f"ignored: `mostly` is a share of the rows for {', '.join(_SHARED)}, and none of them is set"
         )
-        yield Finding(_RULE, (*path, "mostly"), message)
+        yield Finding((*path, "mostly"), message)
     yield from _bounds(path, entry, ("min", "max"))
 
 
@@ -100,7 +99,7 @@ def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        yield Finding(_RULE, path, f"is not a regular expression: {error}, got {text!r:.80}")
+        yield Finding(path, f"is not a regular expression: {error}, got {text!r:.80}")
 
 
 def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Finding]:
@@ -108,11 +107,11 @@ def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Find
     try:
         answer = subject.libraries.ask("expectation", _PACKAGE, name=item.name, arguments=item.arguments)
     except NotChecked as error:
-        yield Finding(_RULE, path, f"not checked: {error}", "note")
+        yield Finding(path, f"not checked: {error}", "note")
         return
     if "known" in answer:
         hint = did_you_mean(item.name, answer["known"])
-        yield Finding(_RULE, path, f"unknown expectation {item.name!r}{hint}")
+        yield Finding(path, f"unknown expectation {item.name!r}{hint}")
         return
     unmet = [name for name in _NEEDED.get(item.name, ()) if name not in item.arguments]
     faults = [*answer["faults"], *([[name], "field required"] for name in unmet)]
@@ -133,15 +132,15 @@ def _refused(
         value = item.arguments.get(name)
         if messages == ["field required"] and name not in item.arguments:
             if name not in meant:
-                yield Finding(_RULE, path, f"{item.name} needs the argument {name!r}")
+                yield Finding(path, f"{item.name} needs the argument {name!r}")
         elif messages == ["extra fields not permitted"]:
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
-            yield Finding(_RULE, (*path, name), f"{item.name} has no argument {name!r}{hint}")
+            yield Finding((*path, name), f"{item.name} has no argument {name!r}{hint}")
         elif not (isinstance(value, str) and "{{" in value):
             # a mapping is what it takes for a parameter such as now(), beside the values meant
             reasons = [text for text in messages if text != "value is not a valid dict"] or messages
             reason = "; ".join(dict.fromkeys(text.rstrip(".") for text in reasons))
-            yield Finding(_RULE, (*path, name), f"{name} is not valid: {reason}, got {value!r:.80}")
+            yield Finding((*path, name), f"{name} is not valid: {reason}, got {value!r:.80}")
 
 
 def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[Finding]:
@@ -149,7 +148,7 @@ def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[
     templated = any("{{" in value for value in item.arguments.values() if isinstance(value, str))
     for place, message in faults:
         if not templated and (not place or place[0] == "__root__"):
-            yield Finding(_RULE, path, f"{item.name} is not valid: {message}")
+            yield Finding(path, f"{item.name} is not valid: {message}")
 
 
 def _senseless(path: KeyPath, item: Expectation, required: Mapping[str, bool]) -> Iterator[Finding]:
@@ -157,9 +156,9 @@ def _senseless(path: KeyPath, item: Expectation, required: Mapping[str, bool]) -
     for name, value in item.arguments.items():
         here = (*path, name)
         if name in ("min_value", "max_value") and isinstance(value, dict) and not _is_bound(value):
-            yield Finding(_RULE, here, f"{name} must be a number or a date, got {value!r:.80}")
+            yield Finding(here, f"{name} must be a number or a date, got {value!r:.80}")
         if value in ([], "") and required.get(name):
-            yield Finding(_RULE, here, f"{name} is empty")
+            yield Finding(here, f"{name} is empty")
         if name == "regex" and isinstance(value, str):
             yield from _pattern(here, value)
         for number, text in enumerate(value if name == "regex_list" and isinstance(value, list) else ()):
@@ -170,11 +169,11 @@ def _senseless(path: KeyPath, item: Expectation, required: Mapping[str, bool]) -
     bounds = ("min_value", "max_value")
     asks = any(key in bounds or key not in required for key in item.arguments)
     if item.name.endswith("_between") and bounds[0] in required and not asks:
-        yield Finding(_RULE, path, f"{item.name} checks nothing: add min_value, max_value or both")
+        yield Finding(path, f"{item.name} checks nothing: add min_value, max_value or both")
     for key in bounds if "proportion" in item.name else ():
         value = item.arguments.get(key)
         if isinstance(value, int | float) and not 0 <= value <= 1:
-            yield Finding(_RULE, (*path, key), f"a proportion must be between 0 and 1, got {value}")
+            yield Finding((*path, key), f"a proportion must be between 0 and 1, got {value}")
     yield from _bounds(path, item.arguments, bounds)
 
 
@@ -182,12 +181,12 @@ def _quantiles(path: KeyPath, value: Mapping[str, Any]) -> Iterator[Finding]:
     shares, ranges = (value.get(key) for key in ("quantiles", "value_ranges"))
     if isinstance(shares, list) and isinstance(ranges, list) and len(shares) != len(ranges):
         message = f"must have as many value_ranges as quantiles, got {len(ranges)} and {len(shares)}"
-        yield Finding(_RULE, path, message)
+        yield Finding(path, message)
 
 
 def _mostly(path: KeyPath, arguments: Mapping[str, Any]) -> Iterator[Finding]:
     if arguments.get("mostly") == 0 and not isinstance(arguments["mostly"], bool):
-        yield Finding(_RULE, (*path, "mostly"), "mostly: 0 disables the check")
+        yield Finding((*path, "mostly"), "mostly: 0 disables the check")
 
 
 def _bounds(path: KeyPath, arguments: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Finding]:
@@ -196,4 +195,4 @@ def _bounds(path: KeyPath, arguments: Mapping[str, Any], names: tuple[str, str])
     dates = isinstance(low, date) and type(low) is type(high)
     if (numbers or dates) and low > high:  # type: ignore[operator]  # both are numbers, or dates
         message = f"{names[0]} {low} is above {names[1]} {high}: no value is between them"
-        yield Finding(_RULE, (*path, names[0]), message)
+        yield Finding((*path, names[0]), message)

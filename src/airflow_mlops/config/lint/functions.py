@@ -15,7 +15,6 @@ from airflow_mlops.config.lint.source import Definition
 from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
 
-_RULE: Final = "functions"
 _OF_ENGINES: Final = ("memory_map", "filters", "schema")
 
 
@@ -46,7 +45,7 @@ def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding
     for name in source.load_args:
         if name not in known:
             at = (*path, "load_args", name)
-            yield Finding(_RULE, at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
+            yield Finding(at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
 
 
 def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Finding]:
@@ -59,20 +58,20 @@ def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Find
     for name in subject.pipeline.data.source.load_args:
         if name in strange:
             at = ("data", "source", "load_args", name)
-            yield Finding(_RULE, at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
+            yield Finding(at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
 
 
 def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
     """Yield what is wrong with a dotted path; returns its definition or None."""
     if "{{" in dotted:
-        yield Finding(_RULE, path, "not checked: it is a template", "note")
+        yield Finding(path, "not checked: it is a template", "note")
         return None
     try:
         return subject.sources.find(dotted)
     except NotThere as error:
         yield cannot_import(path, dotted, error)
     except NotChecked as error:
-        yield Finding(_RULE, path, f"not checked: {error}", "note")
+        yield Finding(path, f"not checked: {error}", "note")
     return None
 
 
@@ -80,7 +79,7 @@ def cannot_import(path: KeyPath, dotted: str, error: NotThere) -> Finding:
     """Return the finding about a dotted path that leads nowhere."""
     odd = re.search(r"[^\w.:]", dotted)
     hint = f" (a path cannot contain {odd[0]!r}: write it as package.module.Name)" if odd else ""
-    return Finding(_RULE, path, f"cannot be imported: {error}{hint}")
+    return Finding(path, f"cannot be imported: {error}{hint}")
 
 
 def _function(
@@ -90,28 +89,28 @@ def _function(
     if found is None or found.node.decorator_list:
         return
     if isinstance(found.node, ast.ClassDef):
-        yield Finding(_RULE, path, f"{dotted} is a class: name a function")
+        yield Finding(path, f"{dotted} is a class: name a function")
         return
     yield from check_result(path, found, "a DataFrame")
     if isinstance(found.node, ast.AsyncFunctionDef):
         return
     accepted, given = signature(found.node), set(keywords)
     if accepted.positional is not None and accepted.positional < places:
-        yield Finding(_RULE, path, "takes no argument, but is called with the frame")
+        yield Finding(path, "takes no argument, but is called with the frame")
     for name in sorted(given - set(accepted.names)) if not accepted.open else ():
         at = (*path[:-1], "load_args", name)
-        yield Finding(_RULE, at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
+        yield Finding(at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
     missing = [name for name in accepted.required[places:] if name not in given]
     if missing:
         how = "the frame alone" if places else "load_args alone"
-        yield Finding(_RULE, path, f"needs the argument {', '.join(missing)}, but is called with {how}")
+        yield Finding(path, f"needs the argument {', '.join(missing)}, but is called with {how}")
 
 
 def check_result(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:
     """A function is a plain one that returns something."""
     if isinstance(found.node, ast.AsyncFunctionDef):
-        yield Finding(_RULE, path, "is an async function: write a plain one")
+        yield Finding(path, "is an async function: write a plain one")
     elif found.yields:
-        yield Finding(_RULE, path, f"is a generator (it has yield): return {what}")
+        yield Finding(path, f"is a generator (it has yield): return {what}")
     elif not found.returns:
-        yield Finding(_RULE, path, f"returns nothing: return {what}")
+        yield Finding(path, f"returns nothing: return {what}")

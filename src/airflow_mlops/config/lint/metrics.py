@@ -10,7 +10,6 @@ from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.learner import Learner, learners, possible_values
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
 
-_RULE: Final = "metrics"
 _QUALITY: Final = ("deploy", "canary", "guards", "quality")
 
 
@@ -22,17 +21,17 @@ def metrics(subject: Subject) -> Iterator[Finding]:
         return
     if found and (other := found[0].other):
         message = f"{dotted} {other} and learns no target: choose a classifier or a regressor"
-        yield Finding(_RULE, ("train", "estimator"), message)
+        yield Finding(("train", "estimator"), message)
         return
     tasks = {learner.task for learner in found}
     task = tasks.pop() if len(tasks) == 1 else None
     for path, name in _named(subject):
         if mismatch := _mismatch(name, task, found):
-            yield Finding(_RULE, path, mismatch)
+            yield Finding(path, mismatch)
     deploy = subject.pipeline.deploy
     if task == REGRESSION and deploy and deploy.canary.guards.quality:
         message = "counts wrong classes, but the estimator does regression: leave it out"
-        yield Finding(_RULE, _QUALITY, message)
+        yield Finding(_QUALITY, message)
 
 
 def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | None:

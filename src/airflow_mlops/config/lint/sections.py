@@ -13,7 +13,6 @@ from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 
-_RULE: Final = "sections"
 _OF_A_RUN: Final = re.compile(
     r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|logical_date|data_interval_\w+|run_id|dag_run)\b"
 )
@@ -32,35 +31,35 @@ def sections(subject: Subject) -> Iterator[Finding]:
     pipeline = subject.pipeline
     if pipeline.approve and not pipeline.deploy:
         message = "has no effect without deploy: add deploy, or leave approve out"
-        yield Finding(_RULE, ("approve",), message)
+        yield Finding(("approve",), message)
     if pipeline.data.target in pipeline.data.keys:
         message = f"the target {pipeline.data.target} cannot be a key as well"
-        yield Finding(_RULE, ("data", "keys"), message)
+        yield Finding(("data", "keys"), message)
     retrain = pipeline.monitor and pipeline.monitor.retrain
     for number, cause in enumerate(retrain.when if retrain else ()):
         if getattr(pipeline.monitor, cause) is None:
             message = f"{cause} is never found: monitor.{cause} is not there"
-            yield Finding(_RULE, ("monitor", "retrain", "when", number), message)
+            yield Finding(("monitor", "retrain", "when", number), message)
     tune = pipeline.train.tune
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some have nothing to do"
-        yield Finding(_RULE, ("train", "tune", "workers"), message, "warning")
+        yield Finding(("train", "tune", "workers"), message, "warning")
     yield from _labels(subject)
 
 
-def repeats(subject: Subject) -> Iterator[Finding]:
+def duplicate(subject: Subject) -> Iterator[Finding]:
     """Nothing stands twice in a list where once is enough."""
     pipeline = subject.pipeline
     retrain, tune = pipeline.monitor and pipeline.monitor.retrain, pipeline.train.tune
     for key in _twice(pipeline.data.keys):
-        yield Finding(_RULE, ("data", "keys"), f"{key} is named twice")
+        yield Finding(("data", "keys"), f"{key} is named twice")
     for cause in _twice(retrain.when if retrain else ()):
-        yield Finding(_RULE, ("monitor", "retrain", "when"), f"{cause} is named twice", "warning")
+        yield Finding(("monitor", "retrain", "when"), f"{cause} is named twice", "warning")
     for user in _twice(pipeline.approve.by if pipeline.approve else ()):
-        yield Finding(_RULE, ("approve", "by"), f"{user} is named twice", "warning")
+        yield Finding(("approve", "by"), f"{user} is named twice", "warning")
     for name, form in tune.space.items() if tune else ():
         for choice in () if is_range(form) else _twice(form):
-            yield Finding(_RULE, ("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
+            yield Finding(("train", "tune", "space", name), f"{choice!r} is named twice", "warning")
 
 
 def _labels(subject: Subject) -> Iterator[Finding]:
@@ -73,7 +72,7 @@ def _labels(subject: Subject) -> Iterator[Finding]:
     given = [name for name in ("labels", "label_delay") if getattr(performance, name) is not None]
     if given and not subject.pipeline.data.keys:
         message = "labels that land later are joined by data.keys: name the entity and the time there"
-        yield Finding(_RULE, (*path, given[0]), message)
+        yield Finding((*path, given[0]), message)
     written = performance.labels.model_dump(mode="json") if performance.labels else {}
     for place, text in texts(written, (*path, "labels")):
         if _OF_A_RUN.search(text):
@@ -81,10 +80,10 @@ def _labels(subject: Subject) -> Iterator[Finding]:
                 "holds labels of one run, but earlier windows are looked at again: name a place with the "
                 "labels of all"
             )
-            yield Finding(_RULE, place, message, "warning")
+            yield Finding(place, message, "warning")
 
 
-def suffix(subject: Subject) -> Iterator[Finding]:
+def file_suffix(subject: Subject) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
     for path, source in sources(subject.pipeline):
         yield from _suffix(path, source)
@@ -96,20 +95,20 @@ def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
     said = next((kind for kind, ends in _ENDS.items() if name.endswith(ends)), source.type)
     if said != source.type:
         message = f"named as {said}, but read as {source.type}"
-        yield Finding(_RULE, (*path, "filepath"), message, "warning")
+        yield Finding((*path, "filepath"), message, "warning")
 
 
-def place(subject: Subject) -> Iterator[Finding]:
+def source_path(subject: Subject) -> Iterator[Finding]:
     """The path of the data has a scheme that there is, and no typing error that a file beside it shows."""
     path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
     if slash := re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text):
-        yield Finding(_RULE, path, f"{slash[0]} is no URI: write {slash[1]}://")
+        yield Finding(path, f"{slash[0]} is no URI: write {slash[1]}://")
     elif (scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)) and scheme[1] not in _SCHEMES:
         from fsspec import available_protocols
 
         if scheme[1] not in available_protocols():
             hint = did_you_mean(scheme[1], _SCHEMES)
-            yield Finding(_RULE, path, f"fsspec knows no scheme {scheme[1]}://{hint}")
+            yield Finding(path, f"fsspec knows no scheme {scheme[1]}://{hint}")
     elif text and "://" not in text and "{" not in text:
         yield from _misspelt(path, subject.folder, text)
 
@@ -123,7 +122,7 @@ def _misspelt(path: KeyPath, folder: Path, text: str) -> Iterator[Finding]:
     except (OSError, ValueError, RuntimeError):  # RuntimeError: a user who is not there
         return
     if near := nearest(file.name, beside, cutoff=0.85):
-        yield Finding(_RULE, path, f"no such file {text} here (did you mean {near}?)", "warning")
+        yield Finding(path, f"no such file {text} here (did you mean {near}?)", "warning")
 
 
 def _twice(items: Sequence[Any]) -> list[Any]:

@@ -7,7 +7,6 @@ from typing import Final
 
 from airflow_mlops.config.lint.finding import Finding, Subject
 
-_RULE: Final = "target"
 _CANARY: Final = ("deploy", "canary")
 
 
@@ -18,7 +17,7 @@ def target(subject: Subject) -> Iterator[Finding]:
         return
     if section.canary.shadow is not None:
         message = "haproxy sends each request to one slot and copies none: leave it out, or use target local"
-        yield Finding(_RULE, (*_CANARY, "shadow"), message)
+        yield Finding((*_CANARY, "shadow"), message)
     if section.canary.guards.prediction_shift is not None:
         message = "haproxy's slots cannot compare their scores: leave it out, or use target local"
-        yield Finding(_RULE, (*_CANARY, "guards", "prediction_shift"), message)
+        yield Finding((*_CANARY, "guards", "prediction_shift"), message)

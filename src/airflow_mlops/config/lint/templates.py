@@ -11,7 +11,6 @@ from airflow_mlops.config.lint.finding import Finding, Subject, texts
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.core.suggestions import did_you_mean
 
-_RULE: Final = "templates"
 _CONTEXT: Final = "airflow.sdk.definitions.context.Context"
 _FILTERS: Final = ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz")
 _MACROS: Final = frozenset(
@@ -41,27 +40,27 @@ def templates(subject: Subject) -> Iterator[Finding]:
             environment.compile(tree)
         except TemplateSyntaxError as error:  # unknown filters as well
             shown = str(error.message).splitlines()[0].rstrip(".") + _filter_hint(str(error.message))
-            yield Finding(_RULE, path, f"not a template that Jinja can read: {shown}, got {text!r:.80}")
+            yield Finding(path, f"not a template that Jinja can read: {shown}, got {text!r:.80}")
             continue
         except (RecursionError, MemoryError):
-            yield Finding(_RULE, path, f"a template that is nested too deeply, got {text!r:.80}")
+            yield Finding(path, f"a template that is nested too deeply, got {text!r:.80}")
             continue
         for name in sorted(meta.find_undeclared_variables(tree) - known) if known else ():
             hint = did_you_mean(name, known)
-            yield Finding(_RULE, path, f"Airflow has no {name!r} for a template{hint}")
+            yield Finding(path, f"Airflow has no {name!r} for a template{hint}")
         for name in sorted(_macros(tree) - _MACROS):  # a plugin may bring others
             if hint := did_you_mean(name, _MACROS):
-                yield Finding(_RULE, path, f"Airflow has no macros.{name}{hint}")
+                yield Finding(path, f"Airflow has no macros.{name}{hint}")
 
 
-def half(subject: Subject) -> Iterator[Finding]:
+def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
     """The path of the data holds no name that somebody expects to be put in, but nobody does."""
     path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
     if found := _VARIABLE.search(text):
         message = f"{found[0]} stays as it is: write an Airflow variable, as '{{{{ var.value.name }}}}'"
-        yield Finding(_RULE, path, message)
+        yield Finding(path, message)
     if found := _SINGLE.search(text):
-        yield Finding(_RULE, path, f"{found[0]} stays as it is: write a template as '{{{{ {found[1]} }}}}'")
+        yield Finding(path, f"{found[0]} stays as it is: write a template as '{{{{ {found[1]} }}}}'")
 
 
 def _filter_hint(message: str) -> str:
