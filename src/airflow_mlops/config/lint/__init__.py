@@ -131,7 +131,7 @@ def _findings(rule: Rule, subject: Subject) -> Iterator[Finding]:
     try:
         yield from rule(subject)
     except RecursionError:
-        yield Finding((), "not checked to its end: code that is nested too deeply", "note")
+        yield Finding((), "not checked completely: its code is nested too deeply", "note")
 
 
 def _follows(fault: Fault, faults: Iterable[Fault]) -> bool:

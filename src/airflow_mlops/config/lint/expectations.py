@@ -18,6 +18,7 @@ _FAMILIES: Final = ("int", "float", "number", "str", "bool", "datetime")
 _SHARED: Final = ("min", "max", "not_null", "unique", "in", "regex")
 _NEEDED: Final = {"expect_column_kl_divergence_to_be_less_than": ("partition_object", "threshold")}
 """Arguments without which an expectation can be built, but not checked."""
+_EXAMPLES: Final = {"quantile_ranges": "{quantiles: [0.1, 0.9], value_ranges: [[0, 5], [20, 30]]}"}
 
 
 def _is_bound(value: Any) -> bool:
@@ -79,7 +80,7 @@ def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _pattern((*path, "regex"), entry["regex"])
     kind = entry.get(TYPE)
     if isinstance(kind, str) and not _is_type(kind) and (hint := did_you_mean(kind, _FAMILIES)):
-        yield Finding((*path, TYPE), f"unknown type {kind!r}{hint}")
+        yield Finding((*path, TYPE), f"type {kind!r} is unknown{hint}")
     yield from _mostly(path, entry)
     alone = "mostly" in entry and not any(key in entry for key in _SHARED)
     if alone and _is_share(entry["mostly"]):
@@ -111,7 +112,7 @@ def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Find
         return
     if "known" in answer:
         hint = did_you_mean(item.name, answer["known"])
-        yield Finding(path, f"unknown expectation {item.name!r}{hint}")
+        yield Finding(path, f"{item.name!r} is not an expectation of Great Expectations{hint}")
         return
     unmet = [name for name in _NEEDED.get(item.name, ()) if name not in item.arguments]
     faults = [*answer["faults"], *([[name], "field required"] for name in unmet)]
@@ -140,7 +141,8 @@ def _refused(
             # a mapping is what it takes for a parameter such as now(), beside the values meant
             reasons = [text for text in messages if text != "value is not a valid dict"] or messages
             reason = "; ".join(dict.fromkeys(text.rstrip(".") for text in reasons))
-            yield Finding((*path, name), f"{name} is not valid: {reason}, got {value!r:.80}")
+            example = f"; write it as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+            yield Finding((*path, name), f"{name} is not valid: {reason}, got {value!r:.80}{example}")
 
 
 def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[Finding]:

@@ -89,27 +89,27 @@ def _function(
     if found is None or found.node.decorator_list:
         return
     if isinstance(found.node, ast.ClassDef):
-        yield Finding(path, f"{dotted} is a class: name a function")
+        yield Finding(path, f"{dotted} is a class: write the path of a function")
         return
     yield from check_result(path, found, "a DataFrame")
     if isinstance(found.node, ast.AsyncFunctionDef):
         return
     accepted, given = signature(found.node), set(keywords)
     if accepted.positional is not None and accepted.positional < places:
-        yield Finding(path, "takes no argument, but is called with the frame")
+        yield Finding(path, "takes no argument, but is called with the data frame")
     for name in sorted(given - set(accepted.names)) if not accepted.open else ():
         at = (*path[:-1], "load_args", name)
         yield Finding(at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
     missing = [name for name in accepted.required[places:] if name not in given]
     if missing:
-        how = "the frame alone" if places else "load_args alone"
+        how = "the data frame alone" if places else "load_args alone"
         yield Finding(path, f"needs the argument {', '.join(missing)}, but is called with {how}")
 
 
 def check_result(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:
     """A function is a plain one that returns something."""
     if isinstance(found.node, ast.AsyncFunctionDef):
-        yield Finding(path, "is an async function: write a plain one")
+        yield Finding(path, "is an async function: write it without async")
     elif found.yields:
         yield Finding(path, f"is a generator (it has yield): return {what}")
     elif not found.returns:

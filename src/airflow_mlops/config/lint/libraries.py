@@ -162,9 +162,9 @@ class Installed:
         answer = self.ask("describe")
         path = f"{self.module}.{self.name}"
         if answer["kind"] == "module":
-            raise NotThere(f"{path} is a module: name a class or function in it")
+            raise NotThere(f"{path} is a module: add a class or function of it")
         if answer["kind"] == "value":
-            raise NotThere(f"{self.name} in {self.module} is a value: name a class or function")
+            raise NotThere(f"{self.name} in {self.module} is a value: write the path of a class or function")
         if answer["kind"] == "missing":
             elsewhere = answer["elsewhere"] and f" (did you mean {answer['elsewhere']}?)"
             raise NotThere(

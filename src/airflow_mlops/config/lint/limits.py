@@ -22,7 +22,7 @@ def limits(subject: Subject) -> Iterator[Finding]:
         yield from _floors(("evaluate", "slices", column), required)
     twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
     for name in dict.fromkeys(twice):
-        yield Finding(("evaluate", "metrics"), f"{name} is named twice", "warning")
+        yield Finding(("evaluate", "metrics"), f"{name} is a duplicate", "warning")
 
 
 def undeclared_metric(subject: Subject) -> Iterator[Finding]:

@@ -25,12 +25,12 @@ def metrics(subject: Subject) -> Iterator[Finding]:
         return
     tasks = {learner.task for learner in found}
     task = tasks.pop() if len(tasks) == 1 else None
-    for path, name in _named(subject):
+    for path, name in _metric_names(subject):
         if mismatch := _mismatch(name, task, found):
             yield Finding(path, mismatch)
     deploy = subject.pipeline.deploy
     if task == REGRESSION and deploy and deploy.canary.guards.quality:
-        message = "counts wrong classes, but the estimator does regression: leave it out"
+        message = "compares predicted classes, but the estimator does regression: remove it"
         yield Finding(_QUALITY, message)
 
 
@@ -47,7 +47,7 @@ def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | No
     return f"{name} needs predict_proba, which {reason}"
 
 
-def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
+def _metric_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     """Yield every metric that the file names, with its place."""
     section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
     for number, name in enumerate(section.metrics):

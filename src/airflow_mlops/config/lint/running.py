@@ -1,4 +1,4 @@
-"""Rules about how Airflow runs the tasks: notifiers that exist, settings of tasks that exist, resources."""
+"""Rules about how Airflow runs the tasks: settings, resources, notifiers, exceptions."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def task_settings(subject: Subject) -> Iterator[Finding]:
 
 
 def resources(subject: Subject) -> Iterator[Finding]:
-    """Resources can be had."""
+    """A GPU has an image with its drivers."""
     for task, own in subject.pipeline.tasks.items():
         yield from _resources(("tasks", task, "resources"), own.resources)
     yield from _resources(("train", "resources"), subject.pipeline.train.resources)
 
 
 def notifiers(subject: Subject) -> Iterator[Finding]:
-    """Whoever is to be told can be called."""
+    """Notifiers exist and take their arguments."""
     for event in ("on_failure", "on_retry", "on_success"):
         for number, callback in enumerate(getattr(subject.pipeline.callbacks, event)):
             yield from _callback(subject, ("callbacks", event, number), callback)
 
 
 def retry_exceptions(subject: Subject) -> Iterator[Finding]:
-    """What is not worth a second try is an exception."""
+    """Every path of retry.fail_on leads to an exception."""
     for number, dotted in enumerate(subject.pipeline.retry.fail_on):
         path: KeyPath = ("retry", "fail_on", number)
         module, _, name = dotted.replace(":", ".").rpartition(".")
@@ -64,17 +64,17 @@ def retry_exceptions(subject: Subject) -> Iterator[Finding]:
             raised = _is_raised(subject.sources.find(dotted), subject)
         except NotChecked as error:
             yield Finding(path, f"not checked: {error}", "note")
-        except NotThere as error:  # a package of the workers need not be here
+        except NotThere as error:  # a package of the workers may be missing here
             missing = str(error).startswith("no module") and "did you mean" not in str(error)
             yield Finding(path, f"cannot be imported: {error}", "note" if missing else "error")
         else:
             if not raised:
-                message = f"{dotted} is no exception: name a class derived from Exception"
+                message = f"{dotted} is not an exception: write the path of a class derived from Exception"
                 yield Finding(path, message)
 
 
 def _is_raised(found: Definition, subject: Subject) -> bool:
-    """Whether a definition is a class that can be raised, or may be one for all that its bases tell."""
+    """Whether a definition is a class that can be raised, or may be one because a base cannot be read."""
     if not isinstance(found.node, ast.ClassDef):
         return False
     line = lineage(found, subject.sources)
@@ -85,7 +85,7 @@ def _is_raised(found: Definition, subject: Subject) -> bool:
 
 def _resources(path: KeyPath, given: Resources | None) -> Iterator[Finding]:
     if given and given.gpu and not given.image:
-        message = f"{given.gpu} without an image: name one that has the drivers and libraries for it"
+        message = f"{given.gpu} needs an image: add one that has the drivers and libraries for it"
         yield Finding((*path, "gpu"), message)
 
 
@@ -103,7 +103,7 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
         yield Finding(here, str(error))
         return
     if accepted is None:
-        message = f"{callback.notifier} is no notifier: it has neither notify nor __call__"
+        message = f"{callback.notifier} is not a notifier: it has neither notify nor __call__"
         yield Finding(here, message)
         return
     names, required, open_ = accepted
@@ -113,11 +113,11 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
             yield Finding((*path, "args", name), f"{callback.notifier} has no parameter {name!r}{hint}")
     missing = [name for name in required if name not in callback.args]
     if missing:
-        yield Finding(here, f"needs {', '.join(missing)}: give them under args")
+        yield Finding(here, f"needs {', '.join(missing)}: add them to args")
 
 
 def _accepted(found: Definition, subject: Subject) -> tuple[list[str], list[str], bool] | None:
-    """Return the names that ``args`` may and must have, and whether any will do; None for no notifier."""
+    """Return the names that ``args`` may and must have, and whether any will do; None without a method."""
     if isinstance(found.node, ast.ClassDef):
         line = lineage(found, subject.sources)
         if not line.gap and not (line.has("notify") or line.has("__call__")):

@@ -1,4 +1,4 @@
-"""Rules about secrets: none stands in the file."""
+"""Rules about secrets: the file contains none."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def secrets(subject: Subject) -> Iterator[Finding]:
         if found := secret_in(text):
             yield Finding(path, found)
         elif text and "{{" not in text and _NAMED.search(_CAMEL.sub(r"\1_\2", str(path[-1]))):
-            yield Finding(path, f"a secret in clear text: {_ADVICE}")
+            yield Finding(path, f"is a secret in clear text: {_ADVICE}")
 
 
 def secret_in(text: str) -> str | None:
     """Return what to do about a text that has the shape of a secret, or None."""
     found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
-    return f"{found} in clear text: {_ADVICE}" if found else None
+    return f"contains {found} in clear text: {_ADVICE}" if found else None

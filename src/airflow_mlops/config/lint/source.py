@@ -1,4 +1,4 @@
-"""Python code read, never run: where a dotted path leads, and what stands there."""
+"""Python code that is read and never run: what a dotted path leads to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_STEPS: Final = 30
 _LONGEST: Final = 500
 _VALUES: Final = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.JoinedStr)
 _COMMON: Final = {"sklearn", "xgboost", "lightgbm", "catboost", "pandas", "airflow"}
-"""What is meant by a misspelt first part, however it is installed."""
+"""Names for a misspelt first part, however they are installed."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Sources:
             return self.named(self.module(module), name)
         except (NotChecked, NotThere):
             if ":" not in path and self._is_module(path):
-                raise NotThere(f"{path} is a module: name a class or function in it") from None
+                raise NotThere(f"{path} is a module: add a class or function of it") from None
             raise
 
     def installed(self, path: str) -> Installed | None:
@@ -132,7 +132,7 @@ class Sources:
             except NotThere:
                 continue
         if module.lazy:
-            raise NotChecked(f"{module.name} makes its names when they are asked for")
+            raise NotChecked(f"{module.name} creates its names on demand")
         known = [key for key in module.names if not key.startswith("_")]
         raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
 
@@ -154,7 +154,7 @@ class Sources:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             return Definition(_as_function(name, node.value), module)
         if isinstance(node, ast.Assign) and isinstance(node.value, _VALUES):
-            raise NotThere(f"{name} in {module.name} is a value: name a class or function")
+            raise NotThere(f"{name} in {module.name} is a value: write the path of a class or function")
         raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
 
     def _spec(self, name: str) -> ModuleSpec:
