@@ -94,7 +94,11 @@ def test_code_beside_the_file_is_found_however_it_is_imported(folder: Path, path
     [
         ("own_models:Mine", "{}", "3:20 train.estimator: needs depth: add them to train.params"),
         ("own_models:Child", "{depth: 1, widht: 2}", "has no parameter 'widht' (did you mean width?)"),
-        ("own_models:Bare", "{}", "own_models:Bare is not an estimator: derive it from sklearn.base.BaseEstimator"),
+        (
+            "own_models:Bare",
+            "{}",
+            "own_models:Bare is not an estimator: derive it from sklearn.base.BaseEstimator",
+        ),
         ("own_models:Mime", "{}", "no 'Mime' in own_models (did you mean Mine?)"),
         ("own_model:Mine", "{}", "no module 'own_model' (did you mean own_models?); looked in"),
         ("own models:Mine", "{}", "'own models' is not the name of a module"),
@@ -145,13 +149,19 @@ monitor:
     ("labels", "expected"),
     [
         ("{type: csv, filepath: labels.csv}", "error : no column 'at' in labels.csv"),
-        ("{type: csv, filepath: 'labels-{{ ds }}.csv'}", "warning .filepath: holds the labels of one run, but"),
+        (
+            "{type: csv, filepath: 'labels-{{ ds }}.csv'}",
+            "warning .filepath: holds the labels of one run, but",
+        ),
         ("{type: csv, filepath: '{{ var.value.lake }}/labels.csv'}", None),
         (
             "{type: csv, filepath: all.csv, load_args: {seb: ';'}}",
             "error .load_args.seb: pandas.read_csv has",
         ),
-        ("{type: csv, filepath: all.parquet}", "warning .filepath: file extension is parquet, but type is csv"),
+        (
+            "{type: csv, filepath: all.parquet}",
+            "warning .filepath: file extension is parquet, but type is csv",
+        ),
         ("{type: callable, callable: 'own_models:free', load_args: {deep: 1}}", None),
         (
             "{type: callable, callable: 'own_models:factory', load_args: {deep: 1}}",
