@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.config.lint import lint_files
-from airflow_mlops.config.lint.libraries import Libraries
 
 FILE = """\
 name: own

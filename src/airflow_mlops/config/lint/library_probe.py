@@ -16,11 +16,13 @@ import re
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TextIO
 
 _MANY: Final = 200
+_TRIAL_SECONDS: Final = 10.0
 _MOST_MEMORY: Final = 8 * 2**30
 _ROUNDS: Final = {"max_iter": 5, "n_estimators": 3, "n_restarts_optimizer": 0, "n_jobs": 1, "verbose": 0}
 """Parameters that only make a fit longer or louder."""
@@ -202,11 +204,14 @@ class Trial:
         self._parameters = list(inspect.signature(estimator).parameters)
         self._rows = [_rows(40, 4, _task(estimator), 2), _rows(90, 7, _task(estimator), 3)]
         self._seen: dict[str, str | None] = {}
+        self._deadline = time.monotonic() + _TRIAL_SECONDS
 
     def refusal(self, mix: Mapping[str, Any]) -> str | None:
-        """Return why scikit-learn refuses these parameters together, or None."""
+        """Return why scikit-learn refuses these parameters together; None also when the time is over."""
         key = repr(sorted(mix.items()))
         if key not in self._seen:
+            if time.monotonic() > self._deadline:
+                return None
             short = {name: value for name, value in _ROUNDS.items() if name in self._parameters}
             self._seen[key] = self._refusal({**mix, **short})
         return self._seen[key]
