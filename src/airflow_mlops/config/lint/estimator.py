@@ -17,7 +17,7 @@ from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.functions import cannot_import, check_result, resolve
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition
-from airflow_mlops.config.space import drawn
+from airflow_mlops.config.space import sampled_values
 from airflow_mlops.core.suggestions import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
@@ -127,7 +127,7 @@ def _values(subject: Subject, installed: Installed, names: Sequence[str]) -> Ite
     """Each value, and both ends of each range, is one that the library takes, alone and with the others."""
     train = subject.pipeline.train
     params: dict[str, Sequence[Any]] = {name: [value] for name, value in train.params.items()}
-    space = {name: drawn(form) for name, form in (train.tune.space if train.tune else {}).items()}
+    space = {name: sampled_values(form) for name, form in (train.tune.space if train.tune else {}).items()}
     try:
         wrong = [
             finding

@@ -12,7 +12,7 @@ from airflow_mlops.config.lint.finding import Subject
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
 from airflow_mlops.config.lint.source import Definition, Sources
-from airflow_mlops.config.space import drawn
+from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 
 _DEEPEST: Final = 5
@@ -75,7 +75,7 @@ def possible_values(subject: Subject) -> Mapping[str, Sequence[Any]]:
     """Return the parameters that the file gives, each with every value that it can get (none: not known)."""
     params, space = subject.written("train", "params"), subject.written("train", "tune", "space")
     return {name: [value] for name, value in params.items()} | {
-        name: drawn(form) if isinstance(form, list) and form else [] for name, form in space.items()
+        name: sampled_values(form) if isinstance(form, list) and form else [] for name, form in space.items()
     }
 
 

@@ -9,13 +9,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.class_attributes import literal_attribute
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
-from airflow_mlops.config.queries import ARGUMENTS, is_file, query_text
+from airflow_mlops.config.queries import ARGUMENTS, is_query_file, query_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.query import WINDOW, misfit, parameters, unknown_parameter
+from airflow_mlops.data.sources import SOURCES
 
 _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 
@@ -23,10 +26,20 @@ _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 def rows(subject: Subject) -> Iterator[Finding]:
     """A query reads rows and has its parameters; a connection is named where one is used."""
     for path, source in sources(subject.pipeline):
+        if source.type not in SOURCES.paths:
+            yield from _own(subject, source, path)
         if source.sql is not None:
             yield from _query(source, source.sql, path, subject.folder)
         elif source.filepath is not None:
             yield from _storage(subject, source, source.filepath, path)
+
+
+def _own(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
+    """A class of one's own is there, and has the keys that its source says it needs."""
+    found = yield from resolve(subject, (*path, "type"), source.type)
+    for name in literal_attribute(found, "needs", subject.sources) or () if found else ():
+        if getattr(source, str(name), None) is None:
+            yield Finding(path, f"a source of type {source.type} needs {name}")
 
 
 def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Iterator[Finding]:
@@ -60,11 +73,11 @@ def _query(source: Source, given: str, path: KeyPath, folder: Path) -> Iterator[
     except ConfigError as error:
         yield Finding(here, str(error))
         return
-    named = f"{given}: " if is_file(given) else ""
+    named = f"{given}: " if is_query_file(given) else ""
     params = source.load_args.get("params") or {}
     arguments = list(_arguments(source, path))
     yield from arguments
-    if is_file(given) and (secret := secret_in(sql)):
+    if is_query_file(given) and (secret := secret_in(sql)):
         yield Finding(here, f"{given}: {secret}")
     wrong = misfit(sql) or (None if arguments else unknown_parameter(sql, params))
     if wrong:
