@@ -42,23 +42,26 @@ def _merges(*, wide: int, deep: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"name: \xe9t\xe9\n", r":1:7: not UTF-8 text \(byte 6\): save the file as UTF-8"),
+        (b"name: \xe9t\xe9\n", r":1:7: is not UTF-8 text \(byte 6\): save the file as UTF-8"),
         (GOOD.encode("utf-16"), "not UTF-8 text"),
-        (b"\x00\x01\x02\x03" * 50, "not YAML: the control character"),
+        (b"\x00\x01\x02\x03" * 50, "not valid YAML: the control character"),
         (b"\x7fELF\x02\x01\x01\xff" * 20, "not UTF-8 text"),
-        (b"x" * 10_000_000, "larger than 1,000,000 bytes"),
-        (b"[" * 100_000, "nested deeper than 100 levels"),
-        (b"{a: " * 100_000, "nested deeper than 100 levels"),
-        (b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)), "not YAML|nested|expected|unknown"),
-        (b"a: [" + b"1," * 400_000 + b"]", "more than 20,000 values"),
-        (b"? [a]\n: b\n", "a key is plain text"),
+        (b"x" * 10_000_000, "not be larger than 1,000,000 bytes"),
+        (b"[" * 100_000, "must not be nested deeper than 100 levels"),
+        (b"{a: " * 100_000, "must not be nested deeper than 100 levels"),
+        (
+            b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)),
+            "not valid YAML|nested|must be|not a known",
+        ),
+        (b"a: [" + b"1," * 400_000 + b"]", "must not have more than 20,000 values"),
+        (b"? [a]\n: b\n", "a key must be plain text"),
         (b"&a [*a]", "a mapping|nested deeper"),
         (b"a: &a {b: *a}", "nested deeper than 100"),
-        (b"a: &a {<<: *a}", "takes another mapping"),
-        (_merges(wide=10, deep=12), "more than 20,000 values"),
+        (b"a: &a {<<: *a}", "must be another mapping"),
+        (_merges(wide=10, deep=12), "must not have more than 20,000 values"),
         (_merges(wide=1, deep=900), "nested deeper than 100"),
-        (b"a: " + b"9" * 5_000, "a number of 5,000 characters"),
-        (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
+        (b"a: " + b"9" * 5_000, "a number must not have 5,000 characters"),
+        (b"k" * 900_000 + b": 1\n", "is not a known key|not valid YAML|could not find"),
         ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),
         ("a: 1\n" * 9_000, "duplicate key"),
     ],
@@ -84,10 +87,10 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
     for name, expected in {
         "pipe.yaml": "not a regular file",
-        "folder.yaml": "a folder",
+        "folder.yaml": "is a folder",
         "loop.yaml": "cannot be read: Too many levels of symbolic links",
         "zero.yaml": "not a regular file",
-        "gone.yaml": "no such file",
+        "gone.yaml": "file does not exist",
         "nul\0.yaml": "cannot be read",
     }.items():
         with pytest.raises(ConfigError, match=expected):
@@ -99,7 +102,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_any_line_ending_and_a_byte_order_mark_are_read(tmp_path: Path, ending: str) -> None:
     content = b"\xef\xbb\xbf" + GOOD.replace("\n", ending).encode()
     assert load_pipeline(write(tmp_path, content)).name == "iris"
-    with pytest.raises(FileFaults, match=r"iris\.yaml:5:1: scheduel: unknown key"):
+    with pytest.raises(FileFaults, match=r"iris\.yaml:5:1: scheduel: is not a known key"):
         load_pipeline(write(tmp_path, content + f"scheduel: x{ending}".encode()))
 
 

@@ -92,7 +92,7 @@ def test_a_fault_stops_the_commit_with_its_line(provider: Path, team: Path) -> N
     (team / "pipelines" / "bad.yml").write_text(GOOD.replace("good", "bad") + "scheduel: x\n")
     done = try_hook(provider, team)
     assert done.returncode == 1
-    assert "pipelines/bad.yml:5:1: scheduel: unknown key" in done.stdout
+    assert "pipelines/bad.yml:5:1: scheduel: is not a known key" in done.stdout
 
 
 def test_a_repository_without_pipelines_is_left_alone(provider: Path, team: Path) -> None:

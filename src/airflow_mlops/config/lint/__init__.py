@@ -26,7 +26,7 @@ from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import half, templates
 from airflow_mlops.config.lint.timing import canary, monitor
 from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
-from airflow_mlops.config.variants import TRIES, blamed, essence
+from airflow_mlops.config.variants import MAX_ATTEMPTS, fault_identity, locate_in_profile
 from airflow_mlops.core.errors import ConfigError
 
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
@@ -90,14 +90,14 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
     sources = Sources(_folders(loaded))
     faults = list(loaded.faults)
-    seen, tries = {essence(fault) for fault in faults}, iter(range(TRIES))
+    seen, tries = {fault_identity(fault) for fault in faults}, iter(range(MAX_ATTEMPTS))
     for variant in chosen:
         fresh: dict[tuple[Any, ...], Fault] = {}
         for fault in _deep(variant, loaded, sources):
-            if essence(fault) not in seen and not _told(fault, loaded.faults):
-                fresh.setdefault(essence(fault), fault)
+            if fault_identity(fault) not in seen and not _told(fault, loaded.faults):
+                fresh.setdefault(fault_identity(fault), fault)
         seen |= fresh.keys()
-        faults += blamed(
+        faults += locate_in_profile(
             fresh.values(),
             variant,
             loaded.whole,

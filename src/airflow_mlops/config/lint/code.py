@@ -13,7 +13,7 @@ from airflow_mlops.config.lint.constraints import constraints
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
 from airflow_mlops.config.models import Source
-from airflow_mlops.config.space import drawn
+from airflow_mlops.config.space import sampled_values
 from airflow_mlops.core.suggestions import did_you_mean
 
 _ESTIMATOR: Final = ("train", "estimator")
@@ -86,7 +86,7 @@ def _values(subject: Subject, line: Lineage) -> Iterator[Finding]:
         (("train", "params", name), name, value) for name, value in train.params.items()
     ]
     for name, form in (train.tune.space if train.tune else {}).items():
-        given += [(("train", "tune", "space", name), name, value) for value in drawn(form)]
+        given += [(("train", "tune", "space", name), name, value) for value in sampled_values(form)]
     told = set()
     for path, name, value in given:
         templated = isinstance(value, str) and "{{" in value

@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_mlops.config.lint.classes import Lineage, lineage
 from airflow_mlops.config.lint.finding import Subject
 from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
-from airflow_mlops.config.space import drawn
+from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 
 _DEEPEST: Final = 5
@@ -85,7 +85,7 @@ def given(subject: Subject) -> Mapping[str, Sequence[Any]]:
     """Return the parameters that the file gives, each with every value that it can get (none: not known)."""
     params, space = subject.written("train", "params"), subject.written("train", "tune", "space")
     return {name: [value] for name, value in params.items()} | {
-        name: drawn(form) if isinstance(form, list) and form else [] for name, form in space.items()
+        name: sampled_values(form) if isinstance(form, list) and form else [] for name, form in space.items()
     }
 
 

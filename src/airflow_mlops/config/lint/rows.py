@@ -14,7 +14,7 @@ from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
-from airflow_mlops.config.queries import ARGUMENTS, is_file, query_text
+from airflow_mlops.config.queries import ARGUMENTS, is_query_file, query_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.query import WINDOW, misfit, parameters, unknown_parameter
@@ -74,11 +74,11 @@ def _query(source: Source, given: str, path: KeyPath, folder: Path) -> Iterator[
     except ConfigError as error:
         yield Finding(_RULE, here, str(error))
         return
-    named = f"{given}: " if is_file(given) else ""
+    named = f"{given}: " if is_query_file(given) else ""
     params = source.load_args.get("params") or {}
     arguments = list(_arguments(source, path))
     yield from arguments
-    if is_file(given) and (secret := secret_in(sql)):
+    if is_query_file(given) and (secret := secret_in(sql)):
         yield Finding(_RULE, here, f"{given}: {secret}")
     wrong = misfit(sql) or (None if arguments else unknown_parameter(sql, params))
     if wrong:

@@ -12,7 +12,7 @@ from airflow_mlops.config.explain import key_path
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.loader import Variant
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.shape import switched
+from airflow_mlops.config.shape import off_as_none
 
 _STAND_INS: Final[Mapping[str, Any]] = {
     "name": "stand_in",
@@ -50,7 +50,7 @@ def remains(variant: Variant) -> Remains | None:
     """
     if variant.pipeline is not None:
         return Remains(variant.pipeline)
-    values, faults = switched(variant.layer)
+    values, faults = off_as_none(variant.layer)
     gone = [_path(fault.path, variant.profile) for fault in faults]
     values = _copy({key: value for key, value in values.items() if key != "profiles"})
     for _ in range(_ROUNDS):
