@@ -115,6 +115,6 @@ def test_the_hooks_of_this_repository_are_valid_and_run_the_steps_of_make_check(
         hook["entry"] for repo in yaml.safe_load(config.read_text())["repos"] for hook in repo["hooks"]
     ]
     recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
-    for tool in ("ruff format", "ruff check", "mypy", "lint-imports"):
+    for tool in ("ruff format", "ruff check", "mypy", "lint-imports", "deptry src"):
         assert any(entry.startswith(f".venv/bin/{tool}") for entry in entries), tool
         assert f"$(BIN)/{tool}" in recipe, tool
