@@ -70,8 +70,6 @@ def uris(serving_registry: Registry) -> Mapping[int, str]:
 
 
 class TestHaproxyTarget(TargetContract):
-    copies_requests = False
-
     @pytest.fixture(autouse=True)
     def _place(self, place: Place) -> None:
         self.place = place
