@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.serving.app_state import Server, json_of, server_of
+from airflow_mlops.serving.app_state import AppState, json_of, server_of
 from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.traffic import Change, lease_seconds
 
@@ -48,7 +48,7 @@ async def _state(request: Request) -> Response:
     return JSONResponse(_state_of(server_of(request)))
 
 
-def _state_of(server: Server) -> dict[str, Any]:
+def _state_of(server: AppState) -> dict[str, Any]:
     traffic = server.fleet.traffic
     return {
         "name": server.settings.name,

@@ -35,7 +35,7 @@ class Crash:
         return f"ended by itself with exit code {self.code}"
 
 
-def after(
+def apply_crash(
     crash: Crash, document: Document, recent: Sequence[Crash], now: float
 ) -> tuple[Document, Counter[tuple[int, int, str]]]:
     """Return the state after a crash, and the events to count for it by (epoch, version, event).
@@ -57,7 +57,7 @@ def after(
             counts[document.traffic.epoch, version, "failures"] += requests
     for version in suspects:
         doing = "predicted" if crash.busy[version] else "was loaded"
-        document = document.condemn(version, f"the process {crash.how} while it {doing}", now)
+        document = document.quarantine_version(version, f"the process {crash.how} while it {doing}", now)
     return document, counts
 
 

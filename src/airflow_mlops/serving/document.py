@@ -51,7 +51,7 @@ class Document:
         kept = known if known and traffic.pair == (known.champion, known.canary) else None
         return replace(self, traffic=traffic, reference=kept)
 
-    def condemn(self, version: int, reason: str, now: float) -> Document:
+    def quarantine_version(self, version: int, reason: str, now: float) -> Document:
         """Return the state in which a version that crashed has no traffic and is not run any more.
 
         A champion keeps both: nobody could take its place. ``now`` in epoch seconds.
@@ -60,7 +60,7 @@ class Document:
         if wanted is None or version == self.traffic.champion:
             return self
         versions = {**self.versions, version: replace(wanted, crashed=reason)}
-        return replace(self, versions=versions).with_traffic(self.traffic.expel(version, now))
+        return replace(self, versions=versions).with_traffic(self.traffic.drop_canary(version, now))
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON values, by the keys of the database."""

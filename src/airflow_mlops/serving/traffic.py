@@ -81,7 +81,7 @@ class Traffic:
         """Return the split after the lease ran out: every canary at 0. The same in every process."""
         return self._split(self.champion, dict.fromkeys(self.weights, 0), None, self.lease_until or 0.0)
 
-    def expel(self, version: int, now: float) -> Traffic:
+    def drop_canary(self, version: int, now: float) -> Traffic:
         """Return the split with a canary at 0; unchanged when it has neither traffic nor copies."""
         if not self.weights.get(version) and self.shadow != version:
             return self

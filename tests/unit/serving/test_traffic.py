@@ -102,7 +102,7 @@ def test_every_process_sees_the_same_split_after_a_lease() -> None:
 
 def test_a_version_that_is_expelled_has_no_traffic_and_the_others_keep_theirs() -> None:
     traffic = Traffic(champion=1, weights={2: 30, 3: 10}, epoch=4)
-    expelled = traffic.expel(2, 0.0)
+    expelled = traffic.drop_canary(2, 0.0)
     assert (expelled.weights, expelled.epoch) == ({2: 0, 3: 10}, 5)
-    assert expelled.expel(2, 0.0) == expelled
-    assert Traffic(champion=1, weights={2: 0}, shadow=2).expel(2, 0.0).shadow is None
+    assert expelled.drop_canary(2, 0.0) == expelled
+    assert Traffic(champion=1, weights={2: 0}, shadow=2).drop_canary(2, 0.0).shadow is None
