@@ -10,33 +10,27 @@ from typing import Final
 
 from airflow_mlops.cli.dispatch import run_command
 from airflow_mlops.cli.parser import parse
-from airflow_mlops.cli.table import COMMANDS
+from airflow_mlops.cli.table import COMMANDS, command_named
 
 COMPLETING: Final = "_ARGCOMPLETE"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code: 0 done, 1 an honest no, 2 a wrong call, 3 an outside fault."""
+    """Run a command and return its exit code; `airflow_mlops.cli.table.EXIT_CODES` lists them."""
     if COMPLETING in os.environ:
         from airflow_mlops.cli.completion import complete
 
         complete()
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["serve"]:
-        from airflow_mlops.serving.__main__ import main as serve
-
-        return serve(words[1:])
     _make_writable()
-    arguments = parse(words)
-    command = next(command for command in COMMANDS if command.name == arguments.command)
     try:
-        code = run_command(command, arguments)
+        code = _run(words)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, as `head`, has seen enough
-        _let_go()
+    except BrokenPipeError:  # the reader, such as `head`, has ended
+        _drop_output()
         return 0
-    except OSError as error:  # a disk that is full, a folder that may not be written
-        _let_go()
+    except OSError as error:  # the disk is full, or the folder is not writable
+        _drop_output()
         sys.stderr.write(f"error: {': '.join(filter(None, (error.filename, error.strerror)))}\n")
         return 3
     except KeyboardInterrupt:
@@ -45,8 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _let_go() -> None:
-    """Drop output that cannot be written, or Python tries again at its end and changes the exit code."""
+def _run(words: list[str]) -> int:
+    own = next((command for command in COMMANDS if command.parser and words[:1] == [command.name]), None)
+    if own is not None:
+        return run_command(own, words[1:])
+    arguments = parse(words)
+    return run_command(command_named(arguments.command), arguments)
+
+
+def _drop_output() -> None:
+    """Drop output that cannot be written; otherwise Python retries at exit and changes the exit code."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -54,7 +56,7 @@ def _let_go() -> None:
 
 
 def _make_writable() -> None:
-    """Make the output take every character, whatever the locale, and be there when it was closed."""
+    """Make standard output and error accept every character, and replace them when they are closed."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))

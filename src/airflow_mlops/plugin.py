@@ -1,6 +1,8 @@
-"""What this package adds to the Airflow UI."""
+"""What this package adds to Airflow: links in the UI, and pipeline files as DAG files."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -8,7 +10,16 @@ from airflow_mlops.operators.links import MlflowRunLink
 
 
 class AirflowMlopsPlugin(AirflowPlugin):
-    """Registers the links of the stage operators."""
+    """Registers the links of the stage operators, and ``*.mlops.yaml`` with Airflow's DAG importers."""
 
     name = "airflow_mlops"
     operator_extra_links = [MlflowRunLink()]  # noqa: RUF012 - the base class declares it so
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ARG003 - Airflow's signature
+        """Register the importer; Airflow calls this before a process parses DAG files."""
+        try:
+            from airflow_mlops.factory.importer import register_importer
+        except ImportError:  # this Airflow has no such importers: load_pipelines() builds the DAGs
+            return
+        register_importer()

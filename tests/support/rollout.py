@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_mlops.rollout.core import RolloutPlan, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets import Target
+from airflow_mlops.rollout.targets.base import Target
 from tests.support.server import NAME, Client, Registry
 
 

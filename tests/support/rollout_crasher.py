@@ -25,7 +25,7 @@ from airflow_mlops.core.errors import BackendError
 from airflow_mlops.rollout.core import RolloutPlan, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets import Target
+from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from airflow_mlops.cli.table import COMMANDS, Command
+from airflow_mlops.cli.table import COMMANDS, Argument, Command
 
 
 def get_cli_commands() -> list[CLICommand]:
@@ -20,13 +20,21 @@ def get_cli_commands() -> list[CLICommand]:
             func=_function(command),
             args=[
                 Arg(argument.flags, **argument.options)  # type: ignore[no-untyped-call]
-                for argument in command.arguments
+                for argument in _arguments(command)
             ],
             epilog=command.epilog.replace("airflow-mlops", "airflow mlops"),
         )
         for command in COMMANDS
+        if command.in_airflow
     )
     return [GroupCommand(name="mlops", help="Machine-learning pipelines", subcommands=commands)]
+
+
+def _arguments(command: Command) -> tuple[Argument, ...]:
+    """Return the arguments for Airflow's parser; it passes the words of a command with its own parser on."""
+    if not command.parser:
+        return command.arguments
+    return (Argument(("words",), {"nargs": "...", "help": "--help after the first word lists the options"}),)
 
 
 def _function(command: Command) -> Callable[[argparse.Namespace], NoReturn]:
@@ -34,6 +42,6 @@ def _function(command: Command) -> Callable[[argparse.Namespace], NoReturn]:
         """Run the command and end with its exit code, which Airflow would drop."""
         from airflow_mlops.cli.dispatch import run_command
 
-        raise SystemExit(run_command(command, arguments))
+        raise SystemExit(run_command(command, arguments.words if command.parser else arguments))
 
     return run

@@ -1,4 +1,4 @@
-"""``airflow-mlops canary``: what a canary will be able to see, and how it would end."""
+"""The command ``canary``: forecasts what a canary can detect, and simulates one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import contextlib
 import json
 import math
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_mlops.cli.dispatch import is_missing
+from airflow_mlops.cli.dispatch import check_exists
+from airflow_mlops.cli.table import command_named
 from airflow_mlops.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,25 +24,12 @@ if TYPE_CHECKING:
 _WIDTH: Final = 110
 
 
-def canary(arguments: argparse.Namespace) -> int:
-    """Run the words after ``canary``; returns the exit code."""
-    return main(arguments.words)
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run ``canary plan`` or ``canary simulate``.
-
-    Returns 0, 1 when the file or the plan has faults, 2 when there is no such file.
-    """
-    arguments = build_parser().parse_args(argv)
-    if is_missing(arguments):
-        return 2
-    try:
-        canary, plan = _plan_of(arguments.file, arguments.profile)
-        code: int = arguments.run(arguments, canary, plan)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
+def canary(words: Sequence[str]) -> int:
+    """Run ``canary plan`` or ``canary simulate``; returns 1 when a step cannot be judged, else 0."""
+    arguments = build_parser().parse_args(words)
+    check_exists(Path(arguments.file))
+    section, plan = _plan_of(arguments.file, arguments.profile)
+    code: int = arguments.run(arguments, section, plan)
     return code
 
 
@@ -49,26 +37,27 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the words after ``canary``."""
     from airflow_mlops.rollout.core.faults import FAULTS
 
-    parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=__doc__)
+    row = command_named("canary")
+    parser = argparse.ArgumentParser(prog="airflow-mlops canary", description=row.help, epilog=row.epilog)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    plan = commands.add_parser("plan", help="per step: how long until harm is seen, or a pass")
+    plan = commands.add_parser("plan", help="per step: time until harm is detected, and until a pass")
     plan.add_argument("file", help="pipeline file")
     plan.add_argument("--rps", type=_rate, required=True, help="requests per second, both versions")
-    plan.add_argument("--callers", type=_count, help="with sticky routing: how many callers there are")
+    plan.add_argument("--callers", type=_count, help="with sticky routing: number of callers")
     plan.set_defaults(run=_plan)
-    simulate = commands.add_parser("simulate", help="live through a rollout with a fault")
+    simulate = commands.add_parser("simulate", help="simulate a rollout with a fault")
     simulate.add_argument("file", help="pipeline file")
-    simulate.add_argument("--fault", default="none", help=f"one of: {', '.join(FAULTS)} (default none)")
-    simulate.add_argument("--rps", type=_rate, default=50.0, help="requests per second (default 50)")
-    simulate.add_argument("--seed", type=int, default=7, help="seed of the chances (default 7)")
+    simulate.add_argument("--fault", default="none", help=f"one of: {', '.join(FAULTS)} (default: none)")
+    simulate.add_argument("--rps", type=_rate, default=50.0, help="requests per second (default: 50)")
+    simulate.add_argument("--seed", type=int, default=7, help="random seed (default: 7)")
     simulate.set_defaults(run=_simulate)
     for command in (plan, simulate):
-        command.add_argument("--profile", metavar="P", help="profile that lies over the file")
+        command.add_argument("--profile", metavar="P", help="profile to apply over the file")
         command.add_argument(
-            "--error-rate", type=_share, default=0.01, help="the champion's share of failures (default 0.01)"
+            "--error-rate", type=_share, default=0.01, help="failure rate of the champion (default: 0.01)"
         )
         command.add_argument(
-            "--format", choices=("text", "json"), default="text", help="how it is printed; text by default"
+            "--format", choices=("text", "json"), default="text", help="output format (default: text)"
         )
     return parser
 
@@ -78,18 +67,18 @@ def _rate(text: str) -> float:
 
 
 def _share(text: str) -> float:
-    return _number(text, 0, 1, "a share is a number from 0 up to 1, such as 0.01")
+    return _number(text, 0, 1, "a share must be a number from 0 up to 1, such as 0.01")
 
 
 def _count(text: str) -> int:
     return int(_number(text, 1, math.inf, "callers must be a whole number above 0"))
 
 
-def _number(text: str, low: float, high: float, said: str) -> float:
+def _number(text: str, low: float, high: float, rule: str) -> float:
     with contextlib.suppress(ValueError):
         if low <= float(text) < high:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{said}; got {text!r}")
+    raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
 
 
 def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
@@ -98,7 +87,7 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
 
     pipeline = load_pipeline(file, profile)
     if pipeline.deploy is None:
-        raise ConfigError(f"{file}: there is no `deploy` section, so there is no canary")
+        raise ConfigError(f"{file}: a canary needs a `deploy` section: add one")
     canary = pipeline.deploy.canary
     name = pipeline.name
     return canary, plan_rollout(
@@ -129,7 +118,7 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
 
 
 def _notes(found: Forecast, plan: RolloutPlan) -> list[str]:
-    """Say why a guard does not see what the table asks for."""
+    """Say why a guard does not detect the harm of a column."""
     blind = {
         need.guard for step in found.steps for need in step.needs if math.isinf(min(need.worse.values()))
     }
@@ -186,28 +175,29 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
     state = story.state
     ends = {"PROMOTING": "PROMOTED", "ROLLING_BACK": "ROLLED_BACK"}
     outcome = ends.get(state.phase, str(state.phase))
-    told = [(entry.at, entry.to, entry.reason) for entry in state.history]
-    told = sorted([*told, *((at, "", text) for at, text in story.events)], key=lambda line: line[0])
+    moves = [(entry.at, entry.to, entry.reason) for entry in state.history]
+    events = [(at, "", text) for at, text in story.events]
+    story_lines = sorted([*moves, *events], key=lambda line: line[0])
     if arguments.format == "json":
-        lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in told]
+        lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in story_lines]
         _print_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines})
         return 0
     print(f"{arguments.fault}: {fault_in_words(arguments.fault)}\n")
-    for at, to, text in told:
+    for at, to, text in story_lines:
         print(_folded(f"{spell(at):>7}  {to:<18} ", text))
     print(f"\n{outcome}")
     if guard := unwatched(arguments.fault, [item.name for item in plan.guards]):
-        print(f"nothing watches for it: add deploy.canary.guards.{guard}")
+        print(f"no guard watches for this fault: add deploy.canary.guards.{guard}")
     return 0
 
 
 def _folded(head: str, text: str) -> str:
-    """Return ``head`` and ``text`` in lines that fit a terminal, the text below itself."""
+    """Return ``head`` and ``text`` in lines that fit a terminal, with a hanging indent."""
     return textwrap.fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
 
 
 def _print_json(document: Mapping[str, Any]) -> None:
-    """Print JSON in which null stands for never."""
+    """Print JSON; null stands for never."""
     print(json.dumps(_finite(document), indent=2))
 
 

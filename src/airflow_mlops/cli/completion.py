@@ -1,4 +1,4 @@
-"""``airflow-mlops completion``, and the answers when a shell asks: loaded only then, and without Airflow."""
+"""The command ``completion``, and the answers to a shell's requests; imported only for them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import argcomplete
 from argcomplete.completers import BaseCompleter
 from argcomplete.shell_integration import shellcode
 
-from airflow_mlops.cli.parser import SERVE, build_parser
+from airflow_mlops.cli.dispatch import imported
+from airflow_mlops.cli.parser import build_parser
+from airflow_mlops.cli.table import COMMANDS
 from airflow_mlops.core.errors import ConfigError
 
 _PROGRAM: Final = "airflow-mlops"
 _FILES: Final = ("file", "files", "path", "recipe")
-_DEFAULTS: Final = "defaults"  # lies under pipeline files and is none itself
+_DEFAULTS: Final = "defaults"  # defaults.yaml: not a pipeline file
 _MOST: Final = 200
 
 
 def completion(arguments: argparse.Namespace) -> int:
-    """Print the code that a shell reads; returns 0."""
+    """Print the code for a shell; returns 0."""
     print(shellcode([_PROGRAM], shell=arguments.shell).strip())
     return 0
 
 
 def complete() -> None:
     """Answer the shell, and end the process."""
-    from airflow_mlops.cli.canary import build_parser as canary
-    from airflow_mlops.serving.settings import parser as serve
-
-    parser, _ = build_parser({"canary": canary(), SERVE: serve()})
+    own = {command.name: imported(command.parser)() for command in COMMANDS if command.parser}
+    parser, _ = build_parser(own)
     argcomplete.autocomplete(parser, default_completer=_ByName())
 
 
 class _ByName(BaseCompleter):
-    """Completes an argument by what its name stands for."""
+    """Completes an argument by its name."""
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ class _ByName(BaseCompleter):
         parser: argparse.ArgumentParser,  # noqa: ARG002 - argcomplete passes it
         parsed_args: argparse.Namespace,
     ) -> Iterable[str]:
-        """Return the candidates; those that do not begin with the prefix are dropped by the caller."""
+        """Return the candidates; the caller drops those without the prefix."""
         if action.dest == "profile":
             return _profiles(parsed_args)
         if action.dest == "until":
@@ -59,7 +59,7 @@ class _ByName(BaseCompleter):
 
 
 def _places(prefix: str, *, files: bool) -> Iterator[str]:
-    """Yield the folders, and the pipeline files, that a path may go on with."""
+    """Yield the folders, and the pipeline files, that may follow a prefix."""
     above, slash, start = prefix.rpartition("/")
     try:
         entries = sorted(Path(above + slash or ".").expanduser().iterdir())
@@ -92,7 +92,7 @@ def _profiles(arguments: argparse.Namespace) -> list[str]:
 
 
 def _tasks(arguments: argparse.Namespace) -> list[str]:
-    """Return the tasks of the one pipeline that is named, or all that there can be."""
+    """Return the tasks of the one named pipeline, or those of all pipelines."""
     from airflow_mlops.config.loader import load_pipeline
     from airflow_mlops.lifecycle.table import shapes, task_ids
 
@@ -106,7 +106,7 @@ def _tasks(arguments: argparse.Namespace) -> list[str]:
 
 
 def _named(arguments: argparse.Namespace) -> list[Path]:
-    """Return the pipeline files that the words so far name; without any, those in ``pipelines``."""
+    """Return the pipeline files named so far, or else those in ``pipelines``."""
     from airflow_mlops.config.loader import pipeline_files
 
     given: Any = next(

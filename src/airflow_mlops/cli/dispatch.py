@@ -1,28 +1,52 @@
-"""Runs a command of the table."""
+"""Run a command of the table and turn its errors into exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from airflow_mlops.cli.table import Command
+from airflow_mlops.core.errors import BackendError, ConfigError
 
 
-def run_command(command: Command, arguments: argparse.Namespace) -> int:
-    """Import a command's function, call it and return its exit code; 2 for a file that is not there."""
-    if is_missing(arguments):
-        return 2
-    module, _, name = command.function.partition(":")
-    code: int = getattr(importlib.import_module(module), name)(arguments)
+class WrongCall(Exception):
+    """The command line is wrong; the message says how. The exit code is 2."""
+
+
+def imported(path: str) -> Any:
+    """Return the object at ``module:name``."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def run_command(command: Command, arguments: argparse.Namespace | Sequence[str]) -> int:
+    """Import a command's function, call it and return its exit code.
+
+    A file with faults gives 1, a wrong call 2, an external system that does not answer 3.
+    """
+    try:
+        if file := getattr(arguments, "file", None):
+            check_exists(Path(file))
+        code: int = imported(command.function)(arguments)
+    except WrongCall as error:
+        return _ended(f"error: {error}", 2)
+    except ConfigError as error:
+        return _ended(str(error), 1)
+    except BackendError as error:
+        return _ended(f"error: {error}", 3)
     return code
 
 
-def is_missing(arguments: argparse.Namespace) -> bool:
-    """Say whether the pipeline file of a call is not there, on standard error as well."""
-    file = getattr(arguments, "file", None)
-    if file is None or Path(file).exists():
-        return False
-    print(f"error: {file}: no such file", file=sys.stderr)
-    return True
+def check_exists(path: Path, kind: str = "file") -> None:
+    """Raise WrongCall when ``path`` does not exist."""
+    if not path.exists():
+        raise WrongCall(f"{path}: no such {kind}")
+
+
+def _ended(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from airflow_mlops.core.errors import ConfigError
 
+_UNFORMATTED = (
+    "note: the file is valid, but not formatted: pip install 'airflow-mlops[eject]' and run eject again"
+)
+
 
 def eject(arguments: argparse.Namespace) -> int:
     """Write or print the Python file; returns 1 when the pipeline file has faults, 2 for a wrong call.
 
-    A file that exists is not overwritten. What is printed belongs beside the pipeline file.
+    A file that exists is not overwritten. Printed text belongs beside the pipeline file.
     """
-    from airflow_mlops.config.loader import load_pipeline
-
     file = Path(arguments.file)
     out = Path(arguments.output) if arguments.output else None
     if out and (out.exists() or not out.absolute().parent.is_dir()):
@@ -24,12 +26,7 @@ def eject(arguments: argparse.Namespace) -> int:
         print(f"error: {out} {why}", file=sys.stderr)
         return 2
     try:
-        pipeline = load_pipeline(file, arguments.profile)
-        from airflow_mlops.factory.eject import ejected  # Airflow takes seconds to load: faults come first
-
-        base = os.path.relpath(file.resolve().parent, out.resolve().parent) if out else "."
-        profile = f" with the profile {arguments.profile}" if arguments.profile else ""
-        text = ejected(pipeline, origin=f"{file.name}{profile}", base=Path(base).as_posix())
+        text = _source(file, out, arguments.profile)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -38,5 +35,22 @@ def eject(arguments: argparse.Namespace) -> int:
         return 0
     with out.open("x", encoding="utf-8") as stream:
         stream.write(text)
-    print(f"{out} makes the DAGs of {file}: take that file out of the folder of pipelines", file=sys.stderr)
+    print(f"{out} creates the DAGs of {file}: remove that file from the folder of pipelines", file=sys.stderr)
     return 0
+
+
+def _source(file: Path, out: Path | None, profile: str | None) -> str:
+    """Return the Python file, formatted when ruff is installed."""
+    from airflow_mlops.config.loader import load_pipeline
+
+    pipeline = load_pipeline(file, profile)
+    from airflow_mlops.factory.eject import eject as ejected  # Airflow takes seconds to load: faults first
+    from airflow_mlops.factory.eject import formatted
+
+    base = os.path.relpath(file.resolve().parent, out.resolve().parent) if out else "."
+    origin = f"{file.name} with the profile {profile}" if profile else file.name
+    source = ejected(pipeline, origin=origin, base=Path(base).as_posix())
+    text = formatted(source)
+    if text is None:
+        print(_UNFORMATTED, file=sys.stderr)
+    return text or source

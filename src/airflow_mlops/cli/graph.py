@@ -1,9 +1,19 @@
-"""Draws the DAGs of a pipeline, as text and as a Mermaid flow chart, without Airflow."""
+"""The command ``graph``: the DAGs of a pipeline, as text or as a Mermaid flow chart, without Airflow."""
 
 from __future__ import annotations
 
+import argparse
+
+from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.table import Shape, Task, shapes
+
+
+def graph(arguments: argparse.Namespace) -> int:
+    """Print the DAGs of a pipeline file; returns 0."""
+    draw = as_mermaid if arguments.format == "mermaid" else as_text
+    print(draw(load_pipeline(arguments.file, arguments.profile)), end="")
+    return 0
 
 
 def as_text(pipeline: Pipeline) -> str:

@@ -1,20 +1,20 @@
-"""The command ``init``: a folder with a pipeline that works, on data that scikit-learn brings along."""
+"""The command ``init``: a folder with a working pipeline, on data that comes with scikit-learn."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import getpass
 import json
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from airflow_mlops.cli.prompt import said_or_asked
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.cli.dispatch import WrongCall
+from airflow_mlops.cli.prompt import flag_or_prompt
 
 NAME: Final = "tumours"
 BY_HAND: Final = "by hand"
@@ -45,21 +45,26 @@ evaluate:
   metrics: [roc_auc, log_loss]
   require: {{roc_auc: ">= 0.95"}}
 """
+_DEPLOYMENT: Final = """\
+approve: {{by: [{user}]}}
+deploy:
+  canary: {{steps: [10, 50]}}
+"""
 _LOADER: Final = '''\
-"""Builds the DAGs of every file in `pipelines/`; this is all that Airflow needs to see."""
+"""Builds the DAGs of every file in `pipelines/`; the only DAG file that Airflow needs."""
 
 from airflow_mlops import load_pipelines
 
 load_pipelines(globals())
 '''
 _IGNORED: Final = """\
-# Folders that hold no DAG file: Airflow need not look into them.
+# Folders without a DAG file: Airflow does not have to search them.
 pipelines/
 tests/
 mlops-artifacts/
 """
 _TEST: Final = '''\
-"""Every pipeline file is free of faults and becomes DAGs: `python -m pytest` in this folder."""
+"""Every pipeline file has no faults and builds its DAGs: run `python -m pytest` in this folder."""
 
 from pathlib import Path
 
@@ -69,11 +74,11 @@ from airflow_mlops.__main__ import main
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_every_pipeline_is_free_of_faults():
+def test_every_pipeline_has_no_faults():
     assert main(["lint", str(ROOT / "pipelines")]) == 0
 
 
-def test_every_pipeline_becomes_dags():
+def test_every_pipeline_builds_its_dags():
     dags = {{}}
     load_pipelines(dags, ROOT / "pipelines", strict=True)
     assert "{name}__train" in dags
@@ -81,47 +86,46 @@ def test_every_pipeline_becomes_dags():
 
 
 def init(arguments: argparse.Namespace) -> int:
-    """Write a working pipeline, its data, the loader and a test; returns 2 when that cannot be, 0 when done.
+    """Create a working pipeline, its data, the DAG file and a test; returns 0. Raises WrongCall otherwise.
 
-    Nothing is overwritten: the loader and `.airflowignore` of an earlier `init` are kept, so that a second
-    pipeline joins the first; any other file that is already there, and nothing is written at all. What no
-    flag says is asked at a terminal.
+    No file is overwritten: the DAG file and `.airflowignore` of an earlier `init` are kept, so that a second
+    pipeline joins the first. When any other file exists already, nothing is written at all. Values without a
+    flag are asked for at a terminal.
     """
     folder = Path(arguments.folder)
-    try:
-        name = said_or_asked(arguments.name, "--name", "Name of the pipeline", NAME, _checked_name)
-        schedule = said_or_asked(
-            arguments.schedule, "--schedule", "When does it train, as @weekly", BY_HAND, _checked_schedule
+    name = flag_or_prompt(arguments.name, "--name", "Name of the pipeline", NAME, _checked_name)
+    schedule = flag_or_prompt(
+        arguments.schedule, "--schedule", "Training schedule, such as @weekly", BY_HAND, _checked_schedule
+    )
+    approver = arguments.approver or (getpass.getuser() if arguments.deploy else "")
+    deployment = _DEPLOYMENT.format(user=json.dumps(approver)) if approver else ""
+    if (outer := _outer_project(folder)) is not None:
+        raise WrongCall(
+            f"{folder.absolute()} is inside the project {outer}; nothing was written: to add a pipeline to "
+            f"that project, run `airflow-mlops init {outer} --name NAME`"
         )
-    except ConfigError as error:
-        return _refused(str(error))
-    if (outer := _project_around(folder)) is not None:
-        return _refused(
-            f"{folder.absolute()} is inside the project {outer}; nothing was written: a further pipeline "
-            f"of it is `airflow-mlops init {outer} --name NAME`"
-        )
-    rows = _rows()
-    if rows is None:
-        return _refused("scikit-learn's breast_cancer.csv was not found: pip install scikit-learn")
-    files = {folder / place: text for place, text in _files(name, rows, schedule).items()}
+    files = {folder / place: text for place, text in _files(name, schedule, deployment).items()}
     kept = {path for path in files if _may_stay(path)}
-    taken = [str(path) for path in files if path.exists() and path not in kept]
-    if taken:
-        return _refused(
-            f"{', '.join(taken)}: already there; nothing was written: give another --name or folder"
+    existing = [str(path) for path in files if path.exists() and path not in kept]
+    if existing:
+        raise WrongCall(
+            f"{', '.join(existing)}: already exists; nothing was written: use another --name or folder"
         )
     try:
         for path, text in files.items():
-            _written(path, text, keep=path in kept)
+            _write(path, text, keep=path in kept)
     except OSError as error:
-        return _refused(f"{error.filename}: cannot be written: {error.strerror}")
+        raise WrongCall(f"{error.filename} cannot be written: {error.strerror}") from None
     print(_next(folder, name), end="")
     return 0
 
 
 def _checked_name(name: str) -> str:
     if not re.fullmatch(_NAME, name):
-        raise ValueError(f"{name!r}: a name is small letters, digits and _, letter first, at most 63")
+        raise ValueError(
+            f"{name!r}: a name must start with a small letter and have only small letters, digits and _, "
+            "at most 63"
+        )
     return name
 
 
@@ -133,8 +137,8 @@ def _checked_schedule(schedule: str) -> str:
     return check_schedule(schedule)
 
 
-def _project_around(folder: Path) -> Path | None:
-    """Return the folder above that has pipelines of its own and loads all that is below it."""
+def _outer_project(folder: Path) -> Path | None:
+    """Return the folder above that has pipelines and a DAG file that loads everything below it."""
     for parent in folder.absolute().parents:
         if (parent / "pipelines").is_dir() and any(map(_is_loader, parent.glob("*.py"))):
             return parent
@@ -142,7 +146,7 @@ def _project_around(folder: Path) -> Path | None:
 
 
 def _may_stay(path: Path) -> bool:
-    """Whether a file that is already there does what ours would do."""
+    """Return whether an existing file does what ours would do."""
     return path.is_file() and (path.name == ".airflowignore" or (path.suffix == ".py" and _is_loader(path)))
 
 
@@ -154,7 +158,7 @@ def _is_loader(file: Path) -> bool:
     return "load_pipelines(globals()" in text
 
 
-def _written(path: Path, text: str, *, keep: bool) -> None:
+def _write(path: Path, text: str, *, keep: bool) -> None:
     if keep:
         print(f"kept {path}")
         return
@@ -164,23 +168,23 @@ def _written(path: Path, text: str, *, keep: bool) -> None:
     print(f"wrote {path}")
 
 
-def _files(name: str, rows: str, schedule: str) -> Mapping[str, str]:
+def _files(name: str, schedule: str, deployment: str) -> Mapping[str, str]:
     when = "" if schedule == BY_HAND else f"schedule: {json.dumps(schedule)}\n"
     return {
-        f"pipelines/{name}.yaml": _PIPELINE.format(name=name, schedule=when),
-        f"data/{name}.csv": rows,
+        f"pipelines/{name}.yaml": _PIPELINE.format(name=name, schedule=when) + deployment,
+        f"data/{name}.csv": _rows(),
         "mlops.py": _LOADER,
         ".airflowignore": _IGNORED,
         f"tests/test_{name}.py": _TEST.format(name=name),
     }
 
 
-def _rows() -> str | None:
-    """Return the bundled rows under named columns; scikit-learn is found, not imported."""
+def _rows() -> str:
+    """Return the rows of scikit-learn's file under named columns; scikit-learn is not imported."""
     found = find_spec("sklearn")
     origin = Path(found.origin).parent / _DATA if found and found.origin else None
     if origin is None or not origin.is_file():
-        return None
+        raise WrongCall("scikit-learn's breast_cancer.csv was not found: pip install scikit-learn")
     with origin.open(newline="", encoding="utf-8") as stream:
         _, *rows = csv.reader(stream)
     lines = [",".join(("patient", *_COLUMNS, "benign"))]
@@ -199,8 +203,3 @@ Next:
   AIRFLOW__CORE__DAGS_FOLDER="$PWD" airflow standalone
   airflow dags unpause {name}__train && airflow dags trigger {name}__train    # in another terminal
 """
-
-
-def _refused(why: str) -> int:
-    print(f"error: {why}", file=sys.stderr)
-    return 2

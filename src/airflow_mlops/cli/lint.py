@@ -1,4 +1,4 @@
-"""The command ``lint``: which files, which format, which exit code."""
+"""The command ``lint``: checks pipeline files and prints their faults."""
 
 from __future__ import annotations
 
@@ -8,45 +8,36 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from airflow_mlops import __version__
-
-if TYPE_CHECKING:
-    from airflow_mlops.config.faults import Fault
+from airflow_mlops.cli.dispatch import WrongCall, check_exists
+from airflow_mlops.cli.pipeline_paths import PipelinePath, pipeline_paths
+from airflow_mlops.cli.terminal import counted
+from airflow_mlops.config.faults import Fault
+from airflow_mlops.config.lint import lint_files
+from airflow_mlops.config.loader import defaults_files
 
 _GITHUB: Final = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def lint(arguments: argparse.Namespace) -> int:
-    """Check pipeline files and folders.
-
-    Returns 0 when there is no fault (warnings and notes are none), 1 when there is one, 2 when there is no
-    file to check.
-    """
-    from airflow_mlops.config.lint import lint_files
-    from airflow_mlops.config.loader import defaults_files, pipeline_files, tree_root
-
-    files: list[tuple[Path, Path]] = []
+    """Check pipeline files and folders; returns 1 for a fault, 0 for none or only warnings and notes."""
+    files: list[PipelinePath] = []
     defaults: list[tuple[Path, Path]] = []
     for name in arguments.files:
         path = Path(name)
-        if not path.exists():
-            print(f"error: {name}: no such file or folder", file=sys.stderr)
-            return 2
-        found = pipeline_files(path) if path.is_dir() else [path]
-        files += [(file, tree_root(file, path if path.is_dir() else None)) for file in found]
+        check_exists(path, "file or folder")
+        files += pipeline_paths(path)
         defaults += [(file, path) for file in (defaults_files(path) if path.is_dir() else ())]
     if not files:
-        print(f"error: no pipeline file in {', '.join(arguments.files)}", file=sys.stderr)
-        return 2
-    faults, count = lint_files([*files, *defaults], profile=arguments.profile), len(files)
+        raise WrongCall(f"there is no pipeline file in {', '.join(arguments.files)}")
+    faults = lint_files([*files, *defaults], profile=arguments.profile)
     wrong = sum(fault.level == "error" for fault in faults)
-    text = _FORMATS[arguments.format](faults)
-    if text:
+    if text := _FORMATS[arguments.format](faults):
         print(text)
-    print(f"{count} file{'s' * (count != 1)} checked, {wrong} fault{'s' * (wrong != 1)}", file=sys.stderr)
+    print(f"{counted(len(files), 'file')} checked, {counted(wrong, 'fault')}", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -1,24 +1,21 @@
-"""The parser of the command line, made from the table; a wrong word is told with the nearest right one."""
+"""The parser of the command line, built from the table; an unknown word is answered with the nearest one."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from airflow_mlops import __version__
 from airflow_mlops.cli.table import COMMANDS
 from airflow_mlops.core.suggestions import did_you_mean
 
-SERVE: Final = "serve"
-
 
 def build_parser(
     own: Mapping[str, argparse.ArgumentParser] | None = None,
 ) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """Return the whole parser and that of each command.
+    """Return the whole parser and the parser of each command.
 
-    ``own`` are parsers of commands that read their words themselves; they stand in for the table's row.
+    ``own`` are the parsers of commands that parse their own words, by command.
     """
     parser = argparse.ArgumentParser(
         prog="airflow-mlops", description="Machine-learning pipelines on Airflow."
@@ -34,19 +31,16 @@ def build_parser(
         for argument in command.arguments:
             added.add_argument(*argument.flags, **argument.options)
         found[command.name] = added
-    serving = [own[SERVE]] if own and SERVE in own else []
-    text = "start the embedded model server (serve --help)"
-    commands.add_parser(SERVE, help=text, parents=serving, add_help=not serving)
     return parser, found
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments of a call; a wrong one ends the process with 2 and the nearest right one."""
+    """Return the arguments of a call; a wrong one ends the process with exit code 2 and the nearest one."""
     parser, commands = build_parser()
-    known = [*commands, SERVE]
     named = next((word for word in words if not word.startswith("-")), None)
-    if named is not None and named not in known:
-        parser.error(f"no command {named!r}{did_you_mean(named, known)}; known: {', '.join(known)}")
+    if named is not None and named not in commands:
+        near = did_you_mean(named, commands)
+        parser.error(f"unknown command {named!r}{near}; known commands: {', '.join(commands)}")
     arguments, more = parser.parse_known_args(words)
     if more:
         rows = [command for command in COMMANDS if command.name == named]

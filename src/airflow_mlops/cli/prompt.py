@@ -1,26 +1,26 @@
-"""What a command needs to know: by a flag, or asked at a terminal."""
+"""A value from a flag, or asked for at a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.cli.dispatch import WrongCall
 
 
-def said_or_asked(
-    said: str | None, flag: str, question: str, default: str, check: Callable[[str], str]
+def flag_or_prompt(
+    value: str | None, flag: str, question: str, default: str, check: Callable[[str], str]
 ) -> str:
-    """Return what the flag said, else the answer at the terminal, else the default.
+    """Return the value of a flag, else the answer at the terminal, else the default.
 
-    ``check`` returns a good value or raises ValueError. A bad answer is asked for again; a bad flag raises
-    ConfigError, and so does an end of input.
+    ``check`` returns a valid value or raises ValueError. The question is repeated after an answer that is not
+    valid; a flag that is not valid raises WrongCall, and so does an end of input.
     """
-    if said is not None:
+    if value is not None:
         try:
-            return check(said)
+            return check(value)
         except ValueError as error:
-            raise ConfigError(f"{flag} {error}") from None
+            raise WrongCall(f"{flag} {error}") from None
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return default
     while True:
@@ -28,7 +28,7 @@ def said_or_asked(
             answer = input(f"{question} [{default}]: ").strip()
         except EOFError:
             print()
-            raise ConfigError(f"no answer; nothing was written: say it by {flag}") from None
+            raise WrongCall(f"no answer; nothing was written: use the flag {flag}") from None
         try:
             return check(answer or default)
         except ValueError as error:

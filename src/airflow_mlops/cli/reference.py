@@ -1,36 +1,28 @@
-"""The reference page of the command line, made from the table: ``python -m airflow_mlops.cli.reference``."""
+"""The reference page of the command line: ``python -m airflow_mlops.cli.reference`` prints it."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
 
-from airflow_mlops.cli.exit_codes import EXITS, MEANING
-from airflow_mlops.cli.table import COMMANDS, Argument, Command
-
-_SERVE = Command(
-    "serve",
-    "start the embedded model server; `airflow-mlops serve --help` lists its settings",
-    "",
-    "serve --name churn --tracking-uri http://127.0.0.1:5000 --state-dir /var/lib/churn",
-)
+from airflow_mlops.cli.table import COMMANDS, EXIT_CODES, Argument, Command
 
 
 def reference() -> str:
-    """Return the page: what exit codes mean, then each command with its arguments, its end and an example."""
+    """Return the page: the exit codes, then each command with its arguments, exit codes and an example."""
     lines = [
         "# The command line",
         "",
-        "Made from the table of commands by `python -m airflow_mlops.cli.reference`; do not edit.",
+        "Generated from the table of commands by `python -m airflow_mlops.cli.reference`; do not edit.",
         "",
-        "`airflow mlops` has the same commands inside Airflow's own, without `serve`. A word that is not",
-        "known is told with the nearest one. `airflow-mlops completion` makes a shell complete all of it.",
+        "`airflow mlops` has the same commands inside Airflow's own, except `serve`. For an unknown word the",
+        "nearest known one is suggested. `airflow-mlops completion` prints the completion code of a shell.",
         "",
-        *_codes(MEANING),
+        *_codes(EXIT_CODES),
         "",
-        "Below, a code of a command says what it means there; a wrong call ends with 2 in each of them.",
+        "The tables below say what each code means for one command; a wrong call always ends with 2.",
     ]
-    for command in (*COMMANDS, _SERVE):
+    for command in COMMANDS:
         lines += _command(command)
     return "\n".join(lines) + "\n"
 
@@ -41,7 +33,7 @@ def _command(command: Command) -> Iterator[str]:
         yield from ("| argument | |", "|---|---|")
         yield from (f"| `{_written(argument)}` | {_meaning(argument)} |" for argument in command.arguments)
         yield ""
-    yield from (*_codes(EXITS.get(command.name, {})), "", "```", f"airflow-mlops {command.example}", "```")
+    yield from (*_codes(command.exits), "", "```", f"airflow-mlops {command.example}", "```")
 
 
 def _codes(codes: Mapping[int, str]) -> list[str]:
@@ -53,9 +45,7 @@ def _written(argument: Argument) -> str:
     name, options = argument.flags[-1 if len(argument.flags[0]) < 3 else 0], argument.options
     if not name.startswith("-"):
         shown = name.upper()
-        return {"?": f"[{shown}]", "+": f"{shown} …", "...": f"{shown} …"}.get(
-            options.get("nargs", ""), shown
-        )
+        return {"?": f"[{shown}]", "+": f"{shown} …"}.get(options.get("nargs", ""), shown)
     flags = ", ".join(argument.flags)
     if options.get("action") == "store_true":
         return flags

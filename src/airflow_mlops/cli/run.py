@@ -11,13 +11,13 @@ from airflow_mlops.data.connections import Environment, found_by
 def run(arguments: argparse.Namespace) -> int:
     """Run a pipeline without Airflow.
 
-    Returns 0 when done, 1 for an honest no (data, gate, approval, canary), 2 when the file or the call is
-    wrong, 3 when something outside failed, 4 when it waits for an approval, 128 and the signal's number
+    Returns 0 when done, 1 when it was rejected (data, gate, approval or canary), 2 when the file or the call
+    is wrong, 3 when an external system failed, 4 when it waits for an approval, 128 and the signal's number
     when it was interrupted.
     """
     try:
         return _run(arguments)
-    except KeyboardInterrupt:  # before or after the run itself, which tells its own interruptions
+    except KeyboardInterrupt:  # before or after the run itself, which reports its own interruptions
         return 130
 
 
@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 class _Connections(Environment):
-    """Connections of the environment; what they mean to object storage, Airflow's providers say."""
+    """Connections from the environment; Airflow's providers know what they mean to object storage."""
 
     def file_system(self, conn_id: str, scheme: str) -> Any:
         """Return fsspec's file system of ``scheme`` with a connection's credentials; raises ConfigError."""

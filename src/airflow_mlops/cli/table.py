@@ -1,4 +1,8 @@
-"""The commands as one table; the ``airflow-mlops`` and the ``airflow mlops`` parsers are made from it."""
+"""The commands, one row each.
+
+Both parsers (``airflow-mlops`` and ``airflow mlops``), shell completion, the reference page and the exit
+codes are derived from these rows.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+EXIT_CODES: Final[Mapping[int, str]] = {
+    0: "success; warnings do not change it",
+    1: "rejected: data, gate, approval or canary; or a file has faults, or a check failed",
+    2: "the call is wrong: an unknown command, option or value, a file that is missing or already exists",
+    3: "an external system failed: MLflow, storage, a server",
+    4: "waiting for a person",
+}
+
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument: its flags, and what argparse is told about it."""
+    """One argument: its flags and argparse's options of it."""
 
     flags: tuple[str, ...]
     options: Mapping[str, Any]
@@ -17,41 +29,70 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """One command; ``function`` is ``module:name``, imported only when the command runs."""
+    """One command.
+
+    ``function`` is ``module:name``, imported only when the command runs; ``exits`` maps each exit code to
+    its meaning. A command with a ``parser`` (``module:name``, returns an ``ArgumentParser``) parses its own
+    words: its function takes them as a list instead of the parsed arguments. ``in_airflow`` is False for a
+    command that ``airflow mlops`` does not have.
+    """
 
     name: str
     help: str
     function: str
     example: str
+    exits: Mapping[int, str]
     arguments: tuple[Argument, ...] = field(default=())
+    parser: str = ""
+    in_airflow: bool = True
 
     @property
     def epilog(self) -> str:
-        """What ``--help`` ends with."""
+        """Last line of ``--help``."""
         return f"example: airflow-mlops {self.example}"
+
+
+def command_named(name: str) -> Command:
+    """Return the row of a command; raises StopIteration for an unknown name."""
+    return next(command for command in COMMANDS if command.name == name)
 
 
 def _argument(*flags: str, **options: Any) -> Argument:
     return Argument(flags, options)
 
 
+def _format(*choices: str) -> Argument:
+    return _argument("--format", choices=choices, default=choices[0], help="output format (default: text)")
+
+
 _FILE: Final = _argument("file", help="pipeline file")
-_PROFILE: Final = _argument("--profile", metavar="P", help="profile that lies over the file")
+_PROFILE: Final = _argument("--profile", metavar="P", help="profile to apply over the file")
+_MISSING_FILE: Final = "the file does not exist"
+_PRINTED: Final = {0: "printed", 1: "the file has faults", 2: _MISSING_FILE}
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "init",
-        "write a working pipeline with its data, the DAG file and a test; overwrites nothing",
+        "create a working pipeline with its data, the DAG file and a test; never overwrites a file",
         "airflow_mlops.cli.init:init",
         "init my-models --name tumours --schedule @weekly",
+        {
+            0: "created",
+            2: "a file exists already, or a value is not valid",
+            130: "interrupted; nothing was written",
+        },
         (
-            _argument("folder", nargs="?", default=".", help="folder; the working folder by default"),
-            _argument("--name", metavar="NAME", help="pipeline; asked at a terminal, else tumours"),
+            _argument("folder", nargs="?", default=".", help="folder (default: the working folder)"),
+            _argument(
+                "--name", metavar="NAME", help="pipeline name (default: asked at a terminal, else tumours)"
+            ),
             _argument(
                 "--schedule",
                 metavar="WHEN",
-                help="when it trains, as @weekly or a cron expression; else by hand",
+                help="training schedule, as @weekly or a cron expression (default: asked, else by hand)",
             ),
+            _argument("--deploy", action="store_true", help="add a canary deployment with an approval"),
+            _argument("--approver", metavar="USER", help="who approves it (default: this system user)"),
         ),
     ),
     Command(
@@ -59,83 +100,103 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "run a pipeline on this machine, to the champion and through its canary, without Airflow",
         "airflow_mlops.cli.run:run",
         "run pipelines/churn.yaml --profile dev --until evaluate",
+        {
+            0: "done",
+            1: "rejected: data, gate, approval or canary",
+            2: "the file or the call is wrong",
+            3: "an external system failed",
+            4: "waiting for an approval: answer with --yes, or at a terminal",
+            130: "interrupted (128 and the number of the signal); the next run resumes it",
+        },
         (
             _argument(
-                "path", nargs="?", help="pipeline file or folder; the only one in pipelines by default"
+                "path", nargs="?", help="pipeline file or folder (default: the only file in pipelines)"
             ),
             _PROFILE,
             _argument("--until", metavar="TASK", help="stop after this task, such as evaluate (see graph)"),
-            _argument("--yes", action="store_true", help="answer an approval with yes"),
-            _argument("--as-of", metavar="MOMENT", help="ISO time that the data ends at; now by default"),
-            _argument("--restart", action="store_true", help="begin anew where an earlier run could go on"),
+            _argument("--yes", action="store_true", help="approve the deployment"),
+            _argument("--as-of", metavar="TIME", help="ISO time at which the data ends (default: now)"),
             _argument(
-                "--format", choices=("text", "json"), default="text", help="how it is told; text by default"
+                "--restart", action="store_true", help="start a new run instead of resuming the last one"
             ),
-            _argument("--verbose", "-v", action="store_true", help="the whole log on standard error as well"),
+            _format("text", "json"),
+            _argument(
+                "--verbose", "-v", action="store_true", help="print the whole log on standard error too"
+            ),
+        ),
+    ),
+    Command(
+        "status",
+        "show versions, the running rollout, the last monitored windows and what waits for whom",
+        "airflow_mlops.cli.status:status",
+        "status pipelines/ --format json",
+        {
+            0: "printed",
+            1: "a pipeline file has faults",
+            2: "the path does not exist, or has no pipeline file",
+            3: "MLflow or the rollout store does not answer",
+        },
+        (
+            _argument(
+                "path", nargs="?", help="pipeline file or folder (default: pipelines, else this folder)"
+            ),
+            _PROFILE,
+            _format("text", "json"),
         ),
     ),
     Command(
         "lint",
-        "check pipeline files as deeply as possible, running nothing; every fault in one go",
+        "check pipeline files without running anything; reports every fault at once",
         "airflow_mlops.cli.lint:lint",
         "lint pipelines/ --format github",
+        {0: "no fault", 1: "at least one fault", 2: "there is no file to check"},
         (
             _argument("files", nargs="+", help="pipeline files or folders"),
-            _argument("--profile", metavar="P", help="check deeply with this profile only"),
-            _argument(
-                "--format",
-                choices=("text", "json", "github", "sarif"),
-                default="text",
-                help="how faults are printed; text by default",
-            ),
+            _argument("--profile", metavar="P", help="run the deep checks with this profile only"),
+            _format("text", "json", "github", "sarif"),
         ),
     ),
     Command(
         "render",
         "print the effective configuration of a pipeline file, defaults included",
-        "airflow_mlops.cli.commands:render",
+        "airflow_mlops.cli.render:render",
         "render pipelines/churn.yaml --diff dev",
+        _PRINTED,
         (
             _FILE,
             _PROFILE,
-            _argument("--diff", metavar="OTHER", help="print what another profile or file changes"),
+            _argument("--diff", metavar="OTHER", help="print the difference to another profile or file"),
         ),
     ),
     Command(
         "list",
         "list the pipelines of a folder with their schedules",
-        "airflow_mlops.cli.commands:list_pipelines",
+        "airflow_mlops.cli.list:list_pipelines",
         "list pipelines/",
+        {0: "printed", 1: "a pipeline file has faults", 2: "the folder does not exist"},
         (
-            _argument("folder", nargs="?", help="folder; pipelines by default, else the working folder"),
+            _argument("folder", nargs="?", help="folder (default: pipelines, else the working folder)"),
             _PROFILE,
         ),
     ),
     Command(
         "graph",
         "show the DAGs of a pipeline file: tasks, order, assets",
-        "airflow_mlops.cli.commands:graph",
+        "airflow_mlops.cli.graph:graph",
         "graph pipelines/churn.yaml --format mermaid",
-        (
-            _FILE,
-            _PROFILE,
-            _argument(
-                "--format",
-                choices=("text", "mermaid"),
-                default="text",
-                help="how it is drawn; text by default",
-            ),
-        ),
+        _PRINTED,
+        (_FILE, _PROFILE, _format("text", "mermaid")),
     ),
     Command(
         "eject",
-        "write the DAGs of a pipeline file as one Python file that needs no YAML",
+        "write the DAGs of a pipeline file as one Python file that does not need the YAML",
         "airflow_mlops.cli.eject:eject",
         "eject pipelines/churn.yaml -o churn.py",
+        {0: "written", 1: "the pipeline file has faults", 2: f"{_MISSING_FILE}, or OUT exists already"},
         (
             _FILE,
             _PROFILE,
-            _argument("-o", "--output", metavar="OUT", help="new Python file; printed by default"),
+            _argument("-o", "--output", metavar="OUT", help="new Python file (default: standard output)"),
         ),
     ),
     Command(
@@ -143,51 +204,65 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "check this installation: versions, Airflow, connections, servers, storage, pipelines",
         "airflow_mlops.cli.doctor.command:doctor",
         "doctor pipelines/",
+        {0: "no check failed", 1: "a check failed", 2: "the path does not exist, or has no pipeline file"},
         (
-            _argument("path", nargs="?", help="pipeline file or folder; what the DAG files load by default"),
-            _PROFILE,
             _argument(
-                "--format",
-                choices=("text", "json"),
-                default="text",
-                help="how it is printed; text by default",
+                "path", nargs="?", help="pipeline file or folder (default: the files that DAG files load)"
             ),
+            _PROFILE,
+            _format("text", "json"),
         ),
     ),
     Command(
         "migrate",
-        "turn an MLflow recipe into a pipeline file, with a report of every value",
+        "convert an MLflow recipe into a pipeline file, with a report on every value",
         "airflow_mlops.cli.migrate.command:migrate",
         "migrate recipe.yaml -o pipelines/taxi/taxi.yaml",
+        {0: "migrated, whatever the report says", 2: "the recipe cannot be read, or a file exists already"},
         (
             _argument("recipe", help="recipe.yaml, or the folder that holds it"),
-            _argument(
-                "-o",
-                "--output",
-                metavar="FILE",
-                help="pipeline file to write; standard output by default",
-            ),
-            _argument("--profile", metavar="P", help="the recipe's main profile; local by default"),
+            _argument("-o", "--output", metavar="FILE", help="new pipeline file (default: standard output)"),
+            _argument("--profile", metavar="P", help="main profile of the recipe (default: local)"),
         ),
     ),
     Command(
         "completion",
-        "print what makes a shell complete commands, options, pipeline files, profiles and tasks",
+        "print shell code that completes commands, options, pipeline files, profiles and tasks",
         "airflow_mlops.cli.completion:completion",
         "completion bash >> ~/.bashrc",
-        (_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads it"),),
+        {0: "printed"},
+        (_argument("shell", choices=("bash", "zsh", "fish"), help="shell that reads the code"),),
     ),
     Command(
         "schema",
         "print the JSON Schema of pipeline files, for editors",
-        "airflow_mlops.cli.commands:schema",
+        "airflow_mlops.cli.schema:schema",
         "schema > airflow_mlops.schema.json",
+        {0: "printed"},
     ),
     Command(
         "canary",
-        "what a canary will see (plan), and how it would end (simulate)",
+        "forecast how long a canary takes to see harm (plan), or simulate one with a fault (simulate)",
         "airflow_mlops.cli.canary:canary",
         "canary plan pipelines/churn.yaml --rps 50",
-        (_argument("words", nargs="...", help="plan or simulate; --help after either says more"),),
+        {
+            0: "printed",
+            1: "a step cannot be judged (plan), or the file or the fault is wrong",
+            2: _MISSING_FILE,
+        },
+        parser="airflow_mlops.cli.canary:build_parser",
+    ),
+    Command(
+        "serve",
+        "start the model server; `airflow-mlops serve --help` lists its settings",
+        "airflow_mlops.serving.__main__:main",
+        "serve --name churn --tracking-uri http://127.0.0.1:5000 --state-dir /var/lib/churn",
+        {
+            0: "stopped by a signal",
+            1: "there is no token, or a setting is wrong",
+            3: "the port cannot be opened, or MLflow does not answer",
+        },
+        parser="airflow_mlops.serving.settings:parser",
+        in_airflow=False,
     ),
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow.sdk import Asset
 
-from airflow_mlops.factory.plan import Call, call
 
+def pipeline_asset(pipeline: str, name: str) -> partial[Asset]:
+    """Return the call that creates the asset ``<pipeline>/<name>``.
 
-def pipeline_asset(pipeline: str, what: str) -> Call:
-    """Plan the asset ``<pipeline>/<what>``: ``data``, ``challenger``, ``champion`` or ``retrain``."""
-    return call(Asset, name=f"{pipeline}/{what}", uri=f"mlops://{pipeline}/{what}", group="mlops")
+    :param name: ``data``, ``challenger``, ``champion`` or ``retrain``.
+
+    >>> pipeline_asset("churn", "champion")().uri
+    'mlops://churn/champion'
+    """
+    return partial(Asset, name=f"{pipeline}/{name}", uri=f"mlops://{pipeline}/{name}", group="mlops")

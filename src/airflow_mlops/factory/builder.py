@@ -1,9 +1,16 @@
-"""Builds the train, deploy and monitor DAGs of one pipeline."""
+"""Builds the train, deploy and monitor DAGs of one pipeline from the rows of the life-cycle table.
+
+Arguments of a DAG or task are plain values. What Airflow needs as an object (an asset, a timetable, a
+notifier) is a ``functools.partial``: ``resolve`` calls it here, and ``eject`` prints it as the same call.
+So what is printed is what is built.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from typing import Any, Final
 
 from airflow.sdk import (
@@ -15,162 +22,149 @@ from airflow.sdk import (
     TriggerRule,
 )
 
-from airflow_mlops.config.models import Monitor, Pipeline
+from airflow_mlops.config.models import Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
-from airflow_mlops.factory.documentation import documentation, summary
-from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan, call, make
-from airflow_mlops.factory.settings import notifiers, own, shared
-from airflow_mlops.lifecycle.table import Kind, Task, tasks_of
-from airflow_mlops.operators.approve import ApproveOperator
+from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.settings import default_args, notifiers, task_overrides
+from airflow_mlops.lifecycle.table import Kind, Task, shapes, tasks_of
 from airflow_mlops.operators.base import StageOperator
-from airflow_mlops.operators.drift import DriftOperator
-from airflow_mlops.operators.evaluate import EvaluateOperator
-from airflow_mlops.operators.features import FeaturesOperator
-from airflow_mlops.operators.finalize import FinalizeOperator
-from airflow_mlops.operators.ingest import IngestOperator
-from airflow_mlops.operators.observe import ObserveOperator
-from airflow_mlops.operators.performance import PerformanceOperator
-from airflow_mlops.operators.prepare import PrepareOperator
-from airflow_mlops.operators.register import RegisterOperator
-from airflow_mlops.operators.restore import RestoreOperator
-from airflow_mlops.operators.retrain import RetrainOperator
-from airflow_mlops.operators.rollout import RolloutOperator
-from airflow_mlops.operators.train import TrainOperator
-from airflow_mlops.operators.triage import TriageOperator
-from airflow_mlops.operators.tune import TuneOperator
-from airflow_mlops.operators.validate import ValidateOperator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-_OPERATORS: Final[Mapping[str, Any]] = {
-    "ingest": IngestOperator,
-    "validate": ValidateOperator,
-    "features": FeaturesOperator,
-    "tune": TuneOperator,
-    "train": TrainOperator,
-    "evaluate": EvaluateOperator,
-    "register": RegisterOperator,
-    "prepare": PrepareOperator,
-    "approve": ApproveOperator,
-    "rollout": RolloutOperator,
-    "finalize": FinalizeOperator,
-    "restore": RestoreOperator,
-    "observe": ObserveOperator,
-    "drift": DriftOperator,
-    "performance": PerformanceOperator,
-    "triage": TriageOperator,
-    "retrain": RetrainOperator,
-}
-_OWN: Final[Mapping[str, Mapping[str, Any]]] = {
-    "rollout": {"trigger_rule": TriggerRule.NONE_FAILED},
-    "finalize": {"trigger_rule": TriggerRule.ALL_DONE},
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DEPLOY_PARAMS: Final[Mapping[str, partial[Param]]] = {
+    "version": partial(
+        Param, None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
+    ),
+    "action": partial(
+        Param,
+        "deploy",
+        enum=["deploy", "rollback", "pause", "continue", "promote"],
+        description="rollback: back to the previous champion, or end a running rollout; pause: stop a "
+        "running rollout where it is; continue and promote answer a paused one.",
+    ),
 }
 
 
 def build(pipeline: Pipeline, base: str | None = None) -> dict[str, DAG]:
-    """Return the DAGs of a pipeline by id.
+    """Return the DAGs of a pipeline by id: train, and deploy and monitor when their sections are there.
 
-    ``base`` is the folder that its relative paths start from; that of the DAG file by default.
+    :param base: folder that its relative paths start from; that of the DAG file by default.
     """
-    dags = [make(plan) for plan in plans(pipeline, base)]
+    dags = [build_dag(pipeline, shape.kind, base) for shape in shapes(pipeline)]
     return {dag.dag_id: dag for dag in dags}
 
 
-def plans(pipeline: Pipeline, base: Any = None) -> tuple[DagPlan, ...]:
-    """Return the plans of a pipeline's DAGs: train, and deploy and monitor when their sections are there."""
-    found = [train_plan(pipeline, base)]
-    if pipeline.deploy:
-        found.append(deploy_plan(pipeline, base))
-    if pipeline.monitor:
-        found.append(monitor_plan(pipeline, pipeline.monitor, base))
-    return tuple(found)
+def build_dag(pipeline: Pipeline, kind: Kind, base: Any = None) -> DAG:
+    """Return one DAG of a pipeline."""
+    with DAG(**resolve(dag_arguments(pipeline, kind, base))) as dag:
+        tasks: dict[str, Any] = {}
+        for row in tasks_of(pipeline, kind):
+            operator = operator_class(row)
+            arguments = {"task_id": row.id, **resolve(task_arguments(pipeline, row, base))}
+            inputs = {name: tasks[task_id].output for name, task_id in row.inputs.items() if task_id in tasks}
+            if expansion := task_expansion(pipeline, row):
+                task = operator.partial(**arguments, **inputs).expand(**expansion)
+            else:
+                task = operator(**arguments, **inputs)
+            for earlier in row.after:
+                if earlier in tasks:
+                    tasks[earlier] >> task
+            if row.teardown:
+                task.as_teardown()
+            tasks[row.id] = task
+    return dag
 
 
-def train_plan(pipeline: Pipeline, base: Any) -> DagPlan:
-    """Plan ``<name>__train``: ingest → validate → features → tune → train → evaluate → register."""
-    return _plan(pipeline, "train", base, schedule=_train_schedule(pipeline), max_active_runs=1)
-
-
-def deploy_plan(pipeline: Pipeline, base: Any) -> DagPlan:
-    """Plan ``<name>__deploy``: prepare → approve → rollout → finalize; its teardown restores traffic."""
-    params = {
-        "version": call(
-            Param, None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
-        ),
-        "action": call(
-            Param,
-            "deploy",
-            enum=["deploy", "rollback", "pause", "continue", "promote"],
-            description="rollback: back to the previous champion, or end a running rollout; pause: stop a "
-            "running rollout where it is; continue and promote answer a paused one.",
-        ),
-    }
-    schedule = [pipeline_asset(pipeline.name, "challenger")]
-    return _plan(pipeline, "deploy", base, schedule=schedule, max_active_runs=4, params=params)
-
-
-def monitor_plan(pipeline: Pipeline, monitor: Monitor, base: Any) -> DagPlan:
-    """Plan ``<name>__monitor``: observe → drift, performance → triage → retrain."""
-    dates: dict[str, Any] = {"start_date": monitor.start_date or _EPOCH}
-    if monitor.end_date:
-        dates["end_date"] = monitor.end_date
-    schedule = call(CronDataIntervalTimetable, monitor.schedule, timezone="UTC")
-    return _plan(
-        pipeline, "monitor", base, schedule=schedule, max_active_runs=1, catchup=monitor.catchup, **dates
-    )
-
-
-def _plan(pipeline: Pipeline, kind: Kind, base: Any, **arguments: Any) -> DagPlan:
-    rows = tasks_of(pipeline, kind)
-    ids = {row.id for row in rows}
-    tasks = tuple(_task(pipeline, row, ids, base) for row in rows)
-    return DagPlan(summary=summary(kind), arguments=_dag(pipeline, kind, base, **arguments), tasks=tasks)
-
-
-def _task(pipeline: Pipeline, row: Task, ids: set[str], base: Any) -> TaskPlan:
-    """Plan one row; inputs from tasks that do not exist in this pipeline drop out."""
-    arguments = {**own(pipeline, row.id), **_OWN.get(row.id, {})}
-    if row.id != "retrain":
-        arguments = {"pipeline": pipeline, **arguments}
-    if base and issubclass(_OPERATORS[row.id], StageOperator):
-        arguments["base"] = base
-    if outlet := row.updates(pipeline):
-        arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
-    tune = pipeline.train.tune
-    return TaskPlan(
-        id=row.id,
-        operator=_OPERATORS[row.id],
-        arguments=arguments,
-        inputs={name: giver for name, giver in row.inputs.items() if giver in ids},
-        after=tuple(earlier for earlier in row.after if earlier in ids),
-        expand={"worker": list(range(tune.workers))} if row.mapped and tune else None,
-        teardown=row.teardown,
-    )
-
-
-def _dag(pipeline: Pipeline, kind: Kind, base: Any, *, schedule: Any, **kwargs: Any) -> dict[str, Any]:
+def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
+    """Return the arguments of ``DAG``; values may be calls."""
     team = {f"team:{pipeline.team}"} if pipeline.team else set[str]()
-    told = notifiers(pipeline.callbacks.on_success, base)
+    on_success = notifiers(pipeline.callbacks.on_success, base)
     return {
         "dag_id": f"{pipeline.name}__{kind}",
         "description": pipeline.description or f"{kind} of the pipeline {pipeline.name}",
-        "schedule": schedule,
-        "start_date": kwargs.pop("start_date", _EPOCH),
-        "catchup": kwargs.pop("catchup", False),
-        **kwargs,
-        "default_args": shared(pipeline, base),
-        **({"on_success_callback": told} if told else {}),
+        "schedule": None,
+        "start_date": _EPOCH,
+        "catchup": False,
+        **_OWN_ARGUMENTS[kind](pipeline),
+        "default_args": default_args(pipeline, base),
+        **({"on_success_callback": on_success} if on_success else {}),
         "tags": sorted({"mlops", kind, *team, *pipeline.tags}),
-        "doc_md": call(documentation, pipeline, kind),
+        "doc_md": partial(documentation, pipeline, kind),
     }
 
 
+def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
+    """Return the arguments of a row's operator, without its id and its inputs; values may be calls."""
+    arguments: dict[str, Any] = {} if row.id == "retrain" else {"pipeline": pipeline}
+    arguments |= task_overrides(pipeline, row.id)
+    if row.trigger_rule != TriggerRule.ALL_SUCCESS:
+        arguments["trigger_rule"] = row.trigger_rule
+    if base and issubclass(operator_class(row), StageOperator):
+        arguments["base"] = base
+    if outlet := row.updates(pipeline):
+        arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
+    return arguments
+
+
+def task_expansion(pipeline: Pipeline, row: Task) -> dict[str, Any] | None:
+    """Return the arguments that a mapped task is expanded over, or None for a task that is not mapped."""
+    tune = pipeline.train.tune
+    return {"worker": list(range(tune.workers))} if row.mapped and tune else None
+
+
+def operator_class(row: Task) -> Any:
+    """Return the operator of a row."""
+    module, _, name = row.operator_class.partition(":")
+    return getattr(import_module(module), name)
+
+
+def resolve(value: Any) -> Any:
+    """Return a value with the calls in it made.
+
+    >>> resolve({"sizes": [partial(max, 1, 2), 5]})
+    {'sizes': [2, 5]}
+    """
+    if isinstance(value, partial):
+        return value.func(*map(resolve, value.args), **resolve(value.keywords))
+    if isinstance(value, Mapping):
+        return {key: resolve(item) for key, item in value.items()}
+    return [resolve(item) for item in value] if isinstance(value, list) else value
+
+
+def _train_arguments(pipeline: Pipeline) -> dict[str, Any]:
+    return {"schedule": _train_schedule(pipeline), "max_active_runs": 1}
+
+
 def _train_schedule(pipeline: Pipeline) -> Any:
-    retrain: list[Call] = []
-    if pipeline.monitor and pipeline.monitor.retrain:
-        retrain = [pipeline_asset(pipeline.name, "retrain")]
-    if not pipeline.schedule:
-        return retrain or None
-    cron = call(CronTriggerTimetable, pipeline.schedule, timezone="UTC")
-    return call(AssetOrTimeSchedule, timetable=cron, assets=retrain) if retrain else cron
+    """Return the cron schedule, the asset of retrain events, both, or None."""
+    cron: Any = None
+    if pipeline.schedule:
+        cron = partial(CronTriggerTimetable, pipeline.schedule, timezone="UTC")
+    if not (pipeline.monitor and pipeline.monitor.retrain):
+        return cron
+    retrain: Any = [pipeline_asset(pipeline.name, "retrain")]
+    return partial(AssetOrTimeSchedule, timetable=cron, assets=retrain) if cron else retrain
+
+
+def _deploy_arguments(pipeline: Pipeline) -> dict[str, Any]:
+    challenger = [pipeline_asset(pipeline.name, "challenger")]
+    return {"schedule": challenger, "max_active_runs": 4, "params": _DEPLOY_PARAMS}
+
+
+def _monitor_arguments(pipeline: Pipeline) -> dict[str, Any]:
+    monitor = pipeline.monitor
+    if monitor is None:
+        return {}
+    return {
+        "schedule": partial(CronDataIntervalTimetable, monitor.schedule, timezone="UTC"),
+        "max_active_runs": 1,
+        "catchup": monitor.catchup,
+        "start_date": monitor.start_date or _EPOCH,
+        **({"end_date": monitor.end_date} if monitor.end_date else {}),
+    }
+
+
+_OWN_ARGUMENTS: Final = {
+    "train": _train_arguments,
+    "deploy": _deploy_arguments,
+    "monitor": _monitor_arguments,
+}

@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, get_args
 
 import yaml
 
-from airflow_mlops.config.models import Pipeline
-from airflow_mlops.lifecycle.table import Kind
+from airflow_mlops.config.models import Pipeline, Section
+from airflow_mlops.lifecycle.table import TASKS, Kind
 
-_WHAT: Final = {
+_PURPOSE: Final = {
     "train": "Trains a candidate and registers it when it passes its gate.",
     "deploy": (
         "Takes a version through approval and canary to champion.\n\n"
         "**Roll back now**: trigger with `action` = `rollback`. "
         "**Deploy an old version**: trigger with its `version`."
     ),
-    "monitor": "Looks at each window: data, drift, realised quality; starts a retraining when called for.",
+    "monitor": "Checks each window: data, drift, realised quality; starts a retraining when necessary.",
 }
-_ELSEWHERE: Final = {"approve": "deploy", "deploy": "deploy", "monitor": "monitor"}
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def summary(kind: Kind) -> str:
     """Return one sentence on what a DAG does."""
-    return _WHAT[kind].partition("\n")[0]
+    return _PURPOSE[kind].partition("\n")[0]
 
 
 def documentation(pipeline: Pipeline, kind: Kind) -> str:
-    """Return Markdown: what the DAG does, and its own part of the effective configuration.
+    """Return Markdown: what the DAG does, and the part of the effective configuration that it uses.
 
-    Every section is shown in one of the pipeline's DAGs, defaults included: the whole in each of them
-    would be a third of what Airflow stores and ships.
+    Defaults are included, options that are not set are not. Each section is shown by one DAG: Airflow stores
+    and ships this text with the DAG, and a section that changes makes a new version of that DAG alone.
     """
     sections = {
-        key: value for key, value in pipeline.effective().items() if _ELSEWHERE.get(key, "train") == kind
+        key: value
+        for key, value in _options(pipeline, pipeline.effective()).items()
+        if _shown_by(key) == kind
     }
     effective = yaml.dump(
         sections, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
-    return f"{_WHAT[kind]}\n\n{pipeline.description}\n\nEffective configuration:\n\n```yaml\n{effective}```\n"
+    return (
+        f"{_PURPOSE[kind]}\n\n{pipeline.description}\n\nEffective configuration:\n\n```yaml\n{effective}```\n"
+    )
+
+
+def _shown_by(key: str) -> str:
+    """Return the DAG that shows a key of the file: its namesake, else the first with a task that reads it."""
+    if key in get_args(Kind):
+        return key
+    return next((task.dag for task in TASKS if key in task.config), "train")
+
+
+def _options(section: Section, effective: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a section that have a value; what a user's own mapping holds stays whole."""
+    options: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        key = field.alias or name
+        value, shown = getattr(section, name), effective[key]
+        if isinstance(value, Section):
+            shown = _options(value, shown)
+        if shown not in (None, [], {}, ""):
+            options[key] = shown
+    return options

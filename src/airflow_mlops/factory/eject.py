@@ -1,146 +1,160 @@
-"""Writes the DAGs of a pipeline as one Python file that a person can go on with."""
+"""Writes the DAGs of a pipeline as one Python file that a person can maintain."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG
 
 from airflow_mlops import __version__
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.factory.builder import plans
-from airflow_mlops.factory.layout import WIDTH, Group, Source, Text, laid_out
-from airflow_mlops.factory.plan import Call, DagPlan, TaskPlan
-from airflow_mlops.factory.source import Writer
+from airflow_mlops.factory.assets import pipeline_asset
+from airflow_mlops.factory.builder import dag_arguments, operator_class, task_arguments, task_expansion
+from airflow_mlops.factory.documentation import summary
+from airflow_mlops.factory.python_source import SourceWriter, verbatim
+from airflow_mlops.factory.settings import default_args
+from airflow_mlops.lifecycle.table import Kind, Task, shapes, tasks_of
 
-_BASE: Final = Path("the folder of the pipeline file")
+_WIDTH: Final = 88
+_ASSETS: Final = ("data", "challenger", "champion", "retrain")
 _FATE: Final = (
-    "Written by airflow-mlops {version} from {origin}, yours to change. Nothing reads that file any more: "
-    "take it out of the folder of pipelines, or both will build DAGs of the same names."
+    "Written by airflow-mlops {version} from {origin}, yours to change. That file is not read any more: "
+    "remove it from the folder of pipelines, or both will create DAGs of the same names."
 )
-_PIPELINE: Final = "What the tasks do; when they run, and how often they are tried, is said below."
+_BLANK_LINE: Final = verbatim("")
+_COMMENTS: Final = {
+    "BASE": "Relative paths of the pipeline, and modules beside it, start from here.",
+    "pipeline": "What the tasks do; when they run, and how often they are retried, is set below.",
+}
 
 
-def ejected(pipeline: Pipeline, *, origin: str, base: str = ".") -> str:
-    """Return a Python file that makes the same DAGs as the pipeline file.
+def eject(pipeline: Pipeline, *, origin: str, base: str = ".") -> str:
+    """Return a Python file that creates the same DAGs as the pipeline file; see ``formatted``.
 
     :param origin: the pipeline file, as the docstring names it.
-    :param base: folder of the pipeline file, seen from that of the Python file.
+    :param base: folder of the pipeline file, relative to that of the Python file.
 
-    Raises ConfigError for a planned value that cannot be written as Python.
+    Raises ConfigError for a value that cannot be written as Python.
     """
-    beside = base == "."
-    dags = plans(pipeline, None if beside else _BASE)
-    writer = Writer()
-    constants = [] if beside else [*_base(writer, base), ""]
-    for name, value in (*_assets(dags), *_default_args(dags)):
-        constants += _constant(writer, name, value)
-    constants += [
-        *([""] if constants else []),
-        *_comment(_PIPELINE),
-        *_constant(writer, "pipeline", pipeline),
-    ]
-    bodies = [line for dag in dags for line in ("", *_dag(writer, dag))]
-    return "\n".join([*_docstring(pipeline.name, origin), "", *writer.imports(), "", *constants, *bodies, ""])
+    writer = SourceWriter()
+    folder = None if base == "." else verbatim("BASE")
+    constants = {} if folder is None else {"BASE": _base(writer, base)}
+    constants |= _shared_values(writer, pipeline, folder)
+    dags = [list(_dag(writer, pipeline, shape.kind, folder)) for shape in shapes(pipeline)]
+    used = [name for name in constants if name in {*writer.used, "BASE"}]
+    imports = [list(writer.imports(standard_library=standard)) for standard in (True, False)]
+    defined = [statement for name in used for statement in _constant(name, constants[name])]
+    blocks: list[list[Any]] = [_docstring(pipeline.name, origin), *imports, defined, *dags]
+    return "\n\n".join(_printed(block) for block in blocks if block) + "\n"
 
 
-def _docstring(name: str, origin: str) -> list[str]:
-    shown = origin.replace("\\", "/").replace('"', "'")
-    fate = textwrap.wrap(_FATE.format(version=__version__, origin=shown), WIDTH, break_on_hyphens=False)
-    return [f'"""DAGs of the pipeline {name}.', "", *fate, '"""']
-
-
-def _base(writer: Writer, base: str) -> list[str]:
-    writer.names.append((_BASE, "BASE"))
-    path = writer.imported(Path)
-    folder = Group(f"{path}(", (("", f"{path}(__file__).parent"), ("", Text(base))), ").resolve()")
-    return [
-        "# Relative paths of the pipeline, and modules beside it, start from here.",
-        *laid_out(folder, "BASE = "),
-    ]
-
-
-def _constant(writer: Writer, name: str, value: Any) -> list[str]:
-    """Define a name; from here on the value is written as that name."""
-    lines = laid_out(writer.source(value), f"{name} = ")
-    writer.names.append((value, name))
-    return lines
-
-
-def _assets(dags: Sequence[DagPlan]) -> Iterator[tuple[str, Call]]:
-    """Yield the assets that join the DAGs, each with a name of its own."""
-    named: dict[str, Call] = {}
-    for dag in dags:
-        for asset in _calls([dag.arguments, *(task.arguments for task in dag.tasks)]):
-            if asset.target is Asset and asset not in named.values():
-                last = str(asset.kwargs["name"]).rpartition("/")[2]
-                named[_identifier(last.upper(), named)] = asset
-    yield from named.items()
-
-
-def _default_args(dags: Sequence[DagPlan]) -> Iterator[tuple[str, Any]]:
-    """Yield the default arguments when several DAGs share them."""
-    first = dags[0].arguments.get("default_args")
-    if first and len(dags) > 1 and all(dag.arguments.get("default_args") == first for dag in dags):
-        yield "DEFAULT_ARGS", first
-
-
-def _calls(value: Any) -> Iterator[Call]:
-    if isinstance(value, Call):
-        yield value
-        yield from _calls([*value.args, *value.kwargs.values()])
-    elif isinstance(value, Mapping):
-        yield from _calls(list(value.values()))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _calls(item)
-
-
-def _dag(writer: Writer, dag: DagPlan) -> list[str]:
-    lines = [*_comment(dag.summary), *laid_out(writer.call(DAG, kwargs=dag.arguments), "with ", ":")]
-    variables: dict[str, str] = {}
-    for task in dag.tasks:
-        variables[task.id] = _identifier(task.id, {*writer.taken, *variables.values()})
-        lines += _task(writer, task, variables)
-    return lines
-
-
-def _task(writer: Writer, task: TaskPlan, variables: Mapping[str, str]) -> list[str]:
-    name, outputs = variables[task.id], {key: f"{variables[by]}.output" for key, by in task.inputs.items()}
-    operator = writer.imported(task.operator)
-    what = operator if task.expand is None else f"{operator}.partial"
-    made = writer.written_call(what, kwargs={"task_id": task.id, **task.arguments})
-    inputs: list[tuple[str, Source]] = [(f"{key}=", text) for key, text in outputs.items()]
-    made = replace(made, items=(*made.items, *inputs))
-    lines = [*_comment(_first_sentence(task.operator), depth=1)]
-    if task.expand is None:
-        lines += laid_out(made, f"{name} = ", depth=1)
+def formatted(source: str) -> str | None:
+    """Return Python source as ``ruff format`` lays it out, or None when ruff is not installed."""
+    if importlib.util.find_spec("ruff"):
+        command = [sys.executable, "-m", "ruff"]
+    elif program := shutil.which("ruff"):
+        command = [program]
     else:
-        expand = laid_out(writer.written_call("expand", kwargs=task.expand), depth=1)
-        lines += laid_out(made, f"{name} = ", f".{expand[0].strip()}", depth=1) + expand[1:]
-    lines += [f"    {variables[earlier]} >> {name}" for earlier in task.after]
-    return [*lines, f"    {name}.as_teardown()"] if task.teardown else lines
+        return None
+    options = ["format", "--isolated", "--no-cache", "--stdin-filename", "dags.py", "-"]
+    answer = subprocess.run([*command, *options], input=source, capture_output=True, text=True, check=True)
+    return answer.stdout
 
 
-def _comment(text: str, depth: int = 0) -> list[str]:
-    margin = "    " * depth + "# "
-    return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
+def _docstring(name: str, origin: str) -> list[ast.stmt]:
+    shown = origin.replace("\\", "/").replace('"', "'")
+    fate = textwrap.wrap(_FATE.format(version=__version__, origin=shown), _WIDTH, break_on_hyphens=False)
+    text = "\n".join([f"DAGs of the pipeline {name}.", "", *fate, ""])
+    return [ast.Expr(verbatim(f'"""{text}"""'))]
 
 
-def _first_sentence(operator: type[Any]) -> str:
-    """Return what the operator's class says of itself, up to the first full stop or semicolon."""
-    text = " ".join((operator.__doc__ or operator.__name__).split())
-    return re.split(r"[.;](?:\s|$)", text)[0].replace("``", "`") + "."
+def _base(writer: SourceWriter, base: str) -> ast.expr:
+    here = ast.Attribute(writer.call(Path, [verbatim("__file__")]), "parent")
+    return writer.call(ast.Attribute(writer.call(Path, [here, base]), "resolve"))
 
 
-def _identifier(text: str, taken: Mapping[str, Any] | set[str]) -> str:
-    """Return a free Python name for ``text``."""
+def _shared_values(writer: SourceWriter, pipeline: Pipeline, base: Any) -> dict[str, ast.expr]:
+    """Define the names of what several tasks and DAGs use."""
+    values: dict[str, Any] = {name.upper(): pipeline_asset(pipeline.name, name) for name in _ASSETS}
+    if len(shapes(pipeline)) > 1:
+        values["DEFAULT_ARGS"] = default_args(pipeline, base)
+    values["pipeline"] = pipeline
+    return {name: writer.define(name, value) for name, value in values.items()}
+
+
+def _constant(name: str, value: ast.expr) -> Iterator[ast.stmt]:
+    if name in _COMMENTS:
+        yield ast.Expr(_BLANK_LINE)
+        yield from _comment(_COMMENTS[name])
+    yield ast.Assign([ast.Name(name)], value)
+
+
+def _dag(writer: SourceWriter, pipeline: Pipeline, kind: Kind, base: Any) -> Iterator[ast.stmt]:
+    yield from _comment(summary(kind))
+    context = writer.call(DAG, keywords=dag_arguments(pipeline, kind, base))
+    body: list[ast.stmt] = []
+    variables: dict[str, ast.expr] = {}
+    for row in tasks_of(pipeline, kind):
+        variable = ast.Name(_identifier(row.id, writer.names))
+        body += _task(writer, pipeline, row, base, variable, variables)
+        variables[row.id] = variable
+    yield ast.With([ast.withitem(context)], body)
+
+
+def _task(
+    writer: SourceWriter,
+    pipeline: Pipeline,
+    row: Task,
+    base: Any,
+    variable: ast.Name,
+    others: dict[str, ast.expr],
+) -> Iterator[ast.stmt]:
+    """Yield the statements of one task; inputs come from the ``others`` that exist."""
+    operator = operator_class(row)
+    outputs = {
+        name: ast.Attribute(others[task_id], "output")
+        for name, task_id in row.inputs.items()
+        if task_id in others
+    }
+    arguments = {"task_id": row.id, **task_arguments(pipeline, row, base), **outputs}
+    if expansion := task_expansion(pipeline, row):
+        mapped = writer.call(
+            ast.Attribute(ast.Name(writer.imported(operator)), "partial"), keywords=arguments
+        )
+        task = writer.call(ast.Attribute(mapped, "expand"), keywords=expansion)
+    else:
+        task = writer.call(operator, keywords=arguments)
+    yield from _comment(row.does)
+    yield ast.Assign([variable], task)
+    for earlier in row.after:
+        if earlier in others:
+            yield ast.Expr(ast.BinOp(others[earlier], ast.RShift(), variable))
+    if row.teardown:
+        yield ast.Expr(writer.call(ast.Attribute(variable, "as_teardown")))
+
+
+def _comment(text: str) -> Iterator[ast.stmt]:
+    for line in textwrap.wrap(text, _WIDTH - 6):
+        yield ast.Expr(verbatim(f"# {line}"))
+
+
+def _identifier(text: str, taken: set[str]) -> str:
+    """Return a Python name for ``text`` that is not taken."""
     name = re.sub(r"\W|^(?=\d)", "_", text)
     while name in taken:
         name += "_"
     return name
+
+
+def _printed(statements: Iterable[ast.stmt]) -> str:
+    module = ast.Module(list(statements), [])
+    return ast.unparse(ast.fix_missing_locations(module)).strip()

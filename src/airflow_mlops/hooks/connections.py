@@ -34,7 +34,7 @@ class AirflowConnections:
                 "--conn-type postgres --conn-host … --conn-schema DATABASE --conn-login … --conn-password …`"
             ) from None
         hook = _hook(connection)
-        return engine_of(_fields(connection)) if hook is None else _engine(hook, connection)
+        return engine_of(fields_of(connection)) if hook is None else _engine(hook, connection)
 
     def file_system(self, conn_id: str, scheme: str) -> Any:
         """Return fsspec's file system of ``scheme`` with a connection's credentials.
@@ -75,7 +75,8 @@ def _engine(hook: Any, connection: Connection) -> Engine:
     return engine
 
 
-def _fields(connection: Connection) -> Fields:
+def fields_of(connection: Connection) -> Fields:
+    """Return the fields of an Airflow connection, for code without Airflow."""
     return Fields(
         conn_id=connection.conn_id,
         conn_type=connection.conn_type or "",

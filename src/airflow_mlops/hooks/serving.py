@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
+from airflow_mlops.hooks.connections import fields_of
+from airflow_mlops.rollout import targets
+from airflow_mlops.rollout.targets.base import address_in
 
 
 @dataclass(frozen=True)
@@ -40,50 +40,26 @@ class ServingHook(BaseHook):
 
     def address(self) -> ServingAddress:
         """Return the server's address; raises ConfigError when the connection is missing or incomplete."""
-        return self._address(self._connection())
+        connection = self.connection()
+        if not connection.host or not connection.password:
+            raise ConfigError(
+                f"Airflow connection {self.serving_conn_id!r} needs the address as host, a token as password"
+            )
+        return ServingAddress(address_in(connection), connection.password)
 
     def options(self, target: str) -> dict[str, Any]:
-        """Return what a deployment target is made with: address, token, and for ``haproxy`` its extra.
+        """Return what a deployment target is created with, such as its address and token.
 
-        Raises ConfigError when the connection is missing or incomplete.
+        Raises ConfigError for an unknown target, and when the connection is missing or incomplete.
         """
-        connection = self._connection()
-        address = self._address(connection)
-        options: dict[str, Any] = {"base_url": address.base_url, "token": address.token}
-        return options | (self._haproxy(connection) if target == "haproxy" else {})
+        return targets.facts(target).options(self.connection())
 
-    def _haproxy(self, connection: Connection) -> dict[str, Any]:
-        found = connection.extra_dejson.get("haproxy")
-        slots = found.get("slots") if isinstance(found, Mapping) else None
-        if not isinstance(found, Mapping) or not found.get("socket") or not isinstance(slots, Mapping):
-            raise ConfigError(
-                f"Airflow connection {self.serving_conn_id!r}: target haproxy needs an extra such as "
-                '{"haproxy": {"socket": "/run/haproxy/admin.sock", '
-                '"slots": {"a": "http://host-a:8500", "b": "http://host-b:8500"}}}'
-            )
-        unknown = sorted(set(found) - {"socket", "slots", "backend"})
-        if unknown:
-            raise ConfigError(
-                f"Airflow connection {self.serving_conn_id!r}: unknown key(s) {', '.join(unknown)} in its "
-                "extra haproxy; known: socket, slots, backend"
-            )
-        return dict(found)
-
-    def _connection(self) -> Connection:
+    def connection(self) -> Connection:
+        """Return the fields of the connection; raises ConfigError when there is no such connection."""
         try:
-            return self.get_connection(self.serving_conn_id)
+            return fields_of(self.get_connection(self.serving_conn_id))
         except AirflowNotFoundException:
             raise ConfigError(
                 f"no Airflow connection {self.serving_conn_id!r}: add one of type mlops_serving with the "
                 "server's address as host and its token as password"
             ) from None
-
-    def _address(self, connection: Connection) -> ServingAddress:
-        if not connection.host or not connection.password:
-            raise ConfigError(
-                f"Airflow connection {self.serving_conn_id!r} needs the address as host, a token as password"
-            )
-        base_url = connection.host.rstrip("/")
-        if "://" not in base_url:
-            base_url = f"http://{base_url}" + (f":{connection.port}" if connection.port else "")
-        return ServingAddress(base_url, connection.password)

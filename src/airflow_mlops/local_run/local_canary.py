@@ -15,7 +15,7 @@ from airflow_mlops.local_run.replay import Replay
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets import build_target
+from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import fluent
 
@@ -65,7 +65,7 @@ def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[st
     with fluent(by.place.tracking_uri), ExitStack() as stack:
         folder = by.place.own / "server"
         address = stack.enter_context(model_server(plan.name, by.place.tracking_uri, folder))
-        target = build_target("local", base_url=address.base_url, token=address.token)
+        target = LocalTarget(address.base_url, address.token)
         driver = RolloutDriver(store, target, by.registry)
         labels = by.labels if any(guard.name == "quality" for guard in plan.guards) else None
         replay = Replay(address.base_url, address.token, by.rows, labels)

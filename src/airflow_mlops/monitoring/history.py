@@ -33,6 +33,7 @@ _FILES: Final[Mapping[type[Record], str]] = {
     ScoredWindow: "window.json",
 }
 _READERS: Final = 8
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ class Watched:
 
     window: ScoredWindow
     performance: PerformanceReport | None
+
+
+@dataclass(frozen=True)
+class StoredWindow:
+    """All that is stored about one window; ``damage`` says which file cannot be read, and why."""
+
+    start: datetime
+    model_version: int
+    window: ScoredWindow | None
+    drift: DriftReport | None
+    performance: PerformanceReport | None
+    triage: Triage | None
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,11 @@ class MonitorHistory:
         places = [place for place in self._windows() if first <= place[0] < end]
         return _side_by_side(lambda place: self._watched(*place), sorted(places))
 
+    def recent(self, limit: int) -> tuple[StoredWindow, ...]:
+        """Return the newest windows of all model versions, newest first; raises BackendError."""
+        places = sorted((place for place in self._windows() if _is_stamp(place[0])), reverse=True)[:limit]
+        return _side_by_side(lambda place: self._stored(*place), places)
+
     def performance(self, model_version: int, start: str) -> PerformanceReport | None:
         """Return what is stored about the quality of one window, if anything is."""
         return _read(self.window_folder(model_version, start), PerformanceReport)
@@ -122,6 +141,27 @@ class MonitorHistory:
         versions = [name for name in _names(self.root) if name.isdigit()]
         return [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
 
+    def _stored(self, stamp: str, version: str) -> StoredWindow:
+        folder = f"{self.root}/{version}/{stamp}"
+        damage: list[str] = []
+
+        def read(kind: type[R]) -> R | None:
+            try:
+                return _read(folder, kind)
+            except ConfigError as error:
+                damage.append(str(error))
+                return None
+
+        return StoredWindow(
+            start=datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC),
+            model_version=int(version),
+            window=read(ScoredWindow),
+            drift=read(DriftReport),
+            performance=read(PerformanceReport),
+            triage=read(Triage),
+            damage="; ".join(damage),
+        )
+
     def _watched(self, stamp: str, version: str) -> Watched | None:
         folder = f"{self.root}/{version}/{stamp}"
         window = _read(folder, ScoredWindow)
@@ -153,7 +193,14 @@ def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F
 def _stamp(time: str) -> str:
     moment = datetime.fromisoformat(time)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f"{moment:%Y%m%dT%H%M%SZ}"
+    return moment.strftime(_STAMP)
+
+
+def _is_stamp(name: str) -> bool:
+    try:
+        return bool(datetime.strptime(name, _STAMP))
+    except ValueError:
+        return False
 
 
 def _read(folder: str, kind: type[R]) -> R | None:

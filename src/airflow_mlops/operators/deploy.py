@@ -57,11 +57,11 @@ def rollout_store() -> RolloutStore:
 
 def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:
     """Return the driver of the pipeline's rollouts; without a registry it only moves traffic."""
+    from airflow_mlops.rollout import targets
     from airflow_mlops.rollout.driver import RolloutDriver
-    from airflow_mlops.rollout.targets import build_target
 
     deploy = deploy_of(pipeline)
-    target = build_target(deploy.target, **ServingHook(deploy.conn_id).options(deploy.target))
+    target = targets.connect(deploy.target, ServingHook(deploy.conn_id).connection())
     return RolloutDriver(rollout_store(), target, registry)
 
 

@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="airflow-mlops serve",
         description=f"Serve a registered model, with canary traffic. The token comes from {TOKEN_VARIABLE}.",
+        epilog="example: airflow-mlops serve --name churn --tracking-uri sqlite:///mlflow.db --state-dir s",
     )
     made.add_argument("--name", required=True, help="registered model in MLflow")
     made.add_argument("--tracking-uri", required=True, help="address of MLflow")

@@ -143,10 +143,10 @@ class RolloutTrigger(BaseTrigger):
 
     def _driver(self) -> RolloutDriver:
         from airflow_mlops.hooks.serving import ServingHook
+        from airflow_mlops.rollout import targets
         from airflow_mlops.rollout.driver import RolloutDriver
-        from airflow_mlops.rollout.targets import build_target
 
-        target = build_target(self.target, **ServingHook(self.conn_id).options(self.target))
+        target = targets.connect(self.target, ServingHook(self.conn_id).connection())
         return RolloutDriver(open_rollouts(self.store), target)
 
 

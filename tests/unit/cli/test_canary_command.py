@@ -93,9 +93,12 @@ def test_simulate_tells_the_story(
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("quality", "nothing watches for it: add deploy.canary.guards.quality"), ("latency", "ROLLED_BACK")],
+    [
+        ("quality", "no guard watches for this fault: add deploy.canary.guards.quality"),
+        ("latency", "ROLLED_BACK"),
+    ],
 )
-def test_a_fault_that_nothing_watches_for_is_told(
+def test_a_fault_without_a_guard_is_reported(
     pipeline: str, fault: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["canary", "simulate", pipeline, "--fault", fault]) == 0
@@ -107,9 +110,9 @@ def test_wrong_calls_are_one_line(tmp_path: Path, pipeline: str, capsys: pytest.
     assert "unknown fault 'error' (did you mean errors?)" in capsys.readouterr().err
     (tmp_path / "bare.yaml").write_text(FILE)
     assert main(["canary", "plan", str(tmp_path / "bare.yaml"), "--rps", "1"]) == 1
-    assert "no `deploy` section" in capsys.readouterr().err
+    assert "a canary needs a `deploy` section" in capsys.readouterr().err
     for wrong in ("-1", "many", "nan", "inf"):
         with pytest.raises(SystemExit) as stopped:
             main(["canary", "plan", pipeline, f"--rps={wrong}"])
         assert stopped.value.code == 2
-        assert f"must be a number >= 0, such as 50; got '{wrong}'" in capsys.readouterr().err
+        assert f"must be a number >= 0, such as 50, got '{wrong}'" in capsys.readouterr().err

@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,11 @@ from airflow_mlops.cli.doctor.finding import Finding, Status, as_json, as_text, 
 from airflow_mlops.cli.doctor.installation import check_database
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
 from airflow_mlops.cli.doctor.lookup import Place
-from airflow_mlops.cli.doctor.needs import HAPROXY, MLFLOW, OTHER, ROLLOUTS, SERVER, Need, needs
+from airflow_mlops.cli.doctor.needs import MLFLOW, OTHER, ROLLOUTS, SERVER, Need, needs
 from airflow_mlops.cli.doctor.servers import (
-    check_clock,
     check_mlflow_answer,
-    look_at_haproxy,
     look_at_mlflow,
-    look_at_model_server,
+    look_at_target,
 )
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.storage import (
@@ -44,9 +41,11 @@ from airflow_mlops.cli.doctor.storage import (
 )
 from airflow_mlops.cli.doctor.versions import check_extras, check_packages, check_python, versions
 from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import RolloutPlan
 from airflow_mlops.rollout.store.store import RolloutStore
+from airflow_mlops.rollout.targets.model_server_probe import check_clock
 from tests.support.haproxy import running_haproxy
 from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
@@ -249,14 +248,24 @@ def test_a_network_file_system_is_known_by_its_mount(tmp_path: Path) -> None:
 def test_clocks_are_compared_to_the_second() -> None:
     now = 1_800_000_000.0
     for ahead, status in ((0, "ok"), (-4, "ok"), (60, "warning"), (-60, "warning")):
-        (found,) = check_clock("clock", {"date": formatdate(now + ahead, usegmt=True)}, now, now + 0.1)
+        (found,) = check_clock({"date": formatdate(now + ahead, usegmt=True)}, now, now + 0.1)
         assert found.status == status
     assert "59 s behind" in found.message  # a Date header has whole seconds
-    assert check_clock("clock", {}, now, now) == []
+    assert check_clock({}, now, now) == []
 
 
 def place(url: str, purpose: str = MLFLOW, pipeline: str = NAME, **more: Any) -> Place:
     return Place(Need("conn", purpose, (pipeline,)), url, **more)
+
+
+def server_place(
+    url: str, target: str = "local", pipeline: str = NAME, token: str = TOKEN, **extra: Any
+) -> Place:
+    connection = Connection(
+        conn_id="conn", conn_type="mlops_serving", host=url, password=token, extra={target: extra}
+    )
+    need = Need("conn", SERVER, (pipeline,), target)
+    return Place(need, url, token=token, options={"connection": connection})
 
 
 @pytest.fixture(scope="module")
@@ -309,13 +318,13 @@ def test_a_model_server_is_asked_for_health_token_and_model(
 ) -> None:
     with running_server(serving_registry, tmp_path) as client:
         url = str(client.base_url)
-        fresh, _ = look_at_model_server(place(url, SERVER, token=TOKEN))
+        fresh, _ = look_at_target(server_place(url))
         client.load(1, serving_registry.model_uri("champion"))
         client.traffic(1)
-        served, clock = look_at_model_server(place(url, SERVER, token=TOKEN))
-        wrong, *_ = look_at_model_server(place(url, SERVER, token="other-token"))
-        another, *_ = look_at_model_server(place(url, SERVER, "churn", token=TOKEN))
-    gone = look_at_model_server(place(url, SERVER, token=TOKEN))
+        served, clock = look_at_target(server_place(url))
+        wrong, *_ = look_at_target(server_place(url, token="other-token"))
+        another, *_ = look_at_target(server_place(url, pipeline="churn"))
+    gone = look_at_target(server_place(url))
     assert (fresh.status, "no version is loaded" in fresh.message) == ("warning", True)
     assert (served.status, clock.status) == ("ok", "ok")
     assert served.message == f"{url} takes the token and serves flights, champion is version 1"
@@ -334,12 +343,12 @@ def test_haproxy_and_both_slots_are_asked(serving_registry: Registry, tmp_path: 
         a.load(1, serving_registry.model_uri("champion"))
         a.traffic(1)
         with running_haproxy(free_port(), [*slots.values()]) as haproxy:
-            options = {"socket": haproxy.socket, "slots": slots}
-            behind = place(haproxy.url, HAPROXY, token=TOKEN, options=options)
-            found = {finding.check: finding for finding in look_at_haproxy(behind)}
-            renamed = replace(behind, options={**options, "slots": {"a": slots["a"], "c": slots["b"]}})
+            behind = server_place(haproxy.url, "haproxy", socket=haproxy.socket, slots=slots)
+            found = {finding.check: finding for finding in look_at_target(behind)}
+            others = {"a": slots["a"], "c": slots["b"]}
+            renamed = server_place(haproxy.url, "haproxy", socket=haproxy.socket, slots=others)
             with pytest.raises(ConfigError, match=r"lacks the server\(s\) c, c_spare: the slots of the conn"):
-                look_at_haproxy(renamed)
+                look_at_target(renamed)
     assert {finding.status for finding in found.values()} == {"ok"}
     assert found["haproxy conn"].message == f"{haproxy.socket} answers and has the slots a, b"
     assert found["model server conn a"].message.endswith("serves flights, champion is version 1")
@@ -347,7 +356,7 @@ def test_haproxy_and_both_slots_are_asked(serving_registry: Registry, tmp_path: 
     with pytest.raises(
         BackendError, match=r"no HAProxy answers at .*; start it, and check its `stats socket`"
     ):
-        look_at_haproxy(behind)
+        look_at_target(behind)
 
 
 def test_the_database_of_the_rollouts_is_asked_and_nothing_is_made_there() -> None:

@@ -1,5 +1,6 @@
 """`airflow-mlops init` writes a project that passes lint and its own test, and overwrites nothing."""
 
+import getpass
 import os
 import pty
 import select
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.__main__ import main
+from airflow_mlops.config.loader import load_pipeline
 from tests.support.project import ENVIRONMENT
 
 LIGHT = """
 import sys
 from airflow_mlops.__main__ import main
+from airflow_mlops.config.loader import load_pipeline
 code = main(["init", sys.argv[1]])
 sys.exit(code or any(name in sys.modules for name in ("sklearn", "pandas", "numpy", "airflow")))
 """
@@ -39,7 +42,7 @@ def test_what_it_writes_passes_lint_and_its_own_test(
 def test_it_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mlops.py").write_text("mine")
     assert main(["init", str(tmp_path)]) == 2
-    assert f"{tmp_path}/mlops.py: already there" in capsys.readouterr().err
+    assert f"{tmp_path}/mlops.py: already exists" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mlops.py"]
     assert (tmp_path / "mlops.py").read_text() == "mine"
 
@@ -143,7 +146,7 @@ def test_at_a_terminal_it_asks_until_the_answer_is_good(tmp_path: Path) -> None:
     code, shown = at_a_terminal(tmp_path, b"My Model\ncells\n@daily\n")
     assert code == 0, shown
     assert "Name of the pipeline [tumours]: " in shown
-    assert "a name is small letters" in shown
+    assert "a name must start with a small letter" in shown
     assert 'schedule: "@daily"' in (tmp_path / "pipelines" / "cells.yaml").read_text()
 
 
@@ -155,3 +158,18 @@ def test_at_a_terminal_no_answer_writes_nothing(
     assert code == ends
     assert "Traceback" not in shown
     assert not list(tmp_path.iterdir())
+
+
+def test_a_deployment_is_approved_by_this_user_or_another_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--name", "cells", "--deploy"]) == 0
+    assert main(["init", str(tmp_path), "--name", "drugs", "--approver", "anna"]) == 0
+    cells, drugs = (load_pipeline(tmp_path / "pipelines" / f"{name}.yaml") for name in ("cells", "drugs"))
+    assert cells.approve is not None
+    assert drugs.approve is not None
+    assert (cells.approve.by, drugs.approve.by) == ((getpass.getuser(),), ("anna",))
+    assert cells.deploy is not None
+    capsys.readouterr()
+    assert main(["lint", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""

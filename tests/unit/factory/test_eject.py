@@ -1,8 +1,10 @@
 """An ejected file is a normal DAG file that makes the same DAGs as the pipeline file did."""
 
+import ast
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.factory.layout import Text, laid_out
-from airflow_mlops.factory.plan import call
-from airflow_mlops.factory.source import Writer
+from airflow_mlops.factory.eject import formatted
+from airflow_mlops.factory.python_source import SourceWriter
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "valid"
 UNUSUAL = CORPUS.with_name("unusual")
@@ -122,33 +123,71 @@ def test_eject_overwrites_nothing_and_tells_faults(
     assert not (tmp_path / "bad.py").exists()
 
 
+def test_without_ruff_the_file_is_valid_and_eject_reports_how_to_format_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "small.yaml"
+    shutil.copy(CORPUS / "minimal.yaml", file)
+    assert eject(file, tmp_path / "formatted.py") == 0
+    assert "pip install" not in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ruff", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert eject(file, tmp_path / "plain.py") == 0
+    assert "pip install 'airflow-mlops[eject]'" in capsys.readouterr().err
+    plain, pretty = (parsed(tmp_path / name) for name in ("plain.py", "formatted.py"))
+    assert {name: stored(dag) for name, dag in plain.items()} == {
+        name: stored(dag) for name, dag in pretty.items()
+    }
+
+
+def test_ruff_is_found_on_the_path_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ruff").write_text(f'#!/bin/sh\nexec {sys.executable} -m ruff "$@"\n')
+    (tmp_path / "ruff").chmod(0o755)
+    monkeypatch.setitem(sys.modules, "ruff", None)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert formatted("x = 'a'") == 'x = "a"\n'
+
+
 @pytest.mark.parametrize(
     "text",
-    ["plain", 'say "no"', "it's", "both \" and '", "back\\slash", "new\nline", "ünï", "", "long words " * 20],
+    [
+        "plain",
+        'say "no"',
+        "it's",
+        "both \" and '",
+        "back\\slash",
+        "new\nline",
+        "ünï",
+        "",
+        " ",
+        "a ",
+        "long words " * 20,
+    ],
 )
 def test_any_text_is_read_back_as_it_was(text: str) -> None:
-    lines = laid_out(Text(text), "x = ")
+    source = formatted(f"x = {ast.unparse(SourceWriter().expression(text))}\n")
+    assert source is not None
     found: dict[str, Any] = {}
-    exec("\n".join(lines), found)
+    exec(source, found)
     assert found["x"] == text
-    assert max(map(len, lines)) <= 88
+    assert max(map(len, source.splitlines())) <= 88
 
 
 def test_names_that_two_modules_share_do_not_clash() -> None:
-    writer = Writer()
-    calls = [call(load_pipeline, "a"), call(DAG, "b")]
+    writer = SourceWriter()
+    calls = [partial(load_pipeline, "a"), partial(DAG, "b")]
     other = type("DAG", (), {"__module__": __name__})
     globals()["DAG"], kept = other, DAG
     try:
-        lines = laid_out(writer.source([*calls, call(other)]))
+        source = ast.unparse(writer.expression([*calls, partial(other)]))
     finally:
         globals()["DAG"] = kept
-    assert lines == ['[load_pipeline("a"), DAG("b"), DAG2()]']
-    assert f"from {__name__} import DAG as DAG2" in writer.imports()
+    assert source == "[load_pipeline('a'), DAG('b'), DAG2()]"
+    assert f"from {__name__} import DAG as DAG2" in [ast.unparse(line) for line in writer.imports()]
 
 
-def test_what_cannot_be_written_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"cannot write <object .*plan it as a call"):
-        Writer().source(object())
+def test_a_value_that_cannot_be_written_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"cannot write <object .*functools.partial"):
+        SourceWriter().expression(object())
     with pytest.raises(ConfigError, match=r"cannot import .*lambda.*define it at the top of a module"):
-        Writer().source(call(lambda: None))
+        SourceWriter().expression(partial(lambda: None))

@@ -99,7 +99,7 @@ def test_two_of_one_name_and_what_is_no_pipeline_are_told() -> None:
     twin = Pipeline(name="twin", **SMALL)
     with pytest.raises(ConfigError, match="two pipelines have the name 'twin'"):
         found(twin, twin)
-    with pytest.raises(ConfigError, match=r"takes a Pipeline, got dict: write Pipeline\(\*\*it\)"):
+    with pytest.raises(ConfigError, match=r"expects a Pipeline, got dict: write Pipeline\(\*\*values\)"):
         found(SMALL)  # type: ignore[arg-type]
 
 

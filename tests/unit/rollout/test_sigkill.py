@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.rollout.core import RolloutPlan
-from airflow_mlops.rollout.targets import Target
+from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry

@@ -30,12 +30,13 @@ from airflow_mlops.cli.doctor.finding import (
     worst,
 )
 from airflow_mlops.cli.doctor.loaders import check_loaded, check_loaders, loaders
-from airflow_mlops.cli.doctor.needs import DATABASE, HAPROXY, MLFLOW, ROLLOUTS, SERVER, needs
+from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER, needs
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.versions import versions
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.rollout import targets
 
 if TYPE_CHECKING:
     from airflow_mlops.cli.doctor.installation import Installation
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Pipeline
 
 _PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
-_PROGRAMS: Final = {"haproxy": "haproxy"}
 _SYSTEM: Final = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 _SCRATCH: Final = Path(tempfile.gettempdir())
 _PASSWORDS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AIRFLOW_MLOPS_SERVING_TOKEN")
@@ -171,8 +171,7 @@ def _probe(place: Place) -> Probe:
         return Probe("rollouts", partial(storage.check_rollout_database, place.url, place.password), fix)
     look = {
         MLFLOW: servers.look_at_mlflow,
-        SERVER: servers.look_at_model_server,
-        HAPROXY: servers.look_at_haproxy,
+        SERVER: servers.look_at_target,
         DATABASE: servers.look_at_database,
     }[place.need.purpose]
     return Probe(f"{place.need.purpose} {place.need.conn_id}", partial(look, place), fix)
@@ -208,10 +207,13 @@ def _rollouts_by_url(setting: str) -> list[Finding]:
 
 
 def _programs(pipelines: Iterable[Pipeline]) -> Iterator[Finding]:
-    targets = {str(pipeline.deploy.target) for pipeline in pipelines if pipeline.deploy}
-    for target, program in _PROGRAMS.items():
+    used = {pipeline.deploy.target for pipeline in pipelines if pipeline.deploy}
+    for target in targets.names():
+        program = targets.facts(target).program
+        if not program:
+            continue
         path = shutil.which(program) or shutil.which(program, path=_SYSTEM)
-        if target not in targets:
+        if target not in used:
             yield not_needed(program, f"no pipeline here deploys to {target}")
         elif path:
             yield ok(program, path)

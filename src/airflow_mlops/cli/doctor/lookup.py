@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
-from airflow_mlops.cli.doctor.needs import DATABASE, HAPROXY, MLFLOW, ROLLOUTS, SERVER, Need
+from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER, Need
 from airflow_mlops.core.errors import MlopsError
+from airflow_mlops.rollout import targets
+from airflow_mlops.rollout.targets.base import address_in
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -20,8 +22,6 @@ _SECRET: Final = ("password", "passwd", "secret", "token", "key")
 _CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 _KINDS: Final = {
     MLFLOW: "--conn-type mlops_mlflow --conn-host https://mlflow.example.com",
-    SERVER: "--conn-type mlops_serving --conn-host http://127.0.0.1:5001 --conn-password TOKEN",
-    HAPROXY: "--conn-type mlops_serving --conn-host URL --conn-password … --conn-extra '{\"haproxy\": …}'",
     DATABASE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
     ROLLOUTS: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
 }
@@ -31,7 +31,7 @@ _KINDS: Final = {
 class Place:
     """Where a server is, and what its callers show: user and password, or a token.
 
-    ``options`` is what else is needed: HAProxy's socket and slots, the engine of a database.
+    ``options`` is what else is needed: the connection of a server, the engine of a database.
     """
 
     need: Need
@@ -64,7 +64,7 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
     connection = _connection(need.conn_id)
     secrets = tuple(_secrets(connection)) if connection is not None else ()
     check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
-    add = f"airflow connections add {need.conn_id} {_KINDS.get(need.purpose, '--conn-type TYPE …')}"
+    add = f"airflow connections add {need.conn_id} {_arguments(need)}"
     if connection is None and need.purpose != MLFLOW:
         where = "" if initialised else " in the environment, and Airflow's database could not be asked"
         return Looked(failed(check, f"not there{where}; {users} needs it", add))
@@ -80,6 +80,16 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
     return Looked(finding, place, tuple(filter(None, (*secrets, place.password, place.token))))
 
 
+def _arguments(need: Need) -> str:
+    """Return what adds a connection of the right kind on the command line."""
+    if need.purpose != SERVER:
+        return _KINDS.get(need.purpose, "--conn-type TYPE …")
+    try:
+        return f"--conn-type mlops_serving {targets.facts(need.target).arguments()}"
+    except MlopsError:  # the target itself is not found: its own check says so
+        return "--conn-type mlops_serving …"
+
+
 def _place(need: Need) -> Place | None:
     """Return what the pipelines' tasks will be told; raises ConfigError for half a connection."""
     from airflow_mlops.hooks.mlflow import MlflowHook
@@ -90,9 +100,11 @@ def _place(need: Need) -> Place | None:
         url = MlflowHook(need.conn_id).tracking_uri()
         user, password, token = (os.environ.get(name, "") for name in _LOGIN)
         return Place(need, url, user, password, token)
-    if need.purpose in (SERVER, HAPROXY):
-        found = ServingHook(need.conn_id).options("haproxy" if need.purpose == HAPROXY else "local")
-        return Place(need, found.pop("base_url"), token=found.pop("token"), options=found)
+    if need.purpose == SERVER:
+        connection = ServingHook(need.conn_id).connection()
+        targets.facts(need.target).options(connection)
+        options = {"connection": connection}
+        return Place(need, address_in(connection), token=connection.password, options=options)
     if need.purpose == ROLLOUTS:
         database = rollouts_url(need.conn_id)
         shown = database.set(password=None).render_as_string()

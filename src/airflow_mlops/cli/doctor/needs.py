@@ -11,42 +11,44 @@ from airflow_mlops.config.models import Pipeline
 
 MLFLOW: Final = "mlflow"
 SERVER: Final = "model server"
-HAPROXY: Final = "haproxy"
 ROLLOUTS: Final = "rollouts"
 DATABASE: Final = "database"
 OTHER: Final = "other"
-_SERVED: Final = {"local": SERVER, "haproxy": HAPROXY}
 
 
 @dataclass(frozen=True)
 class Need:
-    """One connection: what it is for, and the pipelines that name it."""
+    """One connection: what it is for, the pipelines that name it, and for a server the deployment target."""
 
     conn_id: str
     purpose: str
     pipelines: tuple[str, ...]
+    target: str = ""
 
 
 def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = "") -> list[Need]:
     """Return every connection that the pipelines and the settings of ``[mlops]`` name, MLflow's first."""
-    users: dict[tuple[str, str], list[str]] = {}
+    users: dict[tuple[str, str, str], list[str]] = {}
     for pipeline in pipelines:
         for conn_id, purpose in _named(pipeline):
-            users.setdefault((conn_id, purpose), []).append(pipeline.name)
+            target = pipeline.deploy.target if pipeline.deploy and purpose == SERVER else ""
+            users.setdefault((conn_id, purpose, target), []).append(pipeline.name)
     for conn_id in _in_uri(artifacts):
-        users.setdefault((conn_id, OTHER), []).append("[mlops] artifacts")
+        users.setdefault((conn_id, OTHER, ""), []).append("[mlops] artifacts")
     scheme, _, conn_id = rollouts.partition("://")
     if scheme == "conn_id":
-        users[conn_id, ROLLOUTS] = ["[mlops] rollouts"]
-    order = (MLFLOW, SERVER, HAPROXY, ROLLOUTS, DATABASE, OTHER)
-    found = [Need(conn_id, purpose, tuple(names)) for (conn_id, purpose), names in users.items()]
+        users[conn_id, ROLLOUTS, ""] = ["[mlops] rollouts"]
+    order = (MLFLOW, SERVER, ROLLOUTS, DATABASE, OTHER)
+    found = [
+        Need(conn_id, purpose, tuple(names), target) for (conn_id, purpose, target), names in users.items()
+    ]
     return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
 
 
 def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
     purposes = {"mlflow_conn_id": MLFLOW}
-    if pipeline.deploy and pipeline.deploy.target in _SERVED:
-        purposes["deploy.conn_id"] = _SERVED[pipeline.deploy.target]
+    if pipeline.deploy:
+        purposes["deploy.conn_id"] = SERVER
     config = pipeline.effective()
     purposes.update(dict.fromkeys(_databases(config, ""), DATABASE))
     found = [(name, purposes.get(path, OTHER)) for path, name in _walk(config, "")]

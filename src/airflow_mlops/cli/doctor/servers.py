@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 from packaging.version import InvalidVersion, Version
 
-from airflow_mlops.cli.doctor.finding import Finding, failed, ok, warning
+from airflow_mlops.cli.doctor.finding import Finding, Status, failed, ok, warning
 from airflow_mlops.cli.doctor.lookup import Place
-from airflow_mlops.cli.doctor.needs import HAPROXY
 from airflow_mlops.cli.doctor.side_by_side import LIMIT_S
-from airflow_mlops.cli.doctor.versions import PACKAGE, installed
+from airflow_mlops.cli.doctor.versions import installed
+from airflow_mlops.rollout import targets
+from airflow_mlops.rollout.targets.base import TargetCheck
+from airflow_mlops.rollout.targets.model_server_probe import check_clock
 
-_SKEW_S: Final = 5.0
 _CALL_S: Final = LIMIT_S - 0.5  # a call says why before the whole check is given up
 _DENIED: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 _DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
@@ -39,19 +36,11 @@ def look_at_mlflow(place: Place) -> list[Finding]:
     return [warning(check, f"{place.url}: not checked by this command", "open it in a browser")]
 
 
-def look_at_haproxy(place: Place) -> list[Finding]:
-    """Ask HAProxy's runtime API for what a rollout needs of it, and each slot as a model server."""
-    from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
-
-    options = {**place.options, "base_url": place.url, "token": place.token, "timeout_s": _CALL_S}
-    with closing(HaproxyTarget(**options)) as target:
-        target.current_weight(0)
-    slots: Mapping[str, str] = place.options["slots"]
-    text = f"{place.options['socket']} answers and has the slots {', '.join(sorted(slots))}"
-    found = [ok(f"haproxy {place.need.conn_id}", text)]
-    for slot, url in slots.items():
-        found += look_at_model_server(replace(place, url=url), f" {slot}")
-    return found
+def look_at_target(place: Place) -> list[Finding]:
+    """Return what the deployment target of a connection finds where it leads."""
+    connection = place.options["connection"]
+    checks = targets.facts(place.need.target).probe(connection, place.need.pipelines, _CALL_S)
+    return [_finding(check, place.need.conn_id) for check in checks]
 
 
 def look_at_database(place: Place) -> list[Finding]:
@@ -60,51 +49,6 @@ def look_at_database(place: Place) -> list[Finding]:
 
     address = check_answers(place.options["engine"], place.need.conn_id)
     return [ok(f"database {place.need.conn_id}", f"{address} answers")]
-
-
-def look_at_model_server(place: Place, slot: str = "") -> list[Finding]:
-    """Ask a model server for its health, whether it takes the token, and which model it serves."""
-    check = f"model server {place.need.conn_id}{slot}"
-    start = f"airflow-mlops serve --name {place.need.pipelines[0]} --tracking-uri URI --state-dir FOLDER"
-    with _client(place.url, token=place.token) as client:
-        try:
-            client.get("/v2/health/live").raise_for_status()
-            before = time.time()
-            answer = client.get("/admin/state")
-            after = time.time()
-            version = _version(client.get("/v2"))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return [failed(check, f"no model server answers at {place.url} ({type(error).__name__})", start)]
-    skew = check_clock(f"clock {place.need.conn_id}{slot}", answer.headers, before, after)
-    return [check_state(check, place, answer, version), *skew]
-
-
-def check_state(check: str, place: Place, answer: httpx.Response, version: str) -> Finding:
-    """Judge what a model server says of itself: token, model, champion, version."""
-    if answer.status_code in _DENIED:
-        fix = f"put the server's AIRFLOW_MLOPS_SERVING_TOKEN as password into {place.need.conn_id}"
-        return failed(check, f"{place.url} answers, but refuses the token", fix)
-    state = _json(answer)
-    if "champion" not in state:
-        return failed(
-            check, f"{place.url} answers {answer.status_code}: is this a model server?", "curl -i URL"
-        )
-    others = sorted(set(place.need.pipelines) - {state.get("name")})
-    if others:
-        text = f"{place.url} serves {state.get('name')}, and {', '.join(others)} wants it too"
-        return failed(check, text, "give each pipeline a server and a deploy.conn_id of its own")
-    known = f"{place.url} takes the token and serves {state['name']}"
-    if not any(slot.get("status") == "ok" for slot in state.get("versions", {}).values()):
-        if place.need.purpose == HAPROXY:
-            return ok(check, f"{known}, a free slot")
-        text = f"{known}, no version is loaded: fine before the first deploy"
-        return warning(check, text, f"airflow dags trigger {state['name']}__train")
-    own = installed(PACKAGE)
-    if own and version and version != own:
-        text = f"{known}, but runs airflow-mlops {version} and this is {own}"
-        return warning(check, text, "install the same version there and start the server again")
-    champion = state["champion"]
-    return ok(check, f"{known}, {'no champion' if champion is None else f'champion is version {champion}'}")
 
 
 def check_mlflow_answer(check: str, url: str, answer: httpx.Response, version: str) -> Finding:
@@ -123,20 +67,6 @@ def check_mlflow_answer(check: str, url: str, answer: httpx.Response, version: s
         text = f"{url} runs MLflow {version}, older than the {own} here"
         return warning(check, text, f"pip install 'mlflow>={own}', where the server runs")
     return ok(check, f"{url} answers{f', MLflow {version}' if version else ''}")
-
-
-def check_clock(check: str, headers: Mapping[str, str], before: float, after: float) -> list[Finding]:
-    """Compare a server's clock (its Date header, in whole seconds) with ours around the call, in seconds."""
-    try:
-        there = parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return []
-    ahead = max(there - after, before - (there + 1), 0.0)
-    if ahead > _SKEW_S:
-        where = "ahead of" if there > after else "behind"
-        text = f"the server is {ahead:.0f} s {where} this machine (more than {_SKEW_S:g} s)"
-        return [warning(check, text, "timedatectl set-ntp true, on both machines")]
-    return [ok(check, f"within {_SKEW_S:g} s of this machine")]
 
 
 def check_mlflow_database(check: str, url: str) -> Finding:
@@ -171,8 +101,13 @@ def _mlflow_server(check: str, place: Place) -> list[Finding]:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             text = f"no MLflow answers at {place.url} ({type(error).__name__})"
             return [failed(check, text, f"{_start(place.url)}, or correct the connection")]
-    skew = check_clock(f"clock {place.need.conn_id}", answer.headers, before, after)
-    return [check_mlflow_answer(check, place.url, answer, version), *skew]
+    clock = [_finding(found, place.need.conn_id) for found in check_clock(answer.headers, before, after)]
+    return [check_mlflow_answer(check, place.url, answer, version), *clock]
+
+
+def _finding(check: TargetCheck, conn_id: str) -> Finding:
+    name = f"{check.subject} {conn_id} {check.part}".strip()
+    return Finding(name, Status(check.status), check.message, check.fix)
 
 
 def _start(url: str) -> str:
@@ -197,18 +132,6 @@ def _client(url: str, user: str = "", password: str = "", token: str = "") -> ht
         verify=not insecure,
         follow_redirects=True,
     )
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _version(answer: httpx.Response) -> str:
-    return str(_json(answer).get("version", ""))
 
 
 def _version_text(answer: httpx.Response) -> str:

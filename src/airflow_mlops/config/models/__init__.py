@@ -129,3 +129,7 @@ class Pipeline(Section):
     def effective(self) -> dict[str, Any]:
         """Return the whole configuration, defaults included, as JSON values under the file's own keys."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def __str__(self) -> str:
+        """Return the name alone: Airflow stores this text with a mapped task."""
+        return f"pipeline {self.name}"

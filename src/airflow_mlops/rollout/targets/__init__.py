@@ -1,30 +1,51 @@
-"""Places that serve models, by the name that a pipeline file uses. A new one is one line here."""
+"""Deployment targets by the name that a pipeline file uses. A new one is a module and a line here.
+
+Nothing is imported but the table: every DAG file that is parsed reads it.
+"""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
+from airflow_mlops.core.class_table import ClassTable
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.rollout.targets.base import Target
 
-TARGETS: Final[Mapping[str, str]] = {
-    "local": "airflow_mlops.rollout.targets.local:LocalTarget",
-    "haproxy": "airflow_mlops.rollout.targets.haproxy.target:HaproxyTarget",
-}
+if TYPE_CHECKING:
+    from airflow_mlops.core.connection import Connection
+    from airflow_mlops.rollout.targets.base import Target
 
-
-def build_target(kind: str, **options: Any) -> Target:
-    """Return the target ``kind`` made with ``options``; raises ConfigError for an unknown kind."""
-    path = TARGETS.get(kind)
-    if path is None:
-        close = difflib.get_close_matches(kind, TARGETS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(f"unknown deployment target {kind!r}; known: {', '.join(TARGETS)}{hint}")
-    module, _, name = path.partition(":")
-    return cast(Target, getattr(importlib.import_module(module), name)(**options))
+TARGETS: Final[ClassTable[Target]] = ClassTable(
+    "deployment target",
+    {
+        "local": "airflow_mlops.rollout.targets.local:LocalTarget",
+        "haproxy": "airflow_mlops.rollout.targets.haproxy.target:HaproxyTarget",
+    },
+)
 
 
-__all__ = ["TARGETS", "Target", "build_target"]
+def names() -> tuple[str, ...]:
+    """Return the names of the targets that this package has."""
+    return TARGETS.names()
+
+
+def facts(kind: str) -> type[Target]:
+    """Return the class of a target, which carries what is known about it.
+
+    ``kind`` is a name of the table or a class path; raises ConfigError for anything else.
+    """
+    from airflow_mlops.rollout.targets.base import Target
+
+    found = TARGETS.load(kind)
+    if not issubclass(found, Target):
+        raise ConfigError(
+            f"the deployment target {kind!r} must be a subclass of Target, got {found.__name__}"
+        )
+    return found
+
+
+def connect(kind: str, connection: Connection) -> Target:
+    """Return the target ``kind``, ready for calls to the server of ``connection``.
+
+    Raises ConfigError for an unknown target, and for a connection that lacks what the target needs.
+    """
+    return facts(kind).from_connection(connection)

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_mlops.core.connection import Connection
 from airflow_mlops.rollout.core import EpochCounts, Health, Observation
+from airflow_mlops.rollout.targets.base import CALL_TIMEOUT_S, LEASE_S, Target, TargetCheck
 from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of, health_of
 
 
-class LocalTarget:
+class LocalTarget(Target):
     """One embedded model server.
 
     ``base_url`` is its address, ``token`` its bearer token, ``lease_s`` how many seconds the server keeps
     canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s`` the limit of one call.
     """
 
-    def __init__(self, base_url: str, token: str, *, lease_s: float = 120.0, timeout_s: float = 40.0) -> None:
+    name = "local"
+    help = "one embedded model server"
+
+    def __init__(
+        self, base_url: str, token: str, *, lease_s: float = LEASE_S, timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
         self._lease_s = lease_s
         self._server = ModelServer(base_url, token, timeout_s)
+
+    @classmethod
+    def probe(
+        cls, connection: Connection, pipelines: Sequence[str], timeout_s: float
+    ) -> Iterator[TargetCheck]:
+        """Yield the state of the server, and its clock."""
+        from airflow_mlops.rollout.targets.model_server_probe import Caller, probe_server
+
+        options = cls.options(connection)
+        caller = Caller(connection.conn_id, options["token"], tuple(pipelines), timeout_s)
+        yield from probe_server(options["base_url"], caller)
 
     def close(self) -> None:
         """Close the connections."""

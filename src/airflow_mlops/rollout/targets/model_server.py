@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, Health
+
+if TYPE_CHECKING:
+    import httpx
 
 DECILES: Final = 10
 _EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
@@ -33,6 +34,8 @@ class ModelServer:
     """
 
     def __init__(self, base_url: str, token: str, timeout_s: float) -> None:
+        import httpx  # loaded here: what is known about a target is read without it
+
         self.base_url = base_url.rstrip("/")
         # No connection outlives its call: a triggerer lives for weeks and nobody closes its targets.
         self._client = httpx.Client(
@@ -107,6 +110,8 @@ class ModelServer:
         return answer
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        import httpx
+
         try:
             response = self._client.request(method, path, json=body)
         except httpx.InvalidURL as error:

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Phase
-from airflow_mlops.rollout.targets import Target, build_target
+from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.testing.targets import TargetContract
 from tests.support.haproxy import Haproxy, running_haproxy
@@ -242,10 +242,10 @@ def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None
         ({"slots": {"a": slots["a"], "c": slots["b"]}}, "lacks the server.s. c, c_spare"),
     ):
         with pytest.raises(ConfigError, match=said):
-            build_target("haproxy", **{**good, **wrong}).current_weight(1)
+            HaproxyTarget(**{**good, **wrong}).current_weight(1)
     silent = {**slots, "b": f"http://127.0.0.1:{free_port()}"}
     with pytest.raises(BackendError, match="no model server answers"):
-        build_target("haproxy", **{**good, "slots": silent}).ensure(2, uris[2])
+        HaproxyTarget(**{**good, "slots": silent}).ensure(2, uris[2])
 
 
 @pytest.fixture

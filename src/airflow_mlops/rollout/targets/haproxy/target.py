@@ -14,12 +14,23 @@ that HAProxy forgets in a restart can give traffic to a version that must not ha
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
+from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, EpochCounts, Health, Observation
+from airflow_mlops.rollout.targets.base import (
+    ADDRESS,
+    CALL_TIMEOUT_S,
+    LEASE_S,
+    TOKEN,
+    ConnectionField,
+    Target,
+    TargetCheck,
+)
 from airflow_mlops.rollout.targets.haproxy.runtime import HaproxyRuntime
 from airflow_mlops.rollout.targets.haproxy.split import (
     Reading,
@@ -38,7 +49,7 @@ _ASIDE: Final = (99, 98)
 """Percents of a canary's server while weights move; what it answers then counts for nobody."""
 
 
-class HaproxyTarget:
+class HaproxyTarget(Target):
     """Two slots behind HAProxy.
 
     ``socket`` is the runtime API (a path, or host:port), ``slots`` maps HAProxy's two server names to the
@@ -46,6 +57,38 @@ class HaproxyTarget:
     token, ``lease_s`` how many seconds a canary keeps its traffic when nobody renews it, ``timeout_s`` the
     limit of one call. ``base_url`` is where callers come in; the target itself does not need it.
     """
+
+    name = "haproxy"
+    help = "HAProxy in front of two model servers"
+    program = "haproxy"
+    connection_fields = (
+        ADDRESS,
+        TOKEN,
+        ConnectionField(
+            option="socket",
+            place="extra.haproxy.socket",
+            help="the path or host:port of HAProxy's runtime API",
+            example="/run/haproxy/admin.sock",
+        ),
+        ConnectionField(
+            option="slots",
+            place="extra.haproxy.slots",
+            help="the addresses of the two model servers by HAProxy's names for them",
+            example={"a": "http://host-a:8500", "b": "http://host-b:8500"},
+            kind=Mapping,
+        ),
+        ConnectionField(
+            option="backend",
+            place="extra.haproxy.backend",
+            help="the name of the backend in haproxy.cfg (default: model)",
+            example="model",
+            required=False,
+        ),
+    )
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "shadow": "HAProxy sends each request to one slot and copies none",
+        "guards.prediction_shift": "HAProxy's slots cannot compare their scores",
+    }
 
     def __init__(
         self,
@@ -55,14 +98,31 @@ class HaproxyTarget:
         socket: str,
         slots: Mapping[str, str],
         backend: str = "model",
-        lease_s: float = 120.0,
-        timeout_s: float = 40.0,
+        lease_s: float = LEASE_S,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         if len(slots) != 2:
             raise ConfigError(f"haproxy needs two slots in the connection of {base_url}, got {list(slots)}")
         self._lease_s = lease_s
         self._haproxy = HaproxyRuntime(socket, backend, timeout_s)
         self._servers = {slot: ModelServer(url, token, timeout_s) for slot, url in slots.items()}
+
+    @classmethod
+    def probe(
+        cls, connection: Connection, pipelines: Sequence[str], timeout_s: float
+    ) -> Iterator[TargetCheck]:
+        """Yield whether HAProxy has what a rollout needs of it, and the state of each slot's server."""
+        from airflow_mlops.rollout.targets.model_server_probe import Caller, probe_server
+
+        options = cls.options(connection)
+        with closing(cls.from_connection(connection, timeout_s=timeout_s)) as target:
+            target.current_weight(0)
+        slots: Mapping[str, str] = options["slots"]
+        text = f"{options['socket']} answers and has the slots {', '.join(sorted(slots))}"
+        yield TargetCheck(subject=cls.name, status="ok", message=text)
+        caller = Caller(connection.conn_id, options["token"], tuple(pipelines), timeout_s)
+        for slot, url in slots.items():
+            yield from probe_server(url, caller, slot)
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,13 +162,6 @@ class HaproxyTarget:
             self._move(asked, weights, lease, view)
         elif canary_slot is not None and lease is not None:
             self._servers[canary_slot].renew(lease)
-
-    def shadow(self, version: int, champion: int) -> None:
-        """Raise ConfigError: HAProxy sends each request to one slot."""
-        raise ConfigError(
-            f"target haproxy cannot copy requests of version {champion} to version {version}: leave out "
-            "deploy.canary.shadow, or use target local"
-        )
 
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
         """Return how the version is, what traffic it gets, and the counts of the splits after ``since``."""
