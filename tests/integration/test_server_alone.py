@@ -47,6 +47,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return programs
 
 
+@pytest.mark.timeout(900)  # a new environment compiles every library at its first import
 def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     log_model(uri, tmp_path / "artifacts")

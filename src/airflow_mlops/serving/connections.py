@@ -1,7 +1,7 @@
 """The connections of one worker: how many, which are idle, and whose request does not arrive.
 
 uvicorn keeps this to itself. All that is used of it here is its HTTP protocol class, through asyncio's own
-methods of a protocol; which connection a request came on is told by the caller's address.
+methods of a protocol; the caller's address shows which connection a request came on.
 """
 
 from __future__ import annotations

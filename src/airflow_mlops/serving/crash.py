@@ -11,7 +11,7 @@ from typing import Final
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.traffic import Traffic
 
-# Deaths from outside: a person, the system that is out of memory. Only a series of them says something.
+# Deaths from outside: a person, the system that is out of memory. Only a series of them counts.
 _OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 _SERIES: Final = 3
 
@@ -29,7 +29,7 @@ class Crash:
 
     @property
     def how(self) -> str:
-        """The death in words."""
+        """How the worker died, in words."""
         if self.code < 0:
             return f"was killed by {signal.Signals(-self.code).name}"
         return f"ended by itself with exit code {self.code}"
@@ -42,8 +42,8 @@ def apply_crash(
 
     The requests that waited count as failures of their version. A canary whose code ran loses its traffic and
     is not run again. When both versions ran, the canary is held responsible; a process that was killed from
-    outside says nothing about a version unless the third within a minute (``recent`` has them all). A
-    champion keeps its traffic, as nobody could take its place. ``now`` in epoch seconds.
+    outside counts against no version unless it is the third within a minute (``recent`` has them all). A
+    champion keeps its traffic, as no other version could take its place. ``now`` in epoch seconds.
     """
     counts: Counter[tuple[int, int, str]] = Counter()
     suspects = [version for version in crash.busy if version != document.traffic.champion]

@@ -71,7 +71,7 @@ class Fleet:
         await self._loaded.loaded()
 
     def follow(self) -> None:
-        """Load and let go of versions as the state asks."""
+        """Load and drop versions as the state asks."""
         self._loaded.follow(self._view.document)
 
     async def save(self) -> None:
@@ -83,19 +83,19 @@ class Fleet:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
                     await self._view.write(document)
 
-    async def put(self, version: int, uri: str, *, afresh: bool = False) -> dict[str, str]:
-        """Have a version loaded in all workers; returns how it is, still loading perhaps.
+    async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
+        """Load a version in all workers; returns how it is, which may still be loading.
 
-        A version that failed to load stays failed until it is dropped; ``afresh`` loads it again from the
-        registry while the one in memory goes on serving. Raises RolloutConflict when the version is there
+        A version that failed to load stays failed until it is dropped; ``reload`` loads it again from the
+        registry while the one in memory keeps serving. Raises RolloutConflict when the version is there
         from another URI, BackendError when MLflow does not answer.
         """
         async with self._view.changing() as document:
             known = document.versions.get(version)
             if known is not None and known.uri != uri:
-                raise RolloutConflict(f"version {version} is loaded from {known.uri}: drop it first")
-            if known is None or afresh or self.status(version)[0] == "unreachable":
-                await self._view.write(document.want(version, uri, afresh=afresh))
+                raise RolloutConflict(f"version {version} is loaded from {known.uri}: delete it first")
+            if known is None or reload or self.status(version)[0] == "unreachable":
+                await self._view.write(document.want(version, uri, reload=reload))
         self.follow()
         deadline = self._view.clock().steady + self._settings.load_wait_s
         while self.status(version)[0] == "loading" and self._view.clock().steady < deadline:
@@ -103,7 +103,7 @@ class Fleet:
         described = self.describe(version)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if afresh and described["detail"] == LOADED:
+        if reload and described["detail"] == LOADED:
             copy = str(self._view.document.versions[version].copy)
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described

@@ -61,7 +61,7 @@ class Front:
             await self._app(scope, receive, self._closing(send))
 
     def _closing(self, send: Send) -> Send:
-        """Tell the caller to open a new connection while this process is being replaced."""
+        """Ask the caller to open a new connection while this process is being replaced."""
         if not self.state.leaving:
             return send
 
@@ -74,7 +74,7 @@ class Front:
 
     async def _predict(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         state = self.state
-        request_id = request_id_of(headers.get(b"x-request-id"))
+        request_id = request_id_of(headers.get(b"x-request-id", b""))
         try:
             body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
         except (BodyTooLargeError, SlowBodyError) as error:
@@ -90,10 +90,10 @@ class Front:
         await send({"type": "http.response.body", "body": encoded})
 
 
-def request_id_of(given: bytes | None) -> str:
+def request_id_of(header: bytes) -> str:
     """Return the caller's request id if it is a plain one, else a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given.decode("ascii")
+    if _REQUEST_ID.fullmatch(header):
+        return header.decode("ascii")
     return f"{random.getrandbits(128):032x}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
@@ -88,7 +88,7 @@ class Ledger:
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
         found = self._measure(pair)
-        return {} if found is None else found.to_json()
+        return {} if found is None else asdict(found)
 
     async def label(self, request_id: str, label: Any, at: float) -> bool:
         """Keep the true label of a logged request and count who was wrong; False for an unknown request.
@@ -137,7 +137,7 @@ class Ledger:
             return None
         found = self._view.adopt(_propose(proposed)).reference
         if found is proposed or found == proposed:
-            self._waiting.state["reference"] = proposed.to_json()
+            self._waiting.state["reference"] = asdict(proposed)
         return found if found is not None and (found.champion, found.canary) == pair else None
 
     def _count(self, epoch: int, version: int, events: Iterable[str]) -> None:

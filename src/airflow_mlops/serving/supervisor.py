@@ -1,10 +1,10 @@
-"""The process that keeps the workers alive: starts, replaces and stops them, and says why one died.
+"""The process that keeps the workers alive: starts, replaces and stops them, and finds out why one died.
 
 It holds the listening socket and the shared memory and loads no model, so that no model can end it. A worker
 that dies is started again and loads the versions before it takes callers, who wait in the socket's queue.
 
 uvicorn's own supervisor does not fit: it retires a worker by closing connections that callers are about to
-use, restarts at once however often a worker dies, and keeps no word of why it did.
+use, restarts at once however often a worker dies, and does not report why it did.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class Supervisor:
         files = (config.listener, config.memory)
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, env=environment, pass_fds=files)
         assert process.stdin is not None
-        process.stdin.write(config.dumps())  # and stays open: its end tells the worker that nobody supervises
+        process.stdin.write(
+            config.dumps()
+        )  # stays open: at its end the worker knows that the supervisor is gone
         return process
 
     async def _crashed(self, crash: Crash) -> None:
