@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SOURCES := src tests tools demo dags benchmarks plugins docs/examples
 
-.PHONY: help demo test up down check bench format docs lock release clean
+.PHONY: help demo test mutate up down check bench format docs lock release clean
 .DEFAULT_GOAL := help
 
 help:  ## show the commands
@@ -28,6 +28,9 @@ demo: $(STAMP)  ## run the full life cycle of a model on real data, in a few min
 
 test: $(STAMP)  ## run all tests, including the system test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+mutate: $(STAMP)  ## say which small faults in the pure rooms no test notices (ROOM=rollout for one room)
+	@$(BIN)/python -m tests.mutation $(ROOM)
 
 up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; print the log-in
 	@$(BIN)/python -m demo up

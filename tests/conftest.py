@@ -5,6 +5,12 @@ import signal
 import tempfile
 from pathlib import Path
 
+import hypothesis
+
+# How long an example takes says nothing on a machine that has other work to do.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
+
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-mlops-tests-"))
 os.environ.update(
     AIRFLOW_HOME=str(_HOME),

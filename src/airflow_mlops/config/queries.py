@@ -49,7 +49,7 @@ def spelled_out(config: Mapping[str, Any], base: Path) -> dict[str, Any]:
 
 def _spelled_out(value: Any, base: Path, path: str) -> Any:
     if isinstance(value, Mapping):
-        if value.get("type") == "sql" and isinstance(value.get("sql"), str) and is_file(value["sql"]):
+        if "type" in value and isinstance(value.get("sql"), str) and is_file(value["sql"]):
             try:
                 return {**value, "sql": query_text(value["sql"], base) + "\n"}
             except ConfigError as error:

@@ -14,14 +14,16 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.sources.files import read_files
+from airflow_mlops.data.connections import Connections
+from airflow_mlops.data.connections import connections as current_connections
+from airflow_mlops.data.sources import source_of
+from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.storage.locations import Location, locate
-from airflow_mlops.user_code.loading import call_user_function, load_object
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 
@@ -30,6 +32,7 @@ def read_rows(
     data: Data,
     *,
     base: Path,
+    connections: Connections | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     need_target: bool = True,
@@ -37,15 +40,25 @@ def read_rows(
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
-    ``start`` and ``end`` apply when the last key is a time; naive times are taken as UTC. A query may use
-    them itself, as ``:window_start`` and ``:window_end``. With
+    ``connections`` finds Airflow connections. ``start`` and ``end`` apply when the last key is a time; naive
+    times are taken as UTC. A query may use them itself, as ``:window_start`` and ``:window_end``. With
     ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
     ``need_rows=False`` there may be no row at all.
     Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
     cannot be parsed or that has no row left, BackendError when storage does not answer.
     """
-    where = where_of(data.source)
-    frame = _read(data, base, start, end)
+    source = source_of(data.source.type, base)
+    where = source.where(data.source)
+    frame = source.read(
+        ReadRequest(
+            source=data.source,
+            base=base,
+            connections=connections or current_connections(),
+            time=data.time,
+            start=start,
+            end=end,
+        )
+    )
     wanted = (*data.keys, *((data.target,) if need_target else ()))
     for column in wanted:
         if column not in frame.columns:
@@ -55,7 +68,7 @@ def read_rows(
             )
     frame = _within(frame, data, start, end, where, need=need_rows)
     if frame.empty and need_rows:
-        asked = f" from {_span(start, end)}" if data.source.sql and (start or end) else ""
+        asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(frame, data.keys, where)
 
@@ -143,27 +156,6 @@ def _write(frame: pd.DataFrame, place: Location) -> None:
         if place.fs.exists(temporary):
             place.fs.rm(temporary)
         raise
-
-
-def _read(data: Data, base: Path, start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    source = data.source
-    if source.callable is not None:
-        frame = call_user_function(load_object(source.callable, base), source.callable, **source.load_args)
-        if not isinstance(frame, pd.DataFrame):
-            raise ConfigError(
-                f"{source.callable} returned {type(frame).__name__}, it must return a DataFrame"
-            )
-        return frame.reset_index(drop=True)
-    if source.sql is not None:
-        from airflow_mlops.data.sources.sql import read_query
-
-        return read_query(source, base, start, end)
-    return read_files(data, base, start, end)
-
-
-def where_of(source: Source) -> str:
-    """Return how messages call a source."""
-    return f"the query on {source.conn_id}" if source.sql else source.filepath or source.callable or ""
 
 
 def _within(

@@ -11,10 +11,13 @@ from typing import Final
 import pandas as pd
 
 from airflow_mlops.config.models import Data, Source
-from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
+from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
-from airflow_mlops.data.datasets import event_times, read_dataset, read_rows, where_of
-from airflow_mlops.data.sources.files import place_of
+from airflow_mlops.data.connections import Connections
+from airflow_mlops.data.connections import connections as current_connections
+from airflow_mlops.data.datasets import event_times, read_dataset, read_rows
+from airflow_mlops.data.sources import source_of
+from airflow_mlops.data.sources.base import ReadRequest
 
 PLACE: Final = "monitor.performance.labels"
 
@@ -66,7 +69,15 @@ class Labels:
         )
 
 
-def read_labels(data: Data, source: Source | None, *, base: Path, start: datetime, end: datetime) -> Labels:
+def read_labels(
+    data: Data,
+    source: Source | None,
+    *,
+    base: Path,
+    start: datetime,
+    end: datetime,
+    connections: Connections | None = None,
+) -> Labels:
     """Read the labels of ``[start, end)``; what has no label, or no whole key, has not landed.
 
     :param source: where labels land, None for the data's own source. A file that does not exist yet, or
@@ -75,14 +86,23 @@ def read_labels(data: Data, source: Source | None, *, base: Path, start: datetim
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
     own = data if source is None else data.model_copy(update={"source": source})
-    where = where_of(own.source)
+    connections = connections or current_connections()
+    reader = source_of(own.source.type, base)
+    where = reader.where(own.source)
     columns = [*data.keys, data.target]
     nothing = Labels(data, pd.DataFrame(columns=columns), where, timed=False)
     try:
-        if source is not None and not _landed(source, base):
+        request = ReadRequest(source=own.source, base=base, connections=connections)
+        if source is not None and not reader.has_landed(request):
             return nothing
         frame = read_rows(
-            own, base=base, start=start, end=end, need_target=source is not None, need_rows=False
+            own,
+            base=base,
+            connections=connections,
+            start=start,
+            end=end,
+            need_target=source is not None,
+            need_rows=False,
         )
     except ConfigError as error:  # tell the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
@@ -106,18 +126,6 @@ def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindo
             rows = window.dataset.rows
         parts[-1].append(window)
     return parts
-
-
-def _landed(source: Source, base: Path) -> bool:
-    if source.filepath is None:
-        return True
-    place = place_of(source, base)
-    try:
-        if place.fs.isdir(place.path):
-            return bool(place.fs.find(place.path))
-        return bool(place.fs.exists(place.path))
-    except OSError as error:
-        raise BackendError(f"cannot reach {place.uri}: {error}") from error
 
 
 def _keyed(frame: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, bool]:

@@ -115,7 +115,7 @@ def _place(need: Need) -> Place | None:
 
 
 def _database(need: Need) -> Place:
-    from airflow_mlops.data.sources.sql import shown
+    from airflow_mlops.data.sources.query_reading import shown
     from airflow_mlops.hooks.connections import AirflowConnections
 
     engine = AirflowConnections().engine(need.conn_id)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.data import sources
 
 MLFLOW: Final = "mlflow"
 SERVER: Final = "model server"
@@ -56,9 +57,9 @@ def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
 
 
 def _databases(node: Any, path: str) -> Iterator[str]:
-    """Yield the key of every connection that a query goes to."""
+    """Yield the key of every connection that leads to a database."""
     if isinstance(node, Mapping):
-        if node.get("type") == "sql" and "sql" in node:
+        if node.get("type") in sources.names() and sources.facts(node["type"]).connection == "database":
             yield f"{path}.conn_id"
         for key, value in node.items():
             yield from _databases(value, f"{path}.{key}".lstrip("."))

@@ -45,7 +45,7 @@ def look_at_target(place: Place) -> list[Finding]:
 
 def look_at_database(place: Place) -> list[Finding]:
     """Connect to the database that rows come from; reads and writes nothing."""
-    from airflow_mlops.data.sources.sql import check_answers
+    from airflow_mlops.data.sources.query_reading import check_answers
 
     address = check_answers(place.options["engine"], place.need.conn_id)
     return [ok(f"database {place.need.conn_id}", f"{address} answers")]

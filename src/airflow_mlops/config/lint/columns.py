@@ -16,6 +16,7 @@ from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.sources import SOURCES
 
 _RULE: Final = "columns"
 _LONGEST: Final = 1_000_000
@@ -54,7 +55,7 @@ def _one(known: Sequence[str]) -> str:
 def _left_out(subject: Subject) -> Iterator[Finding]:
     """A column that the file names is not left out by the choice of columns that it reads."""
     source = subject.pipeline.data.source
-    key = {"csv": "usecols", "parquet": "columns"}.get(source.type)
+    key = SOURCES.load(source.type).columns_argument if source.type in SOURCES.paths else ""
     chosen = source.load_args.get(key) if key else None
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         return

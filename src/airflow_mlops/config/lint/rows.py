@@ -9,6 +9,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.class_attributes import literal_attribute
+from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
@@ -16,6 +18,7 @@ from airflow_mlops.config.queries import ARGUMENTS, is_file, query_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.query import WINDOW, misfit, parameters, unknown_parameter
+from airflow_mlops.data.sources import SOURCES
 
 _RULE: Final = "rows"
 _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
@@ -24,10 +27,20 @@ _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 def rows(subject: Subject) -> Iterator[Finding]:
     """A query reads rows and has its parameters; a connection is named where one is used."""
     for path, source in sources(subject.pipeline):
+        if source.type not in SOURCES.paths:
+            yield from _own(subject, source, path)
         if source.sql is not None:
             yield from _query(source, source.sql, path, subject.folder)
         elif source.filepath is not None:
             yield from _storage(subject, source, source.filepath, path)
+
+
+def _own(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
+    """A class of one's own is there, and has the keys that its source says it needs."""
+    found = yield from resolve(subject, (*path, "type"), source.type)
+    for name in literal_attribute(found, "needs", subject.sources) or () if found else ():
+        if getattr(source, str(name), None) is None:
+            yield Finding(_RULE, path, f"a source of type {source.type} needs {name}")
 
 
 def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
+from airflow_mlops.data.sources import SOURCES
 
 _RULE: Final = "sections"
 _OF_A_RUN: Final = re.compile(
@@ -20,11 +21,6 @@ _OF_A_RUN: Final = re.compile(
 _SCHEMES: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "file", "hdfs"}
 )
-_ENDS: Final = {
-    "parquet": (".parquet", ".pq"),
-    "csv": (".csv", ".tsv"),
-    "json": (".json", ".jsonl", ".ndjson"),
-}
 
 
 def sections(subject: Subject) -> Iterator[Finding]:
@@ -92,8 +88,11 @@ def suffix(subject: Subject) -> Iterator[Finding]:
 
 def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
+    if source.type not in SOURCES.paths:
+        return
     name = (source.filepath or "").lower().removesuffix(".gz")
-    said = next((kind for kind, ends in _ENDS.items() if name.endswith(ends)), source.type)
+    ends = {kind: SOURCES.load(kind).suffixes for kind in SOURCES.names()}
+    said = next((kind for kind, suffixes in ends.items() if name.endswith(suffixes)), source.type)
     if said != source.type:
         message = f"named as {said}, but read as {source.type}"
         yield Finding(_RULE, (*path, "filepath"), message, "warning")

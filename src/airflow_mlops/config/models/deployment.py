@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
+from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import ConnId, Counted, Duration, KeyFault, Number, Whole
-from airflow_mlops.core.class_table import PATH_PATTERN
-from airflow_mlops.rollout import targets
+from airflow_mlops.rollout.targets import TARGETS
 
 GuardAction = Literal["warn", "pause", "rollback"]
 
@@ -92,26 +92,13 @@ class Canary(Section):
         return steps
 
 
-def _known_target(kind: str) -> str:
-    targets.TARGETS.check(kind)
-    return kind
-
-
-def _describe_targets(schema: dict[str, Any]) -> None:
-    """Put the known targets into the JSON Schema; their classes are imported only here."""
-    known = "; ".join(f"`{name}`: {targets.facts(name).help}" for name in targets.names())
-    schema["description"] = f"{schema['description'].rstrip('.')}. {known}."
-    del schema["type"]
-    schema["anyOf"] = [{"enum": [*targets.names()]}, {"type": "string", "pattern": PATH_PATTERN}]
-
-
 class Deploy(Section):
     """Where the model is served and how a new version gets there."""
 
-    target: Annotated[str, AfterValidator(_known_target)] = Field(
+    target: Annotated[str, known_in(TARGETS)] = Field(
         "local",
         description="What serves the model; a target of one's own is `package.module:Class`.",
-        json_schema_extra=_describe_targets,
+        json_schema_extra=described_by(TARGETS),
     )
     conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")

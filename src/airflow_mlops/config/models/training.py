@@ -7,20 +7,24 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import ConnId, Duration, KeyFault, Limit, Metric, Number, Text, Values, Whole
+from airflow_mlops.data.sources import SOURCES
 
-_NEEDS: Final = {"sql": ("sql", "conn_id"), "callable": ("callable",)}
 _PLACES: Final = ("filepath", "sql", "conn_id", "callable")
 
 
 class Source(Section):
     """Where rows come from: a file or folder, a query of a database, or a function that returns a frame."""
 
-    type: Literal["parquet", "csv", "json", "sql", "callable"] = Field(description="How the rows are read.")
+    type: Annotated[str, known_in(SOURCES)] = Field(
+        description="How the rows are read; a source of one's own is `package.module:Class`.",
+        json_schema_extra=described_by(SOURCES),
+    )
     filepath: Text | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
     sql: Text | None = Field(
         None,
@@ -36,14 +40,15 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
-        needed = _NEEDS.get(self.type, ("filepath",))
-        taken = needed if self.type in _NEEDS else (*needed, "conn_id")
-        for name in needed:
+        if self.type not in SOURCES.paths:  # an own class says itself what it needs, when it reads
+            return self
+        facts = SOURCES.load(self.type)
+        for name in facts.needs:
             if getattr(self, name) is None:
                 raise KeyFault(f"a source of type {self.type} needs {name}", name)
         for name in _PLACES:
-            if name not in taken and getattr(self, name) is not None:
-                message = f"a source of type {self.type} takes {' and '.join(needed)}, not {name}"
+            if name not in (*facts.needs, *facts.takes) and getattr(self, name) is not None:
+                message = f"a source of type {self.type} takes {' and '.join(facts.needs)}, not {name}"
                 raise KeyFault(message, name)
         return self
 

@@ -1,197 +1,32 @@
-"""Rows of a database: one query, read in a transaction that writes nothing and is never committed."""
+"""Databases: the rows of one query."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime, time
-from pathlib import Path
-from typing import Any, Final
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from sqlalchemy import BindParameter, Connection, DateTime, Engine, TextClause, bindparam, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from airflow_mlops.data.sources.base import ReadRequest, Source
 
-from airflow_mlops.config.models import Source
-from airflow_mlops.config.queries import ARGUMENTS, query_text
-from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.connections import connections
-from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
-from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message
+if TYPE_CHECKING:
+    import pandas as pd
 
-_FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
-_SET_UP: Final = {
-    # Without a zone of their own, times are UTC here; the server's zone would move the window.
-    "postgresql": ("SET TIME ZONE 'UTC'",),
-    "mysql": ("SET time_zone = '+00:00'",),
-    "mariadb": ("SET time_zone = '+00:00'",),
-    "sqlite": ("PRAGMA query_only = ON",),
-}
+    from airflow_mlops.config import models
 
 
-def read_query(source: Source, base: Path, start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    """Return the rows of a source of type sql.
+class SqlSource(Source):
+    """Rows of one query, which may use the window as ``:window_start`` and ``:window_end``."""
 
-    ``:window_start`` and ``:window_end`` in the query are ``start`` and ``end`` in UTC (1900 and 9999 where
-    there is none), ``:name`` is ``load_args.params.name``; all are bound, none is written into the text.
-    Raises ConfigError for a wrong query, argument or connection, BackendError when the database does not
-    answer.
-    """
-    sql = _query(source, base)
-    engine = connections().engine(str(source.conn_id))
-    try:
-        with _reading(engine, source) as connection:
-            statement = _statement(sql, {**_params(source), **_window(engine, start, end)})
-            return _plain(_frame(statement, connection, source), source)
-    finally:
-        engine.dispose()
+    name = "sql"
+    help = "query of a database"
+    needs = ("sql", "conn_id")
+    connection = "database"
+    windowed = True
 
+    def where(self, source: models.Source) -> str:
+        """Return ``the query on`` and the connection."""
+        return f"the query on {source.conn_id}"
 
-def check_answers(engine: Engine, conn_id: str) -> str:
-    """Connect to a database and leave it; returns its address without the password.
+    def read(self, request: ReadRequest) -> pd.DataFrame:
+        """Return the rows of the query, read in a transaction that writes nothing."""
+        from airflow_mlops.data.sources.query_reading import read_query
 
-    Raises ConfigError for a file of SQLite that is not there, BackendError when the database does not answer.
-    """
-    with _connected(engine, conn_id):
-        return shown(engine)
-
-
-def shown(engine: Engine) -> str:
-    """Return a database's address without driver, options and password."""
-    url = engine.url
-    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
-
-
-def _where(source: Source) -> str:
-    """Return how messages call a source of type sql."""
-    return f"the query on {source.conn_id}"
-
-
-def _query(source: Source, base: Path) -> str:
-    params = _params(source)
-    try:
-        sql = query_text(str(source.sql), base)
-    except ConfigError as error:
-        raise ConfigError(f"{_where(source)}: {error}") from error
-    wrong = misfit(sql) or unknown_parameter(sql, params)
-    if wrong:
-        raise ConfigError(f"{_where(source)}: {wrong}")
-    return sql
-
-
-def _params(source: Source) -> Mapping[str, Any]:
-    for name in source.load_args:
-        if name not in ARGUMENTS:
-            raise ConfigError(f"data.source.load_args.{name}: a query takes only {', '.join(ARGUMENTS)}")
-    params = source.load_args.get("params") or {}
-    if not isinstance(params, Mapping):
-        raise ConfigError("data.source.load_args.params: expected a mapping of names, used as :name")
-    return params
-
-
-def _window(engine: Engine, start: datetime | None, end: datetime | None) -> dict[str, Any]:
-    bounds = zip(WINDOW, (start or _FIRST, end or _LAST), strict=True)
-    moments = {name: in_utc(at) for name, at in bounds}
-    if engine.dialect.name == "sqlite":
-        return {name: _as_text(at) for name, at in moments.items()}
-    return moments
-
-
-def _as_text(at: datetime) -> str:
-    """Return a moment as SQLite compares it: text; of midnight the day only, which sorts before its hours."""
-    return f"{at:%Y-%m-%d}" if at.time() == time.min else str(at.replace(tzinfo=None))
-
-
-def _statement(sql: str, given: Mapping[str, Any]) -> TextClause:
-    statement = text(for_binding(sql, given))
-    return statement.bindparams(*(_bound(name, given[name]) for name in parameters(sql)))
-
-
-def _bound(name: str, value: Any) -> BindParameter[Any]:
-    if isinstance(value, datetime):
-        return bindparam(name, value, DateTime(timezone=True))
-    return bindparam(name, value, expanding=isinstance(value, list))
-
-
-@contextmanager
-def _connected(engine: Engine, conn_id: str) -> Iterator[Connection]:
-    database = engine.url.database or ""
-    if engine.dialect.name == "sqlite" and not database.startswith("file:") and not Path(database).is_file():
-        # SQLite would make an empty one.
-        raise ConfigError(f"connection {conn_id!r}: no such file {Path(database).absolute()}")
-    options = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
-    try:
-        connection = engine.connect().execution_options(**options)
-    except ImportError as error:
-        raise ConfigError(f"connection {conn_id!r}: {error}; install the driver on the workers") from error
-    except SQLAlchemyError as error:
-        told = _hidden(driver_message(error), engine)
-        where = f"connection {conn_id!r}: {shown(engine)}"
-        raise BackendError(f"{where}: {told}; {advice_for(told)}") from None
-    with connection:
-        yield connection
-
-
-@contextmanager
-def _reading(engine: Engine, source: Source) -> Iterator[Connection]:
-    """Connect and set the session up; what the database says becomes an error of this package."""
-    with _connected(engine, str(source.conn_id)) as connection:
-        try:
-            for statement in _SET_UP.get(engine.dialect.name, ()):
-                connection.exec_driver_sql(statement)
-            yield connection
-        except SQLAlchemyError as error:
-            raise _told(error, engine, source) from None
-        except pd.errors.DatabaseError as error:
-            if not isinstance(error.__cause__, SQLAlchemyError):
-                raise
-            raise _told(error.__cause__, engine, source) from None
-
-
-def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError | BackendError:
-    """Return a BackendError for what a second try may change, else a ConfigError, without the password."""
-    told = f"{_where(source)}: {_hidden(driver_message(error), engine)}"
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if engine.dialect.name == "sqlite":  # says OperationalError for a wrong query as well
-        again = lost or "locked" in told
-    else:
-        again = lost or isinstance(error, OperationalError | InterfaceError)
-    if again:
-        return BackendError(f"{told}; {CHECK_SERVER}")
-    return ConfigError(f"{told}; correct the query")
-
-
-def _hidden(told: str, engine: Engine) -> str:
-    password = engine.url.password
-    return told.replace(str(password), "***") if password and len(str(password)) > 2 else told
-
-
-def _frame(statement: TextClause, connection: Connection, source: Source) -> pd.DataFrame:
-    arguments = {name: value for name, value in source.load_args.items() if name != "params"}
-    try:
-        frame: pd.DataFrame = pd.read_sql(statement, connection, **arguments)
-        return frame
-    except (TypeError, KeyError, ValueError) as error:
-        raise ConfigError(f"data.source.load_args does not fit pandas.read_sql: {error}") from error
-
-
-def _plain(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Return the rows with what Parquet can hold: times in UTC, UUIDs as text."""
-    names = [str(name) for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(
-            f"{_where(source)}: two columns are named {twice!r}: give each its own name with AS"
-        )
-    for name in names:
-        values = frame[name]
-        if values.dtype != object:
-            continue
-        if pd.api.types.infer_dtype(values, skipna=True) == "datetime":
-            frame[name] = pd.to_datetime(values, utc=True)
-        elif isinstance(next(iter(values.dropna()), None), UUID):
-            frame[name] = values.astype("str")
-    return frame
+        return read_query(request)

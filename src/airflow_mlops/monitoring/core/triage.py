@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from airflow_mlops.core.records import DriftReport, PerformanceReport, Triage, ValidationReport
-from airflow_mlops.monitoring.core import triage_text as sentences
+from airflow_mlops.monitoring.core import triage_text
 from airflow_mlops.monitoring.core.triage_text import window_name
 
 _SHOWN: Final = 3
@@ -89,10 +89,10 @@ def decide(
     """
     found = _findings(window, earlier, rules)
     action, causes, reason = _decided(window, found, rules, last_retrain)
-    if (fault := sentences.fault(window.validation)) and action != "block":
+    if (fault := triage_text.failed_expectations(window.validation)) and action != "block":
         action = "alert" if action == "none" else action
         causes, reason = [*causes, "validation"], f"{reason}; {fault}"
-    if late := sentences.labels(window.performance):
+    if late := triage_text.label_problems(window.performance):
         action = "alert" if action == "none" else action
         causes, reason = causes if action == "retrain" else [*causes, "labels"], f"{reason}; {late}"
     return Triage(
@@ -111,11 +111,11 @@ def _decided(
 ) -> tuple[str, list[str], str]:
     """Return the action for the window's findings, its causes and the reason."""
     if window.validation is not None and window.validation.refused:
-        fault = f"{sentences.fault(window.validation)}: a data fault, so no retraining"
+        fault = f"{triage_text.failed_expectations(window.validation)}: a data fault, so no retraining"
         others = [item.sentence() for item in found if item.run[0] is not window]
         return "block", ["validation"], "; ".join([fault, *others])
     if not found:
-        return "none", [], sentences.calm(window.performance, window.drift)
+        return "none", [], triage_text.all_clear(window.performance, window.drift)
     action, why = _act(window, found, rules, last_retrain)
     driving = [item for item in found if action != "retrain" or _retrains(item, rules)]
     others = [item.sentence() for item in found if item not in driving]
@@ -127,7 +127,7 @@ def _findings(window: Reports, earlier: Sequence[Reports], rules: Rules) -> list
     found = _decay(window, earlier, rules.performance_windows)
     if window.drift is not None and _drifted(window):
         run = _run(window, earlier, _drifted)
-        found.append(_Finding("drift", sentences.drift(window.drift), run, rules.drift_windows))
+        found.append(_Finding("drift", triage_text.drifted_columns(window.drift), run, rules.drift_windows))
     return found
 
 
@@ -145,12 +145,12 @@ def _decay(window: Reports, earlier: Sequence[Reports], needed: int) -> list[_Fi
     over = window_name(well[-1].start, well[-1].end) if well else ""
     run = _run(top, chain[newest + 1 :], _decayed)
     assert top.performance is not None  # it has decayed
-    return [_Finding("performance", sentences.decay(top.performance), run, needed, over)]
+    return [_Finding("performance", triage_text.missed_limits(top.performance), run, needed, over)]
 
 
 def _known(item: Reports, window: Reports) -> bool:
     """Whether a window is the same champion's, and no later run than that of ``window`` has scored it."""
-    later = item.performance is not None and sentences.landed_after(item.performance, window.end)
+    later = item.performance is not None and triage_text.landed_after(item.performance, window.end)
     return item.model_version == window.model_version and not later
 
 

@@ -24,7 +24,7 @@ def window_name(start: str, end: str) -> str:
     return f"{first:{form}}/{last:{form}}"
 
 
-def fault(validation: ValidationReport | None) -> str:
+def failed_expectations(validation: ValidationReport | None) -> str:
     """Return which expectations failed; empty when none did."""
     if validation is None or validation.passed:
         return ""
@@ -42,7 +42,7 @@ def fault(validation: ValidationReport | None) -> str:
     return f"{text}, {quarantine.refused or few}"
 
 
-def decay(report: PerformanceReport) -> str:
+def missed_limits(report: PerformanceReport) -> str:
     """Return the limits that were missed."""
     return ", ".join(_check_text(item) for item in report.checks if not item.passed)
 
@@ -52,7 +52,7 @@ def _check_text(check: Check) -> str:
     return f"{check.name} {check.value:.3f} {sign if check.passed else _NOT.get(sign, 'not ' + sign)} {bound}"
 
 
-def drift(report: DriftReport) -> str:
+def drifted_columns(report: DriftReport) -> str:
     """Return the columns that drifted, with their effects."""
     every = (*report.columns, *((report.score,) if report.score else ()))
     effects = [f"{item.column} {item.effect:.2f}" for item in every if item.drifted]
@@ -61,7 +61,7 @@ def drift(report: DriftReport) -> str:
     return f"{named} drifted (effect >= {report.threshold:g})"
 
 
-def labels(report: PerformanceReport | None) -> str:
+def label_problems(report: PerformanceReport | None) -> str:
     """Return what is overdue or wrong about labels; empty when nothing is."""
     if report is None:
         return ""
@@ -80,7 +80,7 @@ def landed_after(report: PerformanceReport, end: str) -> bool:
     return at is not None and datetime.fromisoformat(at) > datetime.fromisoformat(end)
 
 
-def calm(performance: PerformanceReport | None, drift: DriftReport | None) -> str:
+def all_clear(performance: PerformanceReport | None, drift: DriftReport | None) -> str:
     """Return what was looked at, when nothing was found."""
     parts = []
     if performance is not None:

@@ -18,7 +18,6 @@ from airflow_mlops.core.records import (
     ValidationReport,
 )
 from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
-from airflow_mlops.monitoring.core.triage_text import window_name
 
 MONTHS = [datetime(2013, month, 1, tzinfo=UTC) for month in range(1, 13)]
 RULES = Rules(
@@ -193,15 +192,89 @@ def test_retraining_needs_exactly_so_many_decayed_windows_in_a_row(verdicts: lis
         history.insert(0, now)
 
 
+@pytest.mark.parametrize(("blocked", "neighbour"), [(False, True), (True, False), (True, True)])
+def test_a_data_fault_does_not_confirm_the_drift_of_its_neighbour(blocked: bool, neighbour: bool) -> None:
+    rules = Rules(drift_windows=2, retrain_when=("drift",))
+    assert decide(window(10, "drift"), [window(9, "drift")], rules).action == "retrain"
+    found = decide(window(10, "drift", blocked=blocked), [window(9, "drift", blocked=neighbour)], rules)
+    assert (found.action, found.evidence["windows_in_a_row"]) == ("alert", {"drift": 1})
+
+
 @pytest.mark.parametrize(
-    ("start", "end", "name"),
+    ("cooldown", "action"),
     [
-        ("2013-09-01T00:00:00+00:00", "2013-10-01T00:00:00+00:00", "2013-09"),
-        ("2013-12-01T00:00:00+00:00", "2014-01-01T00:00:00+00:00", "2013-12"),
-        ("2013-09-01T00:00:00+00:00", "2013-09-02T00:00:00+00:00", "2013-09-01"),
-        ("2013-09-02T00:00:00+00:00", "2013-09-09T00:00:00+00:00", "2013-09-02/2013-09-09"),
-        ("2013-09-01T10:00:00+00:00", "2013-09-01T11:00:00+00:00", "2013-09-01T10:00/2013-09-01T11:00"),
+        (timedelta(days=31), "retrain"),
+        (timedelta(days=31, seconds=1), "alert"),
+        (timedelta(days=30), "retrain"),
     ],
 )
-def test_windows_have_the_names_that_people_use(start: str, end: str, name: str) -> None:
-    assert window_name(start, end) == name
+def test_the_cool_down_ends_at_its_last_moment(cooldown: timedelta, action: str) -> None:
+    """October has 31 days: its window ends just when the cool-down since its start does."""
+    rules = Rules(retrain_when=("drift",), cooldown=cooldown)
+    found = decide(window(10, "drift"), [], rules, last_retrain=MONTHS[9])
+    assert found.action == action
+    assert found.evidence["cooldown_seconds"] == cooldown.total_seconds()
+    assert found.evidence["last_retrain"] == "2013-10-01T00:00:00+00:00"
+
+
+def test_the_evidence_says_what_was_seen_and_what_is_needed() -> None:
+    """Dashboards and the pages of the UI read these keys."""
+    found = decide(window(10, "drift", "decay"), [window(9, "stable", "decay")], RULES)
+    assert found.evidence == {
+        "windows_in_a_row": {"performance": 2, "drift": 1},
+        "windows_needed": {"drift": 1, "performance": 2},
+        "retrain_when": ["performance"],
+        "cooldown_seconds": 259200.0,
+        "last_retrain": None,
+        "drift": {"verdict": "drift", "effects": {"temp": 1.62}},
+        "performance": {
+            "verdict": "decay", "metrics": {"roc_auc": 0.647}, "limits": {"roc_auc": ">= 0.675"},
+            "overdue": [],
+        },
+    }  # fmt: skip
+    assert (found.start, found.end, found.model_version) == (MONTHS[9].isoformat(), MONTHS[10].isoformat(), 1)
+    assert set(decide(window(10), [], RULES).evidence) == {
+        "windows_in_a_row", "windows_needed", "retrain_when", "cooldown_seconds", "last_retrain",
+    }  # fmt: skip
+
+
+def test_a_drifted_score_is_an_effect_too() -> None:
+    report = drift("drift")
+    score = dataclasses.replace(report.columns[0], column="_score", effect=0.5)
+    calm = dataclasses.replace(report.columns[0], column="wind", drifted=False)
+    report = dataclasses.replace(report, columns=(*report.columns, calm), score=score)
+    found = decide(dataclasses.replace(window(10, "drift"), drift=report), [], RULES)
+    assert found.evidence["drift"]["effects"] == {"temp": 1.62, "_score": 0.5}
+
+
+def test_up_to_three_windows_are_named_and_of_more_the_first_and_the_last() -> None:
+    months = [window(month, quality="decay") for month in (10, 9, 8, 7)]
+    three = decide(months[0], months[1:3], RULES)
+    assert three.reason == "roc_auc 0.647 < 0.675 for 3 windows in a row (2013-08, 2013-09, 2013-10)"
+    four = decide(months[0], months[1:], RULES)
+    assert four.reason == "roc_auc 0.647 < 0.675 for 4 windows in a row (2013-07 to 2013-10)"
+    one = decide(months[0], [], Rules(performance_windows=1, retrain_when=("performance",)))
+    assert one.reason == "roc_auc 0.647 < 0.675 (2013-10)"
+    few = decide(months[0], months[1:], Rules(performance_windows=5))
+    assert few.reason == "roc_auc 0.647 < 0.675 in 4 of 5 windows in a row (2013-07 to 2013-10)"
+
+
+def test_the_default_rules_need_one_window_of_drift_and_two_of_decay() -> None:
+    rules = Rules(retrain_when=("drift", "performance"))
+    assert decide(window(10, "drift"), [], rules).action == "retrain"
+    assert decide(window(10, quality="decay"), [], rules).action == "alert"
+    assert decide(window(10, quality="decay"), [window(9, quality="decay")], rules).action == "retrain"
+    again = decide(window(10, "drift"), [], rules, last_retrain=MONTHS[10])
+    assert again.action == "retrain"  # without a cool-down
+
+
+def test_a_finding_that_is_not_confirmed_is_told_after_the_one_that_retrains() -> None:
+    rules = Rules(drift_windows=3, retrain_when=("drift", "performance"))
+    found = decide(window(10, "drift", "decay"), [window(9, "stable", "decay")], rules)
+    assert (found.action, found.causes) == ("retrain", ("performance",))
+    assert found.reason == (
+        "roc_auc 0.647 < 0.675 for 2 windows in a row (2013-09, 2013-10); "
+        "temp 1.62 drifted (effect >= 0.25) in 1 of 3 windows in a row (2013-10)"
+    )
+    alert = decide(window(10, "drift", "decay"), [], rules)
+    assert (alert.action, alert.causes) == ("alert", ("performance", "drift"))

@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.rollout.core import GuardPlan, Phase, RolloutPlan
+from airflow_mlops.rollout.core import GuardPlan, RolloutPlan
 from airflow_mlops.rollout.core.evidence import EventShareProcess
-from airflow_mlops.rollout.core.faults import FAULTS
 from airflow_mlops.rollout.core.forecast import forecast, requests_to_roll_back, spell
-from airflow_mlops.rollout.core.simulation import simulate
+from tests.support.simulation import runs
 
 LIMIT = math.log(40)
 PLAN = RolloutPlan(
@@ -27,11 +25,12 @@ PLAN = RolloutPlan(
 )  # fmt: skip
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
 def test_the_forecast_is_near_the_median_of_real_runs(share: float) -> None:
     expected = requests_to_roll_back(2.0, share, 0.01, LIMIT)
     rng, found, look = np.random.default_rng(8), [], 200
-    for _ in range(60):
+    for _ in range(runs(60)):
         process, requests = EventShareProcess(), 0
         while process.log_e < LIMIT:
             canary = rng.binomial(look * share, 0.02) if share * look > 1 else 0
@@ -75,34 +74,6 @@ def test_a_shadow_is_a_step_of_its_own() -> None:
     assert found.shortest_s >= 900
 
 
-@pytest.mark.parametrize(
-    ("fault", "phase"),
-    [
-        ("none", Phase.PROMOTING), ("errors", Phase.ROLLING_BACK), ("latency", Phase.ROLLING_BACK),
-        ("quality", Phase.ROLLING_BACK), ("shift", Phase.PAUSED), ("no-traffic", Phase.PAUSED),
-        ("no-load", Phase.ROLLING_BACK), ("dead-controller", Phase.PROMOTING),
-        ("dead-server", Phase.PROMOTING),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("shadow_s", [0.0, 300.0])
-def test_a_simulated_fault_ends_as_it_should(fault: str, phase: Phase, shadow_s: float) -> None:
-    plan = dataclasses.replace(PLAN, shadow_s=shadow_s)
-    story = simulate(plan, fault=fault, rps=60, error_rate=0.005, poll_s=10)
-    assert story.state.phase is phase
-    assert fault in FAULTS
-    assert story == simulate(plan, fault=fault, rps=60, error_rate=0.005, poll_s=10)
-
-
-@pytest.mark.parametrize("fault", ["dead-controller", "dead-server"])
-def test_an_hour_without_controller_or_server_costs_that_hour_and_nothing_else(fault: str) -> None:
-    undisturbed, story = (
-        simulate(PLAN, fault=name, rps=60, error_rate=0.005, poll_s=10).state for name in ("none", fault)
-    )
-    assert [entry.to for entry in story.history] == [entry.to for entry in undisturbed.history]
-    later = story.history[3].at - undisturbed.history[3].at
-    assert 3600 - PLAN.gap_s <= later <= 3600 + PLAN.gap_s
-
-
 def test_a_plan_for_few_sticky_callers_says_that_they_run_out() -> None:
     fine = forecast(PLAN, rps=200, error_rate=0.01, callers=10_000_000)
     assert fine == forecast(PLAN, rps=200, error_rate=0.01)
@@ -111,11 +82,6 @@ def test_a_plan_for_few_sticky_callers_says_that_they_run_out() -> None:
     assert "random routing" in few.proposals[0]
     nobody = forecast(PLAN, rps=200, error_rate=0.01, callers=20)
     assert "2 canary requests from 20 callers, who count once" in nobody.steps[0].warnings[0]
-
-
-def test_an_unknown_fault_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="unknown fault 'fire'; known: none, errors"):
-        simulate(PLAN, fault="fire", rps=1, error_rate=0.01, poll_s=1)
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core import (
     Counts,
     Ensure,
     EpochCounts,
+    GuardPlan,
     Health,
     Observation,
     Phase,
@@ -24,35 +23,10 @@ from airflow_mlops.rollout.core import (
     decide,
     judge,
     new_state,
-    restore,
     result,
-    rollback_to,
-    rollout_id,
     wanted,
 )
-
-PLAN = RolloutPlan(
-    name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50),
-    hold_s=10, step_timeout_s=100, min_requests=50,
-)  # fmt: skip
-
-
-def look(percent: int = 0, health: str = "ok", *epochs: EpochCounts, champion: int | None = 2) -> Observation:
-    return Observation(
-        health=Health(health, "why"), percent=percent, champion=champion, epoch=1, epochs=epochs
-    )
-
-
-def epoch(percent: int, canary: tuple[int, int], champion: tuple[int, int] = (1000, 0)) -> EpochCounts:
-    return EpochCounts(percent, percent, Counts(*canary), Counts(*champion))
-
-
-def at_step(plan: RolloutPlan = PLAN) -> RolloutState:
-    state = new_state(plan, 0)
-    for seen in (look(), look(), look(plan.steps[0])):
-        state, _ = advance(state, seen, 0)
-    assert (state.phase, state.step, state.settled) == (Phase.STEP, 0, True)
-    return state
+from tests.support.rollout_states import PLAN, SHADOWED, at_step, epoch, look, shadow_look
 
 
 def test_a_good_canary_walks_through_its_steps() -> None:
@@ -141,46 +115,10 @@ def test_the_first_version_goes_straight_to_all_traffic() -> None:
     assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(1, None, 100))
 
 
-def test_going_back_by_hand_has_no_canary_and_can_be_repeated() -> None:
-    first = rollback_to("churn", 2, champion=3, request="run-1")
-    state, _ = advance(new_state(first, 0), look(), 0)
-    state, _ = advance(state, look(), 0)
-    assert state.phase is Phase.PROMOTING
-    assert rollout_id(first) != rollout_id(rollback_to("churn", 2, champion=3, request="run-2"))
-    assert rollout_id(first) == rollout_id(rollback_to("churn", 2, champion=3, request="run-1"))
-
-
-def test_a_person_decides_a_paused_rollout() -> None:
-    paused = decide(at_step(), "pause", "ann", 5)
-    assert paused.percent == 5
-    assert decide(paused, "continue", "ann", 6).label == "STEP 1/2 (5 %)"
-    assert decide(paused, "promote", "ann", 6).phase is Phase.PROMOTING
-    rolled = decide(paused, "rollback", "ann", 6)
-    assert (rolled.phase, rolled.history[-1].who) == (Phase.ROLLING_BACK, "ann")
-    with pytest.raises(ConfigError, match="unknown decision 'stop'"):
-        decide(paused, "stop", "ann", 6)
-    with pytest.raises(ConfigError, match="not PAUSED"):
-        decide(at_step(), "promote", "ann", 6)
-
-
 def test_a_paused_canary_is_still_guarded() -> None:
     paused = decide(at_step(), "pause", "ann", 5)
     state, _ = advance(paused, look(5, "ok", epoch(5, (40, 40))), 6)
     assert state.phase is Phase.ROLLING_BACK
-
-
-def test_restore_leaves_a_promotion_that_moves_aliases() -> None:
-    moving = dataclasses.replace(at_step(), phase=Phase.PROMOTING, moving=True)
-    assert restore(moving, "killed", "airflow", 9) == moving
-    assert restore(at_step(), "killed", "airflow", 9).phase is Phase.ROLLING_BACK
-
-
-@pytest.mark.parametrize("change", [
-    {"steps": (50, 5)}, {"steps": (0,)}, {"on_inconclusive": "wait"}, {"champion_version": 3},
-])  # fmt: skip
-def test_impossible_plans_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        dataclasses.replace(PLAN, **change)
 
 
 def paused(now: float = 10) -> RolloutState:
@@ -206,13 +144,6 @@ def test_a_pause_that_nobody_answers_is_rolled_back() -> None:
 def test_a_paused_version_that_dies_is_rolled_back() -> None:
     state, _ = advance(paused(), look(5, "failed"), 11)
     assert state.phase is Phase.ROLLING_BACK
-
-
-@pytest.mark.parametrize("phase", ["PENDING", "WARMING", "PAUSED", "PROMOTING"])
-def test_only_a_step_or_a_shadow_can_be_paused(phase: str) -> None:
-    state = dataclasses.replace(at_step(), phase=Phase(phase))
-    with pytest.raises(ConfigError, match=f"is {phase}: only a SHADOW or a STEP can be paused"):
-        decide(state, "pause", "ann", 1)
 
 
 def test_a_clock_that_jumps_ahead_does_not_end_a_step() -> None:
@@ -259,14 +190,6 @@ def test_a_step_whose_callers_have_all_been_counted_says_so() -> None:
     for now in range(10, 410, 10):
         state, _ = advance(state, look(5, "ok", epoch(5, (now // 10, 0))), now)
     assert "no new request" not in state.reason
-
-
-SHADOWED = dataclasses.replace(PLAN, shadow_s=30)
-
-
-def shadow_look(canary: Counts, champion: Counts, both: Counts | None = None) -> Observation:
-    counts = EpochCounts(1, 0, canary, champion, both or Counts())
-    return dataclasses.replace(look(0, "ok", counts), shadow=3)
 
 
 def in_shadow(plan: RolloutPlan = SHADOWED) -> RolloutState:
@@ -348,3 +271,288 @@ def test_any_sequence_of_looks_keeps_to_the_map(steps: list[tuple[int, str, int,
             assert sum(e.canary.requests for e in state.epochs if e.percent == 50) >= PLAN.min_requests
     assert [t.at for t in state.history] == sorted(t.at for t in state.history)
     assert result(state).to_json()["outcome"] == state.phase
+
+
+LIMITS = dataclasses.replace(PLAN, step_timeout_s=100.0, gap_s=1000.0)
+
+
+@pytest.mark.parametrize(("now", "phase"), [(100, Phase.WARMING), (101, Phase.ROLLING_BACK)])
+@pytest.mark.parametrize("health", ["loading", "absent"])
+def test_a_version_that_never_loads_is_given_up_after_the_time_of_a_step(
+    health: str, now: float, phase: Phase
+) -> None:
+    state, _ = advance(new_state(LIMITS, 0), look(), 0)
+    state, _ = advance(state, look(0, health), now)
+    assert state.phase is phase
+    if phase is Phase.ROLLING_BACK:
+        assert state.reason == "the version did not load within 100 s"
+        assert state.history[-1].who == "guard"
+
+
+def test_loading_remembers_the_weight_epoch_from_before_the_rollout() -> None:
+    state, actions = advance(new_state(PLAN, 0), dataclasses.replace(look(), epoch=17), 3)
+    assert (state.phase, state.since, state.reason) == (Phase.WARMING, 17, "loading")
+    assert actions == wanted(state)
+    assert state.history[-1].who == "controller"
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"), [("", "loaded and healthy"), ("loaded in 2 s", "loaded in 2 s")]
+)
+def test_a_loaded_version_goes_to_its_first_phase(detail: str, reason: str) -> None:
+    seen = dataclasses.replace(look(), health=Health("ok", detail))
+    for plan, phase, step in (
+        (PLAN, Phase.STEP, 0),
+        (SHADOWED, Phase.SHADOW, -1),
+        (dataclasses.replace(PLAN, champion_version=None), Phase.PROMOTING, 0),
+        (dataclasses.replace(SHADOWED, steps=()), Phase.PROMOTING, 0),
+    ):
+        state, _ = advance(new_state(plan, 0), look(), 0)
+        state, _ = advance(state, seen, 1)
+        assert (state.phase, state.step, state.reason) == (phase, step, reason)
+        assert state.history[-1].who == "controller"
+
+
+def test_a_phase_changes_once_per_look_and_an_ended_rollout_never() -> None:
+    state = at_step()
+    for phase in ("PROMOTED", "ROLLED_BACK", "CONFLICT", "SUPERSEDED"):
+        ended = dataclasses.replace(state, phase=Phase(phase))
+        assert advance(ended, look(0, "failed", epoch(5, (100, 100))), 1e9) == (ended, ())
+    after, _ = advance(state, look(5, "ok", epoch(5, (400, 0)), epoch(50, (400, 0))), 20)
+    assert after.label == "STEP 2/2 (50 %)"
+    assert len(after.history) == len(state.history) + 1
+
+
+@pytest.mark.parametrize(
+    ("now", "requests", "champion", "label"),
+    [
+        (10, 400, 2, "STEP 2/2 (50 %)"),
+        (9.9, 400, 2, "STEP 1/2 (5 %)"),
+        (10, 400, 7, "STEP 1/2 (5 %)"),
+    ],
+)
+def test_a_step_passes_at_the_end_of_its_hold_with_the_right_champion(
+    now: float, requests: int, champion: int, label: str
+) -> None:
+    state, _ = advance(new_state(PLAN, 0), look(), 0)
+    state, _ = advance(state, look(), 0)
+    state, _ = advance(state, look(5, champion=champion), 0)
+    state, _ = advance(state, look(5, "ok", epoch(5, (requests, 0)), champion=champion), now)
+    assert state.label == label
+
+
+@pytest.mark.parametrize(("requests", "label"), [(50, "STEP 2/2 (50 %)"), (49, "STEP 1/2 (5 %)")])
+def test_a_step_passes_with_just_the_requests_of_its_own_split(requests: int, label: str) -> None:
+    # Plenty of requests of another split are evidence, but not requests of this step.
+    plan = dataclasses.replace(PLAN, min_requests=50)
+    counts = (epoch(5, (requests, 0), (5000, 0)), epoch(50, (5000, 0), (5000, 0)))
+    state, _ = advance(at_step(plan), look(5, "ok", *counts), 10)
+    assert state.label == label
+
+
+@pytest.mark.parametrize(("now", "phase"), [(99.9, Phase.STEP), (100, Phase.PAUSED), (101, Phase.PAUSED)])
+def test_a_step_ends_with_its_time(now: float, phase: Phase) -> None:
+    state, _ = advance(at_step(LIMITS), look(5, "ok", epoch(5, (60, 0))), now)
+    assert state.phase is phase
+
+
+def test_an_inconclusive_step_says_what_it_had() -> None:
+    state, _ = advance(at_step(LIMITS), look(5, "ok", epoch(5, (60, 0))), 100)
+    assert state.reason == (
+        "inconclusive after 100 s at 5 %: 60 canary requests (at least 50 needed), not enough evidence"
+    )
+    assert state.history[-1].who == "guard"
+    assert state.history[-1].evidence["canary"] == {"requests": 60, "failures": 0}
+    state, _ = advance(at_step(LIMITS), look(5, "ok", epoch(5, (0, 0), (0, 0))), 100)
+    assert state.reason.endswith("error_rate was not measured (0 canary and 0 champion requests)")
+    promoting = dataclasses.replace(LIMITS, on_inconclusive="promote")
+    state, _ = advance(at_step(promoting), look(5, "ok", epoch(5, (60, 0))), 100)
+    assert state.reason.endswith("not enough evidence; on_inconclusive: promote")
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_an_inconclusive_step_is_promoted_only_when_its_traffic_was_there(settled: bool) -> None:
+    plan = dataclasses.replace(LIMITS, on_inconclusive="promote")
+    state = dataclasses.replace(at_step(plan), settled=settled)
+    state, _ = advance(state, look(5 if settled else 7, "ok", epoch(5, (60, 0))), 100)
+    assert state.label == ("STEP 2/2 (50 %)" if settled else "PAUSED")
+
+
+def test_the_time_of_a_step_starts_when_its_traffic_is_read_back_and_only_then() -> None:
+    state, _ = advance(new_state(LIMITS, 0), look(), 0)
+    state, _ = advance(state, look(), 0)
+    state, _ = advance(state, look(0), 40)
+    assert (state.settled, state.watched) == (False, 40)
+    state, _ = advance(state, look(5, "ok", epoch(5, (1, 0))), 50)
+    assert (state.settled, state.watched, state.fresh) == (True, 0, 0)
+    state, _ = advance(state, look(5), 60)
+    state, _ = advance(state, look(0), 70)
+    assert (state.settled, state.watched) == (True, 20)
+
+
+def shadow_at(
+    now: float, canary: Counts, champion: Counts | None = None, plan: RolloutPlan = SHADOWED
+) -> RolloutState:
+    return advance(in_shadow(plan), shadow_look(canary, champion or canary), now)[0]
+
+
+@pytest.mark.parametrize(("requests", "phase"), [(50, Phase.STEP), (49, Phase.SHADOW)])
+def test_a_shadow_needs_as_many_requests_as_a_step(requests: int, phase: Phase) -> None:
+    state = shadow_at(30, Counts(requests))
+    assert state.phase is phase
+    if phase is Phase.STEP:
+        assert (state.reason, state.step) == (f"no harm found in {requests} shadowed requests", 0)
+        assert state.history[-1].who == "guard"
+        assert state.history[-1].evidence["canary"]["requests"] == requests
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [("quality", Phase.STEP), ("latency_p95", Phase.SHADOW), ("prediction_shift", Phase.SHADOW)],
+)
+def test_a_shadow_waits_for_every_guard_but_the_one_whose_labels_come_later(name: str, phase: Phase) -> None:
+    plan = dataclasses.replace(SHADOWED, guards=(GuardPlan(name=name, max_ratio=2),))
+    assert shadow_at(30, Counts(60), plan=plan).phase is phase
+
+
+@pytest.mark.parametrize("seen", [look(), look(5), look(champion=7)])
+def test_a_shadow_counts_its_time_only_once_the_target_copies_requests(seen: Observation) -> None:
+    state = new_state(SHADOWED, 0)
+    for _ in range(2):
+        state, _ = advance(state, look(), 0)
+    copies = 3 if seen.champion != 2 or seen.percent else None
+    counts = EpochCounts(1, 0, Counts(60), Counts(60), Counts())
+    seen = dataclasses.replace(seen, shadow=copies, epochs=(counts,))
+    state, _ = advance(state, seen, 100)
+    assert (state.phase, state.settled, state.watched) == (Phase.SHADOW, False, 100)
+
+
+@pytest.mark.parametrize(("now", "phase"), [(129, Phase.SHADOW), (130, Phase.PAUSED)])
+def test_a_shadow_without_enough_requests_ends_with_its_time_and_a_steps(now: float, phase: Phase) -> None:
+    plan = dataclasses.replace(SHADOWED, gap_s=1000.0)
+    assert shadow_at(now, Counts(49), plan=plan).phase is phase
+
+
+@pytest.mark.parametrize(("requests", "label"), [(49, "PAUSED"), (60, "PAUSED")])
+def test_an_inconclusive_shadow_is_promoted_only_when_it_saw_enough(requests: int, label: str) -> None:
+    guards = (GuardPlan(name="latency_p95", max_ratio=2),)
+    plan = dataclasses.replace(SHADOWED, gap_s=1000.0, on_inconclusive="promote", guards=guards)
+    assert shadow_at(130, Counts(requests), plan=plan).label == label
+    unsettled, _ = advance(new_state(dataclasses.replace(plan, guards=()), 0), look(), 0)
+    unsettled, _ = advance(unsettled, look(), 0)
+    counts = EpochCounts(1, 0, Counts(requests), Counts(requests), Counts())
+    ended, _ = advance(unsettled, look(0, "ok", counts), 130)
+    assert ended.label == ("STEP 1/2 (5 %)" if requests >= 50 else "PAUSED")
+
+
+@pytest.mark.parametrize("phase", ["SHADOW", "STEP", "PAUSED"])
+def test_a_version_that_dies_is_taken_back_with_its_evidence(phase: str) -> None:
+    step = -1 if phase == "SHADOW" else 0
+    state = dataclasses.replace(at_step(), phase=Phase(phase), step=step)
+    state, _ = advance(state, look(5, "failed", epoch(5, (40, 1))), 1)
+    assert (state.phase, state.reason) == (Phase.ROLLING_BACK, "the version does not load: why")
+    assert state.history[-1].evidence["canary"] == {"requests": 40, "failures": 1}
+    assert state.history[-1].who == "guard"
+
+
+@pytest.mark.parametrize(("now", "phase"), [(299, Phase.PAUSED), (300, Phase.ROLLING_BACK)])
+def test_a_pause_ends_with_its_time(now: float, phase: Phase) -> None:
+    plan = dataclasses.replace(PLAN, pause_timeout_s=300, gap_s=1000)
+    state, _ = advance(decide(at_step(plan), "pause", "ann", 0), look(5), now)
+    assert state.phase is phase
+
+
+def test_a_pause_counts_what_is_seen_meanwhile() -> None:
+    state, _ = advance(paused(), look(5, "ok", epoch(5, (40, 0))), 11)
+    assert (state.phase, state.epochs) == (Phase.PAUSED, (epoch(5, (40, 0)),))
+
+
+def test_a_promotion_can_be_taken_back_until_the_aliases_move() -> None:
+    promoting = dataclasses.replace(at_step(), phase=Phase.PROMOTING, settled=False)
+    for moving, phase in ((False, Phase.ROLLING_BACK), (True, Phase.PROMOTING)):
+        state, _ = advance(dataclasses.replace(promoting, moving=moving), look(100, "failed"), 1)
+        assert state.phase is phase
+    assert [advance(promoting, look(percent), 1)[0].settled for percent in (99, 100)] == [False, True]
+    settled = dataclasses.replace(promoting, settled=True)
+    assert not advance(settled, look(50), 1)[0].settled
+
+
+def test_traffic_is_back_when_the_canary_has_none() -> None:
+    back = dataclasses.replace(at_step(), phase=Phase.ROLLING_BACK)
+    assert [advance(back, look(percent), 1)[0].settled for percent in (1, 0)] == [False, True]
+
+
+def test_a_guard_that_asks_to_wait_does_so_once() -> None:
+    guard = GuardPlan(name="quality", max_ratio=1.5, action="pause")
+    state = at_step(dataclasses.replace(PLAN, guards=(guard,)))
+    wrong = EpochCounts(5, 5, Counts(400, 0, 0, 0, 400, 200), Counts(4000, 0, 0, 0, 4000, 400))
+    stopped, _ = advance(state, look(5, "ok", wrong), 1)
+    assert stopped.phase is Phase.PAUSED
+    assert stopped.reason.startswith("the canary is wrong more often")
+    assert stopped.history[-1].who == "guard"
+    assert "quality" in stopped.history[-1].evidence["guards"]
+    accepted = dataclasses.replace(state, accepted=("quality",))
+    assert advance(accepted, look(5, "ok", wrong), 1)[0].phase is Phase.STEP
+
+
+@pytest.mark.parametrize(
+    ("silent", "gap", "watched", "told"),
+    [
+        (100, 100, 400, True),
+        (99, 100, 396, False),  # within the gap between two looks
+        (99, 60, 400, False),  # less than a quarter of the step
+        (100, 60, 400, True),
+    ],
+)
+def test_a_step_is_told_to_have_dried_up_after_a_quarter_of_its_time(
+    silent: float, gap: float, watched: float, told: bool
+) -> None:
+    plan = dataclasses.replace(PLAN, step_timeout_s=watched, gap_s=gap)
+    state = dataclasses.replace(
+        at_step(plan), watched=watched, fresh=watched - silent, epochs=(epoch(5, (60, 0)),)
+    )
+    state, _ = advance(state, look(5, "ok", epoch(5, (60, 0))), 0)
+    assert state.phase is Phase.PAUSED
+    assert (f"no new request was counted in the last {silent} s" in state.reason) is told
+
+
+def test_an_empty_step_has_not_dried_up() -> None:
+    state = dataclasses.replace(at_step(LIMITS), watched=100.0)
+    assert "no new request" not in advance(state, look(5), 0)[0].reason
+
+
+def test_a_later_look_replaces_an_earlier_one_and_a_lost_one_loses_nothing() -> None:
+    first, more, less = epoch(5, (40, 0)), epoch(5, (41, 1)), epoch(5, (39, 0))
+    same = epoch(5, (40, 2))
+    state, _ = advance(at_step(), look(5, "ok", first), 1)
+    assert advance(state, look(5, "ok", more), 2)[0].epochs == (more,)
+    assert advance(state, look(5, "ok", less), 2)[0].epochs == (first,)
+    assert advance(state, look(5, "ok", same), 2)[0].epochs == (same,)
+    assert advance(state, look(5), 2)[0].epochs == (first,)
+    fewer = EpochCounts(5, 5, Counts(60), Counts(900))
+    assert advance(state, look(5, "ok", fewer), 2)[0].epochs == (first,)
+    other = epoch(3, (7, 0))
+    assert advance(state, look(5, "ok", other), 2)[0].epochs == (other, first)
+
+
+def test_the_clock_of_fresh_requests_stands_still_without_any() -> None:
+    state, _ = advance(at_step(), look(5, "ok", epoch(5, (40, 0), (900, 0))), 4)
+    assert state.fresh == 4
+    assert advance(state, look(5, "ok", epoch(5, (40, 0), (900, 0))), 6)[0].fresh == 4
+    assert advance(state, look(5, "ok", epoch(5, (40, 0), (901, 0))), 6)[0].fresh == 6
+    assert advance(state, look(5, "ok", epoch(5, (41, 0), (900, 0))), 6)[0].fresh == 6
+
+
+def test_what_was_measured_of_the_champion_is_kept() -> None:
+    state = at_step()
+    for reference in ({"latency_p95": 0.2}, {"deciles": [1]}, {"latency_p95": 0.3}):
+        state, _ = advance(state, dataclasses.replace(look(5), reference=reference), 1)
+    assert state.reference == {"latency_p95": 0.3, "deciles": [1]}
+
+
+def test_time_is_counted_from_the_last_look_or_the_start_of_the_phase() -> None:
+    state = dataclasses.replace(at_step(), looked=None, entered=10.0)
+    assert advance(state, look(5), 14)[0].watched == 4
+    state = dataclasses.replace(state, looked=12.0)
+    after, _ = advance(state, look(5), 14)
+    assert (after.watched, after.looked) == (2, 14)

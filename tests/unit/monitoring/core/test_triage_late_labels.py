@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_mlops.core.records import Check, Failure, MissingLabels, PerformanceReport, ValidationReport
-from airflow_mlops.monitoring.core.label_deadlines import is_overdue, oldest_start
 from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
 
 DAYS = [datetime(2020, 1, day + 1, tzinfo=UTC) for day in range(20)]
@@ -149,24 +147,49 @@ def test_the_count_is_by_windows_and_not_by_when_they_were_scored(
         assert asked
 
 
-@pytest.mark.parametrize(
-    ("delay", "length", "expected"),
-    [
-        (None, timedelta(hours=1), timedelta(days=7)),
-        (timedelta(hours=2), timedelta(hours=1), timedelta(days=7, hours=2)),
-        (timedelta(days=14), timedelta(days=1), timedelta(days=28)),
-        (timedelta(days=14), timedelta(days=7), timedelta(days=63)),
-    ],
-)
-def test_windows_are_looked_at_long_enough(
-    delay: timedelta | None, length: timedelta, expected: timedelta
-) -> None:
-    start = DAYS[0]
-    assert start - oldest_start(delay, start.isoformat(), (start + length).isoformat()) == expected
+def test_a_late_window_joins_the_decayed_ones_after_it() -> None:
+    rules = Rules(performance_windows=3, retrain_when=("performance",))
+    newer = [day(6), day(5, "decay", 5), day(4, "decay", 4)]
+    found = decide(day(7), [*newer, day(3, "decay", 7)], rules)
+    assert (found.action, found.evidence["windows_in_a_row"]) == ("retrain", {"performance": 3})
+    assert found.reason == "f1 0.600 < 0.7 for 3 windows in a row (2020-01-04, 2020-01-05, 2020-01-06)"
+    # The limits that are named are those of the newest window of the run.
+    worse = dataclasses.replace(
+        newer[1].performance,
+        checks=(Check("f1", 0.5, ">= 0.7", False),),  # type: ignore[type-var]
+    )
+    newer[1] = dataclasses.replace(newer[1], performance=worse)
+    assert decide(day(7), [*newer, day(3, "decay", 7)], rules).reason.startswith("f1 0.500 < 0.7 for 3")
 
 
-def test_labels_are_overdue_from_the_moment_that_they_were_expected() -> None:
-    end = DAYS[3].isoformat()
-    assert not is_overdue(end, None, DAYS[19].isoformat())
-    assert not is_overdue(end, timedelta(days=2), DAYS[4].isoformat())
-    assert is_overdue(end, timedelta(days=2), DAYS[5].isoformat())
+def test_the_window_itself_can_be_the_newest_of_a_late_run() -> None:
+    found = decide(day(5, "decay"), [day(4, "decay", 5), day(3, "decay", 4)], RULES)
+    assert found.evidence["windows_in_a_row"] == {"performance": 3}
+
+
+def test_what_was_well_again_last_is_named() -> None:
+    well = [day(6, "ok", 7), day(5, "ok", 6), day(4, "ok", 5)]
+    found = decide(day(7), [*well, day(3, "decay", 7)], Rules(performance_windows=1))
+    assert found.reason == "f1 0.600 < 0.7 (2020-01-04), 2020-01-05 was well again"
+    waiting = decide(day(7), [day(6), day(5), day(4), day(3, "decay", 7)], Rules(performance_windows=1))
+    assert "well again" not in waiting.reason
+
+
+def test_only_the_same_champion_counts() -> None:
+    other = dataclasses.replace(day(4, "decay", 5), model_version=2)
+    assert decide(day(5), [other], RULES).action == "none"
+    mixed = decide(day(5, "decay"), [other, day(3, "decay", 3)], RULES)
+    assert mixed.evidence["windows_in_a_row"] == {"performance": 1}
+
+
+def test_overdue_labels_are_told_beside_an_alert_and_a_data_fault() -> None:
+    failed = ValidationReport(
+        passed=False, rows=9, expectations=1, failures=(Failure("x", None, "y"),), on_failure="warn"
+    )
+    window = dataclasses.replace(day(7, overdue=OVERDUE[:1]), validation=failed)
+    found = decide(window, [], RULES)
+    assert (found.action, found.causes) == ("alert", ("validation", "labels"))
+    assert found.reason == (
+        "waiting for labels (30 of 900 rows); 1 of 1 expectations failed (x: y); "
+        "labels overdue: 2020-01-02 (10 of 900 rows)"
+    )

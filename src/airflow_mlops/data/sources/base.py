@@ -1,0 +1,75 @@
+"""The base class of sources: what a source of rows needs, and how it is read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+
+    from airflow_mlops.config import models
+    from airflow_mlops.data.connections import Connections
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadRequest:
+    """What a source is asked for.
+
+    ``source`` is the section of the pipeline file, ``base`` the folder that relative paths start from,
+    ``connections`` finds Airflow connections. Rows with ``start <= time < end`` are wanted, where ``time``
+    is the event-time column; a bound that is None is open.
+    """
+
+    source: models.Source
+    base: Path
+    connections: Connections
+    time: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Source(ABC):
+    """A kind of source that a pipeline file names by ``type``.
+
+    A subclass says by its class attributes what is known about it; configuration, ``lint``, ``doctor``, the
+    schema and the reference page are derived from them. Its module imports nothing heavy: it is imported
+    when a DAG file is parsed.
+    """
+
+    name: ClassVar[str]
+    """The name in a pipeline file and in messages."""
+    help: ClassVar[str]
+    """What the source is, in a few words."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The keys that the section must have, out of ``filepath``, ``sql``, ``conn_id`` and ``callable``."""
+    takes: ClassVar[tuple[str, ...]] = ()
+    """The keys that the section may have besides."""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Endings of the names of such files."""
+    columns_argument: ClassVar[str] = ""
+    """The key of ``load_args`` that chooses columns."""
+    connection: ClassVar[Literal["storage", "database"]] = "storage"
+    """What a connection leads to, for ``doctor``."""
+    windowed: ClassVar[bool] = False
+    """Whether the source itself leaves out the rows that are not in the window."""
+
+    def where(self, source: models.Source) -> str:
+        """Return how messages call the place of the rows."""
+        return source.filepath or source.callable or source.type
+
+    def has_landed(self, request: ReadRequest) -> bool:  # noqa: ARG002 - a query is asked at once
+        """Whether there is anything to read yet; labels may land later than the rows."""
+        return True
+
+    @abstractmethod
+    def read(self, request: ReadRequest) -> pd.DataFrame:
+        """Return the rows; those outside the window may be left out or not.
+
+        Raises ConfigError for a wrong path, query, argument or connection, DataRejected for rows that cannot
+        be parsed, BackendError when the source does not answer.
+        """
