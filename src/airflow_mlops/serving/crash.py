@@ -29,7 +29,11 @@ class Crash:
 
     @property
     def how(self) -> str:
-        """How the worker died, in words."""
+        """How the worker died, in words.
+
+        >>> Crash(0.0, -9, {}).how, Crash(0.0, 7, {}).how
+        ('was killed by SIGKILL', 'ended by itself with exit code 7')
+        """
         if self.code < 0:
             return f"was killed by {signal.Signals(-self.code).name}"
         return f"ended by itself with exit code {self.code}"

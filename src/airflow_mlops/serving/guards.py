@@ -87,6 +87,9 @@ def is_wrong(predictions: str | None, label: Any) -> bool | None:
     """Return whether logged predictions (JSON) differ from the label, or the labels of all rows.
 
     None when it cannot be decided: nothing was predicted, no label, or numbers that are not classes.
+
+    >>> is_wrong("[1]", 0), is_wrong("[1]", 1), is_wrong("[0.5]", 1)
+    (True, False, None)
     """
     found = json.loads(predictions) if predictions else None
     expected = label if isinstance(label, list) else [label]

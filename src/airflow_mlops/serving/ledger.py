@@ -33,7 +33,7 @@ class Ledger:
         self._recent = Recent()
 
     def first(self, pair: Pair, key: int) -> bool:
-        """Say whether a caller is new to this canary; each counts once, as its requests are alike."""
+        """Return whether a caller is new to this canary; each counts once, as its requests are alike."""
         if not self._view.memory.claim(key):
             return False
         self._waiting.keys.append((*pair, key))

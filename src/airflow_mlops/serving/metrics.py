@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.ledger import BUCKETS
 
-CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _COUNTERS: Final = {
     "refused": "Requests that no model could answer: the caller's fault.",
     "fallbacks": "Requests that the champion answered in place of a canary.",

@@ -165,7 +165,7 @@ class SharedState:
             return self.flush_number
 
     def claim(self, key: int) -> bool:
-        """Say whether a key (63 bits) is new to all workers, and remember it; never in a full table."""
+        """Return whether a key (63 bits) is new to all workers, and remember it; never in a full table."""
         value = key + 1
         if self._free_place(value) is None:
             return False

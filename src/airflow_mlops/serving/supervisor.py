@@ -91,7 +91,12 @@ class Supervisor:
     async def _keep_alive(self, slot: int) -> None:
         """Run a worker in a slot, and another one after a crash, until the slot is retired."""
         while slot not in self._retired and not self._stopping.is_set():
-            process = self._processes[slot] = await self._start(slot)
+            try:
+                process = self._processes[slot] = await self._start(slot)
+            except OSError:  # no memory or process left on this machine
+                log.exception("cannot start a worker; next try in %s s", LONGEST_WAIT_S)
+                await self._pause(LONGEST_WAIT_S)
+                continue
             if self._stopping.is_set():
                 _signal(process, signal.SIGTERM)
             code = await process.wait()
@@ -136,8 +141,12 @@ class Supervisor:
             self._crashes.popleft()
         repeated = len(self._crashes) - 1
         if repeated:
-            with_stop = asyncio.wait_for(self._stopping.wait(), min(LONGEST_WAIT_S, 0.1 * 2**repeated))
-            await asyncio.gather(with_stop, return_exceptions=True)
+            await self._pause(min(LONGEST_WAIT_S, 0.1 * 2**repeated))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not for longer than the server runs."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _quarantine(self, crash: Crash) -> None:
         """Count a crash against the version that ran, and take a canary's traffic away."""

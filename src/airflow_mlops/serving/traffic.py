@@ -48,7 +48,12 @@ class Traffic:
         return self.champion, next(iter(self.weights))
 
     def route(self, ready: Container[int], draw: float) -> int | None:
-        """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready."""
+        """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready.
+
+        >>> traffic = Traffic(champion=1, weights={2: 25})
+        >>> [traffic.route({1, 2}, draw) for draw in (0.1, 0.3)], traffic.route({1}, 0.1)
+        ([2, 1], 1)
+        """
         point = draw * 100
         for version, percent in self.weights.items():
             if point < percent:
