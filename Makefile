@@ -43,6 +43,7 @@ check: $(STAMP)  ## check format, lint, types, import contracts and declared dep
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry src
 
 bench: $(STAMP)  ## run all benchmarks and print their figures
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -59,7 +59,7 @@ def test_what_is_missing_is_told_with_the_next_step_and_without_secrets(
     code, found, _ = told(capsys)
     assert code == 1
     missing = found["connection mlops_serving_default"]
-    assert (missing["status"], missing["message"]) == ("failed", "not there; tumours needs it")
+    assert (missing["status"], missing["message"]) == ("failed", "missing; tumours needs it")
     assert missing["fix"].startswith(
         "airflow connections add mlops_serving_default --conn-type mlops_serving"
     )
@@ -177,7 +177,7 @@ def test_an_airflow_that_is_not_initialised_is_told_and_left_so(dags: Path, tmp_
         command, env={**ENVIRONMENT, **changes}, cwd=tmp_path, capture_output=True, text=True
     )
     assert run.returncode == 1
-    assert f"Airflow is not initialised: no {home}/airflow.db" in run.stdout
+    assert f"Airflow is not initialised: {home}/airflow.db does not exist" in run.stdout
     assert "→ airflow db migrate" in run.stdout
     assert run.stderr == ""
     assert [path.name for path in home.iterdir()] == ["logs"]

@@ -97,7 +97,7 @@ def test_airflow_mlops_lint_ends_with_the_code_of_its_finding(files: tuple[Path,
     ]
     ended = [(*process.communicate(timeout=60), process.returncode) for process in started]
     assert [code for *_, code in ended] == [0, 1], ended
-    assert "bad.yaml:5:1: scheduel: unknown key (did you mean schedule?)" in ended[1][0]
+    assert "bad.yaml:5:1: scheduel: is not a known key (did you mean schedule?)" in ended[1][0]
 
 
 def test_the_light_command_needs_no_airflow(files: tuple[Path, Path]) -> None:

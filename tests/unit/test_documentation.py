@@ -16,6 +16,7 @@ from airflow.utils.file import might_contain_dag
 from pydantic import BaseModel
 
 from airflow_mlops import load_pipeline, load_pipelines
+from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.models import Pipeline, format_duration
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
@@ -66,6 +67,16 @@ def test_a_section_that_is_shown_fits_into_a_pipeline(text: str, tmp_path: Path)
     assert load_pipeline(file).name == "small"
 
 
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_a_guide_starts_with_a_complete_example_before_any_table(guide: Path) -> None:
+    before = re.split(r"^\|", guide.read_text(), maxsplit=1, flags=re.MULTILINE)[0]
+    kinds = re.findall(r"^```(.*)$", before, re.MULTILINE)[::2]
+    assert {"yaml pipeline", "python", ""} & set(kinds), f"the first blocks are {kinds}"
+
+
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_that_is_shown_compiles(text: str) -> None:
     compile(text, "shown.py", "exec")
@@ -95,7 +106,7 @@ def links() -> list[Any]:
 @pytest.mark.parametrize(("page", "target"), links())
 def test_a_link_leads_somewhere(page: Path, target: str) -> None:
     name, _, anchor = target.partition("#")
-    found = (page.parent / name).resolve()
+    found = (page.parent / name).resolve() if name else page
     assert found.exists()
     if anchor:
         titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
@@ -148,8 +159,10 @@ def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
 
 
 def test_the_feature_table_has_every_row_and_a_mark() -> None:
-    rows = re.findall(r"^\| (\d+) \| [^|]+ \| (.) ?", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, 46))
+    rows = re.findall(
+        r"^\| (\d+) \| [^|]+ \| (.) ?", (ROOT / "docs" / "features.md").read_text(), re.MULTILINE
+    )
+    assert [int(number) for number, _ in rows] == list(range(1, 55))
     assert {mark for _, mark in rows} <= {"✔", "◐", "–"}
 
 
@@ -171,6 +184,25 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(QUICKSTART, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.csv"))
     runpy.run_path(str(folder / "make_data.py"))
     return folder
+
+
+def test_the_examples_of_the_guides_fit_the_data_of_the_quickstart(quickstart: Path) -> None:
+    """A reader can paste each of them into the quickstart's folder and run it."""
+    folder = quickstart / "pasted" / "pipelines"
+    folder.mkdir(parents=True)
+    shutil.copy(quickstart / "subscriptions.csv", folder.parent)
+    for guide in GUIDES:
+        first = re.search(r"^```yaml pipeline\n(.*?)^```$", guide.read_text(), re.MULTILINE | re.DOTALL)
+        if first and "subscriptions.csv" in first[1]:
+            (folder / f"{guide.stem}.yaml").write_text(first[1].replace("name: churn", f"name: {guide.stem}"))
+    module = re.search(r"^```python\n(.*?)^```$", (ROOT / "docs/guides/features.md").read_text(), re.M | re.S)
+    assert module
+    (folder / "churn_features.py").write_text(module[1])
+    files = sorted(folder.glob("*.yaml"))
+    assert {"ingest", "validate", "features", "train", "evaluate", "approve", "monitor"} <= {
+        file.stem for file in files
+    }
+    assert [str(finding) for finding in lint_files([(file, folder) for file in files])] == []
 
 
 def test_the_quickstart_becomes_dags(quickstart: Path) -> None:

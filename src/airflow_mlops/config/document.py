@@ -1,4 +1,4 @@
-"""A YAML document as plain values, and where each key and value stands; nothing but data is built."""
+"""A YAML document as plain values, with the place of each key and value; no YAML tag is executed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Place:
     """Where a path of the configuration was written: the file, the path there, its key and its value.
 
     ``text`` is the unquoted text of a value that YAML does not read as text, such as ``no`` or ``1.10``.
-    ``spelled`` is False for a section that stands there only as a part of a profile's dotted key.
+    ``explicit`` is False for a section that is only a part of a profile's dotted key there.
     """
 
     file: str
@@ -37,7 +37,7 @@ class Place:
     key: Mark
     value: Mark
     text: str | None = None
-    spelled: bool = True
+    explicit: bool = True
 
 
 @dataclass
@@ -61,9 +61,13 @@ class Document:
 def parse(text: str, file: str) -> Document:
     """Return the document in ``text``.
 
-    Duplicate keys, tags and values that YAML 1.1 reads otherwise than they look are in its ``faults``.
-    Raises FileFaults for what is not YAML, or is deeper than 100 levels or larger than 20,000 values once
-    its aliases are written out, so that neither time nor memory depends on the author's intentions.
+    Its ``faults`` list duplicate keys, tags, and values that YAML 1.1 does not read as they look. Raises
+    FileFaults for text that is not YAML, and for more than 100 levels or 20,000 values (aliases count as
+    what they stand for): a hostile file costs neither time nor memory.
+
+    >>> document = parse("retry: {delay: 1m}", "defaults.yaml")
+    >>> document.values, document.places["retry", "delay"].value
+    ({'retry': {'delay': '1m'}}, Mark(line=1, column=16))
     """
     document = Document(file)
     try:
@@ -75,11 +79,11 @@ def parse(text: str, file: str) -> Document:
                 document.values = _Builder(document, loader).build(node, (), _mark(node.start_mark))
         finally:
             loader.dispose()
-    except FileFaults:  # a ValueError, as every ConfigError is
+    except FileFaults:  # a ValueError, like every ConfigError
         raise
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a lone surrogate
         at, reason = place_and_reason(error, text)
-        raise FileFaults([document.fault((), f"not YAML: {reason}", at)]) from None
+        raise FileFaults([document.fault((), f"is not valid YAML: {reason}", at)]) from None
     return document
 
 
@@ -88,7 +92,7 @@ def _mark(mark: Any) -> Mark:
 
 
 def _bound(text: str, document: Document) -> None:
-    """Refuse what could exhaust the recursive steps that follow; the event stream itself is flat."""
+    """Refuse a document that could exhaust the recursive steps; the event stream itself is flat."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -101,9 +105,15 @@ def _bound(text: str, document: Document) -> None:
 
 def _refuse_beyond(depth: int, nodes: int, document: Document, mark: Any) -> None:
     if depth > _MAX_DEPTH:
-        raise FileFaults([document.fault((), f"nested deeper than {_MAX_DEPTH} levels", _mark(mark))])
+        raise FileFaults(
+            [
+                document.fault(
+                    (), f"a document must not be nested deeper than {_MAX_DEPTH} levels", _mark(mark)
+                )
+            ]
+        )
     if nodes > _MAX_NODES:
-        message = f"more than {_MAX_NODES:,} values: this is not a pipeline file"
+        message = f"a pipeline file must not have more than {_MAX_NODES:,} values"
         raise FileFaults([document.fault((), message, _mark(mark))])
 
 
@@ -111,7 +121,7 @@ _Pairs = list[tuple[yaml.Node, yaml.Node]]
 
 
 class _Builder:
-    """Walks the nodes of one document."""
+    """Builds the values and places of one document from its nodes."""
 
     def __init__(self, document: Document, loader: Any) -> None:
         self.document = document
@@ -119,7 +129,7 @@ class _Builder:
         self.nodes = 0
 
     def build(self, node: yaml.Node, path: KeyPath, key: Mark) -> Any:
-        """Return the plain value of ``node`` and note its place; an alias counts as what it stands for."""
+        """Return the plain value of ``node`` and record its place; an alias counts as what it stands for."""
         self._count(len(path), node)
         value = _mark(node.start_mark)
         text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else None
@@ -148,13 +158,13 @@ class _Builder:
         for key_node, value_node in own:
             mark = _mark(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fault(path, 'a key is plain text; write a template in quotes, as "{{ ds }}"', mark)
+                self._fault(path, 'a key must be plain text; write a template in quotes, as "{{ ds }}"', mark)
                 continue
             key = str(key_node.value)
             here = (*path, key)
             if key in result:
                 first = self.document.places[here].key.line
-                self._fault(here, f"duplicate key (first at line {first})", mark)
+                self._fault(here, f"is a duplicate key (first at line {first})", mark)
                 continue
             result[key] = self.build(value_node, here, mark)
         for key_node, value_node in inherited:
@@ -165,7 +175,7 @@ class _Builder:
     def _pairs(
         self, node: yaml.MappingNode, path: KeyPath, inside: tuple[yaml.Node, ...]
     ) -> tuple[_Pairs, _Pairs]:
-        """Return a mapping's own pairs, and those that ``<<`` brings: the first with a key counts."""
+        """Return a mapping's own pairs, and those of ``<<``, of which the first with a key counts."""
         own: _Pairs = []
         inherited: _Pairs = []
         for key, value in node.value:
@@ -175,7 +185,7 @@ class _Builder:
                 continue
             for item in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(item, yaml.MappingNode) or item in (node, *inside):
-                    message = "<< takes another mapping or a list of them, as *name"
+                    message = "<< must be another mapping or a list of mappings, as *name"
                     self._fault(path, message, _mark(key.start_mark))
                 else:
                     for pairs in self._pairs(item, path, (*inside, node)):
@@ -186,9 +196,13 @@ class _Builder:
         text = str(node.value)
         plain = not node.style  # type: ignore[attr-defined]
         if plain and _EXPONENT.fullmatch(text):
-            return float(text)  # YAML 1.1 reads 1e-3 as text, which nobody means
+            return float(text)  # YAML 1.1 reads 1e-3 as text
         if node.tag in _NUMBERS and len(text) > _LONGEST_NUMBER:
-            self._fault(path, f"a number of {len(text):,} characters: write it in quotes if it is text", mark)
+            self._fault(
+                path,
+                f"a number must not have {len(text):,} characters: write it in quotes if it is text",
+                mark,
+            )
             return None
         try:
             value = self.loader.construct_object(node)
@@ -196,7 +210,9 @@ class _Builder:
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             self._fault(path, f"cannot be read ({problem[:80]}): write it in quotes if it is text", mark)
             return None
-        if plain and (surprise := _surprise(text, value, inside_list=_in_list(path))):
+        if plain and (
+            surprise := _surprise(text, value, inside_list=isinstance(path[-1] if path else "", int))
+        ):
             self._fault(path, surprise, mark)
         return value
 
@@ -205,12 +221,8 @@ class _Builder:
             self.document.faults.append(self.document.fault(path, message, mark))
 
 
-def _in_list(path: KeyPath) -> bool:
-    return bool(path) and isinstance(path[-1], int)
-
-
 def _surprise(text: str, value: Any, *, inside_list: bool) -> str | None:
-    """Say how YAML 1.1 reads an unquoted value, when that is not what it looks like."""
+    """Return how YAML 1.1 reads an unquoted value when that is not what it looks like, or None."""
     if isinstance(value, int | float) and ":" in text:
         return f"YAML reads {text} as the number {value}: write it in quotes"
     if isinstance(value, int) and not isinstance(value, bool) and _OCTAL.fullmatch(text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,11 +33,14 @@ class Expectation:
 
 
 def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
-    """Turn the file's short and native forms into native expectations.
+    """Turn short and native forms into native expectations.
 
-    Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}`` (as many as wanted at once, and
-    ``columns: [...]`` for the same on several) or ``{columns: [...]}`` alone, which asks that they exist.
-    Native: ``{expect_…: {arguments}}``. Raises ConfigError for a key that is neither.
+    Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}``, with as many keys as needed
+    (``columns: [...]`` for the same on several columns), or ``{columns: [...]}`` alone: the columns exist.
+    Native: ``{expect_…: {arguments}}``. Raises ConfigError for an entry that is neither.
+
+    >>> expand([{"column": "age", "min": 18, "mostly": 0.99}])[0].arguments
+    {'column': 'age', 'min_value': 18, 'max_value': None, 'mostly': 0.99}
     """
     found: list[Expectation] = []
     for number, entry in enumerate(entries):
@@ -49,45 +52,50 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
 
 
 def check_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return one entry of ``validate.expect``; raises ConfigError when it is neither form."""
+    """Return one entry of ``validate.expect``; raises ConfigError when it has neither form."""
     expand_one(entry)
     return entry
 
 
 def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
-    """Turn one entry into native expectations; raises ConfigError for what is neither form."""
+    """Turn one entry into native expectations; raises ConfigError when it has neither form."""
     native = [key for key in entry if key.startswith(NATIVE)]
     if native:
-        if len(entry) > 1 or not isinstance(entry[native[0]] or {}, Mapping):
-            raise ConfigError(f"write one expectation per entry, as {native[0]}: {{argument: value}}")
-        return [Expectation(native[0], dict(entry[native[0]] or {}))]
+        arguments = entry[native[0]] or {}
+        if len(entry) > 1 or not isinstance(arguments, Mapping):
+            raise ConfigError(f"an entry must have one expectation, as {native[0]}: {{argument: value}}")
+        return [Expectation(native[0], dict(arguments))]
     for key in entry:
         if key not in SHORT:
-            hint = did_you_mean(key, SHORT)
-            raise ConfigError(f"unknown key {key!r}{hint}; short forms know {', '.join(SHORT)}")
+            raise ConfigError(
+                f"{key!r} is not a key of a short form{did_you_mean(key, SHORT)}; keys are {', '.join(SHORT)}"
+            )
+    rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
+    return [item for column in _columns(entry) for item in _expand_rules(column, rules)]
+
+
+def _columns(entry: Mapping[str, Any]) -> Sequence[str]:
     if "column" in entry and "columns" in entry:
         raise ConfigError("has `column` and `columns`: write one of them")
     columns = entry.get("columns", entry.get("column"))
     if not columns:
         raise ConfigError("needs `column`, `columns` or a native `expect_…`")
-    if isinstance(columns, str) == ("columns" in entry):
-        kinds = ("columns", "a list") if "columns" in entry else ("column", "one name; several are `columns`")
-        raise ConfigError(f"`{kinds[0]}` is {kinds[1]}, got {columns!r:.80}")
+    if "columns" in entry and isinstance(columns, str):
+        raise ConfigError(f"`columns` must be a list, got {columns!r:.80}")
+    if "column" in entry and not isinstance(columns, str):
+        raise ConfigError(f"`column` must be one name (several are `columns`), got {columns!r:.80}")
     names = [columns] if isinstance(columns, str) else columns
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(
-            f"column names are text (in quotes if YAML reads them otherwise), got {columns!r:.80}"
-        )
-    rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
-    return [item for column in names for item in _rules(column, rules)]
+        raise ConfigError(f"column names must be text (write others in quotes), got {columns!r:.80}")
+    return names
 
 
-def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
+def _expand_rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
     shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
     found: list[tuple[str, dict[str, Any]]] = []
     if "type" in rules:
         if not isinstance(rules["type"], str):
-            raise ConfigError(f"`type` is one name, got {rules['type']!r:.80}")
+            raise ConfigError(f"`type` must be one name, got {rules['type']!r:.80}")
         found.append((TYPE, {"type": str(rules["type"])}))
     if rules.get("not_null"):
         found.append(("expect_column_values_to_not_be_null", shared))
@@ -98,7 +106,7 @@ def _rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
         found.append(("expect_column_values_to_be_unique", shared))
     if "in" in rules:
         if not isinstance(rules["in"], list | tuple):
-            raise ConfigError(f"`in` is a list of values, got {rules['in']!r:.80}")
+            raise ConfigError(f"`in` must be a list of values, got {rules['in']!r:.80}")
         found.append(("expect_column_values_to_be_in_set", {"value_set": list(rules["in"]), **shared}))
     if "regex" in rules:
         found.append(("expect_column_values_to_match_regex", {"regex": rules["regex"], **shared}))

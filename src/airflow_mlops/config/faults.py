@@ -1,4 +1,4 @@
-"""What is wrong with a pipeline file, and where: one line each, as ``file:line:col: path: message``."""
+"""Faults of a pipeline file with their places, shown as ``file:line:col: path: message``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong in a pipeline file; ``line`` and ``column`` count from 1.
+    """One fault of a pipeline file; ``line`` and ``column`` count from 1.
 
-    ``rule`` names the check that found it. A ``warning`` is allowed but rarely meant; a ``note`` says what
-    could not be checked.
+    ``rule`` is the check that found it. A ``warning`` is allowed but rarely intended; a ``note`` reports
+    what could not be checked.
     """
 
     file: str
@@ -44,7 +44,7 @@ class Fault:
 
 
 class FileFaults(ConfigError):
-    """Everything that is wrong in one pipeline file, in the order of its lines."""
+    """All faults of one pipeline file, in the order of its lines."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = in_order(faults)
@@ -60,6 +60,10 @@ def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
 
 
 def dotted(path: KeyPath) -> str:
-    """Return ``train.params.x`` for a path of keys, cut short when it is beyond reading."""
+    """Return a path of keys as text, at most 200 characters of it.
+
+    >>> dotted(("train", "params", "max_depth"))
+    'train.params.max_depth'
+    """
     text = ".".join(map(str, path))
     return text if len(text) <= 200 else text[:200] + "…"

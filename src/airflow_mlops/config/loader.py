@@ -1,4 +1,4 @@
-"""Reads a pipeline file with its defaults and profiles; tells every fault in one go, where it stands."""
+"""Reads a pipeline file with its defaults and profiles, and reports all faults at once with their places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_mlops.config.cache import ParseCache, key
 from airflow_mlops.config.document import Document, parse
 from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
-from airflow_mlops.config.merge import Layer, layer, over
+from airflow_mlops.config.merge import Layer, layer_of, merge
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.config.variants import Variant as Variant
@@ -26,7 +26,7 @@ _ROOT: Final = "pipelines"
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything that one pipeline file says: itself, and each of its profiles.
+    """One pipeline file: its configuration without a profile and with each of them.
 
     ``whole`` is the file over its ``defaults``, if there are any.
     """
@@ -52,16 +52,17 @@ class Loaded:
         if profile in self.variants:
             return self.variants[profile]
         known = [name for name in self.variants if name]
-        listed = f"; known: {', '.join(known)}" if known else ""
+        listed = f"; profiles are {', '.join(known)}" if known else ""
         raise ConfigError(
-            f"{self.file}:1:1: profiles: no profile {profile!r}{did_you_mean(str(profile), known)}{listed}; "
-            f"if it changes nothing here, write `profiles: {{{profile}: {{}}}}`, also in defaults.yaml"
+            f"{self.file}:1:1: profiles: profile {profile!r} is not defined"
+            f"{did_you_mean(str(profile), known)}{listed}; "
+            f"for a profile without settings write `profiles: {{{profile}: {{}}}}`, also in defaults.yaml"
         )
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """A pipeline file and the ``defaults.yaml`` under it, as they stand."""
+    """The texts of a pipeline file and of its ``defaults.yaml``."""
 
     file: Path
     text: str
@@ -78,11 +79,22 @@ def load_pipeline(
 ) -> Pipeline:
     """Read and check one pipeline file.
 
-    The nearest ``defaults.yaml`` from the file's folder up to ``root`` lies under it, ``profile`` over it.
-    Without ``root`` the search ends at a folder named ``pipelines``, or at the file's own folder. Every
-    profile is checked, chosen or not; with ``cache``, only when a text has changed since it was found
-    without fault. Returns the frozen configuration. Raises FileFaults (a ConfigError) that lists every fault
-    with its position, or ConfigError when the file cannot be read.
+    The file overrides the nearest ``defaults.yaml`` from its folder up to ``root``; ``profile`` overrides
+    both. Without ``root`` the search ends at a folder named ``pipelines``, or at the file's own folder.
+    Every profile is checked, chosen or not; with ``cache``, only when a text has changed since its last
+    check without faults. Returns the frozen configuration. Raises FileFaults (a ConfigError) that lists all
+    faults with their places, or ConfigError when the file cannot be read.
+
+    >>> from pathlib import Path
+    >>> _ = Path("iris.yaml").write_text('''
+    ... name: iris
+    ... data: {source: {type: csv, filepath: iris.csv}, target: species}
+    ... train: {estimator: sklearn.tree.DecisionTreeClassifier}
+    ... evaluate: {metrics: [accuracy]}
+    ... profiles: {laptop: {data.holdout: 0.5}}
+    ... ''')
+    >>> load_pipeline("iris.yaml", profile="laptop").data.holdout
+    0.5
     """
     path, top = _path_and_root(file, root)
     texts = _texts(path, top)
@@ -106,7 +118,7 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
 
 
 def read_defaults(file: Path) -> Loaded:
-    """Read a ``defaults.yaml`` on its own; what a pipeline file adds is not missed.
+    """Read a ``defaults.yaml`` on its own; keys that the pipeline files add may be missing.
 
     Raises FileFaults when it cannot be read or is not YAML.
     """
@@ -116,12 +128,12 @@ def read_defaults(file: Path) -> Loaded:
 
 
 def is_defaults(file: Path) -> bool:
-    """Whether a file holds the defaults of others."""
+    """Whether a file is a ``defaults.yaml``."""
     return file.stem == DEFAULTS and file.suffix in (".yaml", ".yml")
 
 
 def _lower_text(file: Path) -> str:
-    """Return the text of a ``defaults.yaml``; raises FileFaults, so that its own place is told."""
+    """Return the text of a ``defaults.yaml``; raises FileFaults, so that its own place is reported."""
     try:
         return read_text(file)
     except FileFaults:
@@ -137,21 +149,25 @@ def _lower(file: Path, text: str) -> tuple[Layer, list[Fault]]:
     if document.values is None and not document.faults:
         document.values = {}
     if not isinstance(document.values, dict):
-        raise FileFaults([*document.faults, document.fault((), "defaults.yaml is a mapping of sections")])
-    whole, faults = layer(document), list(document.faults)
+        raise FileFaults(
+            [*document.faults, document.fault((), "defaults.yaml must be a mapping of sections")]
+        )
+    whole, faults = layer_of(document), list(document.faults)
     if "name" in document.values:
-        faults.append(whole.fault(("name",), "a name belongs in the pipeline file", at_key=True))
+        faults.append(
+            whole.fault(("name",), "a name must be in the pipeline file, not in the defaults", at_key=True)
+        )
     return whole, faults
 
 
 def _each_once(unread: list[Fault], faults: list[Fault]) -> tuple[Fault, ...]:
-    """Return the faults of the text, and those of its values that do not only follow from them."""
+    """Return the faults of the text, and the faults of its values that do not follow from them."""
     known = {(fault.file, fault.path) for fault in unread}
     return (*unread, *(fault for fault in faults if (fault.file, fault.path) not in known))
 
 
 def pipeline_files(folder: Path) -> list[Path]:
-    """Return the pipeline files in a folder and below it, by name; hidden ones and defaults are none."""
+    """Return the pipeline files in a folder and below it, by name, without hidden ones and defaults."""
     found = (path for suffix in ("*.yaml", "*.yml") for path in folder.rglob(suffix))
     return sorted(
         path
@@ -163,7 +179,7 @@ def pipeline_files(folder: Path) -> list[Path]:
 
 
 def defaults_files(folder: Path) -> list[Path]:
-    """Return the files of defaults in a folder and below it; hidden ones are none."""
+    """Return the ``defaults.yaml`` files in a folder and below it, without hidden ones."""
     found = [path for suffix in ("yaml", "yml") for path in folder.rglob(f"{DEFAULTS}.{suffix}")]
     return sorted(
         path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts)
@@ -171,10 +187,10 @@ def defaults_files(folder: Path) -> list[Path]:
 
 
 def tree_root(file: Path, folder: Path | None = None) -> Path:
-    """Return where the search for defaults ends when nobody says so.
+    """Return the folder where the search for defaults ends by default.
 
-    The nearest folder above the file that is named ``pipelines``, so that every command sees what Airflow
-    sees; without one, ``folder`` or the file's own.
+    This is the nearest folder above the file that is named ``pipelines``, so that every command finds the
+    same defaults as Airflow; else ``folder``, or the file's own folder.
     """
     parents = list(file.absolute().parents)
     return next((parent for parent in parents if parent.name == _ROOT), folder or parents[0])
@@ -203,12 +219,12 @@ def _texts(path: Path, top: Path) -> _Texts:
 
 
 def _loaded(texts: _Texts, top: Path) -> Loaded:
-    own = _document(texts.file, texts.text, "a pipeline file is a mapping that starts with `name:`")
-    faults, whole = list(own.faults), layer(own)
+    own = _document(texts.file, texts.text, "a pipeline file must be a mapping that starts with `name:`")
+    faults, whole = list(own.faults), layer_of(own)
     if texts.defaults is not None and texts.defaults_text is not None:
         lower, wrong = _lower(texts.defaults, texts.defaults_text)
         faults += wrong
-        whole = over(lower, whole)
+        whole = merge(lower, whole)
     named, more = variants(whole)
     return Loaded(texts.file, top, named, _each_once(faults, more), whole, texts.defaults)
 
@@ -216,6 +232,6 @@ def _loaded(texts: _Texts, top: Path) -> Loaded:
 def _document(path: Path, text: str, otherwise: str) -> Document:
     document = parse(text, str(path))
     if not isinstance(document.values, dict):
-        empty = "empty: " if document.values is None and not document.faults else ""
+        empty = "is empty: " if document.values is None and not document.faults else ""
         raise FileFaults([*document.faults, document.fault((), empty + otherwise)])
     return document

@@ -1,4 +1,4 @@
-"""Lays configurations over each other: built-in defaults < ``defaults.yaml`` < file < profile."""
+"""Merges configurations: built-in defaults < ``defaults.yaml`` < file < profile."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 from airflow_mlops.config.document import Document, Place
 from airflow_mlops.config.faults import Fault, KeyPath, dotted
 
-_KINDS: Final = (("data", "source"), ("monitor", "performance", "labels"))
-"""The sections whose ``type`` says which keys they have: another type replaces the section as a whole."""
+_TYPED: Final = (("data", "source"), ("monitor", "performance", "labels"))
+"""The sections whose ``type`` decides which keys they have: another type replaces the whole section."""
 
 
 @dataclass(frozen=True)
@@ -20,69 +20,77 @@ class Layer:
     values: dict[str, Any]
     places: Mapping[KeyPath, Place]
 
+    def value(self, path: KeyPath) -> Any:
+        """Return the value at ``path``; raises KeyError or IndexError when there is none."""
+        value: Any = self.values
+        for part in path:
+            value = value[part]
+        return value
+
     def place(self, path: KeyPath) -> Place:
         """Return the place of ``path``, or of the nearest key above it."""
-        while path not in self.places:
-            path = path[:-1]
-        return self.places[path]
+        return self.places[self._written(path)]
 
     def fault(self, path: KeyPath, message: str, *, at_key: bool = False, rule: str = "shape") -> Fault:
-        """Return a fault at the value of ``path`` (or at its key), named as it was written."""
-        place = self.place(path)
-        mark = place.key if at_key or path not in self.places else place.value
-        rest = path[_known(path, self.places) :]
+        """Return a fault at the value of ``path`` (or at its key), with the path as it was written."""
+        written = self._written(path)
+        place, rest = self.places[written], path[len(written) :]
+        mark = place.key if at_key or rest else place.value
         return Fault(place.file, mark.line, mark.column, dotted((*place.path, *rest)), message, rule=rule)
 
+    def _written(self, path: KeyPath) -> KeyPath:
+        while path not in self.places:
+            path = path[:-1]
+        return path
 
-def layer(document: Document) -> Layer:
+
+def layer_of(document: Document) -> Layer:
     """Return a document's values as a layer; the document is a mapping."""
     return Layer(dict(document.values), document.places)
 
 
-def over(lower: Layer, upper: Layer) -> Layer:
-    """Return ``upper`` laid over ``lower``: mappings join key by key, everything else replaces.
+def merge(lower: Layer, upper: Layer) -> Layer:
+    """Return ``upper`` over ``lower``: mappings are merged key by key, everything else is replaced.
 
-    A source of another type replaces the whole source: the keys below it belong to the type below.
+    >>> from airflow_mlops.config.document import parse
+    >>> defaults, file = parse("retry: {delay: 1m, backoff: 3}", "a"), parse("retry: {delay: 5m}", "b")
+    >>> merge(layer_of(defaults), layer_of(file)).values
+    {'retry': {'delay': '5m', 'backoff': 3}}
     """
-    places: dict[KeyPath, Place] = {(): _spelled(lower, upper, ())}
-    values = _join(lower, upper, (lower.values, upper.values), (), places)
+    places: dict[KeyPath, Place] = {(): _explicit_place(lower, upper, ())}
+    values = _merged(lower, upper, (lower.values, upper.values), (), places)
     return Layer(values, places)
 
 
-def unfold(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
-    """Return a profile as a layer: dotted keys become sections. Also what is wrong with its keys."""
+def profile_layer(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
+    """Return a profile as a layer, with its dotted keys as sections, and the faults of its keys."""
     root: KeyPath = ("profiles", profile)
     values: dict[str, Any] = {}
-    places: dict[KeyPath, Place] = {(): replace(document.places[root], spelled=False)}
+    places: dict[KeyPath, Place] = {(): replace(document.places[root], explicit=False)}
     faults: list[Fault] = []
     for key, value in document.values["profiles"][profile].items():
         parts: KeyPath = tuple(key.split("."))
         source = (*root, key)
         if not all(parts):
-            faults.append(document.fault(source, "an empty part between dots", at_key=True))
+            message = "a dotted key must not have an empty part between its dots"
+            faults.append(document.fault(source, message, at_key=True))
             continue
         clash = _insert(values, _nested(parts, value), ())
         if clash is not None:
-            faults.append(document.fault(source, f"gives {dotted(clash)} a second time", at_key=True))
+            message = f"{dotted(clash)} is set by another key of the profile as well"
+            faults.append(document.fault(source, message, at_key=True))
             continue
         for length in range(1, len(parts)):
             shown = (*root, ".".join(map(str, parts[:length])))
-            section = replace(document.places[source], path=shown, text=None, spelled=False)
+            section = replace(document.places[source], path=shown, text=None, explicit=False)
             places.setdefault(parts[:length], section)
-        _copy(value, (source, document.places), (parts, places))
+        _copy_places(value, (source, document.places), (parts, places))
     return Layer(values, places), faults
 
 
-def _spelled(lower: Layer, upper: Layer, path: KeyPath) -> Place:
-    """Return where a section stands that both have: above, unless it is only a part of a dotted key there."""
-    return upper.places[path] if upper.places[path].spelled else lower.places[path]
-
-
-def _known(path: KeyPath, places: Mapping[KeyPath, Place]) -> int:
-    length = len(path)
-    while path[:length] not in places:
-        length -= 1
-    return length
+def _explicit_place(lower: Layer, upper: Layer, path: KeyPath) -> Place:
+    """Return the place of a section of both: the upper one, unless it is only a part of a dotted key."""
+    return upper.places[path] if upper.places[path].explicit else lower.places[path]
 
 
 def _nested(parts: KeyPath, value: Any) -> dict[str, Any]:
@@ -92,11 +100,11 @@ def _nested(parts: KeyPath, value: Any) -> dict[str, Any]:
 
 
 def _insert(target: dict[str, Any], added: dict[str, Any], path: KeyPath) -> KeyPath | None:
-    """Join ``added`` into ``target`` in place; returns a path that both give a value, if there is one."""
+    """Insert ``added`` into ``target`` in place; returns the first path that both set, or None."""
     for key, value in added.items():
         here = (*path, key)
         if key not in target:
-            target[key] = _fresh(value)
+            target[key] = _copy_mappings(value)
         elif not (isinstance(value, dict) and isinstance(target[key], dict)):
             return here
         elif (clash := _insert(target[key], value, here)) is not None:
@@ -104,25 +112,25 @@ def _insert(target: dict[str, Any], added: dict[str, Any], path: KeyPath) -> Key
     return None
 
 
-def _fresh(value: Any) -> Any:
-    return {key: _fresh(item) for key, item in value.items()} if isinstance(value, dict) else value
+def _copy_mappings(value: Any) -> Any:
+    return {key: _copy_mappings(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _copy(
+def _copy_places(
     value: Any,
     source: tuple[KeyPath, Mapping[KeyPath, Place]],
     target: tuple[KeyPath, dict[KeyPath, Place]],
 ) -> None:
-    """Copy the places of ``value`` and all below it from one path to another."""
+    """Copy the places of ``value`` and of everything below it from one path to another."""
     (old, known), (new, places) = source, target
     if old in known:
         places[new] = known[old]
     items: Any = value.items() if isinstance(value, dict) else ()
     for key, item in enumerate(value) if isinstance(value, list) else items:
-        _copy(item, ((*old, key), known), ((*new, key), places))
+        _copy_places(item, ((*old, key), known), ((*new, key), places))
 
 
-def _join(
+def _merged(
     lower: Layer,
     upper: Layer,
     pair: tuple[dict[str, Any], dict[str, Any]],
@@ -133,17 +141,17 @@ def _join(
     result: dict[str, Any] = {}
     for key in {**below, **above}:
         here = (*path, key)
-        if key in below and key in above and _joins(here, below[key], above[key]):
-            places[here] = _spelled(lower, upper, here)
-            result[key] = _join(lower, upper, (below[key], above[key]), here, places)
+        if key in below and key in above and _are_mergeable(here, below[key], above[key]):
+            places[here] = _explicit_place(lower, upper, here)
+            result[key] = _merged(lower, upper, (below[key], above[key]), here, places)
             continue
         origin, result[key] = (upper, above[key]) if key in above else (lower, below[key])
-        _copy(result[key], (here, origin.places), (here, places))
+        _copy_places(result[key], (here, origin.places), (here, places))
     return result
 
 
-def _joins(path: KeyPath, below: Any, above: Any) -> bool:
-    """Whether what stands above joins what stands below, key by key."""
+def _are_mergeable(path: KeyPath, below: Any, above: Any) -> bool:
+    """Whether two values of a key are merged key by key; else the upper one replaces the lower one."""
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return False
-    return path not in _KINDS or above.get("type", below.get("type")) == below.get("type")
+    return path not in _TYPED or above.get("type", below.get("type")) == below.get("type")

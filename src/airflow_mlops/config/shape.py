@@ -1,4 +1,4 @@
-"""What the models accept at a path: their keys, and which sections can be switched off."""
+"""The shape that the models give to a file: the keys at a path, and the sections that can be switched off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from airflow_mlops.config.models import Pipeline
 
 
 def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
-    """Return the keys that the section at ``path`` of ``model`` accepts, as they are written in a file."""
+    """Return the keys of the section at ``path`` of ``model``, as they are written in a file.
+
+    >>> keys_at(("approve",))
+    ['by', 'within', 'on_timeout']
+    """
     parts = iter(path)
     for part in parts:
         field = _fields(model).get(str(part))
@@ -31,7 +35,7 @@ def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
 
 @cache
 def _sections() -> dict[str, tuple[str, ...]]:
-    """Return every key of a pipeline file with the sections that know it."""
+    """Return every key of a pipeline file with the sections that have it, the outermost first."""
     found: dict[str, list[str]] = {}
     waiting: list[tuple[str, type[BaseModel]]] = [("", Pipeline)]
     while waiting:
@@ -46,8 +50,12 @@ def _sections() -> dict[str, tuple[str, ...]]:
     return {key: tuple(sections) for key, sections in found.items()}
 
 
-def homes(key: str) -> tuple[str, ...]:
-    """Return the sections that know a key, for one that stands where none does; the outermost first."""
+def sections_with(key: str) -> tuple[str, ...]:
+    """Return the sections that have a key, for one that stands in another section.
+
+    >>> sections_with("n_trials")
+    ('train.tune',)
+    """
     return _sections().get(key, ())
 
 
@@ -67,10 +75,10 @@ def optional(field: FieldInfo) -> bool:
     return type(None) in get_args(field.annotation)
 
 
-def switched(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
-    """Return the values with ``off`` turned into None, and the faults of sections that cannot be so.
+def off_as_none(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the values with ``off`` turned into None, and the faults of sections that cannot be off.
 
-    An empty section is a fault of its own: nobody can see whether its defaults or nothing was meant.
+    An empty section is a fault as well: it could mean the defaults of the section, or no section.
     """
     faults: list[Fault] = []
     return _switch(layer, layer.values, Pipeline, (), faults), faults
@@ -107,13 +115,13 @@ def _misuse(
     if value is None and place is not None and place.text == "":
         ways = [f"`{key}: {{}}` for the defaults"] if inner and not _required(inner) else []
         ways += [f"`{key}: off`"] if optional(field) else []
-        return f"empty: write {' or '.join(ways) or 'its value'}"
+        return f"must not be empty: write {' or '.join(ways) or 'its value'}"
     if inner is None or not isinstance(value, bool):
         return None
     if value is False:
-        return f"cannot be switched off (got {written})"
+        return f"cannot be switched off, got {written}"
     hint = f": write `{key}: {{}}` for the defaults" if not _required(inner) else ""
-    return f"expected a mapping of keys, got {written}{hint}"
+    return f"must be a mapping of keys, got {written}{hint}"
 
 
 def _required(model: type[BaseModel]) -> bool:

@@ -1,4 +1,4 @@
-"""Where a text stops being YAML, and what was probably meant."""
+"""Where a text is not valid YAML, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOWHERE: Final = "mapping values are not allowed in this context"
 
 
 def place_and_reason(error: Exception, text: str) -> tuple[Mark, str]:
-    """Return where YAML stops, and why; for what was left open, or has no colon, where that stands."""
+    """Return the place of a YAML error and its reason; an open quote is reported where it begins."""
     if isinstance(error, yaml.MarkedYAMLError):
         lines = text.splitlines()
         at = _mark(error, lines)
@@ -31,17 +31,17 @@ def place_and_reason(error: Exception, text: str) -> tuple[Mark, str]:
         return Mark(), str(error).splitlines()[0]
     before = text[: found.start()]
     at = Mark(before.count("\n") + 1, found.start() - before.rfind("\n"))
-    return at, f"the control character U+{ord(found[0]):04X} stands here: delete it"
+    return at, f"the control character U+{ord(found[0]):04X} is not allowed: delete it"
 
 
 def odd_characters(text: str) -> str:
-    """Name the characters of a text that look like others, or like nothing: `` (it holds U+00A0 …)``."""
+    """Name the characters of a text that look like others or are invisible: `` (it has U+00A0 …)``."""
     shown = [
         f"U+{ord(char):04X} {unicodedata.name(char, 'unnamed')}"
         for char in dict.fromkeys(text[:_LONGEST])
         if not char.isascii() and (char in _LOOKALIKES or unicodedata.category(char) in _INVISIBLE)
     ]
-    return f" (it holds {', '.join(shown[:3])}: type it anew)" if shown else ""
+    return f" (it has {', '.join(shown[:3])}: retype it)" if shown else ""
 
 
 def _mark(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Mark:
@@ -56,7 +56,7 @@ def _mark(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Mark:
 
 
 def _without_colon(at: Mark, lines: Sequence[str]) -> Mark | None:
-    """Return the line above that should have been a key, when that is what YAML stumbled over."""
+    """Return the line above that should have been a key, when that is the cause of the error."""
     if at.line > len(lines) or _KEY.search(lines[at.line - 1][: at.column - 1]):
         return None
     for number in range(at.line - 1, 0, -1):
@@ -73,17 +73,18 @@ def _reason(error: yaml.MarkedYAMLError, at: Mark, lines: Sequence[str]) -> str:
     problem, context = str(error.problem), str(error.context)
     line = lines[at.line - 1] if at.line <= len(lines) else ""
     if "end of stream" in problem and "scalar" in context:
-        return "this quote is never closed"
+        return "this quote is not closed"
     if re.match(r"(<{7}|={7}|>{7})(\s|$)", line):
-        return "a merge conflict that is not resolved"
+        return "a merge conflict is not resolved"
     if "simple key" in context or (problem == _NOWHERE and not _KEY.search(line)):
-        return "no key: write `key: value`, with a colon and a space"
+        return "a key is missing: write `key: value`, with a colon and a space"
     if problem == _NOWHERE and not _KEY.search(line[: at.column - 1]):
-        return f"{problem}: indent it like the key above, which has a value already"
+        return f"{problem}: indent it like the key above, which already has a value"
     if "another document" in problem:
-        return "a second document begins here: a file holds one pipeline"
+        return "a file must have one document, but a second one begins here"
     if problem == "found undefined alias":
-        return f"no anchor for {line[at.column - 1 :].split()[0].rstrip(',]}')[:40]}: write text in quotes"
+        name = line[at.column - 1 :].split()[0].rstrip(",]}")[:40]
+        return f"the anchor of {name} is not defined: write text in quotes"
     return f"{problem}{_hint(line, at)}{_began(error)}"
 
 
@@ -96,7 +97,7 @@ def _began(error: yaml.MarkedYAMLError) -> str:
 
 
 def _hint(line: str, at: Mark) -> str:
-    """Say what is usually meant when YAML stops at ``at``."""
+    """Return what is usually meant when YAML stops at ``at``."""
     before, rest = line[: at.column - 1], line[at.column - 1 :]
     if "\t" in line[: at.column + 1] and not before.strip():
         return ": indent with spaces, not tabs"
@@ -105,11 +106,11 @@ def _hint(line: str, at: Mark) -> str:
     if rest[:1] in "@%`" and rest:
         return f": write it in quotes, as '{rest.split(',')[0].rstrip('} ]')[:40]}'"
     if before[-1:] in ("*", "&", "|", "!"):
-        return f": a text that begins with {before[-1]} stands in quotes, as '{(before[-1] + rest)[:40]}'"
+        return f": text that begins with {before[-1]} must be in quotes, as '{(before[-1] + rest)[:40]}'"
     if "{{" in line and "}}" in line:
         return ": write a template in quotes, as '{{ ds }}'"
     if re.match(r":\S", rest):
         return ": write a space after the colon"
     if _KEY.search(rest) and _KEY.search(before) and "'" not in before:
-        return ": write a text with a colon in quotes"
+        return ": write text with a colon in quotes"
     return ""

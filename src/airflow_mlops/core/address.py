@@ -1,4 +1,4 @@
-"""Addresses as people may see them."""
+"""Addresses without their secrets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from urllib.parse import urlsplit
 
 
 def shown(uri: str) -> str:
-    """Return an address without its password."""
+    """Return an address without its password.
+
+    >>> shown("postgresql://me:secret@db/mlops")
+    'postgresql://me:…@db/mlops'
+    """
     try:
         password = urlsplit(uri).password
-    except ValueError:  # such as an IPv6 address that is not closed
+    except ValueError:  # such as an IPv6 address without its closing bracket
         return uri.rpartition("@")[2]
     return uri.replace(f":{password}@", ":…@") if password else uri

@@ -4,11 +4,11 @@
     ├── ConfigError (ValueError)   the pipeline file or a call is wrong      permanent
     ├── DataRejected               the data failed its expectations          permanent
     ├── GateRejected               the candidate failed a gate               permanent
-    ├── RolloutConflict            somebody else moved the champion          permanent
-    └── BackendError               something outside did not answer          retryable
+    ├── RolloutConflict            another rollout changed the champion      permanent
+    └── BackendError               an external service failed                retryable
 
-Operators translate them once: permanent errors fail the task without a retry, retryable ones are
-raised through so that Airflow retries. A message says what, the value, the limit and the next step.
+Operators translate them once: a permanent error fails the task without a retry, a retryable one is
+raised as it is, so that Airflow retries. A message names the subject, the value, the limit and the next step.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class MlopsError(Exception):
 
 
 class ConfigError(MlopsError, ValueError):
-    """A pipeline file, an argument or a user's function does not fit what is asked of it."""
+    """A pipeline file, an argument or a user's function is not valid."""
 
 
 class DataRejected(MlopsError):
-    """Data failed its expectations or lacks what the pipeline needs."""
+    """The data failed its expectations or lacks something that the pipeline needs."""
 
 
 class GateRejected(MlopsError):
@@ -33,10 +33,10 @@ class GateRejected(MlopsError):
 
 
 class RolloutConflict(MlopsError):
-    """The champion on record is no longer the one that the rollout started from."""
+    """The champion has changed since the rollout started."""
 
 
 class BackendError(MlopsError):
-    """A service outside (MLflow, the model server, storage) did not answer as it should."""
+    """An external service (MLflow, the model server, storage) failed or gave an unexpected answer."""
 
     retryable = True

@@ -37,7 +37,7 @@ def default_args(pipeline: Pipeline, base: Any) -> dict[str, Any]:
 
 def task_overrides(pipeline: Pipeline, task_id: str) -> dict[str, Any]:
     """Return the arguments that one task sets for itself; values may be calls."""
-    settings = pipeline.tasks.get(task_id, TaskSettings())  # type: ignore[call-overload]
+    settings = pipeline.tasks.get(task_id, TaskSettings())
     resources = settings.resources or _section_resources(pipeline, task_id)
     arguments = {
         "pool": settings.pool,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 from airflow_mlops.lifecycle.table import Task
 from airflow_mlops.local_run.journal import Journal
@@ -65,7 +65,7 @@ class Scene:
         """Run the stage of a task in this process and return its record as JSON."""
         start, end = self.window or (self.as_of, self.as_of)
         config = rendered(
-            spelled_out(self.pipeline.effective(), self.choice.base),
+            inline_query_files(self.pipeline.effective(), self.choice.base),
             start=start,
             end=end,
             run_id=self.journal.run_id,

@@ -11,7 +11,7 @@ from typing import Final
 
 from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import shapes
@@ -35,7 +35,7 @@ class Choice:
     @property
     def fingerprint(self) -> str:
         """The digest of what a run depends on: configuration, queries and the code beside the file."""
-        config = spelled_out(self.pipeline.effective(), self.base)
+        config = inline_query_files(self.pipeline.effective(), self.base)
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
         for file in sorted(_code(self.base)):
             digest.update(f"{file.relative_to(self.base)}\0".encode() + file.read_bytes())

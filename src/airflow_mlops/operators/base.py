@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, conf
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.queries import spelled_out
+from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.data.connections import found_by
 from airflow_mlops.hooks.connections import AirflowConnections
 from airflow_mlops.hooks.errors import translated
@@ -85,7 +85,7 @@ class StageOperator(BaseOperator):
         base = Path(self.base or Path(context["dag"].fileloc).absolute().parent)
         return StageRequest(
             stage=self.stage,
-            pipeline=self.render_template(spelled_out(self.pipeline.effective(), base), context),
+            pipeline=self.render_template(inline_query_files(self.pipeline.effective(), base), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
             artifacts=artifacts_folder(),
             tracking_uri=MlflowHook(self.pipeline.mlflow_conn_id).tracking_uri(),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from email.utils import formatdate
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,32 @@ def test_a_package_that_is_old_or_missing_comes_with_the_command_that_mends_it()
     assert check_python("3.10.2", ">=3.11,<3.14").status == "failed"
     assert check_python("3.14.0rc1", ">=3.11,<3.14").status == "failed"
     assert check_python("3.13.5", ">=3.11,<3.14").status == "ok"
+
+
+def test_an_airflow_newer_than_the_tested_versions_is_a_warning_and_not_a_failure() -> None:
+    wanted = [Requirement("apache-airflow>=3.3,<3.5"), Requirement("pandas>=3,<4")]
+    newer = {"apache-airflow": "3.5.1", "pandas": "4.0"}
+    airflow, pandas = check_packages(wanted, newer.get)
+    assert (airflow.status, pandas.status) == ("warning", "failed")
+    assert (
+        "3.5.1 is newer than the versions that airflow-mlops was tested with (<3.5,>=3.3)" in airflow.message
+    )
+    assert airflow.fix == "pip install --upgrade airflow-mlops, or pip install 'apache-airflow<3.5,>=3.3'"
+    for version, status in (("3.2.9", "failed"), ("3.4.0", "ok"), ("3.5.0rc1", "warning")):
+        assert check_one(wanted[0], version).status == status
+
+
+def test_the_bounds_of_airflow_are_those_of_this_package() -> None:
+    described = [Requirement(text) for text in distribution("airflow-mlops").requires or ()]
+    (airflow,) = [item for item in described if item.name == "apache-airflow"]
+    upper = [item.version for item in airflow.specifier if item.operator == "<"]
+    assert len(upper) == 1
+    assert check_one(airflow, f"{upper[0]}.1").status == "warning"
+
+
+def check_one(requirement: Requirement, version: str) -> Finding:
+    (found,) = check_packages([requirement], {requirement.name: version}.get)
+    return found
 
 
 def test_an_extra_is_complete_in_part_or_not_needed() -> None:
@@ -156,7 +183,7 @@ def test_loaders_are_read_and_judged(tmp_path: Path) -> None:
     ]
     told = list(check_loaders([tmp_path], found, lambda file: file.name != "a.py"))
     assert [finding.status for finding in told] == ["failed", "failed", "ok"]
-    assert "passes over it" in told[0].message
+    assert "Airflow skips this file" in told[0].message
     assert told[1].fix == f"mkdir -p {tmp_path / 'elsewhere'}"
     (none,) = check_loaders([tmp_path], [], lambda file: True)
     assert (none.status, none.fix) == ("failed", f"airflow-mlops init {tmp_path}")
@@ -215,11 +242,11 @@ def test_storage_is_written_to_and_left_as_it_was(tmp_path: Path) -> None:
 def test_a_parse_cache_that_is_not_used_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "parse-cache"
     assert check_parse_cache("").status == "not needed"
-    assert "the first parse makes it" in check_parse_cache(str(folder)).message
+    assert "the first parse creates it" in check_parse_cache(str(folder)).message
     assert not folder.exists()
     folder.mkdir(mode=0o700)
     (folder / "a.json").write_text("")
-    assert check_parse_cache(str(folder)).message == f"{folder}; 1 kept"
+    assert check_parse_cache(str(folder)).message == f"{folder}; 1 file"
     folder.chmod(0o770)
     found = check_parse_cache(str(folder))
     assert (found.status, "has mode 0770" in found.message, "remove it" in found.fix) == (
@@ -376,7 +403,7 @@ def test_the_database_of_the_rollouts_is_asked_and_nothing_is_made_there() -> No
         RolloutStore(poor).create_or_get(PLAN, 1.0)
         (granted,) = check_rollout_database(poor)
     shown = url.replace("mlops@", "mlops:***@")
-    assert (fresh.status, fresh.message) == ("ok", f"{shown} answers; the first rollout makes its tables")
+    assert (fresh.status, fresh.message) == ("ok", f"{shown} answers; the first rollout creates its tables")
     assert (made.status, made.message) == ("ok", f"{url} answers")
     assert (refused.status, unwritable.status, granted.status) == ("failed", "failed", "ok")
     assert "GRANT CREATE ON SCHEMA public TO poor" in refused.fix

@@ -105,12 +105,12 @@ def test_lint_prints_each_fault_in_each_format(
     assert main(["lint", str(file), "--format", form]) == 1
     out = capsys.readouterr().out
     if form == "text":
-        assert f"{file}:2:1: scheduel: unknown key (did you mean schedule?)" in out.splitlines()
+        assert f"{file}:2:1: scheduel: is not a known key (did you mean schedule?)" in out.splitlines()
     elif form == "json":
         found = {fault["path"]: fault for fault in json.loads(out)}
         assert found["scheduel"] | {"line": 2, "column": 1, "level": "error"} == found["scheduel"]
     elif form == "github":
-        title = "title=airflow-mlops shape::scheduel: unknown key (did you mean schedule?)"
+        title = "title=airflow-mlops shape::scheduel: is not a known key (did you mean schedule?)"
         assert f"::error file={file},line=2,col=1,{title}" in out.splitlines()
     else:
         results = json.loads(out)["runs"][0]["results"]
@@ -129,7 +129,9 @@ def test_lint_tells_two_files_with_one_name(tmp_path: Path, capsys: pytest.Captu
 
 def test_lint_with_an_unknown_profile_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", str(VALID / "profiled.yaml"), "--profile", "deb"]) == 1
-    assert "no profile 'deb' (did you mean dev?); known: dev, alone" in capsys.readouterr().out
+    assert (
+        "profile 'deb' is not defined (did you mean dev?); profiles are dev, alone" in capsys.readouterr().out
+    )
 
 
 def test_render_prints_what_reads_back_as_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

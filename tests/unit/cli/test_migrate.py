@@ -16,10 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.__main__ import main
-from airflow_mlops.cli.migrate.convert import as_yaml, migrate_recipes, module
-from airflow_mlops.cli.migrate.entry import Outcome, leaves
-from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, read_recipes
-from airflow_mlops.cli.migrate.steps import Steps, read_steps
+from airflow_mlops.cli.migrate.convert import as_yaml, glue_module, migrate_recipes
+from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, StepFunctions, read_recipes, read_steps
+from airflow_mlops.cli.migrate.report import Outcome, leaves
 from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
@@ -88,7 +87,7 @@ def test_a_query_of_spark_becomes_one_of_a_database(
     assert main(["migrate", str(tmp_path), "-o", str(tmp_path / "made.yaml")]) == 0
     source = load_pipeline(tmp_path / "made.yaml").data.source
     assert (source.type, source.sql, source.conn_id) == ("sql", "SELECT * FROM houses", "warehouse")
-    assert "by the Airflow connection 'warehouse': make it" in capsys.readouterr().err
+    assert "by the Airflow connection 'warehouse': create it" in capsys.readouterr().err
 
 
 def test_either_profile_may_be_the_main_one(tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ def test_paths_are_seen_from_the_pipeline_file(tmp_path: Path) -> None:
 def test_what_is_there_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "house_prices_steps.py").write_text("mine")
     assert main(["migrate", str(CORPUS / "houses"), "-o", str(tmp_path / "a.yaml")]) == 2
-    assert "already there" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["house_prices_steps.py"]
 
 
@@ -184,8 +183,8 @@ BAD = {
     "a pipeline file": ("name: churn\ntrain: {estimator: x.Y}\n", "not a recipe of MLflow"),
     "another kind": ("recipe: clustering/v1\ntarget_col: y\n", "`clustering/v1`, not regression/v1"),
     "no target": ("recipe: regression/v1\nsteps: {}\n", "no target_col"),
-    "a list": ("- recipe: regression/v1\n", "it is no mapping"),
-    "not YAML": ("recipe: regression/v1\nsteps: {a: [\n", "not YAML"),
+    "a list": ("- recipe: regression/v1\n", "it is not a mapping"),
+    "not YAML": ("recipe: regression/v1\nsteps: {a: [\n", "not valid YAML"),
     "a variable that nobody gives": (
         "recipe: regression/v1\ntarget_col: {{ TARGET }}\n",
         "'TARGET' is undefined",
@@ -341,24 +340,24 @@ def test_every_value_of_every_recipe_is_told_and_the_result_is_a_pipeline(
         Recipe(Path("/models/taxi"), name, values, str(values["recipe"]).partition("/")[0], "recipe")
         for name, values in (("local", first), ("else where", second))
     )
-    made = migrate_recipes(Recipes(recipe, (), {}), Steps({}, package=False), Path("/models"))
-    told = [entry.path for entry in made.entries]
+    made = migrate_recipes(Recipes(recipe, (), {}), StepFunctions({}, package=False), Path("/models"))
+    told = [entry.path for entry in made.lines]
     for leaf in leaves(first):
         assert sum(leaf[:length] in told for length in range(len(leaf) + 1)) == 1, leaf
 
-    both = migrate_recipes(Recipes(recipe, (other,), {}), Steps({}, package=False), Path("/models"))
+    both = migrate_recipes(Recipes(recipe, (other,), {}), StepFunctions({}, package=False), Path("/models"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "made.yaml")
         file.write_text(as_yaml(both, "taxi"), encoding="utf-8")
         loaded = read_pipeline(file)
     assert loaded.faults == ()
-    alone = migrate_recipes(Recipes(other, (), {}), Steps({}, package=False), Path("/models"))
-    if not any("cannot take this away" in entry.text for entry in both.entries):
+    alone = migrate_recipes(Recipes(other, (), {}), StepFunctions({}, package=False), Path("/models"))
+    if not any("cannot take this away" in entry.text for entry in both.lines):
         expected, found = Pipeline.model_validate(alone.config), loaded.chosen("else where")
         assert (found.train.params, found.train.tune) == (expected.train.params, expected.train.tune)
         assert (found.evaluate, found.data.holdout) == (expected.evaluate, expected.data.holdout)
-    compile(module(both), "taxi_steps.py", "exec")
-    news = {entry.path[1:] for entry in both.entries if entry.path and entry.path[0] == "profiles/else where"}
+    compile(glue_module(both), "taxi_steps.py", "exec")
+    news = {entry.path[1:] for entry in both.lines if entry.path and entry.path[0] == "profiles/else where"}
     for leaf in leaves(second):
         if leaf not in set(leaves(first)):
             assert any(leaf[:length] in news for length in range(len(leaf) + 1)), leaf
@@ -379,7 +378,7 @@ def test_an_unknown_key_anywhere_is_reported(tmp_path: Path) -> None:
     odd = Recipe(recipes.chosen.root, "local", values, "regression", "recipe")
     made = migrate_recipes(Recipes(odd, (), {}), read_steps(odd.root), tmp_path)
     carried_whole = {"estimator_params", "parameters", "custom_metrics"}
-    found = {entry.path for entry in made.entries if entry.outcome is Outcome.LEFT}
+    found = {entry.path for entry in made.lines if entry.outcome is Outcome.LEFT}
     for leaf in leaves(values):
         if str(leaf[-1]).startswith("odd_") and not carried_whole & set(map(str, leaf)):
             assert leaf in found

@@ -104,7 +104,7 @@ def test_a_value_that_json_would_change_is_read_anew(kept: ParseCache, file: Pat
 def test_a_faulty_file_is_told_every_time(kept: ParseCache, file: Path) -> None:
     file.write_text(TEXT + "scheduel: daily\n")
     for _ in range(2):
-        with pytest.raises(FileFaults, match=r"churn.yaml:5:1: scheduel: unknown key"):
+        with pytest.raises(FileFaults, match=r"churn.yaml:5:1: scheduel: is not a known key"):
             load_pipeline(file, cache=kept)
     assert entries(kept) == []
 

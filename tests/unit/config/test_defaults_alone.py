@@ -47,7 +47,7 @@ def test_a_fault_is_told_once_by_the_name_that_the_folder_was_given(
     (folder / "models/roses.yaml").write_text(PIPELINE.replace("iris", "roses"))
     assert lint(capsys, "models") == (
         1,
-        ["models/defaults.yaml:1:1: retrys: unknown key (did you mean retry?)"],
+        ["models/defaults.yaml:1:1: retrys: is not a known key (did you mean retry?)"],
     )
 
 
@@ -56,7 +56,9 @@ def test_defaults_of_no_pipeline_are_looked_at_too(folder: Path, capsys: pytest.
     (folder / "models/team/defaults.yaml").write_text("pool_slots: 0\n")
     code, lines = lint(capsys, "models")
     assert code == 1
-    assert lines[0].startswith("models/team/defaults.yaml:1:13: pool_slots: greater than or equal to 1")
+    assert lines[0].startswith(
+        "models/team/defaults.yaml:1:13: pool_slots: must be greater than or equal to 1"
+    )
 
 
 def test_defaults_may_be_empty(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +72,7 @@ def test_defaults_that_cannot_be_read_are_told_at_their_place(
     (folder / "models/defaults.yaml").mkdir()
     code, lines = lint(capsys, "models")
     assert code == 1
-    assert lines == ["models/defaults.yaml:1:1: a folder: give the path of a pipeline file"]
+    assert lines == ["models/defaults.yaml:1:1: is a folder: expected the path of a text file"]
 
 
 def test_a_folder_that_is_named_like_a_file_is_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

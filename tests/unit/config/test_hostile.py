@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.lint import lint_files
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.loader import FileFaults, load_pipeline, pipeline_files
 from airflow_mlops.core.errors import ConfigError
 from tests.support.project import ENVIRONMENT
@@ -42,23 +43,26 @@ def _merges(*, wide: int, deep: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"name: \xe9t\xe9\n", r":1:7: not UTF-8 text \(byte 6\): save the file as UTF-8"),
+        (b"name: \xe9t\xe9\n", r":1:7: is not UTF-8 text \(byte 6\): save the file as UTF-8"),
         (GOOD.encode("utf-16"), "not UTF-8 text"),
-        (b"\x00\x01\x02\x03" * 50, "not YAML: the control character"),
+        (b"\x00\x01\x02\x03" * 50, "not valid YAML: the control character"),
         (b"\x7fELF\x02\x01\x01\xff" * 20, "not UTF-8 text"),
-        (b"x" * 10_000_000, "larger than 1,000,000 bytes"),
-        (b"[" * 100_000, "nested deeper than 100 levels"),
-        (b"{a: " * 100_000, "nested deeper than 100 levels"),
-        (b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)), "not YAML|nested|expected|unknown"),
-        (b"a: [" + b"1," * 400_000 + b"]", "more than 20,000 values"),
-        (b"? [a]\n: b\n", "a key is plain text"),
+        (b"x" * 10_000_000, "not be larger than 1,000,000 bytes"),
+        (b"[" * 100_000, "must not be nested deeper than 100 levels"),
+        (b"{a: " * 100_000, "must not be nested deeper than 100 levels"),
+        (
+            b"a:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 300)),
+            "not valid YAML|nested|must be|not a known",
+        ),
+        (b"a: [" + b"1," * 400_000 + b"]", "must not have more than 20,000 values"),
+        (b"? [a]\n: b\n", "a key must be plain text"),
         (b"&a [*a]", "a mapping|nested deeper"),
         (b"a: &a {b: *a}", "nested deeper than 100"),
-        (b"a: &a {<<: *a}", "takes another mapping"),
-        (_merges(wide=10, deep=12), "more than 20,000 values"),
+        (b"a: &a {<<: *a}", "must be another mapping"),
+        (_merges(wide=10, deep=12), "must not have more than 20,000 values"),
         (_merges(wide=1, deep=900), "nested deeper than 100"),
-        (b"a: " + b"9" * 5_000, "a number of 5,000 characters"),
-        (b"k" * 900_000 + b": 1\n", "unknown key|not YAML|could not find"),
+        (b"a: " + b"9" * 5_000, "a number must not have 5,000 characters"),
+        (b"k" * 900_000 + b": 1\n", "is not a known key|not valid YAML|could not find"),
         ("\n".join(f"key{n}: 1" for n in range(9_000)).encode(), "… and .* more"),
         ("a: 1\n" * 9_000, "duplicate key"),
     ],
@@ -84,10 +88,10 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
     for name, expected in {
         "pipe.yaml": "not a regular file",
-        "folder.yaml": "a folder",
+        "folder.yaml": "is a folder",
         "loop.yaml": "cannot be read: Too many levels of symbolic links",
         "zero.yaml": "not a regular file",
-        "gone.yaml": "no such file",
+        "gone.yaml": "file does not exist",
         "nul\0.yaml": "cannot be read",
     }.items():
         with pytest.raises(ConfigError, match=expected):
@@ -99,7 +103,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_any_line_ending_and_a_byte_order_mark_are_read(tmp_path: Path, ending: str) -> None:
     content = b"\xef\xbb\xbf" + GOOD.replace("\n", ending).encode()
     assert load_pipeline(write(tmp_path, content)).name == "iris"
-    with pytest.raises(FileFaults, match=r"iris\.yaml:5:1: scheduel: unknown key"):
+    with pytest.raises(FileFaults, match=r"iris\.yaml:5:1: scheduel: is not a known key"):
         load_pipeline(write(tmp_path, content + f"scheduel: x{ending}".encode()))
 
 
@@ -148,13 +152,13 @@ sections = st.dictionaries(
 @example({"profiles": {"dev": {"profiles.dev": {}}}})
 @example({"evaluate": {"metrics": ["accuracy"], "require": {"accuracy": None}}})
 def test_any_tree_loads_or_every_line_of_the_refusal_has_its_place(
-    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, tree: dict[str, object]
 ) -> None:
     good = yaml.safe_load(GOOD)
     file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
     file.write_text(yaml.safe_dump(good | tree, allow_unicode=True), encoding="utf-8")
     lines = len(file.read_text(encoding="utf-8").splitlines())
-    for fault in lint_files([(file, file.parent)]):
+    for fault in lint_files([(file, file.parent)], libraries=libraries):
         assert fault.file == str(file)
         assert 1 <= fault.line <= lines
         assert fault.message
@@ -162,10 +166,12 @@ def test_any_tree_loads_or_every_line_of_the_refusal_has_its_place(
 
 @given(st.binary(max_size=300))
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, content: bytes
+) -> None:
     file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
     file.write_bytes(GOOD.encode()[: len(content)] + content)
-    for fault in lint_files([(file, file.parent)]):
+    for fault in lint_files([(file, file.parent)], libraries=libraries):
         assert fault.line >= 1
 
 
@@ -295,12 +301,12 @@ def mutated(draw: st.DrawFn) -> str:
 @given(mutated())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_mutated_file_is_read_or_refused_and_nothing_of_it_runs(
-    tmp_path_factory: pytest.TempPathFactory, text: str
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, text: str
 ) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "corpus_rows.py").write_text("raise SystemExit('lint must not run this')\n")
     file = folder / "mutated.yaml"
     file.write_text(text, encoding="utf-8")
-    for fault in lint_files([(file, folder)]):
+    for fault in lint_files([(file, folder)], libraries=libraries):
         assert fault.line >= 1
         assert fault.message

@@ -64,9 +64,9 @@ def test_a_fault_of_the_defaults_is_told_at_its_own_place(tmp_path: Path) -> Non
     with pytest.raises(FileFaults) as caught:
         load_pipeline(file)
     assert [str(fault) for fault in caught.value.faults] == [
-        f"{defaults}:2:10: retries: expected an integer, got the text 'many'",
-        f"{defaults}:3:1: name: a name belongs in the pipeline file",
-        f"{file}:7:7: tags: expected a list, as [5], got 5",
+        f"{defaults}:2:10: retries: must be an integer, got the text 'many'",
+        f"{defaults}:3:1: name: a name must be in the pipeline file, not in the defaults",
+        f"{file}:7:7: tags: must be a list, as [5], got 5",
     ]
 
 
@@ -80,7 +80,9 @@ def test_profiles_of_the_defaults_are_everybodys(tmp_path: Path) -> None:
 
 def test_an_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
     file = write(tmp_path / "iris.yaml", FILE + PROFILES)
-    with pytest.raises(ConfigError, match=r"no profile 'dve' \(did you mean dev\?\); known: dev, bare"):
+    with pytest.raises(
+        ConfigError, match=r"profile 'dve' is not defined \(did you mean dev\?\); profiles are dev, bare"
+    ):
         load_pipeline(file, "dve")
 
 
@@ -116,7 +118,7 @@ def test_a_fault_that_needs_two_keys_is_told_at_one_of_them(tmp_path: Path) -> N
     with pytest.raises(FileFaults) as caught:
         load_pipeline(write(tmp_path / "iris.yaml", FILE + text))
     assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
-        "iris.yaml:11:5: profiles.p.retry.delay: delay 20m is longer than max_delay 10m"
+        "iris.yaml:11:5: profiles.p.retry.delay: delay 20m must not be longer than max_delay 10m"
     ]
 
 
@@ -156,8 +158,8 @@ def test_only_so_many_profiles_are_read(tmp_path: Path) -> None:
         load_pipeline(write(tmp_path / "iris.yaml", f"{FILE}profiles:\n{''.join(lines)}"))
     *early, last = [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
     start = len(f"{FILE}profiles:\n".splitlines())
-    assert early[0] == (
-        f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay: delay 30s is longer than max_delay 1s"
-    )
-    assert last == f"iris.yaml:{start + 101}:3: profiles.p100: more than 100 profiles: the rest is not read"
+    place = f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay"
+    assert early[0] == f"{place}: delay 30s must not be longer than max_delay 1s"
+    limit = "a file must not have more than 100 profiles"
+    assert last == f"iris.yaml:{start + 101}:3: profiles.p100: {limit}: the rest is not read"
     assert len(early) == 100

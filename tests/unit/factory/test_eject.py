@@ -119,7 +119,7 @@ def test_eject_overwrites_nothing_and_tells_faults(
     assert eject(CORPUS / "minimal.yaml", tmp_path / "no" / "where.py") == 2
     (tmp_path / "bad.yaml").write_text("name: bad\nscheduel: x\n")
     assert eject(tmp_path / "bad.yaml", tmp_path / "bad.py") == 1
-    assert "scheduel: unknown key" in capsys.readouterr().err
+    assert "scheduel: is not a known key" in capsys.readouterr().err
     assert not (tmp_path / "bad.py").exists()
 
 

@@ -97,7 +97,9 @@ def test_a_bad_file_is_a_visible_failing_dag_and_the_others_load(tmp_path: Path)
     folder = pipelines(tmp_path, good=GOOD.format(name="good"), bad=GOOD.format(name="bad") + "scheduel: x\n")
     dags = load(folder)
     assert set(dags) == {"good__train", "bad__faulty"}
-    assert "bad.yaml:5:1: scheduel: unknown key (did you mean schedule?)" in str(dags["bad__faulty"].doc_md)
+    assert "bad.yaml:5:1: scheduel: is not a known key (did you mean schedule?)" in str(
+        dags["bad__faulty"].doc_md
+    )
 
 
 def test_strict_raises_for_a_bad_file(tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_an_unknown_profile_is_a_visible_fault(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("AIRFLOW_MLOPS_PROFILE", "deb")
     dags = load(folder)
     assert set(dags) == {"one__faulty"}
-    assert "no profile 'deb' (did you mean dev?)" in str(dags["one__faulty"].doc_md)
+    assert "profile 'deb' is not defined (did you mean dev?)" in str(dags["one__faulty"].doc_md)
 
 
 def test_parsing_the_dag_files_imports_no_heavy_library() -> None:

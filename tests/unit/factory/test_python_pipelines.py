@@ -56,26 +56,26 @@ def test_sections_and_plain_mappings_say_the_same() -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: Train(estimator="a.B", parms={}), "Train: parms: unknown key (did you mean params?)"),
+        (lambda: Train(estimator="a.B", parms={}), "Train: parms: is not a known key (did you mean params?)"),
         (
             lambda: Pipeline(
                 name="churn", **{**SMALL, "train": {"estimator": "a.B", "tune": {"n_trial": 1}}}
             ),
             "Pipeline churn: train.tune.space: required key is missing\n"
-            "Pipeline churn: train.tune.n_trial: unknown key (did you mean n_trials?)",
+            "Pipeline churn: train.tune.n_trial: is not a known key (did you mean n_trials?)",
         ),
         (
             lambda: Pipeline(name="churn", **{**SMALL, "approve": {"by": ["ann"], "within": timedelta(0)}}),
-            "Pipeline churn: approve.within: a duration is longer than nothing",
+            "Pipeline churn: approve.within: a duration must be positive",
         ),
         (
             lambda: Pipeline(name="churn", **{**SMALL, "owner": 3}),
-            "Pipeline churn: owner: expected text, got 3",
+            "Pipeline churn: owner: must be text, got 3",
         ),
         (
             lambda: Pipeline(name="Churn", **SMALL),
-            "Pipeline Churn: name: a name is a lower-case letter, then lower-case letters, digits and _, "
-            "at most 63 in all (got 'Churn')",
+            "Pipeline Churn: name: a name must start with a letter and have only lower-case letters, "
+            "digits and _, at most 63, got 'Churn'",
         ),
     ],
 )

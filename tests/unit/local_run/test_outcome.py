@@ -52,7 +52,7 @@ def test_a_gate_that_says_no_is_1_and_the_next_run_begins_anew(laptop: Laptop) -
         (["--until", "trian"], "--until trian: churn has no such task (did you mean train?)"),
         (["--as-of", "yesterday"], "--as-of 'yesterday': write an ISO time"),
         (["nowhere.yaml"], "nowhere.yaml: no such file or folder"),
-        (["--profile", "dev"], "no profile 'dev'"),
+        (["--profile", "dev"], "profile 'dev' is not defined"),
     ],
 )
 def test_a_wrong_call_is_2(laptop: Laptop, words: list[str], told: str) -> None:
@@ -129,8 +129,8 @@ def test_a_faulty_file_is_2_with_every_fault(laptop: Laptop) -> None:
         file.write("scheduel: x\nownr: me\n")
     code, _, err = laptop.run()
     assert code == 2
-    assert "scheduel: unknown key (did you mean schedule?)" in err
-    assert "ownr: unknown key (did you mean owner?)" in err
+    assert "scheduel: is not a known key (did you mean schedule?)" in err
+    assert "ownr: is not a known key (did you mean owner?)" in err
 
 
 def test_the_only_pipeline_is_found_and_several_are_listed(laptop: Laptop) -> None:

@@ -92,7 +92,7 @@ def test_a_fault_stops_the_commit_with_its_line(provider: Path, team: Path) -> N
     (team / "pipelines" / "bad.yml").write_text(GOOD.replace("good", "bad") + "scheduel: x\n")
     done = try_hook(provider, team)
     assert done.returncode == 1
-    assert "pipelines/bad.yml:5:1: scheduel: unknown key" in done.stdout
+    assert "pipelines/bad.yml:5:1: scheduel: is not a known key" in done.stdout
 
 
 def test_a_repository_without_pipelines_is_left_alone(provider: Path, team: Path) -> None:
@@ -115,6 +115,6 @@ def test_the_hooks_of_this_repository_are_valid_and_run_the_steps_of_make_check(
         hook["entry"] for repo in yaml.safe_load(config.read_text())["repos"] for hook in repo["hooks"]
     ]
     recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
-    for tool in ("ruff format", "ruff check", "mypy", "lint-imports"):
+    for tool in ("ruff format", "ruff check", "mypy", "lint-imports", "deptry src"):
         assert any(entry.startswith(f".venv/bin/{tool}") for entry in entries), tool
         assert f"$(BIN)/{tool}" in recipe, tool

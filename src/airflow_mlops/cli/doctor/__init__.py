@@ -1,1 +1,1 @@
-"""``airflow-mlops doctor``: is everything here that the pipelines need, and does it answer?"""
+"""The command ``doctor``: checks that all that the pipelines need is installed and answers."""

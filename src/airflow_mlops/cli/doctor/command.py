@@ -1,4 +1,4 @@
-"""The command ``doctor``: which checks, in which order, and how it ends."""
+"""The command ``doctor``: its checks and their order."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import argparse
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from airflow_mlops.cli.doctor import storage
 from airflow_mlops.cli.doctor.finding import (
     Finding,
     Status,
@@ -29,75 +29,68 @@ from airflow_mlops.cli.doctor.finding import (
     without_secrets,
     worst,
 )
-from airflow_mlops.cli.doctor.loaders import check_loaded, check_loaders, loaders
+from airflow_mlops.cli.doctor.installation import (
+    Installation,
+    check_database,
+    check_provider,
+    read_installation,
+)
+from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
 from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER, needs
 from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.versions import versions
+from airflow_mlops.cli.pipeline_paths import PipelinePath, existing_pipeline_paths, pipeline_paths
+from airflow_mlops.cli.terminal import counted
+from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.lint import lint_files
-from airflow_mlops.config.loader import load_pipeline, pipeline_files, tree_root
+from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout import targets
 
 if TYPE_CHECKING:
-    from airflow_mlops.cli.doctor.installation import Installation
-    from airflow_mlops.cli.doctor.lookup import Looked, Place
-    from airflow_mlops.config.models import Pipeline
+    from airflow_mlops.cli.doctor.lookup import Place
 
-_PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
 _SYSTEM: Final = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 _SCRATCH: Final = Path(tempfile.gettempdir())
 _PASSWORDS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AIRFLOW_MLOPS_SERVING_TOKEN")
 
-Files = list[tuple[Path, Path]]
-
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Check this installation and some pipelines.
-
-    Returns 0 when all is fine or there are only warnings, 1 when a check failed, 2 when there is no such
-    file or folder, or no pipeline file in it.
-    """
-    files: Files | None = None
-    if arguments.path is not None:
-        place = Path(arguments.path)
-        if not place.exists():
-            print(f"error: {place}: no such file or folder", file=sys.stderr)
-            return 2
-        files = _files(place)
-        if not files:
-            print(f"error: no pipeline file in {place}", file=sys.stderr)
-            return 2
+    """Check this installation and some pipelines; returns 1 when a check failed, else 0."""
+    files = existing_pipeline_paths(Path(arguments.path)) if arguments.path else None
     with _quiet():
-        findings = examine(files, arguments.profile or os.environ.get(_PROFILE) or None)
+        findings = examine(files, arguments.profile or os.environ.get(PROFILE) or None)
     print(as_json(findings) if arguments.format == "json" else as_text(findings))
     return 1 if worst(findings) is Status.FAILED else 0
 
 
-def examine(files: Files | None, profile: str | None) -> list[Finding]:
-    """Return what all checks found; without ``files`` those that the DAG files load are looked at."""
+def examine(files: Sequence[PipelinePath] | None, profile: str | None) -> list[Finding]:
+    """Return the findings of all checks; ``files`` are by default those that the DAG files load."""
     findings = versions()
     installation, found = _airflow()
     findings += found
     secrets = [os.environ.get(name, "") for name in _PASSWORDS]
-    known = [loader for folder in installation.folders for loader in loaders(folder)] if installation else []
+    known: list[Loader] = []
     if installation:
+        known = [loader for folder in installation.folders for loader in loaders(folder)]
         secrets.append(_password(installation.database))
         findings += check_loaders(installation.folders, known, installation.is_dag_file)
         findings += [
-            warning("dags folder", f"bundle {name} is not a local folder: not looked at", "airflow dags list")
+            warning(
+                "dags folder", f"bundle {name} is not a local folder and is not checked", "airflow dags list"
+            )
             for name in installation.remote
         ]
     if files is None:
-        folders = {loader.folder for loader in known if loader.folder and loader.folder.is_dir()}
-        files = [pair for folder in sorted(folders or {Path("pipelines")}) for pair in _files(folder)]
-    findings += check_loaded([file for file, _ in files], known)
+        loaded = {loader.folder for loader in known if loader.folder and loader.folder.is_dir()}
+        folders = sorted(loaded) or [folder for folder in (Path("pipelines"),) if folder.is_dir()]
+        files = [path for folder in folders for path in pipeline_paths(folder)]
+    findings += check_loaded([path.file for path in files], known)
     findings += _lint(files, profile)
     pipelines = list(_pipelines(files, profile))
     if installation:
-        initialised = not any(
-            item.check == "airflow database" and item.status is Status.FAILED for item in findings
-        )
-        found, more = _outside(installation, pipelines, initialised=initialised)
+        database = next(item for item in findings if item.check == "airflow database")
+        found, more = _external(installation, pipelines, initialised=database.status is not Status.FAILED)
         findings += found
         secrets += more
     findings += _programs(pipelines)
@@ -105,52 +98,42 @@ def examine(files: Files | None, profile: str | None) -> list[Finding]:
 
 
 def _airflow() -> tuple[Installation | None, list[Finding]]:
-    from airflow_mlops.cli.doctor.installation import check_database, check_provider, read_installation
-    from airflow_mlops.cli.doctor.storage import check_parse_cache
-
     try:
         installation = read_installation()
     except BackendError as error:
         return None, [failed("airflow", str(error), "pip install 'apache-airflow>=3.3'")]
     look = partial(check_database, installation.database, installation.revision)
     probe = Probe("airflow database", lambda: [look()], "airflow db check")
-    cache = check_parse_cache(installation.parse_cache)
+    cache = storage.check_parse_cache(installation.parse_cache)
     return installation, [check_provider(), *side_by_side([probe]), cache]
 
 
-def _files(place: Path) -> Files:
-    found = pipeline_files(place) if place.is_dir() else [place] if place.exists() else []
-    return [(file, tree_root(file, place if place.is_dir() else None)) for file in found]
-
-
-def _lint(files: Files, profile: str | None) -> Iterator[Finding]:
+def _lint(files: Sequence[PipelinePath], profile: str | None) -> Iterator[Finding]:
     if not files:
         yield not_needed("pipelines", "there is no pipeline file", "airflow-mlops init")
-    faults = lint_files(files, profile=profile)
-    for name in dict.fromkeys([*(str(file) for file, _ in files), *(fault.file for fault in faults)]):
-        own = [fault for fault in faults if fault.file == name and fault.level != "note"]
+    faults = [fault for fault in lint_files(files, profile=profile) if fault.level != "note"]
+    for name in dict.fromkeys([*(str(path.file) for path in files), *(fault.file for fault in faults)]):
+        own = [fault for fault in faults if fault.file == name]
         wrong = [fault for fault in own if fault.level == "error"]
         check, fix = f"pipeline {Path(name).name}", f"airflow-mlops lint {name}"
         if wrong:
-            yield failed(check, f"{len(wrong)} fault{'s' * (len(wrong) != 1)}: {wrong[0]}", fix)
+            yield failed(check, f"{counted(len(wrong), 'fault')}: {wrong[0]}", fix)
         elif own:
-            yield warning(check, f"{len(own)} warning{'s' * (len(own) != 1)}: {own[0]}", fix)
+            yield warning(check, f"{counted(len(own), 'warning')}: {own[0]}", fix)
         else:
             yield ok(check, f"{name} has no fault")
 
 
-def _pipelines(files: Files, profile: str | None) -> Iterator[Pipeline]:
-    for file, root in files:
-        try:
-            yield load_pipeline(file, profile, root=root)
-        except ConfigError:
-            continue  # told by the check of the file
+def _pipelines(files: Iterable[PipelinePath], profile: str | None) -> Iterator[Pipeline]:
+    for path in files:
+        with suppress(ConfigError):  # reported by the check of the file
+            yield path.load(profile)
 
 
-def _outside(
+def _external(
     installation: Installation, pipelines: Sequence[Pipeline], *, initialised: bool
 ) -> tuple[list[Finding], list[str]]:
-    """Look connections up, then call every server and storage side by side."""
+    """Look up the connections, then call every server and storage concurrently; returns secrets as well."""
     from airflow_mlops.cli.doctor.lookup import look_up
 
     looked = look_up(needs(pipelines, installation.artifacts, installation.rollouts), initialised=initialised)
@@ -159,13 +142,14 @@ def _outside(
     findings += side_by_side([*map(_probe, places), *_storage(installation)])
     if not any(pipeline.deploy for pipeline in pipelines):
         findings.append(not_needed("model server", "no pipeline here has a `deploy` section"))
-    return findings, [*_secrets(looked), *(_password(place.url) for place in places)]
+    secrets = [secret for item in looked for secret in item.secrets]
+    return findings, [*secrets, *(_password(place.url) for place in places)]
 
 
 def _probe(place: Place) -> Probe:
-    from airflow_mlops.cli.doctor import servers, storage
+    from airflow_mlops.cli.doctor import servers
 
-    fix = f"is {place.url} right, and is it up?"
+    fix = f"check that {place.url} is right and its server runs"
     if place.need.purpose == ROLLOUTS:
         fix = f"airflow connections get {place.need.conn_id}"
         return Probe("rollouts", partial(storage.check_rollout_database, place.url, place.password), fix)
@@ -178,8 +162,6 @@ def _probe(place: Place) -> Probe:
 
 
 def _storage(installation: Installation) -> Iterator[Probe]:
-    from airflow_mlops.cli.doctor import storage
-
     places = [_SCRATCH]
     for name, value, look_at_file, look_at_uri in (
         ("artifacts", installation.artifacts, storage.check_artifacts, storage.check_remote_artifacts),
@@ -198,12 +180,11 @@ def _storage(installation: Installation) -> Iterator[Probe]:
 
 
 def _rollouts_by_url(setting: str) -> list[Finding]:
-    """Look at a database by its URL; one by a connection is looked at where connections are."""
-    from airflow_mlops.cli.doctor.storage import check_rollout_database
+    """Check a database given by its URL; one given by a connection is checked with the connections."""
     from airflow_mlops.hooks.rollouts import SCHEME, place_of
 
     place = place_of(setting)
-    return [] if place.startswith(SCHEME) else check_rollout_database(place)
+    return [] if place.startswith(SCHEME) else storage.check_rollout_database(place)
 
 
 def _programs(pipelines: Iterable[Pipeline]) -> Iterator[Finding]:
@@ -218,12 +199,8 @@ def _programs(pipelines: Iterable[Pipeline]) -> Iterator[Finding]:
         elif path:
             yield ok(program, path)
         else:
-            text = f"{program} is not on this machine: fine when it runs elsewhere"
+            text = f"{program} is not installed on this machine; it may run on another one"
             yield warning(program, text, f"apt-get install {program}")
-
-
-def _secrets(looked: Iterable[Looked]) -> list[str]:
-    return [secret for item in looked for secret in item.secrets]
 
 
 def _password(url: str) -> str:
@@ -235,9 +212,9 @@ def _password(url: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing but the findings is printed: neither Airflow's log nor a warning about its settings."""
+    """Print nothing but the findings: neither Airflow's log nor a warning about its settings."""
     logging.disable(logging.CRITICAL)
-    nowhere = StringIO()  # Airflow's own loggers do not ask `logging` whether they may
+    nowhere = StringIO()  # Airflow's own loggers ignore logging.disable
     try:
         with warnings.catch_warnings(action="ignore"), redirect_stdout(nowhere), redirect_stderr(nowhere):
             yield

@@ -1,4 +1,4 @@
-"""What a check found, how it is printed, and what is never printed."""
+"""Findings of checks, their output, and the removal of secrets from it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was looked at, how it is, in one sentence; ``fix`` is the next command or step."""
+    """The result of one check in one sentence; ``fix`` is the next command or step."""
 
     check: str
     status: Status
@@ -40,7 +40,7 @@ def ok(check: str, message: str) -> Finding:
 
 
 def warning(check: str, message: str, fix: str) -> Finding:
-    """Return the finding of something that works but is rarely meant, or that could not be checked."""
+    """Return the finding of something that works but is rarely intended, or that could not be checked."""
     return Finding(check, Status.WARNING, message, fix)
 
 
@@ -75,14 +75,14 @@ def _hidden(text: str, secrets: Sequence[str]) -> str:
 
 
 def _hidden_login(match: re.Match[str]) -> str:
-    """Keep ``s3://conn_id@bucket``, where a connection stands and not a log-in."""
+    """Keep ``s3://conn_id@bucket``, which names a connection and not a login."""
     scheme, login = match.groups()
     secret = ":" in login or scheme.startswith("http")
     return f"{scheme}://{_HIDDEN if secret else login}@"
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """Return one aligned line per check, each followed by its fix, and a line that counts."""
+    """Return one aligned line per check, each followed by its fix, and a line of counts."""
     width = max((len(finding.check) for finding in findings), default=0)
     lines = []
     for finding in findings:

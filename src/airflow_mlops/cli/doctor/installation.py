@@ -1,4 +1,4 @@
-"""Airflow as it is installed here: its settings, its database, the provider."""
+"""The installed Airflow: its settings, its database, this provider."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MIGRATE: Final = "airflow db migrate"
 
 @dataclass(frozen=True)
 class Installation:
-    """What Airflow's configuration says.
+    """Airflow's configuration.
 
-    ``folders`` are those of local DAG bundles, ``remote`` the names of the others; ``is_dag_file`` is
-    Airflow's own look at a Python file; ``revision`` is the one that its database should have.
+    ``folders`` are those of local DAG bundles, ``remote`` the names of the other bundles. ``is_dag_file`` is
+    Airflow's own check of a Python file, ``revision`` the revision that its database must have.
     """
 
     version: str
@@ -45,7 +45,7 @@ def read_installation() -> Installation:
         import airflow
         from airflow.configuration import conf
         from airflow.utils.file import might_contain_dag
-    except Exception as error:  # an own plugin, a broken airflow.cfg: anything may come
+    except Exception as error:  # a plugin or a broken airflow.cfg may raise anything
         raise BackendError(f"Airflow cannot be imported: {type(error).__name__}: {error}") from error
     listed: Any = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=[])
     bundles: list[dict[str, Any]] = listed or []
@@ -67,26 +67,26 @@ def read_installation() -> Installation:
 
 
 def _revision(migrations: Path) -> str | None:
-    """Return the newest revision among Airflow's migrations: read before any clock runs, there are many."""
+    """Return the newest revision of Airflow's migrations; slow, so it runs before any time limit starts."""
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory(str(migrations)).get_current_head()
 
 
 def check_provider() -> Finding:
-    """Say whether Airflow knows this provider, its connection types and its settings."""
+    """Check that Airflow has registered this provider."""
     from airflow.providers_manager import ProvidersManager
 
     manager: Any = ProvidersManager  # without types
     found = manager().providers.get("airflow-mlops")
     if found is None:
-        text = "Airflow does not see the provider airflow-mlops"
-        return failed("provider", text, "pip install airflow-mlops, in the environment of `airflow`")
+        text = "Airflow has not registered the provider airflow-mlops"
+        return failed("provider", text, "pip install airflow-mlops in the environment of `airflow`")
     return ok("provider", f"airflow-mlops {found.version} is registered")
 
 
 def check_database(url: str, wanted: str | None) -> Finding:
-    """Say whether Airflow's database is there and of the installed version; makes and changes nothing."""
+    """Check that Airflow's database exists and has the installed version; changes nothing."""
     from sqlalchemy import create_engine, inspect, text
     from sqlalchemy.engine import make_url
 
@@ -94,7 +94,9 @@ def check_database(url: str, wanted: str | None) -> Finding:
     shown = address.render_as_string(hide_password=True)
     sqlite = address.get_backend_name() == "sqlite"
     if sqlite and address.database and not Path(address.database).is_file():
-        return failed("airflow database", f"Airflow is not initialised: no {address.database}", _MIGRATE)
+        return failed(
+            "airflow database", f"Airflow is not initialised: {address.database} does not exist", _MIGRATE
+        )
     engine = create_engine(address)
     try:
         with engine.connect() as connection:
@@ -104,6 +106,6 @@ def check_database(url: str, wanted: str | None) -> Finding:
     finally:
         engine.dispose()
     if revision != wanted:
-        text_ = f"{shown} is of another Airflow version (revision {revision}, this one has {wanted})"
+        text_ = f"{shown} belongs to another Airflow version (revision {revision}, this one needs {wanted})"
         return failed("airflow database", text_, _MIGRATE)
     return ok("airflow database", shown)

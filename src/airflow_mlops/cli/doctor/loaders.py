@@ -1,4 +1,4 @@
-"""Finds the DAG files that load pipelines; they are read, never run."""
+"""Finds the DAG files that load pipelines; reads them and never runs them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CALL: Final = "load_pipelines"
 class Loader:
     """A DAG file that calls ``load_pipelines``.
 
-    ``folder`` is None when only running it would tell; ``at_once`` is False inside a function.
+    ``folder`` is None when it is known only at run time; ``at_once`` is False for a call in a function.
     """
 
     file: Path
@@ -29,7 +29,7 @@ class Loader:
 def loaders(folder: Path) -> list[Loader]:
     """Return the DAG files in a folder and below it that load pipelines.
 
-    Calls inside functions count only when there are no others: most of those are in tests.
+    Calls inside functions count only when there are no others: most of them are in tests.
     """
     files = (path for path in folder.rglob("*.py") if not _hidden(path.relative_to(folder)))
     found = [loader for file in sorted(files) for loader in _loaders_of(file)]
@@ -39,27 +39,29 @@ def loaders(folder: Path) -> list[Loader]:
 def check_loaders(
     folders: Sequence[Path], found: Iterable[Loader], is_dag_file: Callable[[Path], bool]
 ) -> Iterator[Finding]:
-    """Yield what Airflow will make of each loader; ``is_dag_file`` is Airflow's own look at a file."""
+    """Yield whether Airflow will load each DAG file; ``is_dag_file`` is Airflow's own check of a file."""
     known = list(found)
     if not known:
         places = [str(folder) for folder in folders]
-        text = f"no DAG file that calls load_pipelines in {', '.join(places) or 'any local folder'}"
+        text = f"there is no DAG file that calls load_pipelines in {', '.join(places) or 'any local folder'}"
         yield failed("dags folder", text, f"airflow-mlops init {places[0] if places else 'DAGS_FOLDER'}")
     for loader in known:
         if not is_dag_file(loader.file):
-            text = f"{loader.file}: Airflow passes over it, for it does not hold the word `dag`"
+            text = f"{loader.file}: Airflow skips this file, because it does not contain the word `dag`"
             yield failed("dags folder", text, f"echo '# builds the DAGs' >> {loader.file}")
         elif loader.folder is None:
-            yield ok("dags folder", f"{loader.file} loads pipelines, from where it says as it runs")
+            yield ok(
+                "dags folder", f"{loader.file} loads pipelines from a folder that is known only at run time"
+            )
         elif not loader.folder.is_dir():
-            text = f"{loader.file} loads from {loader.folder}, which is not there"
+            text = f"{loader.file} loads from {loader.folder}, which does not exist"
             yield failed("dags folder", text, f"mkdir -p {loader.folder}")
         else:
             yield ok("dags folder", f"{loader.file} loads {loader.folder}")
 
 
 def check_loaded(files: Iterable[Path], found: Iterable[Loader]) -> Iterator[Finding]:
-    """Yield a warning for pipeline files that no loader reads."""
+    """Yield a warning for pipeline files that no DAG file loads."""
     known = list(found)
     if not known or any(loader.folder is None for loader in known):
         return
@@ -67,7 +69,7 @@ def check_loaded(files: Iterable[Path], found: Iterable[Loader]) -> Iterator[Fin
     lost = [file for file in files if not any(folder in file.resolve().parents for folder in folders)]
     if lost:
         text = f"no DAG file loads {', '.join(map(str, lost))}"
-        yield warning("pipelines", text, f"move them to {folders[0]}, or load their folder as well")
+        yield warning("pipelines", text, f"move them to {folders[0]}, or load their folder too")
 
 
 def _hidden(path: Path) -> bool:
@@ -79,7 +81,7 @@ def _loaders_of(file: Path) -> Iterator[Loader]:
         text = file.read_bytes()
         if _CALL.encode() not in text:
             return
-        with warnings.catch_warnings(action="ignore"):  # an odd escape in somebody's string is not our matter
+        with warnings.catch_warnings(action="ignore"):  # such as an invalid escape in a string
             tree = ast.parse(text)
     except (OSError, SyntaxError, ValueError):
         return

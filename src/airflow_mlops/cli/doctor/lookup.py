@@ -1,4 +1,4 @@
-"""Looks connections up as Airflow's tasks do, and remembers what must never be printed."""
+"""Looks connections up as Airflow's tasks do, and collects the secrets that must not be printed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server is, and what its callers show: user and password, or a token.
+    """The address of a server, with user and password, or a token.
 
-    ``options`` is what else is needed: the connection of a server, the engine of a database.
+    ``options`` is what a probe needs besides: the connection of a server, the engine of a database.
     """
 
     need: Need
@@ -44,7 +44,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found about one connection: the finding, the server to call, the secrets that were seen."""
+    """One connection: the finding, the server to call, and its secrets."""
 
     finding: Finding
     place: Place | None = None
@@ -52,7 +52,7 @@ class Looked:
 
 
 def look_up(needs: Iterable[Need], *, initialised: bool) -> list[Looked]:
-    """Look every connection up; Airflow's database is asked only when it is ``initialised``."""
+    """Look every connection up; Airflow's database is read only when it is ``initialised``."""
     found = []
     for need in needs:
         with _as_a_task(initialised):
@@ -66,22 +66,22 @@ def _looked_up(need: Need, initialised: bool) -> Looked:
     check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
     add = f"airflow connections add {need.conn_id} {_arguments(need)}"
     if connection is None and need.purpose != MLFLOW:
-        where = "" if initialised else " in the environment, and Airflow's database could not be asked"
-        return Looked(failed(check, f"not there{where}; {users} needs it", add))
+        where = "" if initialised else " in the environment, and Airflow's database cannot be read"
+        return Looked(failed(check, f"missing{where}; {users} needs it", add))
     try:
         place = _place(need)
     except MlopsError as error:
         return Looked(failed(check, str(error), f"airflow connections get {need.conn_id}"), None, secrets)
     if place is None:
-        return Looked(ok(check, f"there, for {users}"), None, secrets)
-    finding = ok(check, f"there, for {users}: {place.url}")
+        return Looked(ok(check, f"exists, for {users}"), None, secrets)
+    finding = ok(check, f"exists, for {users}: {place.url}")
     if connection is None:
-        finding = warning(check, f"not there; for {users} MLflow is at {place.url}", add)
+        finding = warning(check, f"missing; {users} will use MLflow at {place.url}", add)
     return Looked(finding, place, tuple(filter(None, (*secrets, place.password, place.token))))
 
 
 def _arguments(need: Need) -> str:
-    """Return what adds a connection of the right kind on the command line."""
+    """Return the arguments of ``airflow connections add`` for a connection."""
     if need.purpose != SERVER:
         return _KINDS.get(need.purpose, "--conn-type TYPE …")
     try:
@@ -91,7 +91,7 @@ def _arguments(need: Need) -> str:
 
 
 def _place(need: Need) -> Place | None:
-    """Return what the pipelines' tasks will be told; raises ConfigError for half a connection."""
+    """Return the server that the tasks will use; raises ConfigError for an incomplete connection."""
     from airflow_mlops.hooks.mlflow import MlflowHook
     from airflow_mlops.hooks.rollouts import rollouts_url
     from airflow_mlops.hooks.serving import ServingHook
@@ -148,9 +148,9 @@ def _in_extra(node: object, key: str = "") -> Iterator[str]:
 
 @contextmanager
 def _as_a_task(initialised: bool) -> Iterator[None]:
-    """Look where tasks look; the hooks' changes of the environment are undone."""
+    """Search where tasks search; the hooks' changes of the environment are undone."""
     before = dict(os.environ)
-    if initialised:  # else the look itself would make an empty database
+    if initialised:  # otherwise the search itself would create an empty database
         os.environ[_CONTEXT] = "server"
     else:
         os.environ.pop(_CONTEXT, None)

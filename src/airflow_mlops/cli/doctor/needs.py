@@ -1,4 +1,4 @@
-"""The connections that pipelines name, and for what."""
+"""The connections that pipelines name, and what they are for."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Runs checks of the outside world side by side, none of them longer than a limit."""
+"""Runs checks of external systems concurrently, each within a time limit."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from threading import Thread
 from typing import Final
 
 from airflow_mlops.cli.doctor.finding import Finding, failed
@@ -16,7 +16,7 @@ LIMIT_S: Final = 3.0
 
 @dataclass(frozen=True)
 class Probe:
-    """One check of the outside world; ``fix`` is what to do when it does not end in time."""
+    """One check of an external system; ``fix`` is the next step when it does not end in time."""
 
     check: str
     look: Callable[[], Sequence[Finding]]
@@ -24,33 +24,35 @@ class Probe:
 
 
 def side_by_side(probes: Sequence[Probe], limit_s: float = LIMIT_S) -> list[Finding]:
-    """Return the findings in the order of the probes; one that takes longer than ``limit_s`` is failed.
+    """Return the findings in the order of the probes; a probe that takes longer than ``limit_s`` fails.
 
-    A probe that hangs keeps its thread, which ends with the process.
+    A probe that hangs keeps its thread until the process ends; an executor would wait for it at exit.
     """
-    found: dict[int, Sequence[Finding]] = {}
+    futures = [_started(probe.look) for probe in probes]
+    wait(futures, limit_s)
+    pairs = zip(probes, futures, strict=True)
+    return [finding for probe, future in pairs for finding in _findings(probe, future, limit_s)]
 
-    def look(number: int, probe: Probe) -> None:
+
+def _started(look: Callable[[], Sequence[Finding]]) -> Future[Sequence[Finding]]:
+    future: Future[Sequence[Finding]] = Future()
+
+    def run() -> None:
         try:
-            found[number] = probe.look()
-        except MlopsError as error:
-            found[number] = [failed(probe.check, str(error), probe.fix)]
-        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the other checks go on
-            first = (str(error).splitlines() or [""])[0]
-            found[number] = [failed(probe.check, f"{type(error).__name__}: {first}", probe.fix)]
+            future.set_result(look())
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the other checks continue
+            future.set_exception(error)
 
-    threads = [
-        threading.Thread(target=look, args=(number, probe), daemon=True)
-        for number, probe in enumerate(probes)
-    ]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + limit_s
-    for thread in threads:
-        thread.join(max(deadline - time.monotonic(), 0))
-    ended = dict(found)
-    return [
-        finding
-        for number, probe in enumerate(probes)
-        for finding in ended.get(number, [failed(probe.check, f"no answer within {limit_s:g} s", probe.fix)])
-    ]
+    Thread(target=run, daemon=True).start()
+    return future
+
+
+def _findings(probe: Probe, future: Future[Sequence[Finding]], limit_s: float) -> Sequence[Finding]:
+    if not future.done():
+        return [failed(probe.check, f"no answer within {limit_s:g} s", probe.fix)]
+    error = future.exception()
+    if error is None:
+        return future.result()
+    first_line = (str(error).splitlines() or [""])[0]
+    text = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {first_line}"
+    return [failed(probe.check, text, probe.fix)]

@@ -1,4 +1,4 @@
-"""Where pipelines write: can it be written, is it shared, is there room."""
+"""Checks of the places that pipelines write to: writable, shared, with enough space."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.cli.doctor.finding import Finding, failed, not_needed, ok, warning
+from airflow_mlops.cli.terminal import counted
 from airflow_mlops.config.cache import FIX, distrust
 
 _LITTLE: Final = 2 * 1024**3
@@ -20,45 +21,43 @@ _MOUNTS: Final = Path("/proc/self/mounts")
 
 
 def check_artifacts(folder: Path, *, one_machine: bool, executor: str) -> list[Finding]:
-    """Say whether the artifacts folder can be written, and whether other machines see it."""
+    """Check that the artifacts folder is writable, and shared when tasks run on several machines."""
     check, fix = "artifacts", "set [mlops] artifacts to a folder that all workers share, or to s3://…"
     problem = _write(folder)
     if problem:
-        return [
-            failed(check, f"{folder} cannot be written: {problem}", f"chown $(id -un) {folder}, or {fix}")
-        ]
+        return [failed(check, f"{folder} is not writable: {problem}", f"chown $(id -un) {folder}, or {fix}")]
     network = network_file_system(folder)
     if network:
-        return [ok(check, f"{folder} can be written, on {network}")]
+        return [ok(check, f"{folder} is writable, on {network}")]
     if not one_machine:
-        text = f"{folder} is on a disk of this machine, and {executor} runs tasks elsewhere too"
+        text = f"{folder} is on a disk of this machine, but {executor} runs tasks on other machines too"
         return [warning(check, text, fix)]
-    return [ok(check, f"{folder} can be written; {executor} runs every task on this machine")]
+    return [ok(check, f"{folder} is writable; {executor} runs every task on this machine")]
 
 
 def check_rollouts(file: Path, *, one_machine: bool, executor: str) -> list[Finding]:
-    """Say whether the file of the rollouts can be written, and is where SQLite's locks work."""
+    """Check that the rollouts file is writable, and is on a disk on which SQLite's locks work."""
     check, fix = (
         "rollouts",
         "set [mlops] rollouts to a file on a disk of the machine of workers and triggerer, or to "
         "conn_id://NAME, a connection to PostgreSQL",
     )
     if file.is_file() and not os.access(file, os.W_OK):
-        return [failed(check, f"{file} cannot be written", f"chown $(id -un) {file}")]
+        return [failed(check, f"{file} is not writable", f"chown $(id -un) {file}")]
     problem = _write(file.parent)
     if problem:
-        return [failed(check, f"{file.parent} cannot be written: {problem}", fix)]
+        return [failed(check, f"{file.parent} is not writable: {problem}", fix)]
     network = network_file_system(file.parent)
     if network:
         return [warning(check, f"{file} is on {network}, where SQLite's locks are not safe", fix)]
     if not one_machine:
-        text = f"{file} is on this machine only, and {executor} runs tasks elsewhere too"
+        text = f"{file} is on this machine only, but {executor} runs tasks on other machines too"
         return [warning(check, text, fix)]
-    return [ok(check, f"{file} can be written")]
+    return [ok(check, f"{file} is writable")]
 
 
 def check_rollout_database(url: str, password: str = "") -> list[Finding]:
-    """Say whether the database of the rollouts lets this machine in and can be written; makes no table."""
+    """Check that the database of the rollouts accepts this machine and is writable; creates no table."""
     from sqlalchemy.engine import make_url
 
     from airflow_mlops.rollout.store.tables import Database
@@ -69,30 +68,30 @@ def check_rollout_database(url: str, password: str = "") -> list[Finding]:
     if rights:
         grants = "; ".join(f"GRANT {right} TO {address.username or 'USER'}" for right in rights)
         fix = f'psql -c "{grants}", as the owner of the database'
-        return [failed("rollouts", f"{database.where} answers, but a rollout could not be written", fix)]
+        return [failed("rollouts", f"{database.where} answers, but this user cannot write a rollout", fix)]
     return [
-        ok("rollouts", f"{database.where} answers{'' if made else '; the first rollout makes its tables'}")
+        ok("rollouts", f"{database.where} answers{'' if made else '; the first rollout creates its tables'}")
     ]
 
 
 def check_parse_cache(setting: str) -> Finding:
-    """Say whether parses share what they have checked: not if the folder could be anybody else's work."""
+    """Check the parse cache; a folder that another user could write to is not used."""
     check = "parse cache"
     if not setting:
         return not_needed(check, "[mlops] parse_cache is empty: every parse checks every file")
-    folder = Path(os.path.expanduser(setting))  # noqa: PTH111 - never raises
+    folder = Path(os.path.expanduser(setting))  # noqa: PTH111 - Path.expanduser may raise
     try:
         problem = distrust(folder.lstat())
     except FileNotFoundError:
         unwritable = _write(folder)
         if unwritable:
-            return warning(check, f"{folder} cannot be made: {unwritable}", "set [mlops] parse_cache")
-        return ok(check, f"{folder}; the first parse makes it")
+            return warning(check, f"cannot create {folder}: {unwritable}", "set [mlops] parse_cache")
+        return ok(check, f"{folder}; the first parse creates it")
     except OSError as error:
-        problem = f"cannot be looked at: {error.strerror}"
+        problem = f"cannot be read: {error.strerror}"
     if problem:
-        return warning(check, f"{folder} {problem}: it is not used", FIX)
-    return ok(check, f"{folder}; {sum(1 for _ in folder.glob('*.json'))} kept")
+        return warning(check, f"{folder} {problem}; it is not used", FIX)
+    return ok(check, f"{folder}; {counted(sum(1 for _ in folder.glob('*.json')), 'file')}")
 
 
 def check_remote_artifacts(uri: str) -> list[Finding]:
@@ -105,11 +104,11 @@ def check_remote_artifacts(uri: str) -> list[Finding]:
     probe = f"{path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
     fs.pipe_file(probe, b"")
     fs.rm_file(probe)
-    return [ok("artifacts", f"{uri} can be written")]
+    return [ok("artifacts", f"{uri} is writable")]
 
 
 def check_space(places: Iterable[Path]) -> Iterator[Finding]:
-    """Yield one finding for each disk that the places are on."""
+    """Yield one finding for each disk of the places."""
     disks: dict[int, Path] = {}
     for place in places:
         there = _nearest(place)
@@ -127,7 +126,7 @@ def judge_space(place: Path, free: int) -> Finding:
 
 
 def network_file_system(place: Path, mounts: str | None = None) -> str:
-    """Return the kind of network file system that a place is on, or nothing."""
+    """Return the kind of network file system of a place, or nothing."""
     if mounts is None:
         mounts = _MOUNTS.read_text() if _MOUNTS.exists() else ""
     kinds = {}
@@ -141,10 +140,10 @@ def network_file_system(place: Path, mounts: str | None = None) -> str:
 
 
 def _write(folder: Path) -> str:
-    """Return why nothing can be written there, or nothing; a folder that is not there yet is not made."""
+    """Return why a folder is not writable, or nothing; a missing folder is not created."""
     there = _nearest(folder)
     if there != folder:
-        return "" if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
+        return "" if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
             file.write(b"x")

@@ -1,4 +1,4 @@
-"""Versions: Python, every package that this one needs, and its extras."""
+"""Versions of Python, of every required package and of the extras."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from packaging.specifiers import SpecifierSet
 from airflow_mlops.cli.doctor.finding import Finding, failed, not_needed, ok, warning
 
 PACKAGE: Final = "airflow-mlops"
+AIRFLOW: Final = "apache-airflow"
 Installed = Callable[[str], str | None]
 
 
 def versions() -> list[Finding]:
-    """Compare what is installed with what the package's own description asks for."""
+    """Compare the installed versions with the requirements in this package's metadata."""
     try:
         described = distribution(PACKAGE)
     except PackageNotFoundError:
-        text = "not installed as a package: Airflow does not find its provider, and no version is known"
+        text = "the package is not installed: Airflow cannot find the provider, and no version is known"
         return [failed(PACKAGE, text, "pip install airflow-mlops")]
     requirements = [Requirement(text) for text in described.requires or ()]
     extras = described.metadata.get_all("Provides-Extra") or []
@@ -46,12 +47,12 @@ def check_python(found: str, needed: str) -> Finding:
     if SpecifierSet(needed).contains(found, prereleases=True):
         return ok("python", f"{found} (needs {needed})")
     return failed(
-        "python", f"{found}, but it needs {needed}", "make a new environment: python3.12 -m venv .venv"
+        "python", f"{found}, but it needs {needed}", "create a new environment: python3.12 -m venv .venv"
     )
 
 
 def check_packages(requirements: Iterable[Requirement], installed: Installed) -> Iterator[Finding]:
-    """Yield one finding for each package that is needed without an extra on this interpreter."""
+    """Yield one finding for each package that this interpreter needs without an extra."""
     for requirement in sorted(requirements, key=lambda item: item.name):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield _package(requirement, installed(requirement.name))
@@ -60,7 +61,7 @@ def check_packages(requirements: Iterable[Requirement], installed: Installed) ->
 def check_extras(
     extras: Iterable[str], requirements: Iterable[Requirement], installed: Installed
 ) -> Iterator[Finding]:
-    """Yield one finding for each extra: complete, in part, or not there, which is fine."""
+    """Yield one finding for each extra: complete, incomplete, or not installed, which is fine."""
     known = list(requirements)
     for extra in extras:
         own = [
@@ -77,7 +78,11 @@ def check_extras(
         if not lacking:
             yield ok(check, ", ".join(there) or "nothing to install")
         elif there:
-            yield warning(check, f"in part: {', '.join(there)}; not as needed: {', '.join(lacking)}", fix)
+            yield warning(
+                check,
+                f"incomplete: {', '.join(there)} installed; missing or wrong: {', '.join(lacking)}",
+                fix,
+            )
         else:
             yield not_needed(check, f"not installed: {', '.join(lacking)}", fix)
 
@@ -87,10 +92,21 @@ def _package(requirement: Requirement, found: str | None) -> Finding:
     fix = f"pip install '{name}{requirement.specifier}'"
     if found is None:
         return failed(name, f"not installed (needs {needed})", fix)
-    if not _fits(requirement, found):
-        return failed(name, f"{found}, but it needs {needed}", fix)
-    return ok(name, f"{found} (needs {needed})")
+    if _fits(requirement, found):
+        return ok(name, f"{found} (needs {needed})")
+    if name == AIRFLOW and _is_newer(requirement, found):
+        text = f"{found} is newer than the versions that airflow-mlops was tested with ({needed})"
+        return warning(name, text, f"pip install --upgrade {PACKAGE}, or {fix}")
+    return failed(name, f"{found}, but it needs {needed}", fix)
 
 
 def _fits(requirement: Requirement, found: str | None) -> bool:
     return found is not None and requirement.specifier.contains(found, prereleases=True)
+
+
+def _is_newer(requirement: Requirement, found: str) -> bool:
+    """Return whether only an upper bound excludes a version."""
+    lower = SpecifierSet(
+        ",".join(str(item) for item in requirement.specifier if item.operator not in ("<", "<="))
+    )
+    return lower.contains(found, prereleases=True)

@@ -1,1 +1,1 @@
-"""``airflow-mlops migrate``: an MLflow recipe becomes a pipeline file, and a report of every value."""
+"""The command ``migrate``: converts an MLflow recipe into a pipeline file, and reports on every value."""

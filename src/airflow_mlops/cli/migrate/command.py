@@ -1,4 +1,4 @@
-"""The command ``migrate``: where it reads, what it writes, how it ends."""
+"""The command ``migrate``: reads a recipe, writes the pipeline file, the glue code and the report."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from airflow_mlops.cli.migrate.convert import Migration, as_yaml, migrate_recipes, module
-from airflow_mlops.cli.migrate.entry import report
-from airflow_mlops.cli.migrate.recipe import read_recipes
-from airflow_mlops.cli.migrate.steps import Steps, read_steps
+from airflow_mlops.cli.dispatch import WrongCall
+from airflow_mlops.cli.migrate.convert import Migration, as_yaml, glue_module, migrate_recipes
+from airflow_mlops.cli.migrate.recipe import StepFunctions, read_recipes, read_steps
+from airflow_mlops.cli.migrate.report import report
 from airflow_mlops.core.errors import ConfigError
 
 
 def migrate(arguments: argparse.Namespace) -> int:
     """Write the pipeline file (to standard output without ``-o``) and the report (to standard error).
 
-    Returns 0, or 2 when the recipe cannot be read or a file is in the way.
+    Returns 0; raises WrongCall when the recipe cannot be read or a file exists already.
     """
     try:
         recipes = read_recipes(Path(arguments.recipe), arguments.profile)
@@ -30,15 +30,14 @@ def migrate(arguments: argparse.Namespace) -> int:
         else:
             print(text, end="")
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(report(made.entries), file=sys.stderr)
+        raise WrongCall(str(error)) from None
+    print(report(made.lines), file=sys.stderr)
     print(_next(made, steps, root, out), end="", file=sys.stderr)
     return 0
 
 
 def _files(out: Path, made: Migration, text: str) -> dict[Path, str]:
-    return {out: text, **({out.parent / _glue(made): module(made)} if made.code else {})}
+    return {out: text, **({out.parent / _glue(made): glue_module(made)} if made.glue else {})}
 
 
 def _glue(made: Migration) -> str:
@@ -48,36 +47,32 @@ def _glue(made: Migration) -> str:
 def _write(files: dict[Path, str]) -> None:
     taken = [str(file) for file in files if file.exists()]
     if taken:
-        raise ConfigError(f"{', '.join(taken)}: already there; nothing was written: give another -o")
+        raise WrongCall(f"{', '.join(taken)}: already exists; nothing was written: use another -o")
     try:
         for file, text in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("x", encoding="utf-8") as stream:
                 stream.write(text)
     except OSError as error:
-        raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from None
+        raise WrongCall(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
-def _next(made: Migration, steps: Steps, root: Path, out: Path | None) -> str:
-    """Return the next commands, and the glue code when it was written nowhere."""
+def _next(made: Migration, steps: StepFunctions, root: Path, out: Path | None) -> str:
+    """Return the next commands, and the glue code when it was not written to a file."""
     lines = ["", ""]
-    if out is None and made.code:
+    if out is None and made.glue:
         lines += [
-            f"The file needs {_glue(made)} beside it; with -o it is written. It holds:",
+            f"The pipeline file needs {_glue(made)} beside it, which -o writes too. Its text:",
             "",
-            module(made),
+            glue_module(made),
         ]
     lines.append("Next:")
     folder = out.parent if out else root
     if steps.functions and folder.resolve() != root.resolve():
         lines.append(f"  cp -r {root / 'steps'} {folder}")
     if steps.functions and not steps.package:
-        lines.append(
-            f"  touch {folder / 'steps' / '__init__.py'}    # so that the functions travel inside the model"
-        )
+        lines.append(f"  touch {folder / 'steps' / '__init__.py'}    # ships the functions inside the model")
     lines.append(f"  airflow-mlops lint {out or 'pipeline.yaml'}")
     if (folder / "recipe.yaml").exists():
-        lines.append(
-            "  keep recipe.yaml and profiles/ out of the folder that load_pipelines reads: no pipelines"
-        )
+        lines.append("  move recipe.yaml and profiles/ out of the folder that load_pipelines reads")
     return "\n".join(lines) + "\n"

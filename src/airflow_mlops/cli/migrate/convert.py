@@ -1,4 +1,4 @@
-"""Puts the parts of a migration together: one pipeline file, one report, the glue code."""
+"""Converts a recipe with its profiles: one pipeline file, one report, the glue code."""
 
 from __future__ import annotations
 
@@ -10,106 +10,91 @@ from typing import Any, Final
 
 import yaml
 
-from airflow_mlops.cli.migrate.data import ingest, split
-from airflow_mlops.cli.migrate.entry import Entry, Outcome, in_order, left, untold
-from airflow_mlops.cli.migrate.gate import gate
-from airflow_mlops.cli.migrate.part import Code, Part, Subject
-from airflow_mlops.cli.migrate.recipe import Recipe, Recipes
-from airflow_mlops.cli.migrate.steps import Steps
-from airflow_mlops.cli.migrate.surroundings import around, name_of
-from airflow_mlops.cli.migrate.training import training
-from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction
+from airflow_mlops.cli.migrate.data_section import convert_data
+from airflow_mlops.cli.migrate.evaluate_section import convert_evaluation
+from airflow_mlops.cli.migrate.pipeline_name import convert_names, pipeline_name
+from airflow_mlops.cli.migrate.profiles import profile_changes
+from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, StepFunctions
+from airflow_mlops.cli.migrate.report import Outcome, ReportLine, in_order, unreported
+from airflow_mlops.cli.migrate.train_section import convert_training
+from airflow_mlops.cli.terminal import counted
 from airflow_mlops.core.errors import ConfigError
 
-_PARTS: Final = (around, split, ingest, training, gate)
 _ORDER: Final[tuple[str, ...]] = ("version", "name", "data", "train", "evaluate", "profiles")
-_TAKEN_AWAY: Final[Mapping[KeyPath, Any]] = {
-    ("data", "source", "filepath"): None,
-    ("data", "source", "callable"): None,
-    ("data", "holdout"): 0.2,
-    ("train", "tune"): None,
-}
 _LOST: Final = "a profile cannot take this away: give the chosen profile another value, or none"
-_UNKNOWN: Final = "this command does not know it: see docs/reference/pipeline.md for what there is"
+_UNKNOWN: Final = "this command does not know it: see docs/reference/pipeline.md for the known keys"
 
 
 @dataclass(frozen=True)
 class Migration:
-    """The pipeline file's values, what became of every value of the recipe, glue functions by name."""
+    """The values of the pipeline file, the report on every value of the recipe, glue functions by name."""
 
     config: Mapping[str, Any]
-    entries: tuple[Entry, ...]
-    code: tuple[tuple[str, Code], ...]
+    lines: tuple[ReportLine, ...]
+    glue: tuple[tuple[str, GlueFunction], ...]
 
 
-def migrate_recipes(recipes: Recipes, steps: Steps, folder: Path) -> Migration:
-    """Turn a recipe with its profiles into a pipeline file that will be in ``folder``.
+def migrate_recipes(recipes: Recipes, steps: StepFunctions, folder: Path) -> Migration:
+    """Convert a recipe with its profiles into a pipeline file that will be in ``folder``.
 
-    Every value of the recipe is in ``entries`` once. Raises ConfigError for a recipe without a target.
+    Every value of the recipe is in ``lines`` once. Raises ConfigError for a recipe without a target.
     """
-    subject = Subject(recipes.chosen, steps, folder, name_of(recipes.chosen))
-    first = convert(subject)
-    entries, codes = list(first.entries), list(first.code)
+    conversion = Conversion(recipes.chosen, steps, folder, pipeline_name(recipes.chosen))
+    first = _convert(conversion)
+    lines, glue = list(first.lines), list(first.glue)
     profiles: dict[str, Any] = {}
     for other in recipes.others:
-        second = _of_profile(replace(subject, recipe=other), first)
-        difference, lost = changes(first.config, second.config)
+        second = _convert_profile(conversion, other, first)
+        difference, lost = profile_changes(first.config, second.config)
         profiles[str(other.profile)] = difference
-        entries += _news(recipes.chosen, other, first, second)
-        entries += [left((f"profiles/{other.profile}", *path), _LOST) for path in lost]
-        codes += second.code
-    entries += [left((f"profiles/{name}",), text) for name, text in recipes.unread.items()]
+        lines += _new_lines(recipes.chosen, other, first, second)
+        lines += [ReportLine((f"profiles/{other.profile}", *path), Outcome.LEFT, _LOST) for path in lost]
+        glue += second.glue
+    lines += [ReportLine((f"profiles/{name}",), Outcome.LEFT, text) for name, text in recipes.unread.items()]
     config: dict[str, Any] = {"version": 1, **first.config, **({"profiles": profiles} if profiles else {})}
     ordered = {key: config[key] for key in _ORDER if key in config}
-    return Migration(ordered, tuple(entries), tuple(codes))
+    return Migration(ordered, tuple(lines), tuple(glue))
 
 
-def convert(subject: Subject) -> Migration:
-    """Turn a recipe with one profile into the values of a pipeline file."""
-    recipe = subject.recipe
+def _convert(start: Conversion) -> Migration:
+    """Convert a recipe with one profile."""
+    conversion, recipe = replace(start, config={}, lines=[], glue=[]), start.recipe
     if recipe.values.get("target_col") in (None, ""):
         raise ConfigError(f"{recipe.root}: the recipe has no target_col: name the column to predict")
-    parts = [make(subject) for make in _PARTS]
-    entries = [entry for part in parts for entry in part.entries]
-    entries += [left(path, _UNKNOWN) for path in untold(recipe.values, entries)]
-    names = {code: subject.names.get(code.name, code.name) for part in parts for code in part.code}
-    codes = [(name, code) for code, name in names.items()]
-    return Migration(_joined(parts), tuple(in_order(entries, recipe.values)), tuple(codes))
+    for convert in (convert_names, convert_data, convert_training, convert_evaluation):
+        convert(conversion)
+    for path in unreported(recipe.values, conversion.lines):
+        conversion.left(path, _UNKNOWN)
+    return Migration(
+        conversion.config, tuple(in_order(conversion.lines, recipe.values)), tuple(conversion.glue)
+    )
 
 
-def _of_profile(subject: Subject, first: Migration) -> Migration:
-    """Turn another profile; its glue functions that differ from the chosen one's have names of their own."""
-    usual = convert(subject)
-    suffix = re.sub(r"\W", "_", str(subject.recipe.profile))
-    names = {name: f"{name}_{suffix}" for name, code in usual.code if (name, code) not in first.code}
-    own = convert(replace(subject, names=names))
-    return replace(own, code=tuple(pair for pair in own.code if pair not in first.code))
+def _convert_profile(start: Conversion, recipe: Recipe, first: Migration) -> Migration:
+    """Convert another profile; its glue functions that differ from the chosen profile's get other names."""
+    usual = _convert(replace(start, recipe=recipe))
+    suffix = re.sub(r"\W", "_", str(recipe.profile))
+    names = {name: f"{name}_{suffix}" for name, function in usual.glue if (name, function) not in first.glue}
+    own = _convert(replace(start, recipe=recipe, glue_names=names))
+    return replace(own, glue=tuple(pair for pair in own.glue if pair not in first.glue))
 
 
 def as_yaml(migration: Migration, source: str) -> str:
     """Return the pipeline file's text, with the values without a match as comments at its head."""
-    todo = [entry for entry in migration.entries if entry.outcome is Outcome.LEFT]
+    todo = sum(line.outcome is Outcome.LEFT for line in migration.lines)
     head = [f"# Made from {source} by `airflow-mlops migrate`."]
     if todo:
-        head.append(f"# {len(todo)} value{'s' * (len(todo) != 1)} had no match; the report says what to do.")
+        head.append(f"# {counted(todo, 'value')} had no match; the report says what to do.")
     text = yaml.safe_dump(dict(migration.config), sort_keys=False, width=100, allow_unicode=True)
     return "\n".join(head) + "\n" + str(text)
 
 
-def _joined(parts: Iterable[Part]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for part in parts:
-        for section, value in part.config.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(section), Mapping)
-            result[section] = {**result[section], **value} if both else value
-    return result
-
-
-def module(migration: Migration) -> str:
-    """Return the text of the glue code, or nothing when there is none."""
-    if not migration.code:
+def glue_module(migration: Migration) -> str:
+    """Return the text of the glue module, or nothing when there is none."""
+    if not migration.glue:
         return ""
-    lines = sorted({line for _, code in migration.code for line in code.imports})
+    lines = sorted({line for _, function in migration.glue for line in function.imports})
     groups = [
         [line for line in lines if (line.startswith("from pathlib"), line.startswith("from steps")) == kind]
         for kind in ((True, False), (False, False), (False, True))
@@ -117,48 +102,18 @@ def module(migration: Migration) -> str:
     name = migration.config["name"]
     head = f'"""Joins the functions in `steps/` for the pipeline {name}; made by `airflow-mlops migrate`."""'
     imports = ["\n".join(sorted(group, key=lambda line: line.split()[1])) for group in groups if group]
-    functions = [code.text.replace("{name}", name, 1) for name, code in migration.code]
+    functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
     return "\n\n".join([head, *imports]) + "\n\n\n" + "\n\n".join(functions)
 
 
-def changes(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> tuple[dict[str, Any], list[KeyPath]]:
-    """Return what a profile must say to make ``upper`` of ``lower``, and what it cannot take away."""
-    told: dict[str, Any] = {}
-    lost: list[KeyPath] = []
-    for section in ("data", "train", "evaluate"):
-        _compare(lower[section], upper[section], (section,), told, lost)
-    return told, lost
-
-
-def _compare(lower: Any, upper: Any, path: KeyPath, told: dict[str, Any], lost: list[KeyPath]) -> None:
-    """Note under dotted keys what differs at ``path`` and below; mappings join key by key in a profile."""
-    if lower == upper:
-        return
-    both = isinstance(lower, Mapping) and isinstance(upper, Mapping)
-    if not both or any("." in key or not key for key in upper):
-        told[".".join(map(str, path))] = upper
-        lost += [(*path, key) for key in lower if key not in upper] if both else []
-        return
-    for key in dict.fromkeys((*lower, *upper)):
-        here = (*path, key)
-        if key in upper and key in lower:
-            _compare(lower[key], upper[key], here, told, lost)
-        elif key in upper:
-            told[".".join(map(str, here))] = upper[key]
-        elif here in _TAKEN_AWAY:
-            told[".".join(map(str, here))] = _TAKEN_AWAY[here]
-        else:
-            lost.append(here)
-
-
-def _news(chosen: Recipe, other: Recipe, first: Migration, second: Migration) -> list[Entry]:
-    """Return the entries of another profile that differ from those of the chosen one."""
-    known = {(entry.path, entry.text) for entry in first.entries}
+def _new_lines(chosen: Recipe, other: Recipe, first: Migration, second: Migration) -> list[ReportLine]:
+    """Return the lines of another profile that differ from those of the chosen one."""
+    known = {(line.path, line.text) for line in first.lines}
     return [
-        replace(entry, path=(f"profiles/{other.profile}", *entry.path))
-        for entry in second.entries
-        if (entry.path, entry.text) not in known
-        or _value(chosen.values, entry.path) != _value(other.values, entry.path)
+        replace(line, path=(f"profiles/{other.profile}", *line.path))
+        for line in second.lines
+        if (line.path, line.text) not in known
+        or _value(chosen.values, line.path) != _value(other.values, line.path)
     ]
 
 

@@ -1,8 +1,10 @@
-"""Reads an MLflow recipe with its profiles; templates are rendered in Jinja's sandbox, nothing is run."""
+"""Reads an MLflow recipe with its profiles and functions; runs nothing but templates in Jinja's sandbox."""
 
 from __future__ import annotations
 
+import ast
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +27,10 @@ _HEADS: Final = ("recipe", "template")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as one profile makes it: ``values`` with the profile's own that no template uses over them.
+    """A recipe with one profile.
 
-    ``head`` is the key that says what ``kind`` of recipe it is.
+    ``values`` are the recipe's, with the profile's own that no template uses merged over them. ``head`` is
+    the key that holds the ``kind`` of the recipe.
     """
 
     root: Path
@@ -39,7 +42,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Recipes:
-    """The recipe with the chosen profile, with each of the others, and the profiles that do not fit."""
+    """The recipe with the chosen profile, with each other one, and why a profile cannot be used."""
 
     chosen: Recipe
     others: tuple[Recipe, ...]
@@ -49,12 +52,12 @@ class Recipes:
 def read_recipes(path: Path, profile: str | None) -> Recipes:
     """Read a recipe file, or the one in a folder, with every profile beside it.
 
-    Without ``profile`` it is ``local``, else the first by name, else none. Raises ConfigError when the file
-    or the chosen profile cannot be read, rendered or is no recipe.
+    The default of ``profile`` is ``local``, else the first by name, else none. Raises ConfigError when the
+    file or the chosen profile cannot be read or rendered, or is not a recipe.
     """
     file = path / FILE if path.is_dir() else path
     if not file.exists():
-        raise ConfigError(f"{file}: no such file: give a recipe.yaml, or the folder that holds it")
+        raise ConfigError(f"{file}: no such file: name a recipe.yaml, or the folder that holds it")
     known = {item.stem: item for item in sorted((file.parent / "profiles").glob("*.y*ml"))}
     if profile is not None and profile not in known:
         listed = f"; known: {', '.join(known)}" if known else ""
@@ -76,7 +79,7 @@ def read_recipes(path: Path, profile: str | None) -> Recipes:
 def _read(file: Path, profile: str | None, profile_file: Path | None) -> Recipe:
     text = read_text(file)
     if not any(f"{head}:" in text.replace('"', "").replace("'", "") for head in _HEADS):
-        raise ConfigError(f"{file}: not a recipe of MLflow: there is no key `recipe`, such as regression/v1")
+        raise ConfigError(f"{file}: not a recipe of MLflow: it needs a key `recipe`, such as regression/v1")
     context: dict[str, Any] = {}
     if profile_file is not None:
         context = _mapping(_rendered(read_text(profile_file), {}, profile_file), profile_file)
@@ -94,7 +97,7 @@ def _read(file: Path, profile: str | None, profile_file: Path | None) -> Recipe:
 
 
 def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a profile's own values over those of the recipe, mapping by mapping."""
+    """Merge a profile's own values over those of the recipe."""
     result = dict(lower)
     for key, value in upper.items():
         both = isinstance(value, Mapping) and isinstance(lower.get(key), Mapping)
@@ -109,7 +112,7 @@ def _mapping(text: str, file: Path) -> dict[str, Any]:
     if document.values is None:
         return {}
     if not isinstance(document.values, dict):
-        raise ConfigError(f"{file}: not a recipe of MLflow: it is no mapping")
+        raise ConfigError(f"{file}: not a recipe of MLflow: it is not a mapping")
     return document.values
 
 
@@ -138,3 +141,43 @@ def _uses(text: str, name: str) -> bool:
     environment = SandboxedEnvironment(line_comment_prefix="#")
     environment.filters["from_json"] = str
     return name in meta.find_undeclared_variables(environment.parse(text))
+
+
+@dataclass(frozen=True)
+class StepFunctions:
+    """The functions in a recipe's ``steps`` folder: module to name to number of parameters."""
+
+    functions: Mapping[str, Mapping[str, int]]
+    package: bool
+
+    def parameters(self, module: str, function: str) -> int | None:
+        """Return the number of parameters of a function, or None when it does not exist."""
+        return self.functions.get(module, {}).get(function)
+
+    def missing(self, module: str, function: str) -> str:
+        """Return a remark when the function does not exist, or nothing."""
+        if self.parameters(module, function) is not None:
+            return ""
+        return (
+            f" (steps/{module}.py has no {function}{did_you_mean(function, self.functions.get(module, {}))})"
+        )
+
+
+def read_steps(root: Path) -> StepFunctions:
+    """Read the functions of ``steps/*.py``, importing nothing; a file that is not Python has none."""
+    folder = root / "steps"
+    found = {file.stem: _functions(file) for file in sorted(folder.glob("*.py"))}
+    return StepFunctions(found, (folder / "__init__.py").is_file())
+
+
+def _functions(file: Path) -> dict[str, int]:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return {}
+    return {
+        node.name: len(node.args.posonlyargs) + len(node.args.args) + bool(node.args.vararg)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.values import ConnId, Counted, Duration, KeyFault, Number, Whole
+from airflow_mlops.config.values import STRICT_FLOAT, ConnId, Duration, FieldError, StrictFloat, StrictInt
 from airflow_mlops.rollout.targets import TARGETS
 
 GuardAction = Literal["warn", "pause", "rollback"]
@@ -18,77 +18,89 @@ GuardAction = Literal["warn", "pause", "rollback"]
 class ErrorRateGuard(Section):
     """Failed predictions of the canary against the champion's."""
 
-    max_ratio: Number = Field(2.0, gt=1, description="Promotion needs evidence that the ratio is below this…")
-    tolerance: Number = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
+    max_ratio: StrictFloat = Field(
+        2.0, gt=1, description="Promotion needs evidence that the ratio is below this…"
+    )
+    tolerance: StrictFloat = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
 
 
 class LatencyGuard(Section):
-    """Answers slower than the champion's 95th percentile, frozen when the canary begins."""
+    """Responses slower than the champion's 95th percentile, which is fixed when the canary begins."""
 
-    max_ratio: Number = Field(2.0, gt=1, description="How many times as often the canary may be that slow.")
-    action: GuardAction = Field("rollback", description="What harm does.")
+    max_ratio: StrictFloat = Field(
+        2.0, gt=1, description="Largest ratio of slow responses, canary to champion."
+    )
+    action: GuardAction = Field("rollback", description="Action on harm.")
 
 
 class QualityGuard(Section):
-    """Wrong predictions, once the label of a logged request is known (`POST /labels`)."""
+    """Wrong predictions, as soon as logged requests have labels (`POST /labels`)."""
 
-    max_ratio: Number = Field(1.5, gt=1, description="Promotion needs evidence that the ratio is below this…")
-    tolerance: Annotated[float, Field(gt=0, lt=1), Counted] | None = Field(
-        None, description="…or that the wrong share is below this."
+    max_ratio: StrictFloat = Field(
+        1.5, gt=1, description="Promotion needs evidence that the ratio is below this…"
     )
-    action: GuardAction = Field("rollback", description="What harm does.")
+    tolerance: Annotated[float, Field(gt=0, lt=1), STRICT_FLOAT] | None = Field(
+        None, description="…or that the share of wrong predictions is below this."
+    )
+    action: GuardAction = Field("rollback", description="Action on harm.")
 
 
 class ShiftGuard(Section):
-    """Scores that fall into the champion's deciles more or less often than the champion's own."""
+    """Distribution of the canary's scores over the champion's deciles."""
 
-    max_ratio: Number = Field(1.5, gt=1, description="How far a decile may grow or shrink (1/max_ratio).")
-    action: GuardAction = Field("warn", description="What a shift does; a better model shifts too.")
+    max_ratio: StrictFloat = Field(
+        1.5, gt=1, description="Largest growth of a decile; shrinking: 1/max_ratio."
+    )
+    action: GuardAction = Field("warn", description="Action on a shift; a better model shifts scores too.")
 
 
 class Guards(Section):
-    """What is watched during a canary; only errors unless said. `{}` turns one on with its defaults."""
+    """Guards of a canary; only `error_rate` is on by default. `{}` turns a guard on with its defaults."""
 
     error_rate: ErrorRateGuard = Field(ErrorRateGuard(), description="Failed predictions.")
-    latency_p95: LatencyGuard | None = Field(None, description="Slow answers.")
+    latency_p95: LatencyGuard | None = Field(None, description="Slow responses.")
     quality: QualityGuard | None = Field(None, description="Wrong predictions.")
-    prediction_shift: ShiftGuard | None = Field(None, description="Scores spread differently.")
+    prediction_shift: ShiftGuard | None = Field(None, description="Shifted scores.")
 
 
 class Canary(Section):
-    """Traffic steps and the sequential test that ends each of them."""
+    """Traffic steps, and the sequential test that ends each step."""
 
     shadow: Duration | None = Field(
-        None, description="Before the first step: how long the version answers copies that nobody sees."
+        None,
+        description="Time before the first step in which the version answers copies of requests, unseen.",
     )
-    steps: tuple[Whole, ...] = Field(
-        (5, 25, 50), min_length=1, description="Canary traffic per step, percent."
+    steps: tuple[StrictInt, ...] = Field(
+        (5, 25, 50), min_length=1, description="Canary traffic per step, in percent."
     )
-    hold: Duration = Field(timedelta(minutes=30), description="Shortest time of a step.")
-    step_timeout: Duration = Field(timedelta(hours=6), description="Longest time of a step.")
-    min_requests: Whole = Field(100, ge=1, description="Canary requests that a step needs.")
-    guards: Guards = Field(Guards(), description="What ends a canary early when it is worse.")
-    alpha: Number = Field(0.05, gt=0, lt=0.5, description="Guaranteed limit of false rollbacks.")
+    hold: Duration = Field(timedelta(minutes=30), description="Shortest duration of a step.")
+    step_timeout: Duration = Field(timedelta(hours=6), description="Longest duration of a step.")
+    min_requests: StrictInt = Field(100, ge=1, description="Canary requests that a step needs.")
+    guards: Guards = Field(Guards(), description="Checks that end a worse canary early.")
+    alpha: StrictFloat = Field(
+        0.05, gt=0, lt=0.5, description="Guaranteed upper bound of the false rollback rate."
+    )
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
-        "pause", description="What happens when a step times out without enough evidence."
+        "pause", description="Action when a step times out without enough evidence."
     )
     pause_timeout: Duration = Field(
-        timedelta(days=3), description="How long a pause waits for a person before it is rolled back."
+        timedelta(days=3),
+        description="How long a paused canary waits for a decision before it is rolled back.",
     )
     on_newer: Literal["supersede", "wait"] = Field(
         "supersede",
-        description="A newer version takes the place of one that waits or is in its canary, or waits for it.",
+        description="Whether a newer version supersedes a waiting or running rollout, or waits for it.",
     )
-    poll: Duration = Field(timedelta(seconds=10), description="Time between two looks.")
+    poll: Duration = Field(timedelta(seconds=10), description="Polling interval.")
 
     @field_validator("steps")
     @classmethod
     def _increasing(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
         for number, step in enumerate(steps):
             if not 0 < step < 100:
-                raise KeyFault(f"steps are percents between 1 and 99, got {list(steps)}", number)
+                raise FieldError(f"steps must be percentages between 1 and 99, got {list(steps)}", number)
             if number and step <= steps[number - 1]:
-                raise KeyFault(f"steps must increase, got {list(steps)}", number)
+                raise FieldError(f"steps must increase, got {list(steps)}", number)
         return steps
 
 
@@ -101,4 +113,4 @@ class Deploy(Section):
         json_schema_extra=described_by(TARGETS),
     )
     conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
-    canary: Canary = Field(Canary(), description="How a new version gets its traffic, step by step.")
+    canary: Canary = Field(Canary(), description="How traffic is shifted to a new version, step by step.")

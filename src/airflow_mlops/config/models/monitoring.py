@@ -1,4 +1,4 @@
-"""The sections of watching a champion, window by window."""
+"""The sections of monitoring a champion, window by window."""
 
 from __future__ import annotations
 
@@ -9,30 +9,43 @@ from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.training import Source
-from airflow_mlops.config.values import Duration, Limit, Metric, Moment, Number, Schedule, Truth, Whole
+from airflow_mlops.config.values import (
+    Duration,
+    Limit,
+    Metric,
+    Schedule,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    Timestamp,
+)
 
 
 class Drift(Section):
     """When a window counts as drifted."""
 
     model_config = ConfigDict(populate_by_name=True)
-    threshold: Number = Field(0.25, gt=0, description="Effect from which a column counts as drifted.")
-    min_share: Number = Field(0.0, ge=0, lt=1, description="Share of columns that must drift (0: any one).")
-    windows: Whole = Field(1, alias="for", ge=1, description="Windows in a row before it counts.")
+    threshold: StrictFloat = Field(0.25, gt=0, description="Effect size from which a column has drifted.")
+    min_share: StrictFloat = Field(0.0, ge=0, lt=1, description="Share of columns that must drift (0: any).")
+    windows: StrictInt = Field(1, alias="for", ge=1, description="Consecutive windows that confirm a drift.")
 
 
 class Performance(Section):
     """Limits on realised quality, window by window."""
 
     model_config = ConfigDict(populate_by_name=True)
-    require: dict[Metric, Limit] = Field(min_length=1, description="Metric to limit, as `>= 0.8`.")
-    windows: Whole = Field(2, alias="for", ge=1, description="Windows in a row before it counts.")
-    min_labels: Number = Field(0.9, gt=0, le=1, description="Share of labels that a window needs.")
+    require: dict[Metric, Limit] = Field(min_length=1, description="Limit per metric, as `>= 0.8`.")
+    windows: StrictInt = Field(2, alias="for", ge=1, description="Consecutive windows that confirm a loss.")
+    min_labels: StrictFloat = Field(
+        0.9, gt=0, le=1, description="Share of labelled rows that a window needs."
+    )
     labels: Source | None = Field(
-        None, description="Where labels land: `data.keys` and the target; else they are in `data.source`."
+        None,
+        description="Source of the labels (`data.keys` and the target); `data.source` when left out.",
     )
     label_delay: Duration | None = Field(
-        None, description="How long after a window's end its labels are expected; later they are overdue."
+        None,
+        description="Time after a window's end by which its labels are expected; later they are overdue.",
     )
 
 
@@ -46,14 +59,14 @@ class Retrain(Section):
 
 
 class Monitor(Section):
-    """Watching the champion, window by window."""
+    """Monitoring of the champion, window by window."""
 
     schedule: Schedule = Field(
-        description="Cron expression or preset; each run looks at the interval before it."
+        description="Cron expression or preset; each run covers the interval before it."
     )
-    start_date: Moment | None = Field(None, description="First window starts here (UTC unless said).")
-    end_date: Moment | None = Field(None, description="No window starts after this.")
-    catchup: Truth = Field(False, description="Look at every window since start_date, oldest first.")
-    drift: Drift | None = Field(Drift(), description="Change of the data; `off` does not look.")
-    performance: Performance | None = Field(None, description="Quality, once labels have arrived.")
+    start_date: Timestamp | None = Field(None, description="Start of the first window (UTC by default).")
+    end_date: Timestamp | None = Field(None, description="No window starts after this time.")
+    catchup: StrictBool = Field(False, description="Run every window since `start_date`, oldest first.")
+    drift: Drift | None = Field(Drift(), description="Drift of the data; `off` disables it.")
+    performance: Performance | None = Field(None, description="Realised quality, once labels have arrived.")
     retrain: Retrain | None = Field(None, description="When a finding starts a training.")

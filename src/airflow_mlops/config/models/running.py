@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import (
-    Counted,
-    CountedWhole,
+    STRICT_FLOAT,
+    STRICT_INT,
     DottedPath,
     Duration,
+    FieldError,
     Image,
-    KeyFault,
-    Number,
     Size,
+    StrictFloat,
+    StrictInt,
     Values,
-    Whole,
     format_duration,
 )
 
-TaskName = Literal[
-    "ingest", "validate", "features", "tune", "train", "evaluate", "register",
-    "prepare", "approve", "rollout", "finalize", "restore",
-    "observe", "drift", "performance", "triage", "retrain",
-]  # fmt: skip
-Text = Annotated[str, Field(min_length=1, max_length=250)]
+AirflowName = Annotated[str, Field(min_length=1, max_length=250)]
 
 
 class Resources(Section):
-    """What a task's pod gets; other executors than Kubernetes' take no notice."""
+    """Resources of a task's pod; only Kubernetes executors use them."""
 
-    cpu: Annotated[float, Field(gt=0), Counted] | None = Field(
-        None, description="Cores that the pod asks for."
-    )
-    memory: Size | None = Field(None, description="Memory, asked for and at most, such as `512Mi` or `8Gi`.")
-    gpu: Whole = Field(0, ge=0, le=64, description="GPUs (`nvidia.com/gpu`).")
+    cpu: Annotated[float, Field(gt=0), STRICT_FLOAT] | None = Field(None, description="CPU cores to request.")
+    memory: Size | None = Field(None, description="Memory to request, and its limit, as `512Mi` or `8Gi`.")
+    gpu: StrictInt = Field(0, ge=0, le=64, description="GPUs (`nvidia.com/gpu`).")
     image: Image | None = Field(None, description="Container image that has the packages of the task.")
 
 
 class Retry(Section):
-    """When a failed task is tried again; a fault of data, configuration or code never is."""
+    """When a failed task is retried; an error in data, configuration or code is never retried."""
 
     delay: Duration = Field(timedelta(seconds=30), description="Wait before the first retry.")
-    backoff: Number = Field(2.0, ge=1, le=10, description="How many times longer each further wait is.")
+    backoff: StrictFloat = Field(2.0, ge=1, le=10, description="Factor by which each further wait is longer.")
     max_delay: Duration = Field(timedelta(minutes=15), description="Longest wait.")
     fail_on: tuple[DottedPath, ...] = Field(
-        (), description="Dotted paths of further exceptions that a second try would only repeat."
+        (), description="Dotted paths of further exceptions that are not retried."
     )
 
     @model_validator(mode="after")
@@ -56,36 +49,36 @@ class Retry(Section):
         if self.delay > self.max_delay:
             first, longest = format_duration(self.delay), format_duration(self.max_delay)
             written = "delay" if "delay" in self.model_fields_set else "max_delay"
-            raise KeyFault(f"delay {first} is longer than max_delay {longest}", written)
+            raise FieldError(f"delay {first} must not be longer than max_delay {longest}", written)
         return self
 
 
 class Callback(Section):
-    """A notifier: Airflow's own, one of a provider, or a class or function beside the pipeline file."""
+    """A notifier: one of Airflow, of a provider, or a class or function beside the pipeline file."""
 
     notifier: DottedPath = Field(description="Dotted path of a notifier, or of a function of the context.")
-    args: Values = Field(default_factory=dict, description="Arguments of the notifier. Templated by it.")
+    args: Values = Field(default_factory=dict, description="Arguments of the notifier, which templates them.")
 
 
 class Callbacks(Section):
-    """Who is told what; loaded only when there is something to tell."""
+    """Notification callbacks; a notifier is imported only when it is called."""
 
-    on_failure: tuple[Callback, ...] = Field((), description="When a task has failed for good.")
-    on_retry: tuple[Callback, ...] = Field((), description="When a task will be tried again.")
-    on_success: tuple[Callback, ...] = Field((), description="When a whole run has succeeded.")
+    on_failure: tuple[Callback, ...] = Field((), description="When a task has failed without further retry.")
+    on_retry: tuple[Callback, ...] = Field((), description="When a task will be retried.")
+    on_success: tuple[Callback, ...] = Field((), description="When a DAG run has succeeded.")
 
 
 class TaskSettings(Section):
-    """How one task runs, where it differs from the others."""
+    """Settings of one task, in place of those of the pipeline."""
 
-    pool: Text | None = Field(None, description="Airflow pool of this task.")
-    pool_slots: Annotated[int, Field(ge=1), CountedWhole] | None = Field(
-        None, description="Slots of the pool that it takes."
+    pool: AirflowName | None = Field(None, description="Airflow pool of this task.")
+    pool_slots: Annotated[int, Field(ge=1), STRICT_INT] | None = Field(
+        None, description="Pool slots of this task."
     )
-    priority_weight: Whole | None = Field(None, description="Its weight in the queue.")
-    queue: Text | None = Field(None, description="Queue of the executor.")
-    retries: Annotated[int, Field(ge=0, le=10), CountedWhole] | None = Field(
-        None, description="Retries after a failure from outside."
+    priority_weight: StrictInt | None = Field(None, description="Priority weight of this task.")
+    queue: AirflowName | None = Field(None, description="Queue of the executor.")
+    retries: Annotated[int, Field(ge=0, le=10), STRICT_INT] | None = Field(
+        None, description="Retries after an external failure."
     )
-    timeout: Duration | None = Field(None, description="Longest time of one try (execution_timeout).")
-    resources: Resources | None = Field(None, description="What its pod gets.")
+    timeout: Duration | None = Field(None, description="Time limit of one try (`execution_timeout`).")
+    resources: Resources | None = Field(None, description="Resources of the task's pod.")

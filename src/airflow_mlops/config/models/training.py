@@ -1,4 +1,4 @@
-"""The sections from the source of the data to a person's approval."""
+"""The sections from the source of the data to the human approval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from airflow_mlops.config.expectations import check_entry
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
-from airflow_mlops.config.values import ConnId, Duration, KeyFault, Limit, Metric, Number, Text, Values, Whole
+from airflow_mlops.config.values import (
+    ConnId,
+    Duration,
+    FieldError,
+    Limit,
+    Metric,
+    StrictFloat,
+    StrictInt,
+    Text,
+    Values,
+)
 from airflow_mlops.data.sources import SOURCES
 
 _PLACES: Final = ("filepath", "sql", "conn_id", "callable")
@@ -45,11 +55,11 @@ class Source(Section):
         facts = SOURCES.load(self.type)
         for name in facts.needs:
             if getattr(self, name) is None:
-                raise KeyFault(f"a source of type {self.type} needs {name}", name)
+                raise FieldError(f"a source of type {self.type} needs {name}", name)
         for name in _PLACES:
             if name not in (*facts.needs, *facts.takes) and getattr(self, name) is not None:
                 message = f"a source of type {self.type} takes {' and '.join(facts.needs)}, not {name}"
-                raise KeyFault(message, name)
+                raise FieldError(message, name)
         return self
 
 
@@ -58,9 +68,9 @@ class Data(Section):
 
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
-    keys: tuple[Text, ...] = Field((), description="Entity columns, then the event time as the last one.")
-    holdout: Number = Field(
-        0.2, gt=0, lt=1, description="Share of rows held out: the newest if there is a time."
+    keys: tuple[Text, ...] = Field((), description="Entity columns, then the event-time column.")
+    holdout: StrictFloat = Field(
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if `keys` has a time."
     )
 
     @property
@@ -76,55 +86,62 @@ class Validate(Section):
         min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
     )
     on_failure: Literal["fail", "warn", "quarantine"] = Field(
-        "fail", description="What a failed expectation does; `quarantine` goes on without the bad rows."
+        "fail", description="Action on a failed expectation; `quarantine` continues without the bad rows."
     )
-    max_quarantine: Number = Field(
-        0.05, gt=0, lt=1, description="Largest share of rows that quarantine may take out."
+    max_quarantine: StrictFloat = Field(
+        0.05, gt=0, lt=1, description="Largest share of rows that may be quarantined."
     )
 
 
 class Tune(Section):
-    """Search over the estimator's parameters, spread over mapped workers."""
+    """Search over the estimator's parameters, distributed over mapped tasks."""
 
     space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
-        min_length=1, description="Parameter to `[low, high]`, `[low, high, log]` or a list of choices."
+        min_length=1,
+        description="Range per parameter: `[low, high]`, `[low, high, log]` or a list of choices.",
     )
-    n_trials: Whole = Field(20, ge=1, le=10_000, description="Trials over all workers.")
-    workers: Whole = Field(1, ge=1, le=64, description="Mapped tasks that search side by side.")
-    sampler: Literal["tpe", "random"] = Field("tpe", description="How the next trial is chosen.")
-    seed: Whole = Field(7, ge=0, le=2**31 - 1, description="Seed of the sampler.")
+    n_trials: StrictInt = Field(20, ge=1, le=10_000, description="Number of trials, over all workers.")
+    workers: StrictInt = Field(1, ge=1, le=64, description="Mapped tasks that search in parallel.")
+    sampler: Literal["tpe", "random"] = Field("tpe", description="Optuna sampler.")
+    seed: StrictInt = Field(7, ge=0, le=2**31 - 1, description="Seed of the sampler.")
 
 
 class Train(Section):
-    """What learns: a dotted path to anything with fit and predict."""
+    """Model and training settings; the estimator is anything with fit and predict."""
 
     estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
-    tune: Tune | None = Field(None, description="Leave out to train with `params` as they are.")
-    resources: Resources | None = Field(None, description="What the pods of `tune` and `train` get.")
+    tune: Tune | None = Field(
+        None, description="Hyperparameter search; without it, `params` are used as they are."
+    )
+    resources: Resources | None = Field(None, description="Resources of the pods of `tune` and `train`.")
 
 
 class Evaluate(Section):
     """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
 
-    metrics: tuple[Metric, ...] = Field(min_length=1, description="Metrics; the first one steers tuning.")
-    require: dict[Metric, Limit] = Field(default_factory=dict, description="Metric to limit, as `>= 0.8`.")
+    metrics: tuple[Metric, ...] = Field(
+        min_length=1, description="Metrics to compute; tuning optimises the first one."
+    )
+    require: dict[Metric, Limit] = Field(default_factory=dict, description="Limit per metric, as `>= 0.8`.")
     against_champion: dict[Metric, Limit] = Field(
         default_factory=dict,
-        description="Metric to the limit on the lower confidence bound of challenger minus champion.",
+        description="Limit per metric, on the lower confidence bound of challenger minus champion.",
     )
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
-        description="Column of the raw rows to the limits that each of its values must hold.",
+        description="Limits per column of the raw rows, which each value of the column must meet.",
     )
-    min_slice_rows: Whole = Field(
-        100, ge=1, description="Hold-out rows that a value needs; one with fewer is told and not judged."
+    min_slice_rows: StrictInt = Field(
+        100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
     )
 
 
 class Approve(Section):
-    """A person's yes before traffic moves."""
+    """Human approval before traffic is shifted."""
 
-    by: tuple[Text, ...] = Field(min_length=1, description="Airflow users who may answer.")
-    within: Duration = Field(timedelta(hours=24), description="Time to answer.")
-    on_timeout: Literal["reject", "approve"] = Field("reject", description="The answer when nobody answers.")
+    by: tuple[Text, ...] = Field(min_length=1, description="Airflow users who may approve.")
+    within: Duration = Field(timedelta(hours=24), description="Time limit of the approval.")
+    on_timeout: Literal["reject", "approve"] = Field(
+        "reject", description="Decision when nobody has answered in time."
+    )

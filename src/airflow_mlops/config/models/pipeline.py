@@ -1,0 +1,69 @@
+"""The pipeline file as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from airflow_mlops.config.models.deployment import Deploy
+from airflow_mlops.config.models.monitoring import Monitor
+from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskSettings
+from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Validate
+from airflow_mlops.config.values import ConnId, Name, Schedule, StrictInt, TaskName, Text
+
+
+class Pipeline(Section):
+    """One pipeline file: the full life cycle of one model.
+
+    >>> Pipeline(
+    ...     name="iris",
+    ...     data={"source": {"type": "csv", "filepath": "iris.csv"}, "target": "species"},
+    ...     train={"estimator": "sklearn.tree.DecisionTreeClassifier"},
+    ...     evaluate={"metrics": ["accuracy"]},
+    ... ).effective()["retries"]
+    1
+    """
+
+    version: Literal[1] = Field(1, description="Version of this file format.")
+    name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
+    description: str = Field("", description="One sentence for readers.")
+    owner: Text = Field("airflow", description="Airflow owner of the tasks.")
+    team: AirflowName | None = Field(None, description="Team, as the tag `team:…` of the DAGs.")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        (), description="Airflow tags of the DAGs, besides `mlops`."
+    )
+    schedule: Schedule | None = Field(
+        None, description="When to train: cron expression or preset. Retrain events start a training as well."
+    )
+    pool: AirflowName | None = Field(None, description="Airflow pool of the tasks.")
+    pool_slots: StrictInt = Field(1, ge=1, description="Pool slots per task.")
+    priority_weight: StrictInt = Field(1, description="Priority weight of the tasks.")
+    retries: StrictInt = Field(1, ge=0, le=10, description="Retries after an external failure.")
+    retry: Retry = Field(Retry(), description="When a failed task is retried.")
+    callbacks: Callbacks = Field(Callbacks(), description="Notification callbacks.")
+    tasks: dict[TaskName, TaskSettings] = Field(
+        default_factory=dict, description="Settings per task, as `{train: {pool: gpu, timeout: 2h}}`."
+    )
+    mlflow_conn_id: ConnId = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
+    data: Data = Field(description="The training data.")
+    validate_: Validate | None = Field(None, alias="validate", description="Expectations on the data.")
+    features: Text | None = Field(None, description="`module:function` that turns a DataFrame into features.")
+    train: Train = Field(description="Model and training settings.")
+    evaluate: Evaluate = Field(description="The gate before registration.")
+    approve: Approve | None = Field(None, description="Human approval before traffic is shifted.")
+    deploy: Deploy | None = Field(
+        None, description="Serving; without it, a version that passes the gate becomes champion."
+    )
+    monitor: Monitor | None = Field(None, description="Monitoring of the champion.")
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    def effective(self) -> dict[str, Any]:
+        """Return the whole configuration, defaults included, as JSON values under the file's own keys."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def __str__(self) -> str:
+        """Return the name alone: Airflow stores this text with a mapped task."""
+        return f"pipeline {self.name}"
