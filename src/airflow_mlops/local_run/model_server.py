@@ -35,8 +35,8 @@ class Address:
 def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address]:
     """Serve the registered model ``name`` while it lasts; its state in ``folder`` begins and ends empty.
 
-    Nothing of an earlier server is taken up: the rollout's own record says which versions get what. Raises
-    BackendError when it does not start.
+    State of an earlier server is not used: the rollout's own record decides which versions get traffic.
+    Raises BackendError when it does not start.
     """
     import uvicorn
 
