@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from airflow_mlops.config.faults import Fault
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.schema import build_schema
+from tests.support.plain_english import unplain
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 FAULTY = sorted((CORPUS / "faulty").glob("*.yaml"))
@@ -39,8 +41,22 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(file: Path) -> list[str]:
+NOT_YET_PLAIN = {
+    "code", "columns", "expectations", "limits", "running", "secrets", "sections", "timing",
+}  # fmt: skip
+"""Rules with messages that do not have a subject and a verb yet: nothing may be added here."""
+
+
+def lint(file: Path) -> tuple[Fault, ...]:
+    """Return what lint finds in a file; every message of the corpora is a sentence in plain English."""
     found = lint_files([(file, file.parent)])
+    for fault in found:
+        assert fault.rule in NOT_YET_PLAIN or unplain(fault.message) == [], str(fault)
+    return found
+
+
+def told(file: Path) -> list[str]:
+    found = lint(file)
     return [
         f"{fault.line} {fault.path}: {fault.message}" if fault.path else f"{fault.line} {fault.message}"
         for fault in found
@@ -60,7 +76,7 @@ def test_a_faulty_file_is_told_where_and_what(file: Path, faulty: Path) -> None:
 @pytest.mark.parametrize("file", UNSEEN, ids=lambda file: file.stem)
 def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(file: Path, unseen: Path) -> None:
     expected = re.findall(r"^# expect: (\d+) (.+)$", file.read_text(), re.MULTILINE)
-    found = lint_files([(unseen / file.name, unseen)])
+    found = lint(unseen / file.name)
     left = [fault for fault in found if fault.level != "note"]
     for line, word in expected:
         fitting = [fault for fault in left if fault.line == int(line) and word in str(fault)]
@@ -71,7 +87,7 @@ def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(file: Path, un
 
 @pytest.mark.parametrize("file", UNUSUAL, ids=lambda file: file.stem)
 def test_an_unusual_but_valid_file_raises_no_alarm(file: Path) -> None:
-    alarms = [fault for fault in lint_files([(file, file.parent)]) if fault.level != "note"]
+    alarms = [fault for fault in lint(file) if fault.level != "note"]
     assert list(map(str, alarms)) == []
     jsonschema.Draft202012Validator(build_schema()).validate(plain(file))
 
