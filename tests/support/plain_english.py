@@ -11,7 +11,7 @@ VERBS: Final = """
     is are was were has have had does do did must can cannot could would may should needs need expected
     reads read takes take exists exist belongs belong contains holds hold starts ends differ differs matches
     match returns return means lacks lack removes checks uses allows gives lies last lasts leaves leave
-    increases increase fails fail skips ignored sends finds learns
+    increases increase fails fail skips ignored sends finds learns disables chooses
 """
 """The first clause of a message has one of these words; a good message may need another verb of the field."""
 MANNERED: Final = {
@@ -46,9 +46,12 @@ def unplain(message: str) -> list[str]:
     ['the first clause has no verb']
     """
     text = re.sub(_QUOTED, "…", message)
-    clause = re.split(r"[:;] | \(", re.sub(r"^\S+: ", "", text))[0]
-    words = re.findall(r"[a-z]+", clause.lower())
-    verbless = [] if set(VERBS.split()).intersection(words) else ["the first clause has no verb"]
+    clauses = [re.findall(r"[a-z]+", clause.lower()) for clause in re.split(r"[:;] | \(", text)]
+    verbs = set(VERBS.split())
+    # A message about a key may start with its name, as in "mostly: 0 disables the check".
+    first = clauses[1] if len(clauses) > 1 and len(text.split(": ")[0].split()) == 1 else clauses[0]
+    has_verb = not verbs.isdisjoint([*first, *clauses[0]])
+    verbless = [] if has_verb else ["the first clause has no verb"]
     return [*mannered(message), *verbless]
 
 

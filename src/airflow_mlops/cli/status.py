@@ -113,8 +113,7 @@ def _version(version: VersionView, now: datetime) -> str:
     parts = [f"version {version.version}", f"{_span(version.age(now).total_seconds())} old"]
     parts += [f"{name} {value:.4g}" for name, value in version.metrics.items()]
     if version.approval is not None:
-        answer = {"Approve": "approved", "Reject": "rejected"}.get(version.approval.answer, "answered")
-        parts.append(f"{answer} by {version.approval.by or 'an unknown user'}")
+        parts.append(f"{version.approval.verb} by {version.approval.by or 'an unknown user'}")
     if version.rollout is not None and version.rollout.outcome != "PROMOTED":
         parts.append(f"{version.rollout.outcome}: {version.rollout.reason}")
     return ", ".join(parts)
@@ -152,12 +151,12 @@ def _window(window: WindowView) -> Iterator[tuple[str, str]]:
         parts.append(": ".join(filter(None, (window.drift.verdict, ", ".join(window.drift.drifted[:3])))))
     if window.performance is not None:
         figures = [f"{name} {value:.4g}" for name, value in window.performance.metrics.items()]
-        parts.append(" ".join([window.performance.verdict, *figures]))
-    if window.triage is not None and window.triage.action != "none":
-        parts.append(f"{window.triage.action}: {window.triage.reason}")
-    if window.damage:
-        parts.append(window.damage)
+        parts.append(f"{' '.join(figures) or 'quality'} ({window.performance.verdict})")
     yield "window", ", ".join(parts)
+    if window.triage is not None and window.triage.action != "none":
+        yield "", f"→ {window.triage.action}: {window.triage.reason}"
+    if window.damage:
+        yield "", f"→ {window.damage}"
 
 
 def _span(seconds: float) -> str:

@@ -118,7 +118,7 @@ def operator_class(row: Task) -> Any:
 
 
 def resolve(value: Any) -> Any:
-    """Return a value with the calls in it made.
+    """Return a value in which each ``partial`` is replaced by the result of its call.
 
     >>> resolve({"sizes": [partial(max, 1, 2), 5]})
     {'sizes': [2, 5]}

@@ -50,5 +50,5 @@ def facts(name: str) -> MetricFacts:
     found = METRIC_FACTS.get(name)
     if found is None:
         hint = did_you_mean(name, METRIC_FACTS)
-        raise ConfigError(f"must be a metric, got {name!r:.80}{hint}: {', '.join(METRIC_FACTS)}")
+        raise ConfigError(f"must be a metric, got {name!r:.80}{hint}; metrics are {', '.join(METRIC_FACTS)}")
     return found
