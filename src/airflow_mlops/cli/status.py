@@ -15,7 +15,7 @@ from airflow_mlops.cli.pipeline_paths import PipelinePath, default_folder, exist
 from airflow_mlops.cli.terminal import columns
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.local_run.paths import Place
+from airflow_mlops.local_run.paths import RunPaths
 from airflow_mlops.views.rollouts import RolloutView
 from airflow_mlops.views.status import StatusView, read_status
 from airflow_mlops.views.versions import VersionView
@@ -52,7 +52,7 @@ def status(arguments: argparse.Namespace) -> int:
 def _read(item: PipelinePath, profile: str | None) -> StatusView:
     """Read a pipeline's stores where a local run keeps them; a store that does not exist is not created."""
     pipeline = item.load(profile)
-    place = Place.of(pipeline.name, Path.cwd(), os.environ)
+    place = RunPaths.of(pipeline.name, Path.cwd(), os.environ)
     unavailable: list[str] = []
     registry = None
     if _exists(place.tracking_uri):

@@ -181,9 +181,9 @@ def _storage(installation: Installation) -> Iterator[Probe]:
 
 def _rollouts_by_url(setting: str) -> list[Finding]:
     """Check a database given by its URL; one given by a connection is checked with the connections."""
-    from airflow_mlops.hooks.rollouts import SCHEME, place_of
+    from airflow_mlops.rollout.access import SCHEME, checked_place
 
-    place = place_of(setting)
+    place = checked_place(setting)
     return [] if place.startswith(SCHEME) else storage.check_rollout_database(place)
 
 

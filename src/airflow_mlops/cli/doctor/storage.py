@@ -95,14 +95,13 @@ def check_parse_cache(setting: str) -> Finding:
 
 def check_remote_artifacts(uri: str) -> list[Finding]:
     """Write and remove one small object where ``[mlops] artifacts`` is a URI."""
-    import fsspec
-
     from airflow_mlops.hooks.storage import connected
 
-    fs, path = fsspec.core.url_to_fs(connected(uri))
-    probe = f"{path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
-    fs.pipe_file(probe, b"")
-    fs.rm_file(probe)
+    plain, opened = connected(uri)
+    place = opened.locate(plain)
+    probe = f"{place.path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
+    place.fs.pipe_file(probe, b"")
+    place.fs.rm_file(probe)
     return [ok("artifacts", f"{uri} is writable")]
 
 
