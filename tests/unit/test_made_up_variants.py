@@ -30,7 +30,7 @@ from airflow_mlops.rollout.core import Phase, RolloutPlan
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import ADDRESS, ConnectionField, Target
-from tests.support.memory_target import MemoryAliases, MemoryTarget
+from tests.support.rollout import MemoryAliases, MemoryTarget
 
 TARGET = f"{__name__}:PaperTarget"
 SOURCE = f"{__name__}:CountingSource"
