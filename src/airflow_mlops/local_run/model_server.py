@@ -41,7 +41,7 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
     import uvicorn
 
     from airflow_mlops.serving.app import create_app
-    from airflow_mlops.serving.shared import KEEP_ALIVE_S
+    from airflow_mlops.serving.connections import KEEP_ALIVE_S
 
     shutil.rmtree(folder, ignore_errors=True)
     token = secrets.token_urlsafe(24)
