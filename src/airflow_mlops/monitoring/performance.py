@@ -13,7 +13,7 @@ from airflow_mlops.core.records import PerformanceReport, ScoredWindow
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.monitoring.champion import PREDICTION, SCORE, probability_column
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
-from airflow_mlops.training import metrics
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.gates import check
 
 MIN_ROWS: Final = 500
@@ -33,7 +33,7 @@ def compute(
     :param labelled: how many rows of the window have a label.
     :param truth: gives the label of each row, missing where there is none; not called for too few labels.
     :param storage: where the window's rows are opened.
-    :param waits: a window below ``min_labels`` is ``waiting``, since it will be looked at again.
+    :param waits: a window below ``min_labels`` is ``waiting``, since it will be scanned again.
 
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
     when the labels are all of one class and a metric needs two: nothing is computed then. Raises
@@ -41,7 +41,7 @@ def compute(
     model does not know.
     """
     task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
-    needed = [metrics.find(name, task) for name in section.require]
+    needed = [metrics.facts(name, task) for name in section.require]
     rows, outcome = window.dataset.rows, None
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:

@@ -13,8 +13,7 @@ from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import SliceCheck
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.training import metrics
-from airflow_mlops.training.core import gates
+from airflow_mlops.training.core import gates, metrics
 
 _MOST_VALUES: Final = 100
 _GAP: Final = "(missing)"
@@ -24,7 +23,7 @@ def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tu
     """Hold each value of the columns in ``evaluate.slices`` against its limits.
 
     ``rows`` are the raw hold-out rows in the order of ``outcome``; gaps are a value of their own. A value
-    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is told and not judged.
+    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is reported and not judged.
     Raises ConfigError for a column that is not there or has more than 100 values.
     """
     return tuple(

@@ -47,8 +47,8 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import RolloutPlan
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.model_server_probe import check_clock
+from tests.support import free_port
 from tests.support.haproxy import running_haproxy
-from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
 from tests.support.server import NAME, TOKEN, Registry, running_server
 
@@ -255,7 +255,7 @@ def test_a_parse_cache_that_is_not_used_is_told(tmp_path: Path) -> None:
         True,
     )
     (tmp_path / "file").write_text("")
-    assert "is no folder" in check_parse_cache(str(tmp_path / "file")).message
+    assert "is not a folder" in check_parse_cache(str(tmp_path / "file")).message
     assert check_parse_cache(str(tmp_path / "file" / "below")).status == "warning"
 
 

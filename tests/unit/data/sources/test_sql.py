@@ -20,7 +20,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.data.connections import Environment, url_of
 from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
-from tests.support.ports import free_port
+from tests.support import free_port
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.project import ENVIRONMENT
 
@@ -223,7 +223,7 @@ def test_arguments_of_the_reader_reach_it_and_others_are_refused(lite: str) -> N
         (f"postgres://me:{PASSWORD}", "AIRFLOW_CONN_ODD is neither the URI nor the JSON of a connection"),
         (
             "http://somewhere",
-            "the connection 'odd' is of type http, which is no database that can be read here",
+            "the connection 'odd' is of type http, which is not a database that can be read here",
         ),
         (
             "oracle://db",
