@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from airflow_mlops.factory.registration import register_importer
 from airflow_mlops.operators.links import MlflowRunLink
 
 
@@ -18,8 +19,4 @@ class AirflowMlopsPlugin(AirflowPlugin):
     @classmethod
     def on_load(cls, *args: Any, **kwargs: Any) -> None:  # noqa: ARG003 - Airflow's signature
         """Register the importer; Airflow calls this before a process parses DAG files."""
-        try:
-            from airflow_mlops.factory.importer import register_importer
-        except ImportError:  # this Airflow has no such importers: load_pipelines() builds the DAGs
-            return
         register_importer()

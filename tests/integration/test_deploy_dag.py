@@ -12,11 +12,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.rollouts import rollouts_place
-from airflow_mlops.operators.deploy import rollout_driver, rollout_plan
 from airflow_mlops.rollout.core import Phase, rollback_to
 from airflow_mlops.rollout.store.store import RolloutStore
 from tests.support.airflow import Ran, run, run_again, traffic
-from tests.support.deploy import Snapshot, Stage, staged
+from tests.support.deploy import Snapshot, Stage, rollout_driver, rollout_plan, staged
 
 NAME = "live"
 
@@ -53,7 +52,7 @@ def test_a_first_version_goes_live(first: tuple[Ran, Snapshot]) -> None:
     assert after["traffic"] == (1, {})
     assert (after["champion"], after["previous"]) == (1, None)
     assert ran.xcom("finalize")["outcome"] == "PROMOTED"
-    assert ran.xcom("restore") == "PROMOTED"
+    assert ran.xcom("restore")["phase"] == "PROMOTED"
 
 
 def test_a_second_version_takes_over_after_its_canary(stage: Stage, second: tuple[Ran, Snapshot]) -> None:
@@ -113,7 +112,7 @@ def test_a_rollout_that_breaks_off_gives_the_traffic_back(stage: Stage, back: tu
     assert seen == [(1, {"3": 50})]
     assert ran.state == "failed"
     assert (ran.tasks["rollout"], ran.tasks["restore"]) == ("failed", "success")
-    assert ran.xcom("restore") == "ROLLED_BACK"
+    assert ran.xcom("restore")["phase"] == "ROLLED_BACK"
     assert ran.error("finalize") == "the rollout of version 3 did not end: see task rollout"
     after = stage.snapshot()
     assert {**after, "epoch": 0} == {**before, "epoch": 0, "challenger": None}
@@ -155,7 +154,7 @@ def test_an_unknown_version_names_those_that_exist(stage: Stage) -> None:
 
 def test_a_decision_without_a_rollout_is_refused(stage: Stage) -> None:
     ran = stage.deploy(action="promote")
-    assert ran.error("prepare") == "promote: no rollout of live is running; nothing to decide"
+    assert ran.error("prepare") == "promote: no rollout of live is running, so there is nothing to decide"
 
 
 def test_a_deploy_while_another_rollout_runs_is_refused_and_rollback_ends_it(
@@ -169,7 +168,7 @@ def test_a_deploy_while_another_rollout_runs_is_refused_and_rollback_ends_it(
         f"rollout {other.id} of live is still PENDING: only one may move traffic. "
         "Wait for it, or end it: trigger live__deploy with action = rollback"
     )
-    assert ran.xcom("restore") == "none"
+    assert ran.xcom("restore")["phase"] == "none"
     assert store.running(NAME) is not None
     ended = stage.deploy(action="rollback")
     assert ended.state == "success", ended.errors

@@ -12,12 +12,11 @@ from airflow.utils.session import create_session
 
 from airflow_mlops.core.records import DeployRequest
 from airflow_mlops.hooks.rollouts import rollouts_place
-from airflow_mlops.operators.deploy import rollout_driver, rollout_plan
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from tests.support.airflow import Ran, run, traffic
-from tests.support.deploy import Stage, staged
+from tests.support.deploy import Stage, rollout_driver, rollout_plan, staged
 
 NAME = "orders"
 SLOW = {"step_timeout": "1h"}

@@ -101,7 +101,7 @@ def test_ctrl_c_is_one_line_and_the_next_run_goes_on(laptop: Laptop, waits: str)
     out, err = process.communicate()
     laptop.code.with_name("go").touch()
     assert process.returncode == 130
-    assert err.startswith("stopped: interrupted by SIGINT\nGo on from there: airflow-mlops run pipelines/")
+    assert err.startswith("stopped: interrupted by SIGINT\nResume: airflow-mlops run pipelines/")
     assert "Traceback" not in out + err
     found = laptop.document()
     assert (found["exit_code"], states(found)["ingest"]) == (0, "kept")
@@ -126,8 +126,8 @@ def test_a_person_at_the_terminal_refuses(laptop: Laptop) -> None:
     assert process.wait() == 1
     assert b"\x1b[" in shown
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    assert "champion now: none, this is the first" in text
-    assert re.search(r"no: version 1 was refused by \S+ \(at the terminal\)", text)
+    assert "| champion | none: this is the first version |" in text
+    assert re.search(r"rejected: version 1 was rejected by \S+ \(at the terminal\)", text)
     assert laptop.aliases() == {}
 
 

@@ -77,7 +77,7 @@ def test_no_row_from_after_the_moment_is_read(tmp_path: Path, moment: dict[str, 
 def test_a_moment_that_is_no_time_is_told(tmp_path: Path) -> None:
     ran = run(project(tmp_path, name="no_moment")["train"], run_conf={"as_of": "last tuesday"})
     assert ran.error("ingest") == (
-        "as_of of the run's configuration is 'last tuesday': write an ISO time such as 2026-01-31T00:00:00Z"
+        "as_of of the run's configuration is 'last tuesday': must be an ISO time such as 2026-01-31T00:00:00Z"
     )
 
 

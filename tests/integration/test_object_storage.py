@@ -19,7 +19,6 @@ from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.operators.features import FeaturesOperator
 from airflow_mlops.operators.ingest import IngestOperator
-from airflow_mlops.storage import locations as storage
 from tests.support.airflow import PIPELINE, Ran, project, run
 from tests.support.project import customers
 
@@ -53,7 +52,6 @@ def vault() -> Iterator[str]:
     attach("vault", conn_id="vault_conn", fs=Vault(password="sesame"))
     attach("vault", conn_id="lake_conn", fs=Vault(password="mustard"))
     yield "vault://vault_conn@bucket/mlops"
-    storage._OWN.clear()
     Vault.store.clear()
 
 

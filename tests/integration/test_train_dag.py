@@ -82,8 +82,8 @@ def worse(**evaluate: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("evaluate", "reason"),
     [
-        ({"require": {"accuracy": ">= 0.7"}}, r"the gate said no: accuracy 0\.\d+ .*0\.7"),
-        ({"against_champion": {"accuracy": ">= -0.01"}}, r"the gate said no: accuracy .*champion"),
+        ({"require": {"accuracy": ">= 0.7"}}, r"evaluation gate failed: accuracy 0\.\d+ .*0\.7"),
+        ({"against_champion": {"accuracy": ">= -0.01"}}, r"evaluation gate failed: accuracy .*champion"),
     ],
 )
 def test_a_worse_model_fails_its_gate_at_once(

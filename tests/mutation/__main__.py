@@ -108,9 +108,10 @@ class Module:
     def of(cls, path: Path, folder: str) -> Module:
         mirror = TESTS / path.relative_to(SOURCE).parent
         own = [mirror / f"test_{path.name}", *sorted(mirror.glob(f"test_{path.stem}_*.py"))]
-        return cls(
-            path, tuple(own) if own[0].exists() else tuple(sorted((TESTS / folder).rglob("test_*.py")))
-        )
+        package = mirror.with_name(f"test_{mirror.name}.py")
+        if not own[0].exists():
+            own = [package] if package.exists() else sorted((TESTS / folder).rglob("test_*.py"))
+        return cls(path, tuple(own))
 
     def run(self, code: CodeType | None = None) -> int:
         """Run the tests in this process, with ``code`` in place of the module; return pytest's exit code."""

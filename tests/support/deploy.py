@@ -10,11 +10,38 @@ from typing import Any
 
 from airflow.sdk import DAG
 
+from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import DeployRequest
+from airflow_mlops.hooks.rollouts import airflow_rollouts
+from airflow_mlops.rollout.core import RolloutPlan
+from airflow_mlops.rollout.driver import RolloutDriver
+from airflow_mlops.rollout.plan import plan_rollout
 from airflow_mlops.training.registry import Registry
 from tests.support.airflow import DEPLOY, Ran, connection, model_server, project, run
 from tests.support.server import Client
 
 Snapshot = dict[str, Any]
+
+
+def rollout_driver(pipeline: Pipeline, registry: Registry | None = None) -> RolloutDriver:
+    """Return a driver of the pipeline's rollouts; without a registry it moves traffic only."""
+    assert pipeline.deploy is not None
+    rollouts = airflow_rollouts()
+    target = rollouts.target(pipeline.deploy.target, pipeline.deploy.conn_id)
+    return RolloutDriver(rollouts.store(), target, registry)
+
+
+def rollout_plan(pipeline: Pipeline, request: DeployRequest) -> RolloutPlan:
+    """Return the plan that the rollout task makes of a request."""
+    assert pipeline.deploy is not None
+    return plan_rollout(
+        pipeline.deploy.canary,
+        name=request.name,
+        model_version=request.model_version,
+        model_uri=f"models:/{request.name}/{request.model_version}",
+        champion_version=request.champion_version,
+        request=request.request,
+    )
 
 
 @dataclass

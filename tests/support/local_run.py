@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import yaml
 from airflow_mlops.__main__ import main
 from tests.support.project import Project, customers
 
-APPROVED = {"approve": {"by": ["ada"]}, "deploy": {"canary": {"steps": [50]}}}
+APPROVED = {"approve": {"by": [getpass.getuser()]}, "deploy": {"canary": {"steps": [50]}}}
 """Sections of a pipeline whose version a person lets through to a canary of one step."""
 
 

@@ -9,10 +9,12 @@ from typing import NoReturn
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from airflow_mlops.cli.table import COMMANDS, Argument, Command
+from airflow_mlops.factory.registration import register_importer
 
 
 def get_cli_commands() -> list[CLICommand]:
-    """Return the command group that Airflow adds to its own."""
+    """Return the command group that Airflow adds; register pipeline files as DAG files for all commands."""
+    register_importer()
     commands = tuple(
         ActionCommand(
             name=command.name,

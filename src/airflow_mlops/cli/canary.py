@@ -96,7 +96,7 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
 
 
 def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> int:
-    from airflow_mlops.rollout.core.forecast import forecast, spell
+    from airflow_mlops.rollout.core.forecast import forecast, format_duration
 
     found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
@@ -108,7 +108,7 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
     if not arguments.rps:
         print()
     else:
-        print(f"shortest   {spell(found.shortest_s)} from the first step to all traffic\n")
+        print(f"shortest   {format_duration(found.shortest_s)} from the first step to all traffic\n")
         print("\n".join(_table(found)))
         print("\n".join(_notes(found, plan)))
     for title, lines in (("warning", warnings), ("proposal", found.proposals)):
@@ -146,13 +146,13 @@ def _table(found: Forecast) -> list[str]:
 
 
 def _cell(requests: float | None, rps: float) -> str:
-    from airflow_mlops.rollout.core.forecast import spell
+    from airflow_mlops.rollout.core.forecast import format_duration
 
     if requests is None:
         return "-"
     if requests == float("inf") or not rps:
         return "never"
-    return f"{requests:,.0f} = {spell(requests / rps)}"
+    return f"{requests:,.0f} = {format_duration(requests / rps)}"
 
 
 def _name(step: StepForecast) -> str:
@@ -160,8 +160,8 @@ def _name(step: StepForecast) -> str:
 
 
 def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) -> int:
-    from airflow_mlops.rollout.core.faults import fault_in_words, unwatched
-    from airflow_mlops.rollout.core.forecast import spell
+    from airflow_mlops.rollout.core.faults import describe_fault, missing_guard
+    from airflow_mlops.rollout.core.forecast import format_duration
     from airflow_mlops.rollout.core.simulation import simulate
 
     story = simulate(
@@ -182,11 +182,11 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
         lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in story_lines]
         _print_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines})
         return 0
-    print(f"{arguments.fault}: {fault_in_words(arguments.fault)}\n")
+    print(f"{arguments.fault}: {describe_fault(arguments.fault)}\n")
     for at, to, text in story_lines:
-        print(_folded(f"{spell(at):>7}  {to:<18} ", text))
+        print(_folded(f"{format_duration(at):>7}  {to:<18} ", text))
     print(f"\n{outcome}")
-    if guard := unwatched(arguments.fault, [item.name for item in plan.guards]):
+    if guard := missing_guard(arguments.fault, [item.name for item in plan.guards]):
         print(f"no guard watches for this fault: add deploy.canary.guards.{guard}")
     return 0
 

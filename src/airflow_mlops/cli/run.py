@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from airflow_mlops.data.connections import Environment, found_by
+from airflow_mlops.data.connections import Environment
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,8 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
         restart=arguments.restart,
         verbose=arguments.verbose,
     )
-    with found_by(_Connections()):
-        return run_pipeline(call, Document() if arguments.format == "json" else Lines())
+    return run_pipeline(call, Document() if arguments.format == "json" else Lines(), _Connections())
 
 
 class _Connections(Environment):

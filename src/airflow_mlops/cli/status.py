@@ -15,7 +15,7 @@ from airflow_mlops.cli.pipeline_paths import PipelinePath, default_folder, exist
 from airflow_mlops.cli.terminal import columns
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.local_run.paths import Place
+from airflow_mlops.local_run.paths import RunPaths
 from airflow_mlops.views.rollouts import RolloutView
 from airflow_mlops.views.status import StatusView, read_status
 from airflow_mlops.views.versions import VersionView
@@ -52,7 +52,7 @@ def status(arguments: argparse.Namespace) -> int:
 def _read(item: PipelinePath, profile: str | None) -> StatusView:
     """Read a pipeline's stores where a local run keeps them; a store that does not exist is not created."""
     pipeline = item.load(profile)
-    place = Place.of(pipeline.name, Path.cwd(), os.environ)
+    place = RunPaths.of(pipeline.name, Path.cwd(), os.environ)
     unavailable: list[str] = []
     registry = None
     if _exists(place.tracking_uri):
@@ -113,8 +113,7 @@ def _version(version: VersionView, now: datetime) -> str:
     parts = [f"version {version.version}", f"{_span(version.age(now).total_seconds())} old"]
     parts += [f"{name} {value:.4g}" for name, value in version.metrics.items()]
     if version.approval is not None:
-        answer = {"Approve": "approved", "Reject": "rejected"}.get(version.approval.answer, "answered")
-        parts.append(f"{answer} by {version.approval.by or 'an unknown user'}")
+        parts.append(f"{version.approval.verb} by {version.approval.by or 'an unknown user'}")
     if version.rollout is not None and version.rollout.outcome != "PROMOTED":
         parts.append(f"{version.rollout.outcome}: {version.rollout.reason}")
     return ", ".join(parts)
@@ -152,12 +151,12 @@ def _window(window: WindowView) -> Iterator[tuple[str, str]]:
         parts.append(": ".join(filter(None, (window.drift.verdict, ", ".join(window.drift.drifted[:3])))))
     if window.performance is not None:
         figures = [f"{name} {value:.4g}" for name, value in window.performance.metrics.items()]
-        parts.append(" ".join([window.performance.verdict, *figures]))
-    if window.triage is not None and window.triage.action != "none":
-        parts.append(f"{window.triage.action}: {window.triage.reason}")
-    if window.damage:
-        parts.append(window.damage)
+        parts.append(f"{' '.join(figures) or 'quality'} ({window.performance.verdict})")
     yield "window", ", ".join(parts)
+    if window.triage is not None and window.triage.action != "none":
+        yield "", f"→ {window.triage.action}: {window.triage.reason}"
+    if window.damage:
+        yield "", f"→ {window.damage}"
 
 
 def _span(seconds: float) -> str:

@@ -4,6 +4,7 @@
     ├── ConfigError (ValueError)   the pipeline file or a call is wrong      permanent
     ├── DataRejected               the data failed its expectations          permanent
     ├── GateRejected               the candidate failed a gate               permanent
+    ├── NothingToDo                the task has nothing to do                skipped, not failed
     ├── RolloutConflict            another rollout changed the champion      permanent
     └── BackendError               an external service failed                retryable
 
@@ -12,6 +13,8 @@ raised as it is, so that Airflow retries. A message names the subject, the value
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class MlopsError(Exception):
@@ -29,7 +32,15 @@ class DataRejected(MlopsError):
 
 
 class GateRejected(MlopsError):
-    """A candidate model failed a gate."""
+    """A candidate model failed a gate; ``record`` says which figures decided it."""
+
+    def __init__(self, message: str, record: Any = None) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+class NothingToDo(MlopsError):
+    """A task has nothing to do, for the reason in the message; it is skipped."""
 
 
 class RolloutConflict(MlopsError):

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Final
+from collections.abc import Callable
 
-Listener = Callable[[int, int, str], None]
-_LISTENER: Final[ContextVar[Listener | None]] = ContextVar("airflow_mlops_progress", default=None)
+Progress = Callable[[int, int, str], None]
+"""Hears pieces done, all pieces, and a detail in words."""
 
 
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Tell ``listener`` (done, total, detail) of every report of this thread while it lasts."""
-    token = _LISTENER.set(listener)
-    try:
-        yield
-    finally:
-        _LISTENER.reset(token)
+def silent(done: int, total: int, detail: str = "") -> None:
+    """Show nothing.
 
-
-def report(done: int, total: int, detail: str = "") -> None:
-    """Say that ``done`` of ``total`` pieces are done; costs nothing when nobody listens."""
-    listener = _LISTENER.get()
-    if listener is not None:
-        listener(done, total, detail)
+    >>> silent(1, 2, "half done")
+    """

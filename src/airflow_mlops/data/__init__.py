@@ -1,5 +1,5 @@
 """Rows in and out: sources, datasets, validation, quarantine, features."""
 
-from airflow_mlops.telemetry import switch_off
+from airflow_mlops.process_environment import set_library_defaults
 
-switch_off()
+set_library_defaults()

@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -42,6 +40,9 @@ _WAIT_S: Final = 10
 class Connections(Protocol):
     """Where connections are found."""
 
+    def connection(self, conn_id: str, *, advice: str = ...) -> Connection:
+        """Return the fields of a connection; raises ConfigError, with ``advice``, when there is none."""
+
     def engine(self, conn_id: str) -> Engine:
         """Return an engine of a database, not yet connected.
 
@@ -66,37 +67,19 @@ class Environment:
             "profile, and the credentials of this machine count"
         )
 
-    def connection(self, conn_id: str) -> Connection:
+    def connection(self, conn_id: str, *, advice: str = "") -> Connection:
         """Return the connection that the environment has; raises ConfigError when it has none to read."""
         name = f"AIRFLOW_CONN_{conn_id.upper()}"
         value = os.environ.get(name)
         if not value:
             raise ConfigError(
                 f"no connection {conn_id!r}: set {name}, such as postgresql://user:password@host/database "
-                "or sqlite:////path/file.db"
+                f"or sqlite:////path/file.db{f'; in Airflow {advice}' if advice else ''}"
             )
         try:
             return _from_json(conn_id, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)
         except (ValueError, TypeError, AttributeError):  # its text may hold a password: it is not shown
             raise ConfigError(f"{name} is neither the URI nor the JSON of a connection") from None
-
-
-_FOUND_BY: Final[ContextVar[Connections | None]] = ContextVar("airflow_mlops_connections", default=None)
-
-
-@contextmanager
-def found_by(connections: Connections) -> Iterator[None]:
-    """Find connections this way while it lasts."""
-    token = _FOUND_BY.set(connections)
-    try:
-        yield
-    finally:
-        _FOUND_BY.reset(token)
-
-
-def connections() -> Connections:
-    """Return where connections are found now."""
-    return _FOUND_BY.get() or Environment()
 
 
 def engine_of(connection: Connection) -> Engine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +18,11 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.connections import Connections
-from airflow_mlops.data.connections import connections as current_connections
+from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.storage.locations import Location, locate
+from airflow_mlops.storage.atomic import replacing
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 _ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 
@@ -32,20 +31,20 @@ def read_rows(
     data: Data,
     *,
     base: Path,
-    connections: Connections | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     need_target: bool = True,
     need_rows: bool = True,
+    connections: Connections | None = None,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
-    ``connections`` finds Airflow connections. ``start`` and ``end`` apply when the last key is a time; naive
-    times are taken as UTC. A query may use them itself, as ``:window_start`` and ``:window_end``. With
-    ``need_target=False`` (a window whose labels have not arrived) the target column may be missing, with
-    ``need_rows=False`` there may be no row at all.
-    Raises ConfigError for a wrong path, reader argument or column name, DataRejected for a file that
-    cannot be parsed or that has no row left, BackendError when storage does not answer.
+    ``connections`` finds Airflow connections, by default in the environment. ``start`` and ``end`` apply when
+    the last key is a time; naive times are taken as UTC. A query may use them itself, as ``:window_start``
+    and ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
+    may be missing, with ``need_rows=False`` there may be no row at all. Raises ConfigError for a wrong path,
+    reader argument or column name, DataRejected for a file that cannot be parsed or that has no row left,
+    BackendError when storage does not answer.
     """
     source = source_of(data.source.type, base)
     where = source.where(data.source)
@@ -53,7 +52,7 @@ def read_rows(
         ReadRequest(
             source=data.source,
             base=base,
-            connections=connections or current_connections(),
+            connections=connections or Environment(),
             time=data.time,
             start=start,
             end=end,
@@ -92,7 +91,12 @@ def event_times(frame: pd.DataFrame, data: Data) -> pd.Series | None:
 
 
 def write_dataset(
-    frame: pd.DataFrame, folder: str, *, start: datetime | None = None, end: datetime | None = None
+    frame: pd.DataFrame,
+    folder: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    storage: Storage = PLAIN_STORAGE,
 ) -> DatasetRef:
     """Write ``frame`` as ``<folder>/<digest>.parquet`` unless it is already there.
 
@@ -100,10 +104,11 @@ def write_dataset(
     Raises BackendError when storage refuses.
     """
     digest = content_digest(frame)
-    place = locate(f"{folder.rstrip('/')}/{digest}.parquet", Path.cwd())
+    place = storage.locate(f"{folder.rstrip('/')}/{digest}.parquet")
     try:
         if not place.fs.exists(place.path):
-            _write(frame, place)
+            with replacing(place.fs, place.path) as file:
+                frame.to_parquet(file, index=False)
     except OSError as error:
         raise BackendError(
             f"cannot write {place.uri}: {error}; check the folder's rights and space"
@@ -118,9 +123,13 @@ def write_dataset(
     )
 
 
-def read_dataset(ref: DatasetRef, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_dataset(
+    ref: DatasetRef,
+    columns: Sequence[str] | None = None,
+    storage: Storage = PLAIN_STORAGE,
+) -> pd.DataFrame:
     """Read a dataset back; raises BackendError when the file is gone or storage does not answer."""
-    place = locate(ref.uri, Path.cwd())
+    place = storage.locate(ref.uri)
     try:
         wanted = list(columns) if columns else None
         return pd.read_parquet(place.path, filesystem=place.fs, columns=wanted)
@@ -143,19 +152,6 @@ def content_digest(frame: pd.DataFrame) -> str:
 
 def _schema(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
-
-
-def _write(frame: pd.DataFrame, place: Location) -> None:
-    place.fs.makedirs(place.path.rpartition("/")[0], exist_ok=True)
-    temporary = f"{place.path}.{uuid.uuid4().hex}.tmp"
-    try:
-        with place.fs.open(temporary, "wb") as file:
-            frame.to_parquet(file, index=False)
-        place.fs.mv(temporary, place.path)
-    except BaseException:
-        if place.fs.exists(temporary):
-            place.fs.rm(temporary)
-        raise
 
 
 def _within(

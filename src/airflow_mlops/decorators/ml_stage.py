@@ -6,18 +6,18 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
-from airflow_mlops.config.models import Pipeline
 from airflow_mlops.operators.base import StageOperator, plain_input
+from airflow_mlops.operators.pipeline_source import PipelineSource
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import TaskDecorator
 
-    from airflow_mlops.lifecycle.runner import StageRequest, StageResult
+    from airflow_mlops.lifecycle.runner import StageResult
 
 _RUN: Final = "run"
 
@@ -25,7 +25,7 @@ _RUN: Final = "run"
 class MlStageOperator(DecoratedOperator, StageOperator):
     """Runs a function as a stage and returns what it returned as a record; see ``ml_stage``."""
 
-    stage: ClassVar[str] = "own"
+    stage = "own"
     template_fields: Sequence[str] = ("op_args", "op_kwargs")
     custom_operator_name = "@task.ml_stage"
 
@@ -40,24 +40,27 @@ class MlStageOperator(DecoratedOperator, StageOperator):
         asked = {_RUN: None} if _RUN in inspect.signature(python_callable).parameters else {}
         super().__init__(python_callable=python_callable, op_kwargs={**asked, **(op_kwargs or {})}, **kwargs)
 
-    def request(self, context: Context) -> StageRequest:
-        """Build the request; the stage has the name of the task."""
-        return replace(super().request(context), stage=self.task_id)
+    def run(self, context: Context, **options: Any) -> StageResult:
+        """Call the function with the records of its arguments resolved.
 
-    def run(self, context: Context) -> StageResult:
-        """Call the function with the records of its arguments resolved."""
+        The stage has the name of the task.
+        """
         from airflow_mlops.lifecycle.runner import run_function
+
+        request, ports = self.stage_request(context, **options)
 
         given = {name: _plain(value) for name, value in self.op_kwargs.items()}
         positional = [_plain(value) for value in self.op_args]
         keywords = self.determine_kwargs({**context, **given})
-        return run_function(self.request(context), self.python_callable, positional, keywords)
+        return run_function(
+            replace(request, stage=self.task_id), self.python_callable, positional, keywords, ports
+        )
 
 
 def ml_stage(
     python_callable: Callable[..., Any] | None = None,
     *,
-    pipeline: Pipeline,
+    pipeline: PipelineSource,
     base: str | Path | None = None,
     **kwargs: Any,
 ) -> TaskDecorator:
@@ -68,7 +71,7 @@ def ml_stage(
     ``run`` the MLflow run. A DataFrame that is returned becomes a dataset's record, a mapping an
     OwnResult whose numbers are logged as metrics.
 
-    :param pipeline: the configuration of the pipeline.
+    :param pipeline: the configuration of the pipeline: a Pipeline, a mapping or the name of a pipeline file.
     :param base: folder that relative paths of the configuration start from; that of the DAG file by default.
     """
     return task_decorator_factory(

@@ -26,8 +26,7 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation
 from airflow_mlops.factory.settings import default_args, notifiers, task_overrides
-from airflow_mlops.lifecycle.table import Kind, Task, shapes, tasks_of
-from airflow_mlops.operators.base import StageOperator
+from airflow_mlops.lifecycle.table import GENERIC_OPERATOR, Kind, Task, shapes, tasks_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DEPLOY_PARAMS: Final[Mapping[str, partial[Param]]] = {
@@ -60,7 +59,11 @@ def build_dag(pipeline: Pipeline, kind: Kind, base: Any = None) -> DAG:
         for row in tasks_of(pipeline, kind):
             operator = operator_class(row)
             arguments = {"task_id": row.id, **resolve(task_arguments(pipeline, row, base))}
-            inputs = {name: tasks[task_id].output for name, task_id in row.inputs.items() if task_id in tasks}
+            inputs: dict[str, Any] = {
+                name: tasks[task_id].output for name, task_id in row.inputs.items() if task_id in tasks
+            }
+            if row.operator == GENERIC_OPERATOR:
+                inputs = {"inputs": inputs}
             if expansion := task_expansion(pipeline, row):
                 task = operator.partial(**arguments, **inputs).expand(**expansion)
             else:
@@ -94,11 +97,12 @@ def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
 
 def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
     """Return the arguments of a row's operator, without its id and its inputs; values may be calls."""
-    arguments: dict[str, Any] = {} if row.id == "retrain" else {"pipeline": pipeline}
-    arguments |= task_overrides(pipeline, row.id)
+    arguments = {"pipeline": pipeline, **task_overrides(pipeline, row.id)}
+    if row.operator == GENERIC_OPERATOR:
+        arguments["stage"] = row.id
     if row.trigger_rule != TriggerRule.ALL_SUCCESS:
         arguments["trigger_rule"] = row.trigger_rule
-    if base and issubclass(operator_class(row), StageOperator):
+    if base:
         arguments["base"] = base
     if outlet := row.updates(pipeline):
         arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
@@ -118,7 +122,7 @@ def operator_class(row: Task) -> Any:
 
 
 def resolve(value: Any) -> Any:
-    """Return a value with the calls in it made.
+    """Return a value in which each ``partial`` is replaced by the result of its call.
 
     >>> resolve({"sizes": [partial(max, 1, 2), 5]})
     {'sizes': [2, 5]}

@@ -1,8 +1,8 @@
 """Makes ``*.mlops.yaml`` files DAG files of their own, where Airflow has DAG importers.
 
-Airflow 3.2 and 3.3 ask the importers for a file whenever a ``DagBag`` is filled: in ``airflow dags list
---local``, ``dags test`` and ``dags reserialize``, and when a task starts. Their DAG processor still lists
-Python files only, so that these versions need ``load_pipelines()`` beside the files to schedule them.
+Airflow 3.2 and 3.3 ask the importers whenever they fill a ``DagBag``: in ``airflow dags list --local``,
+``dags test`` and ``dags reserialize``, and when a task starts. Their DAG processor still lists Python
+files only, so that these versions need ``load_pipelines()`` for DAGs that are scheduled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from airflow.dag_processing.importers import (
     AbstractDagImporter,
     DagImportError,
     DagImportResult,
-    get_importer_registry,
 )
 
 from airflow_mlops.core.errors import ConfigError
@@ -92,13 +91,3 @@ class PipelineFileImporter(AbstractDagImporter):
 def is_pipeline_file(file_path: str | Path) -> bool:
     """Return whether a file is a DAG file of this package by its name."""
     return Path(file_path).name.lower().endswith(SUFFIXES)
-
-
-def register_importer() -> None:
-    """Register the importer with Airflow, once; importers of other YAML files stay reachable."""
-    registry = get_importer_registry()
-    extensions = PipelineFileImporter.supported_extensions()
-    importers = {extension: registry.get_importer(f"any{extension}") for extension in extensions}
-    if any(isinstance(importer, PipelineFileImporter) for importer in importers.values()):
-        return
-    registry.register(PipelineFileImporter({ext: other for ext, other in importers.items() if other}))

@@ -110,7 +110,7 @@ class SourceWriter:
             case partial():
                 return self.call(value.func, value.args, value.keywords)
             case Section():
-                return self.call(type(value), keywords=given(value))
+                return self.call(type(value), keywords=section_arguments(value))
             case Mapping():
                 keys: list[ast.expr | None] = [self.expression(key) for key in value]
                 return ast.Dict(keys, [self.expression(item) for item in value.values()])
@@ -143,8 +143,8 @@ class SourceWriter:
         return {"tzinfo": utc}
 
 
-def given(section: Section) -> dict[str, Any]:
-    """Return what a section was given, in the order of its keys, under the names of Python arguments."""
+def section_arguments(section: Section) -> dict[str, Any]:
+    """Return the options that are set in a section, in the order of its fields, as Python arguments."""
     options: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         if name in section.model_fields_set:

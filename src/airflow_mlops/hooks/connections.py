@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 class AirflowConnections:
     """Connections as Airflow's tasks find them; they are looked up where they are used, and not kept."""
 
+    def connection(self, conn_id: str, *, advice: str = "add it in the Airflow UI") -> Fields:
+        """Return the fields of a connection; raises ConfigError with ``advice`` when there is none."""
+        return fields_of(_found(conn_id, advice))
+
     def engine(self, conn_id: str) -> Engine:
         """Return an engine of a database, not yet connected.
 
-        It is that of the hook which the connection's provider has, and without the provider one made of the
-        connection's fields. Raises ConfigError without such a connection, for one of no database, and
-        without a driver.
+        It is that of the hook which the connection's provider has, and without the provider one built from
+        the connection's fields. Raises ConfigError without such a connection, for one that is not a
+        database's, and without a driver.
         """
-        try:
-            connection = BaseHook.get_connection(conn_id)
-        except AirflowNotFoundException:
-            raise ConfigError(
-                f"no Airflow connection {conn_id!r}: add it with `airflow connections add {conn_id} "
-                "--conn-type postgres --conn-host … --conn-schema DATABASE --conn-login … --conn-password …`"
-            ) from None
+        advice = (
+            f"add it with `airflow connections add {conn_id} --conn-type postgres --conn-host … "
+            "--conn-schema DATABASE --conn-login … --conn-password …`"
+        )
+        connection = _found(conn_id, advice)
         hook = _hook(connection)
         return engine_of(fields_of(connection)) if hook is None else _engine(hook, connection)
 
@@ -50,6 +52,13 @@ class AirflowConnections:
             raise ConfigError(
                 f"{error}; add the connection {conn_id!r} and install Airflow's provider of {scheme}://"
             ) from error
+
+
+def _found(conn_id: str, advice: str) -> Connection:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigError(f"no Airflow connection {conn_id!r}: {advice}") from None
 
 
 def _hook(connection: Connection) -> Any:

@@ -14,6 +14,8 @@ from airflow_mlops.core.errors import ConfigError
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from airflow_mlops.training.mlflow_access import Mlflow
+
 _FOLDERS = ("/", "./", "../", "~", "file:")
 
 
@@ -33,20 +35,27 @@ class MlflowHook(BaseHook):
         self.mlflow_conn_id = mlflow_conn_id
 
     def tracking_uri(self) -> str:
-        """Return the tracking URI, and hand the connection's login to MLflow through its environment.
+        """Return the tracking URI; raises ConfigError when the connection's host is not one."""
+        return self.access().uri
 
-        Raises ConfigError when the connection's host is no tracking URI.
+    def access(self) -> Mlflow:
+        """Return MLflow with the connection's login.
+
+        Raises ConfigError when its host is not a tracking URI.
         """
+        # Imported here: every DAG file that is parsed imports this module.
+        from airflow_mlops.training.mlflow_access import Mlflow
+
         try:
             connection = self.get_connection(self.mlflow_conn_id)
         except AirflowNotFoundException:
-            return self._without_connection()
+            return Mlflow(self._without_connection())
+        uri = self._address(connection) or self._without_connection()
         if connection.login:
-            os.environ["MLFLOW_TRACKING_USERNAME"] = connection.login
-            os.environ["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
-        elif connection.password:
-            os.environ["MLFLOW_TRACKING_TOKEN"] = connection.password
-        return self._address(connection) or self._without_connection()
+            login = {"USERNAME": connection.login, "PASSWORD": connection.password or ""}
+        else:
+            login = {"TOKEN": connection.password} if connection.password else {}
+        return Mlflow(uri, {f"MLFLOW_TRACKING_{name}": value for name, value in login.items()})
 
     def ui_url(self) -> str | None:
         """Return the address of the MLflow UI for links: the connection's ``ui_url``, else its host."""
@@ -64,7 +73,7 @@ class MlflowHook(BaseHook):
         if not host or "://" in host or host.startswith(_FOLDERS) or host == "databricks":
             return host
         raise ConfigError(
-            f"Airflow connection {self.mlflow_conn_id!r}: host {host!r} is no tracking URI: write it as "
+            f"Airflow connection {self.mlflow_conn_id!r}: host {host!r} is not a tracking URI: it must be "
             "http://host:port, https://... or sqlite:////path/mlflow.db"
         )
 

@@ -2,97 +2,45 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook, conf
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import conf
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.hooks.connections import AirflowConnections
+from airflow_mlops.rollout.access import SCHEME as SCHEME
+from airflow_mlops.rollout.access import ConnectedRollouts, postgres_url
+from airflow_mlops.rollout.access import checked_place as checked_place
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from airflow_mlops.rollout.store.store import RolloutStore
 
-SCHEME: Final = "conn_id://"
-_SETTING: Final = "[mlops] rollouts"
-_OPTIONS: Final = ("sslmode", "sslcert", "sslkey", "sslrootcert")
-_SECRET: Final = ("password", "sslpassword")
+place_of = checked_place
 
 
 def rollouts_place() -> str:
-    """Return ``[mlops] rollouts`` as ``place_of`` reads it."""
-    return place_of(str(conf.get("mlops", "rollouts")))
+    """Return ``[mlops] rollouts`` checked."""
+    return checked_place(str(conf.get("mlops", "rollouts")))
 
 
-def place_of(setting: str) -> str:
-    """Return a file as an absolute path, and a URL as it is: ``conn_id://NAME`` or that of a database.
-
-    Raises ConfigError for a URL with a password: Airflow keeps what a trigger is given in its database.
-    """
-    if "://" not in setting:
-        return str(Path(setting).expanduser().resolve())
-    if setting.startswith(SCHEME):
-        if not re.fullmatch(r"[\w.-]+", setting.removeprefix(SCHEME)):
-            raise ConfigError(f"{_SETTING}: after {SCHEME} comes the name of an Airflow connection only")
-        return setting
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        url = make_url(setting)
-    except (ArgumentError, ValueError):  # neither is told: it may hold a password
-        raise ConfigError(f"{_SETTING} is no URL of a database: give a path or {SCHEME}NAME") from None
-    if url.password or any(name in url.query for name in _SECRET):
-        raise ConfigError(
-            f"{_SETTING} has a password in it: make an Airflow connection of type postgres, and set "
-            f"rollouts = {SCHEME}ITS_NAME"
-        )
-    return setting
+def airflow_rollouts(place: str | None = None) -> ConnectedRollouts:
+    """Return the rollouts at ``place``, by default that of the configuration, by Airflow's connections."""
+    return ConnectedRollouts(place or rollouts_place(), AirflowConnections())
 
 
 def open_rollouts(place: str) -> RolloutStore:
     """Return the store at ``place``, as ``rollouts_place`` gave it; a connection is looked up here.
 
-    Raises ConfigError when the connection is missing or is none of PostgreSQL, BackendError when the
+    Raises ConfigError when the connection is missing or not one of PostgreSQL, BackendError when the
     database cannot be used.
     """
-    # Loaded here: every DAG file that is parsed imports the operators, and they this module.
-    from airflow_mlops.rollout.store.store import RolloutStore
-
-    if place.startswith(SCHEME):
-        return RolloutStore(rollouts_url(place.removeprefix(SCHEME)))
-    return RolloutStore(place)
+    return airflow_rollouts(place).store()
 
 
 def rollouts_url(conn_id: str) -> URL:
     """Return the URL of the database that an Airflow connection names, with its password.
 
-    Raises ConfigError when the connection is missing or is none of PostgreSQL.
+    Raises ConfigError when the connection is missing or not one of PostgreSQL.
     """
-    from sqlalchemy import URL
-
-    try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        raise ConfigError(
-            f"{_SETTING}: no Airflow connection {conn_id!r}; add one of type postgres with host, login, "
-            "password and the database as schema"
-        ) from None
-    if connection.conn_type not in ("postgres", "postgresql") or not connection.host:
-        raise ConfigError(
-            f"{_SETTING}: Airflow connection {conn_id!r} must be of type postgres and have a host, it is of "
-            f"type {connection.conn_type}"
-        )
-    extra = connection.extra_dejson
-    return URL.create(
-        "postgresql",
-        username=connection.login or None,
-        password=connection.password or None,
-        host=connection.host,
-        port=connection.port,
-        database=connection.schema or None,
-        query={name: str(extra[name]) for name in _OPTIONS if name in extra},
-    )
+    return postgres_url(AirflowConnections().connection(conn_id))

@@ -1,30 +1,46 @@
-"""Object storage whose credentials are an Airflow connection, for backends that only know fsspec."""
+"""Object storage whose credentials are an Airflow connection."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from airflow.sdk import conf
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.hooks.connections import AirflowConnections
 
+if TYPE_CHECKING:
+    from airflow_mlops.storage.locations import Storage
 
-def connected(uri: str) -> str:
-    """Return ``uri`` without its connection, and let this process open what is below it with that connection.
+
+def artifacts() -> tuple[str, Storage]:
+    """Return ``[mlops] artifacts``, a local folder as an absolute path or a URI, and what opens it."""
+    from airflow_mlops.storage.locations import PLAIN_STORAGE
+
+    found = str(conf.get("mlops", "artifacts"))
+    if "://" in found:
+        return connected(found)
+    return str(Path(found).expanduser().resolve()), PLAIN_STORAGE
+
+
+def connected(uri: str) -> tuple[str, Storage]:
+    """Return ``uri`` without its connection, and what opens it and all below it with that connection.
 
     ``s3://conn_id@bucket/folder``, as ObjectStoragePath writes it, becomes ``s3://bucket/folder``. Raises
     ConfigError for a missing connection and a missing provider.
     """
-    parts = urlsplit(uri)
-    conn_id, found, place = parts.netloc.rpartition("@")
-    if not found or not conn_id:
-        return uri
-    # Loaded here: every DAG file that is parsed imports this module.
-    from airflow_mlops.storage.locations import opens_with
+    # Imported here: every DAG file that is parsed imports this module.
+    from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
+    parts = urlsplit(uri)
+    conn_id, at, place = parts.netloc.rpartition("@")
+    if not at or not conn_id:
+        return uri, PLAIN_STORAGE
     try:
-        storage = AirflowConnections().file_system(conn_id, parts.scheme)
+        file_system = AirflowConnections().file_system(conn_id, parts.scheme)
     except ConfigError as error:
         raise ConfigError(f"{uri}: {error}") from error
     plain = parts._replace(netloc=place).geturl()
-    opens_with(plain, storage)
-    return plain
+    return plain, Storage({plain.rstrip("/"): file_system})

@@ -14,21 +14,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.core.errors import ConfigError, MlopsError
 from airflow_mlops.core.record import Record
 from airflow_mlops.lifecycle.table import find_task, task_ids
+
+if TYPE_CHECKING:
+    from airflow_mlops.lifecycle.call import StageCall
+    from airflow_mlops.lifecycle.ports import Ports
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageRequest:
     """What one stage needs.
 
-    ``pipeline`` is the effective configuration, ``inputs`` maps names to records as JSON (or lists of
-    them), ``task_key`` names the Airflow task (``dag/run/task/map_index``) and with it the one MLflow run
-    of all its tries, ``as_of`` and ``window_start`` are ISO times (rows before ``as_of`` only), ``base``
-    is the folder that relative paths start from, ``artifacts`` the folder or URI that data is written to.
+    ``pipeline`` is the effective configuration or the part that the task's row names, ``inputs`` maps names
+    to records as JSON (or lists of them), ``task_key`` names the Airflow task (``dag/run/task/map_index``)
+    and with it the one MLflow run of all its tries, ``as_of`` and ``window_start`` are ISO times (rows before
+    ``as_of`` only), ``base`` is the folder that relative paths start from, ``artifacts`` the folder or URI
+    that data is written to, ``user`` the person who started the run, empty when nobody did.
     """
 
     stage: str
@@ -39,64 +44,77 @@ class StageRequest:
     base: str = "."
     as_of: str | None = None
     window_start: str | None = None
+    user: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """The record of a stage as JSON, its digest, and what it cost in seconds (wall and CPU)."""
+    """The record of a stage as JSON, its digest, and what it cost in seconds (wall and CPU).
+
+    ``rejection`` is the reason of a record that ends the run, such as that of a failed gate.
+    """
 
     stage: str
     record: Mapping[str, Any]
     digest: str
     seconds: float
     cpu_seconds: float
+    rejection: str = ""
 
 
-def run_stage(request: StageRequest) -> StageResult:
-    """Run one stage in this process.
+def run_stage(request: StageRequest, ports: Ports | None = None) -> StageResult:
+    """Run one stage in this process; without ``ports`` with those of the environment.
 
     Raises ConfigError for an unknown stage, and whatever MlopsError the stage itself raises.
     """
-    from airflow_mlops.lifecycle.call import StageCall
-
     task = find_task(request.stage)
     if task is None:
         raise ConfigError(f"unknown stage {request.stage!r}; known: {', '.join(task_ids())}")
     stage = importlib.import_module(task.stage_module)
-    return _run(request, lambda: stage.run(StageCall.from_request(asdict(request))))
+    return _run(request, ports, task.config, stage.run)
 
 
 def run_function(
-    request: StageRequest, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    request: StageRequest,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    ports: Ports | None = None,
 ) -> StageResult:
     """Run a user's function as a stage in this process; ``stages.own`` says what it gets and may return."""
-
-    def work() -> Record:
-        from airflow_mlops.lifecycle.call import StageCall
-
-        own = importlib.import_module("airflow_mlops.stages.own")
-        record: Record = own.run(StageCall.from_request(asdict(request)), function, args, kwargs)
-        return record
-
-    return _run(request, work)
+    own = importlib.import_module("airflow_mlops.stages.own")
+    return _run(request, ports, (), lambda call: own.run(call, function, args, kwargs))
 
 
-def _run(request: StageRequest, work: Callable[[], Record]) -> StageResult:
+def _run(
+    request: StageRequest, ports: Ports | None, sections: Sequence[str], work: Callable[[StageCall], Record]
+) -> StageResult:
+    from airflow_mlops.lifecycle.call import StageCall
+    from airflow_mlops.lifecycle.ports import environment_ports
+
+    ports = ports or environment_ports(request.tracking_uri, request.artifacts)
     started, cpu = time.perf_counter(), time.process_time()
-    record = work().to_json()
+    with ports.mlflow.signed_in():
+        record = work(StageCall.from_request(asdict(request), ports, sections))
+    found = record.to_json()
     return StageResult(
         stage=request.stage,
-        record=record,
-        digest=digest(record),
+        record=found,
+        digest=digest(found),
         seconds=round(time.perf_counter() - started, 3),
         cpu_seconds=round(time.process_time() - cpu, 3),
+        rejection=record.rejection,
     )
 
 
 def digest(record: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a record's canonical JSON."""
+    """Return the SHA-256 of a record's canonical JSON.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
@@ -109,7 +127,3 @@ def main(argv: list[str]) -> int:
         return 3 if error.retryable else 1
     Path(argv[1]).write_text(json.dumps(asdict(result)))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

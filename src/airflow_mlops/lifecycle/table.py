@@ -27,11 +27,11 @@ class Task:
     ``does`` says in one sentence what the task does, ``rejection`` what happens when its answer is no.
     ``section`` is the section of the pipeline file that the task exists with, empty for a task that always
     exists; ``config`` lists the top-level keys of the file that it reads, besides ``name``. ``record`` is the
-    class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is; ``after``
-    is order without data; ``reads`` maps an input to an earlier task whose record, if there is one, is read
-    when the task runs, without another edge. ``outlet`` is the last part of the asset that the task updates,
-    ``event`` maps the keys of its asset event to those of its record. ``mapped``: one instance per tuning
-    worker. ``stage`` and ``operator`` are import paths, by default those named after the task.
+    class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is;
+    ``after`` is order without data; ``reads`` maps an input to an earlier task whose record, if there is one,
+    is read when the task runs, without another edge. ``outlet`` is the last part of the asset that the task
+    updates, ``event`` maps the keys of its asset event to those of its record. ``mapped``: one instance per
+    tuning worker. ``stage`` and ``operator`` are import paths, by default those named after the task.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Task:
 
     @property
     def operator_class(self) -> str:
-        """Import path, as ``module:Class``, of the Airflow operator; the generic one for a row that names it."""
+        """Import path, as ``module:Class``, of the Airflow operator."""
         return self.operator or f"{_PACKAGE}.operators.{self.id}:{self.id.capitalize()}Operator"
 
     def exists(self, pipeline: Any) -> bool:
@@ -152,7 +152,7 @@ TASKS: Final[tuple[Task, ...]] = (
         does="Finds the version to deploy and the champion that it would replace.",
         record="DeployRequest",
         config=("deploy",),
-        rejection="Without anything to deploy, as for a version that is champion already, the run is skipped.",
+        rejection="Without anything to deploy (the version is champion already) the run is skipped.",
     ),
     Task(
         id="approve",

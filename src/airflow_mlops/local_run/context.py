@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,80 +10,98 @@ from typing import Any
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import inline_query_files
-from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from airflow_mlops.core.progress import Progress
+from airflow_mlops.core.records import FeatureSet
+from airflow_mlops.data.connections import Connections
+from airflow_mlops.lifecycle.ports import Ports
+from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
 from airflow_mlops.lifecycle.table import Task
 from airflow_mlops.local_run.journal import Journal
-from airflow_mlops.local_run.paths import Place
-from airflow_mlops.local_run.reporter import Show
-from airflow_mlops.local_run.selection import Choice
-from airflow_mlops.local_run.signals import Interruption
+from airflow_mlops.local_run.local_canary import LocalRollouts
+from airflow_mlops.local_run.paths import RunPaths
+from airflow_mlops.local_run.replay import hold_out_rows
+from airflow_mlops.local_run.reporter import Reporter
+from airflow_mlops.local_run.selection import Selection
+from airflow_mlops.local_run.signals import Signals
 from airflow_mlops.local_run.templates import rendered
+from airflow_mlops.storage.locations import PLAIN_STORAGE
+from airflow_mlops.training.mlflow_access import Mlflow
 
 
-@dataclass(frozen=True)
-class TaskEnd:
-    """How a task ended.
+@dataclass(kw_only=True)
+class RunContext:
+    """One run: its pipeline, where it stores things, and what its tasks returned.
 
-    ``state`` as in ``TaskLine``, the record as JSON (a list for mapped tasks), a sentence about it, and why
-    it is a no, or waits for somebody.
+    ``yes`` approves without a question. ``dag_id`` and ``window``, the data interval, belong to the tasks
+    that run now; ``results`` maps a task to its record, ``skipped`` one that had nothing to do to the reason.
     """
 
-    state: str = "success"
-    record: Any = None
-    summary: str = ""
-    why: str = ""
-
-
-@dataclass
-class Scene:
-    """One run: what it is about, where it keeps things, what it has found out.
-
-    ``yes`` answers an approval. ``dag_id`` and ``window``, the data interval, belong to the tasks that run
-    now; ``results`` maps a task to its record.
-    """
-
-    choice: Choice
-    place: Place
+    selection: Selection
+    paths: RunPaths
     journal: Journal
-    show: Show
-    interruption: Interruption
+    reporter: Reporter
+    signals: Signals
+    connections: Connections
+    rollouts: LocalRollouts
     yes: bool = False
     dag_id: str = ""
     window: tuple[datetime, datetime] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline's configuration, templates as they are written."""
-        return self.choice.pipeline
+        return self.selection.pipeline
 
     @property
     def as_of(self) -> datetime:
         """The exclusive end of the data that this run sees."""
         return datetime.fromisoformat(self.journal.as_of)
 
-    def stage(self, task: Task, *, options: Mapping[str, Any] | None = None, index: int = -1) -> Any:
-        """Run the stage of a task in this process and return its record as JSON."""
+    @property
+    def user(self) -> str:
+        """The person at this machine, by the name of the operating system."""
+        return getpass.getuser()
+
+    def callers(self) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Return the rows that are sent to a canary, and the label of each: the hold-out of this run."""
+        return hold_out_rows(FeatureSet.from_json(self.results["features"]), self.pipeline.data.target)
+
+    def stage(
+        self, task: Task, progress: Progress, *, options: Mapping[str, Any] | None = None, index: int = -1
+    ) -> StageResult:
+        """Run the stage of a task in this process."""
         start, end = self.window or (self.as_of, self.as_of)
-        config = rendered(
-            inline_query_files(self.pipeline.effective(), self.choice.base),
-            start=start,
-            end=end,
-            run_id=self.journal.run_id,
-            where=str(self.choice.file),
-        )
+        config = self.pipeline.effective()
+        part = {key: config[key] for key in ("name", *task.config)}
+        givers = {**task.inputs, **task.reads}
         request = StageRequest(
             stage=task.id,
-            pipeline=config,
+            pipeline=rendered(
+                inline_query_files(part, self.selection.base),
+                start=start,
+                end=end,
+                run_id=self.journal.run_id,
+                where=str(self.selection.file),
+            ),
             task_key=f"{self.dag_id}/{self.journal.run_id}/{task.id}/{index}",
-            artifacts=str(self.place.artifacts),
-            tracking_uri=self.place.tracking_uri,
-            base=str(self.choice.base),
+            artifacts=str(self.paths.artifacts),
+            tracking_uri=self.paths.tracking_uri,
+            base=str(self.selection.base),
             as_of=end.isoformat(),
             window_start=start.isoformat() if start < end else None,
-            inputs={
-                name: self.results[giver] for name, giver in task.inputs.items() if giver in self.results
-            },
+            user=self.user,
+            inputs={name: self.results[giver] for name, giver in givers.items() if giver in self.results},
             options=options or {},
         )
-        return dict(run_stage(request).record)
+        return run_stage(request, self._ports(progress))
+
+    def _ports(self, progress: Progress) -> Ports:
+        return Ports(
+            connections=self.connections,
+            storage=PLAIN_STORAGE,
+            mlflow=Mlflow(self.paths.tracking_uri),
+            rollouts=self.rollouts,
+            progress=progress,
+        )

@@ -1,4 +1,4 @@
-"""What a run has done so far, on disk: the next one goes on from there, however this one ended."""
+"""What a run has finished so far, on disk: the next one resumes there, however this one ended."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.storage.atomic import write_json
 
 _VERSION: Final = 1
 _FILE: Final = "run.json"
@@ -19,7 +20,7 @@ class Journal:
     """The latest run of a pipeline in one folder.
 
     ``fingerprint`` says what the run depends on, ``tracking_uri`` is its MLflow, ``as_of`` and ``begun`` are
-    ISO times, ``ended`` whether nothing is left to go on with. ``done`` maps ``dag/task`` to a task's record
+    ISO times, ``ended`` whether nothing is left to resume. ``done`` maps ``dag/task`` to a task's record
     or None, ``dag/task/number`` to that of one of its mapped parts.
     """
 
@@ -41,8 +42,8 @@ class Journal:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def goes_on(self, fingerprint: str, tracking_uri: str, as_of: datetime | None) -> bool:
-        """Whether a run of this kind, and of this moment if one is asked for, can go on from here."""
+    def can_resume(self, fingerprint: str, tracking_uri: str, as_of: datetime | None) -> bool:
+        """Whether a run of this kind, and of this time if one is given, can resume from here."""
         asked = (fingerprint, tracking_uri, as_of or datetime.fromisoformat(self.as_of))
         return not self.ended and asked == (
             self.fingerprint,
@@ -56,7 +57,7 @@ class Journal:
         self.write()
 
     def end(self) -> None:
-        """Write down that there is nothing to go on with."""
+        """Write down that there is nothing left to resume."""
         self.ended = True
         self.write()
 
@@ -64,9 +65,7 @@ class Journal:
         """Put the journal on disk, whole or not at all; raises BackendError when that cannot be."""
         run = {key: value for key, value in asdict(self).items() if key != "folder"}
         file = self.folder / _FILE
-        temporary = file.with_suffix(".tmp")
         try:
-            temporary.write_text(json.dumps({"version": _VERSION, "run": run}, indent=1), encoding="utf-8")
-            temporary.replace(file)
+            write_json(file, {"version": _VERSION, "run": run})
         except OSError as error:
             raise BackendError(f"cannot write {file}: {error.strerror}; check the folder's space") from error

@@ -1,50 +1,127 @@
-"""A rollout on one machine: the real driver, judge and model server, with replayed rows for callers."""
+"""Rollouts on one machine: the real driver, judge and model server, with replayed rows for callers."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_mlops.local_run.model_server import model_server
-from airflow_mlops.local_run.paths import Place
+from airflow_mlops.core.progress import Progress
+from airflow_mlops.local_run.model_server import Address, model_server
+from airflow_mlops.local_run.paths import RunPaths
 from airflow_mlops.local_run.replay import Replay
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
-from airflow_mlops.rollout.driver import RolloutDriver
-from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets.local import LocalTarget
-from airflow_mlops.training.registry import Registry
-from airflow_mlops.training.tracking import fluent
+
+if TYPE_CHECKING:
+    from airflow_mlops.rollout.store.store import RolloutStore
+    from airflow_mlops.rollout.targets.base import Target
 
 HOLD_S: Final = 1.0
 STEP_TIMEOUT_S: Final = 180.0
 _POLL_S: Final = 0.3
-_WHO: Final = "airflow-mlops run"
+_USER: Final = "airflow-mlops run"
+
+Callers = Callable[[], tuple[Sequence[dict[str, Any]], Sequence[Any]]]
+"""Gives raw rows as JSON objects, and the label of each."""
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """What a rollout on this machine needs.
+@dataclass
+class LocalRollouts:
+    """The rollouts of one run; a context manager that ends its model server and its traffic.
 
-    ``rows`` are raw rows as JSON objects, ``labels`` the truth of each; ``tell`` hears one line per change of
-    the rollout, ``look`` (canary requests so far, those that the step needs) every look.
+    ``callers`` gives the rows that are sent as traffic; ``note`` gets one line per change of the rollout.
     """
 
-    place: Place
-    registry: Registry
-    rows: Sequence[dict[str, Any]]
-    labels: Sequence[Any]
-    tell: Callable[[str], None]
-    look: Callable[[int, int, str], None]
+    paths: RunPaths
+    callers: Callers
+    note: Callable[[str], None]
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _server: Address | None = None
+    _replay: Replay | None = None
+
+    def __enter__(self) -> LocalRollouts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self._server = None
+
+    def store(self) -> RolloutStore:
+        """Return the store of the rollouts that ran here."""
+        from airflow_mlops.rollout.store.store import RolloutStore
+
+        return RolloutStore(self.paths.rollouts)
+
+    def target(self, kind: str, conn_id: str) -> Target:  # noqa: ARG002 - one server stands for every target
+        """Return the model server of this run, started at first use."""
+        from airflow_mlops.rollout.targets.local import LocalTarget
+        from airflow_mlops.training.tracking import fluent
+
+        if self._server is None:
+            # The server in this process asks MLflow's module-level functions, which have one address.
+            self._stack.enter_context(fluent(self.paths.tracking_uri))
+            server = model_server(self.paths.name, self.paths.tracking_uri, self.paths.own / "server")
+            self._server = self._stack.enter_context(server)
+        return LocalTarget(base_url=self._server.base_url, token=self._server.token)
+
+    def adapted(self, plan: RolloutPlan) -> RolloutPlan:
+        """Return the plan with short waits."""
+        return with_short_waits(plan)
+
+    def traffic_summary(self) -> str:
+        """Return how many requests were sent, for the line of the task."""
+        counts = self._replay.counts if self._replay else {}
+        requests = counts.get("requests", 0)
+        return f" ({requests:,} requests, {counts.get('failed', 0)} failed)" if requests else ""
+
+    def drive(self, rollout_id: str, progress: Progress) -> None:
+        """Poll a rollout until only its registry is left to move, or it has ended.
+
+        One that would wait for a person is rolled back: nobody serves when this process has ended. Raises
+        BackendError when MLflow or the server does not answer.
+        """
+        from airflow_mlops.rollout.driver import RolloutDriver
+
+        driver = RolloutDriver(self.store(), self.target("local", ""))
+        state, _ = self.store().get(rollout_id)
+        if state.plan.champion_version is not None:
+            self.note("canary on a model server of this run; hold-out rows are its callers, hold is 1 s")
+        seen = len(state.history)
+        while not (state.terminal or state.needs_registry):
+            state = driver.poll(rollout_id)
+            seen = self._report(state, seen, progress)
+            if state.phase in (Phase.SHADOW, Phase.STEP):
+                self._send_traffic(state)
+            elif state.phase is Phase.PAUSED:
+                driver.restore(rollout_id, state.reason, _USER)
+            if not state.terminal:
+                time.sleep(_POLL_S)
+
+    def _send_traffic(self, state: RolloutState) -> None:
+        if self._replay is None and self._server is not None:
+            rows, labels = self.callers()
+            judged = any(guard.name == "quality" for guard in state.plan.guards)
+            server = self._server
+            self._replay = Replay(server.base_url, server.token, rows, labels if judged else None)
+            self._stack.callback(self._replay.stop)
+            self._replay.start()
+
+    def _report(self, state: RolloutState, seen: int, progress: Progress) -> int:
+        for entry in state.history[seen:]:
+            if not state.terminal:  # the end is the task's own line
+                self.note(f"{entry.to:<18} {entry.reason}")
+        if state.phase in (Phase.SHADOW, Phase.STEP):
+            sent = sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)
+            progress(min(sent, state.plan.min_requests), state.plan.min_requests, state.label)
+        return len(state.history)
 
 
-def hastened(plan: RolloutPlan) -> RolloutPlan:
+def with_short_waits(plan: RolloutPlan) -> RolloutPlan:
     """Return the plan with its waiting times cut: traffic comes as fast as the server answers.
 
-    What a step needs of requests and evidence stays as it is.
+    The requests and the evidence that a step needs stay as they are.
     """
     return replace(
         plan,
@@ -52,43 +129,3 @@ def hastened(plan: RolloutPlan) -> RolloutPlan:
         shadow_s=min(plan.shadow_s, HOLD_S),
         step_timeout_s=min(plan.step_timeout_s, STEP_TIMEOUT_S),
     )
-
-
-def rehearse(plan: RolloutPlan, by: Rehearsal) -> tuple[RolloutState, Counter[str]]:
-    """Carry a rollout to its end, from wherever an earlier run left it; returns it and the traffic's counts.
-
-    One that would wait for a person is rolled back: nobody serves when this process has ended. Raises
-    BackendError when MLflow or the server does not answer.
-    """
-    store = RolloutStore(by.place.rollouts)
-    # The server in this process asks MLflow's module-level functions, which one address holds for.
-    with fluent(by.place.tracking_uri), ExitStack() as stack:
-        folder = by.place.own / "server"
-        address = stack.enter_context(model_server(plan.name, by.place.tracking_uri, folder))
-        target = LocalTarget(address.base_url, address.token)
-        driver = RolloutDriver(store, target, by.registry)
-        labels = by.labels if any(guard.name == "quality" for guard in plan.guards) else None
-        replay = Replay(address.base_url, address.token, by.rows, labels)
-        stack.callback(replay.stop)
-        # What an interrupted run left behind, and nobody goes on with, gives way.
-        state = driver.start(plan, _WHO, on_newer="supersede")
-        told = len(state.history)
-        while not state.terminal:
-            state = driver.poll(state.id)
-            told = _tell(state, told, by)
-            if state.phase in (Phase.SHADOW, Phase.STEP):
-                replay.start()
-            elif state.phase is Phase.PAUSED:
-                driver.restore(state.id, state.reason, _WHO)
-            if not state.terminal:
-                time.sleep(_POLL_S)
-    return state, replay.counts
-
-
-def _tell(state: RolloutState, told: int, by: Rehearsal) -> int:
-    for entry in state.history[told : len(state.history) - state.terminal]:  # the end is the task's own line
-        by.tell(f"{entry.to:<18} {entry.reason}")
-    if state.phase in (Phase.SHADOW, Phase.STEP):
-        seen = sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)
-        by.look(min(seen, state.plan.min_requests), state.plan.min_requests, state.label)
-    return len(state.history)

@@ -9,11 +9,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops import process_environment
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.serving import Settings
 
@@ -60,7 +61,7 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
-            _await(server, thread)
+            _wait_until_started(server, thread)
             yield Address(f"http://{_HOST}:{listener.getsockname()[1]}", token)
         finally:
             server.should_exit = True
@@ -68,21 +69,14 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _no_proxy() -> Iterator[None]:
+def _no_proxy() -> AbstractContextManager[None]:
     """Keep calls to this machine away from a proxy that the environment names."""
-    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
-    hosts = ",".join(filter(None, (before["no_proxy"] or before["NO_PROXY"], _HOST)))
-    os.environ.update(dict.fromkeys(before, hosts))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            os.environ.update({name: value} if value is not None else {})
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    hosts = ",".join(filter(None, (known, _HOST)))
+    return process_environment.changed({"no_proxy": hosts, "NO_PROXY": hosts})
 
 
-def _await(server: object, thread: threading.Thread) -> None:
+def _wait_until_started(server: object, thread: threading.Thread) -> None:
     deadline = time.monotonic() + _START_S
     while not getattr(server, "started", False):
         if not thread.is_alive() or time.monotonic() > deadline:

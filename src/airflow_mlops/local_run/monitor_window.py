@@ -1,4 +1,4 @@
-"""Monitoring on one machine: the last whole window, if there is data for it."""
+"""The window that a local run monitors: the last whole one, if there is data for it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from datetime import UTC, datetime, timedelta
 from airflow_mlops.config.models import Monitor
 from airflow_mlops.config.values import cron
 from airflow_mlops.core.records import DatasetRef
-from airflow_mlops.local_run.context import Scene, TaskEnd
+from airflow_mlops.core.utc import in_utc
+from airflow_mlops.local_run.context import RunContext
 
 Window = tuple[datetime, datetime]
 
 
-def window_of(scene: Scene) -> tuple[Window | None, str]:
-    """Return the last whole window before the run's moment, or None and why it is not looked at."""
-    monitor = scene.pipeline.monitor
+def window_of(context: RunContext) -> tuple[Window | None, str]:
+    """Return the last whole window before the run's moment, or None and why it is not monitored."""
+    monitor = context.pipeline.monitor
     if monitor is None:
         return None, "there is no monitor section"
-    if scene.place.shared and scene.pipeline.deploy:
+    if context.paths.shared and context.pipeline.deploy:
         return None, "not from here: the champion is not this run's"
-    if not scene.pipeline.data.keys:
+    if not context.pipeline.data.keys:
         return None, "data.keys names no event time: a window would be all the data"
-    start, end = last_window(monitor.schedule, scene.as_of)
+    start, end = last_window(monitor.schedule, context.as_of)
     span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     if not _allowed(monitor, start):
         return None, f"the window {span} is outside start_date and end_date"
-    rows = _rows(scene, start, end)
+    rows = _rows(context, start, end)
     if not rows:
-        return None, f"no rows in the last window, {span}: another --as-of looks at another one"
+        return None, f"no rows in the last window, {span}: another --as-of selects another one"
     return (start, end), ""
 
 
@@ -42,26 +43,15 @@ def last_window(schedule: str, moment: datetime) -> Window:
     return start, end
 
 
-def retrain(scene: Scene) -> TaskEnd:
-    """Say whether a training is called for; here nobody starts one."""
-    triage = scene.results["triage"]
-    if triage["action"] != "retrain":
-        return TaskEnd("skipped", None, f"no retraining: {triage['action']}")
-    return TaskEnd("success", None, f"Airflow would train again: {triage['reason']}")
-
-
 def _allowed(monitor: Monitor, start: datetime) -> bool:
-    first, last = (
-        at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
-        for at in (monitor.start_date, monitor.end_date)
-    )
+    first, last = (at and in_utc(at) for at in (monitor.start_date, monitor.end_date))
     return (first is None or start >= first) and (last is None or start <= last)
 
 
-def _rows(scene: Scene, start: datetime, end: datetime) -> int:
+def _rows(context: RunContext, start: datetime, end: datetime) -> int:
     """Count the window's rows among those that this run has read."""
     from airflow_mlops.data.datasets import event_times, read_dataset
 
-    data = scene.pipeline.data
-    times = event_times(read_dataset(DatasetRef.from_json(scene.results["ingest"]), list(data.keys)), data)
+    data = context.pipeline.data
+    times = event_times(read_dataset(DatasetRef.from_json(context.results["ingest"]), list(data.keys)), data)
     return 0 if times is None else int(((times >= start) & (times < end)).sum())

@@ -10,7 +10,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 
 
 class Outcome(StrEnum):
-    """What became of a run."""
+    """How a run ended."""
 
     DONE = "done"
     REJECTED = "rejected"
@@ -20,8 +20,8 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the same call again goes on from where this one ended."""
+    def resumable(self) -> bool:
+        """Whether the same call again resumes where this one ended."""
         return self in (Outcome.FAILED, Outcome.WAITING, Outcome.INTERRUPTED)
 
 
@@ -35,7 +35,7 @@ _CODES = {
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnd:
     """The outcome, one sentence about it, what to do next, and the signal of an interruption."""
 
     outcome: Outcome
@@ -49,31 +49,31 @@ class Ending:
         return _CODES.get(self.outcome, 128 + self.signal)
 
 
-class Stopped(KeyboardInterrupt):
+class Terminated(KeyboardInterrupt):
     """Somebody ended this process with a signal other than Ctrl-C's."""
 
 
-def ending_of(error: BaseException) -> Ending:
+def run_end(error: BaseException) -> RunEnd:
     """Return how an error ends a run."""
     if isinstance(error, KeyboardInterrupt):
-        number = signal.SIGTERM if isinstance(error, Stopped) else signal.SIGINT
-        return Ending(Outcome.INTERRUPTED, f"interrupted by {number.name}", signal=number)
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        return RunEnd(Outcome.INTERRUPTED, f"interrupted by {number.name}", signal=number)
     if isinstance(error, ConfigError):
-        return Ending(Outcome.WRONG, str(error))
+        return RunEnd(Outcome.WRONG, str(error))
     if isinstance(error, BackendError):
-        return Ending(Outcome.FAILED, str(error))
+        return RunEnd(Outcome.FAILED, str(error))
     if isinstance(error, MlopsError):
-        return Ending(Outcome.REJECTED, str(error))
-    return _unforeseen(error)
+        return RunEnd(Outcome.REJECTED, str(error))
+    return _unexpected(error)
 
 
-def _unforeseen(error: BaseException) -> Ending:
-    """Tell a fault of a user's code from all others: it has a line of the user's own."""
+def _unexpected(error: BaseException) -> RunEnd:
+    """Distinguish an error of the user's code, which has a line of the user's own, from all others."""
     from airflow_mlops.user_code.loading import users_line
 
     first = (str(error).splitlines() or [""])[0]
     line = users_line(error)
     text = f"{type(error).__name__}: {first}"
     if line:
-        return Ending(Outcome.WRONG, f"your code failed{line}: {text}")
-    return Ending(Outcome.FAILED, f"unforeseen: {text}; --verbose shows where")
+        return RunEnd(Outcome.WRONG, f"your code failed{line}: {text}")
+    return RunEnd(Outcome.FAILED, f"unexpected error: {text}; --verbose shows where")

@@ -1,24 +1,24 @@
-"""Where a run on this machine keeps things: MLflow, data, its own state."""
+"""Where a run on this machine stores things: MLflow, data, its own state."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.training.tracking import is_local
 
 ARTIFACTS: Final = "mlops-artifacts"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPaths:
     """Where one pipeline's runs are.
 
     ``tracking_uri`` is MLflow's address, ``artifacts`` the absolute folder of data and records.
@@ -29,7 +29,7 @@ class Place:
     artifacts: Path
 
     @classmethod
-    def of(cls, name: str, folder: Path, environment: Mapping[str, str]) -> Place:
+    def of(cls, name: str, folder: Path, environment: Mapping[str, str]) -> RunPaths:
         """Return the place of pipeline ``name`` when the command is called in ``folder``.
 
         MLflow is where ``MLFLOW_TRACKING_URI`` says, else a SQLite file in the folder.
@@ -55,9 +55,11 @@ class Place:
 
     @property
     def shared(self) -> bool:
-        """Whether MLflow is another machine's, and its registry therefore not only ours."""
-        host = urlsplit(self.tracking_uri).hostname
-        return bool(host) and not self.tracking_uri.startswith("sqlite:") and host not in _LOOPBACK
+        """Whether other people may use MLflow's registry: anything but a file of this machine.
+
+        A server on this machine may be a tunnel to another one.
+        """
+        return not is_local(self.tracking_uri)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -65,23 +67,22 @@ class Place:
 
         Raises BackendError when one is going on, or when the folder cannot be written.
         """
+        holder = self.own / "lock.pid"
+        lock = FileLock(self.own / "lock", blocking=False)
         try:
             self.own.mkdir(parents=True, exist_ok=True)
-            lock = (self.own / "lock").open("a+")
+            lock.acquire()
+            holder.write_text(str(os.getpid()))
+        except Timeout:
+            pid = holder.read_text() if holder.exists() else "?"
+            raise BackendError(
+                f"another run of {self.name} is active here (process {pid}): wait for it, or stop it"
+            ) from None
         except OSError as error:
             raise BackendError(
                 f"cannot write {self.own}: {error.strerror}; call the command in a folder of your own"
             ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise BackendError(
-                    f"another run of {self.name} is going on here (process {lock.read().strip() or '?'}): "
-                    "wait for it, or stop it"
-                ) from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        try:
             yield
+        finally:
+            lock.release()

@@ -11,8 +11,22 @@ from typing import Any, Final
 
 import httpx
 
+from airflow_mlops.core.records import FeatureSet
+
 _CALLERS: Final = 8
 _PAUSE_S: Final = 0.2
+_ROWS: Final = 5_000
+
+
+def hold_out_rows(features: FeatureSet, target: str) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return hold-out rows as JSON objects without the target, and the target of each."""
+    from airflow_mlops.data.datasets import read_dataset
+    from airflow_mlops.training.models import json_rows, plain
+
+    frame = read_dataset(features.holdout).head(_ROWS)
+    labels = [plain(value) for value in frame.pop(target)]
+    names = [str(name) for name in frame.columns]
+    return [dict(zip(names, row, strict=True)) for row in json_rows(frame)], labels
 
 
 class Replay:

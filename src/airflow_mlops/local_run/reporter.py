@@ -1,4 +1,4 @@
-"""What a run says: lines for people, or one JSON document for machines."""
+"""What a run reports: lines for people, or one JSON document for machines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from airflow_mlops.core.progress import Listener
-from airflow_mlops.local_run.outcome import Ending, Outcome
+from airflow_mlops.core.progress import Progress, silent
+from airflow_mlops.local_run.outcome import Outcome, RunEnd
 
 
 @dataclass(frozen=True)
 class TaskLine:
-    """What became of a task.
+    """How a task ended.
 
-    ``state`` is ``success``, ``kept`` (done by the run that this one goes on with), ``skipped``, ``refused``,
+    ``state`` is ``success``, ``kept`` (done by the run that this one resumes), ``skipped``, ``refused``,
     ``waiting`` or ``failed``; ``seconds`` wall time.
     """
 
@@ -30,36 +30,36 @@ class TaskLine:
     record: Any = None
 
 
-class Show(Protocol):
-    """Where a run is told."""
+class Reporter(Protocol):
+    """Where a run is reported."""
 
     @property
     def interactive(self) -> bool:
         """Whether somebody can be asked."""
         ...
 
-    def opening(self, facts: Mapping[str, str]) -> None:
-        """Say what is going to run: pipeline, file, moment, places."""
+    def start(self, facts: Mapping[str, str]) -> None:
+        """Report what is going to run: pipeline, file, time, paths."""
         ...
 
-    def working(self, task: str) -> AbstractContextManager[Listener]:
-        """Show that a task works; the listener takes its progress."""
+    def working(self, task: str) -> AbstractContextManager[Progress]:
+        """Show that a task works; yields what takes its progress."""
         ...
 
-    def told(self, line: TaskLine) -> None:
-        """Say what became of a task."""
+    def task(self, line: TaskLine) -> None:
+        """Report how a task ended."""
         ...
 
     def note(self, text: str) -> None:
-        """Say something that happened within a task."""
+        """Report something that happened within a task."""
         ...
 
     def ask(self, question: str) -> str:
         """Return what somebody at the terminal answers; empty at the end of input."""
         ...
 
-    def closing(self, ending: Ending) -> None:
-        """Say how the run ended."""
+    def end(self, ending: RunEnd) -> None:
+        """Report how the run ended."""
         ...
 
 
@@ -73,7 +73,7 @@ _MARKS: Final = {
 }
 _TIMELESS: Final = {"kept": "before"}
 _PREFIX: Final = {
-    Outcome.REJECTED: "no",
+    Outcome.REJECTED: "rejected",
     Outcome.WRONG: "error",
     Outcome.FAILED: "failed",
     Outcome.WAITING: "waiting",
@@ -100,23 +100,24 @@ class Lines:
         """Whether both ends of the conversation are a terminal."""
         return sys.stdin.isatty() and self._out.is_terminal
 
-    def opening(self, facts: Mapping[str, str]) -> None:
+    def start(self, facts: Mapping[str, str]) -> None:
         """Print the pipeline and its moment, then where things are."""
         profile = f"  profile {facts['profile']}" if "profile" in facts else ""
-        self._print((facts["pipeline"], "bold"), (f"  {facts['file']}{profile}  {facts['told']}", ""))
+        self._print((facts["pipeline"], "bold"), (f"  {facts['file']}{profile}  {facts['summary']}", ""))
         self._print((f"MLflow {facts['tracking_uri']}  data {facts['artifacts']}", "dim"))
 
     @contextlib.contextmanager
-    def working(self, task: str) -> Iterator[Listener]:
+    def working(self, task: str) -> Iterator[Progress]:
         """Show a spinner and a bar on a terminal until the task ends."""
         if not self._out.is_terminal:
-            yield _deaf
+            yield silent
             return
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as ProgressBar
 
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
         detail = TextColumn("{task.fields[detail]}", style="dim")
-        with Progress(*columns, detail, console=self._out, transient=True) as progress:
+        with ProgressBar(*columns, detail, console=self._out, transient=True) as progress:
             self._live = progress
             bar = progress.add_task(f"{task:<11}", total=None, detail="")
 
@@ -126,7 +127,7 @@ class Lines:
 
             yield listener
 
-    def told(self, line: TaskLine) -> None:
+    def task(self, line: TaskLine) -> None:
         """Print the task's mark, name, seconds and sentence."""
         mark, style = _MARKS[line.state]
         seconds = f"{line.seconds:6.1f} s" if line.seconds else f"{_TIMELESS.get(line.state, ''):>8}"
@@ -147,12 +148,12 @@ class Lines:
             self._out.print()
             return ""
 
-    def closing(self, ending: Ending) -> None:
+    def end(self, ending: RunEnd) -> None:
         """Print the last word, and what to do next."""
         if ending.outcome is Outcome.DONE:
             self._print((ending.message, "bold"))
         else:
-            style = "yellow" if ending.outcome.goes_on else "red"
+            style = "yellow" if ending.outcome.resumable else "red"
             text = ending.message.replace("\n", "\n  ")
             self._print((f"{_PREFIX[ending.outcome]}: ", style), (text, ""), to=self._err)
         for hint in ending.hints:
@@ -165,7 +166,7 @@ class Lines:
 
 
 class Document:
-    """Says nothing until the end, then everything as one JSON document on standard output."""
+    """Prints everything at the end as one JSON document on standard output."""
 
     interactive = False
 
@@ -175,18 +176,18 @@ class Document:
         self._notes: list[str] = []
         self._out = sys.stdout
 
-    def opening(self, facts: Mapping[str, str]) -> None:
+    def start(self, facts: Mapping[str, str]) -> None:
         """Keep the facts."""
-        self._facts = {key: value for key, value in facts.items() if key != "told"}
+        self._facts = {key: value for key, value in facts.items() if key != "summary"}
 
     @contextlib.contextmanager
-    def working(self, task: str) -> Iterator[Listener]:  # noqa: ARG002 - nobody looks
+    def working(self, task: str) -> Iterator[Progress]:  # noqa: ARG002 - nobody looks
         """Keep what user code prints out of the document."""
         with contextlib.redirect_stdout(sys.stderr):
-            yield _deaf
+            yield silent
 
-    def told(self, line: TaskLine) -> None:
-        """Keep what became of a task, with the notes since the last one."""
+    def task(self, line: TaskLine) -> None:
+        """Keep how a task ended, with the notes since the last one."""
         found = {**vars(line), "seconds": round(line.seconds, 3), "notes": self._notes}
         self._tasks.append(found)
         self._notes = []
@@ -199,7 +200,7 @@ class Document:
         """Return nothing: nobody is asked."""
         return ""
 
-    def closing(self, ending: Ending) -> None:
+    def end(self, ending: RunEnd) -> None:
         """Print the document."""
         document = {
             **self._facts,
@@ -210,7 +211,3 @@ class Document:
             "tasks": self._tasks,
         }
         print(json.dumps(document, indent=1, ensure_ascii=False, default=str), file=self._out)
-
-
-def _deaf(done: int, total: int, detail: str) -> None:
-    """Hear a progress that nobody looks at."""

@@ -20,7 +20,7 @@ FOLDER: Final = "pipelines"
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """One pipeline with its file; ``base`` is the folder that its relative paths start from."""
 
     pipeline: Pipeline
@@ -42,13 +42,13 @@ class Choice:
         return digest.hexdigest()
 
 
-def choose(given: str | None, profile: str | None) -> Choice:
+def select(given: str | None, profile: str | None) -> Selection:
     """Return the pipeline of a file, or the only one of a folder; of the folder ``pipelines`` by default.
 
     Raises ConfigError when there is none, when there are several, or for a file with faults.
     """
     found = _found(Path(given) if given else None)
-    return Choice(load_pipeline(found, profile, root=tree_root(found)), found, profile)
+    return Selection(load_pipeline(found, profile, root=tree_root(found)), found, profile)
 
 
 def check_until(pipeline: Pipeline, until: str | None) -> None:
@@ -76,8 +76,8 @@ def _found(given: Path | None) -> Path:
     files = pipeline_files(where)
     if len(files) != 1:
         listed = "".join(f"\n  airflow-mlops run {file}" for file in files)
-        told = f"{len(files)} pipelines: say which one{listed}" if files else "no pipeline file"
-        raise ConfigError(f"{where}: {told}")
+        found = f"{len(files)} pipelines: name one{listed}" if files else "no pipeline file"
+        raise ConfigError(f"{where}: {found}")
     return files[0]
 
 

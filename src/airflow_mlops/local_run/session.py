@@ -15,15 +15,17 @@ from pathlib import Path
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import MlopsError
-from airflow_mlops.local_run import executor as course
-from airflow_mlops.local_run.context import Scene
+from airflow_mlops.core.utc import parse_time
+from airflow_mlops.data.connections import Connections
+from airflow_mlops.local_run import executor
+from airflow_mlops.local_run.context import RunContext
 from airflow_mlops.local_run.journal import Journal
-from airflow_mlops.local_run.outcome import Ending, Outcome, ending_of
-from airflow_mlops.local_run.paths import Place
-from airflow_mlops.local_run.reporter import Show
-from airflow_mlops.local_run.selection import Choice, check_until, choose
-from airflow_mlops.local_run.signals import Interruption
-from airflow_mlops.local_run.templates import moment
+from airflow_mlops.local_run.local_canary import LocalRollouts
+from airflow_mlops.local_run.outcome import Outcome, RunEnd, run_end
+from airflow_mlops.local_run.paths import RunPaths
+from airflow_mlops.local_run.reporter import Reporter
+from airflow_mlops.local_run.selection import Selection, check_until, select
+from airflow_mlops.local_run.signals import Signals
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,57 +43,71 @@ class Call:
     verbose: bool = False
 
 
-def run(call: Call, show: Show) -> int:
-    """Run a pipeline as far as it goes, tell it, and return the exit code."""
+def run(call: Call, reporter: Reporter, connections: Connections) -> int:
+    """Run a pipeline as far as it goes, report it, and return the exit code."""
     try:
-        ending = _guarded(call, show)
+        end = _locked_run(call, reporter, connections)
     except (MlopsError, KeyboardInterrupt) as error:
-        ending = ending_of(error)
-    show.closing(ending)
-    return ending.code
+        end = run_end(error)
+    reporter.end(end)
+    return end.code
 
 
-def _guarded(call: Call, show: Show) -> Ending:
-    at = moment(call.as_of) if call.as_of else None
-    choice = choose(call.path, call.profile or os.environ.get(PROFILE) or None)
-    check_until(choice.pipeline, call.until)
-    place = Place.of(choice.pipeline.name, Path.cwd(), os.environ)
-    interruption = Interruption()
-    with interruption.listening(), place.alone():
-        journal, goes_on = _journal(choice, place, at, restart=call.restart)
-        with _logged(place.log, fresh=not goes_on, verbose=call.verbose):
-            show.opening(_facts(choice, place, journal, goes_on=goes_on))
-            return _ended(call, Scene(choice, place, journal, show, interruption, call.yes))
+def _locked_run(call: Call, reporter: Reporter, connections: Connections) -> RunEnd:
+    at = parse_time(call.as_of, "--as-of") if call.as_of else None
+    selection = select(call.path, call.profile or os.environ.get(PROFILE) or None)
+    check_until(selection.pipeline, call.until)
+    paths = RunPaths.of(selection.pipeline.name, Path.cwd(), os.environ)
+    signals = Signals()
+    with signals.listening(), paths.alone():
+        journal, resumed = _journal(selection, paths, at, restart=call.restart)
+        with _logged(paths.log, fresh=not resumed, verbose=call.verbose):
+            reporter.start(_facts(selection, paths, journal, resumed=resumed))
+            rollouts = LocalRollouts(paths, lambda: context.callers(), reporter.note)
+            context = RunContext(
+                selection=selection,
+                paths=paths,
+                journal=journal,
+                reporter=reporter,
+                signals=signals,
+                connections=connections,
+                rollouts=rollouts,
+                yes=call.yes,
+            )
+            return _run_end(call, context)
 
 
-def _ended(call: Call, scene: Scene) -> Ending:
-    """Run the tasks; returns how it ended, with what to do next."""
+def _run_end(call: Call, context: RunContext) -> RunEnd:
+    """Run the tasks; returns how the run ended, with what to do next."""
     try:
-        _LOG.info("run %s of %s", scene.journal.run_id, scene.choice.file)
-        waits = course.run(scene, call.until)
-        ending = Ending(Outcome.WAITING, waits) if waits else _done(call, scene)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - user code and libraries: anything may come
+        _LOG.info("run %s of %s", context.journal.run_id, context.selection.file)
+        with context.rollouts:
+            waits = executor.run(context, call.until)
+        end = RunEnd(Outcome.WAITING, waits) if waits else _done(call, context)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - user code and libraries may raise anything
         _LOG.info("the run ended early", exc_info=error)
-        ending = ending_of(scene.interruption.heard or error)
-    if not ending.outcome.goes_on:
-        scene.journal.end()
-    return replace(ending, hints=_hints(call, scene, ending))
+        end = run_end(context.signals.heard or error)
+    if not end.outcome.resumable:
+        context.journal.end()
+    return replace(end, hints=_hints(call, context, end))
 
 
-def _journal(choice: Choice, place: Place, at: datetime | None, *, restart: bool) -> tuple[Journal, bool]:
-    """Return the journal of this run, and whether it goes on with an earlier one."""
-    fingerprint, now = choice.fingerprint, datetime.now(UTC)
-    latest = Journal.read(place.own)
-    if latest is not None and not restart and latest.goes_on(fingerprint, place.tracking_uri, at):
+def _journal(
+    selection: Selection, paths: RunPaths, at: datetime | None, *, restart: bool
+) -> tuple[Journal, bool]:
+    """Return the journal of this run, and whether it resumes an earlier one."""
+    fingerprint, now = selection.fingerprint, datetime.now(UTC)
+    latest = Journal.read(paths.own)
+    if latest is not None and not restart and latest.can_resume(fingerprint, paths.tracking_uri, at):
         return latest, True
     if latest is not None and not latest.ended:
-        _abandon(latest, place.name)
+        _abandon(latest, paths.name)
     begun = now.isoformat(timespec="milliseconds")
     journal = Journal(
-        folder=place.own,
+        folder=paths.own,
         run_id=f"laptop__{begun}",
         fingerprint=fingerprint,
-        tracking_uri=place.tracking_uri,
+        tracking_uri=paths.tracking_uri,
         as_of=(at or now).isoformat(),
         begun=begun,
     )
@@ -100,59 +116,71 @@ def _journal(choice: Choice, place: Place, at: datetime | None, *, restart: bool
 
 
 def _abandon(left: Journal, name: str) -> None:
-    """Close the MLflow runs of a run that nobody goes on with; they would look as if they still ran."""
+    """Close the MLflow runs of a run that nobody resumes; they would look as if they still ran."""
     from airflow_mlops.training.tracking import abandon
 
     try:
         abandon(left.tracking_uri, name, f"{name}__train/{left.run_id}/")
-    except MlopsError as error:  # its MLflow may be gone for good, which is no reason not to begin anew
+    except (
+        MlopsError
+    ) as error:  # its MLflow may be gone for good, which must not keep a new run from starting
         _LOG.warning("the MLflow runs of %s stay open: %s", left.run_id, error)
 
 
-def _facts(choice: Choice, place: Place, journal: Journal, *, goes_on: bool) -> dict[str, str]:
+def _facts(selection: Selection, paths: RunPaths, journal: Journal, *, resumed: bool) -> dict[str, str]:
     as_of = datetime.fromisoformat(journal.as_of).astimezone(UTC)
-    told = f"as of {as_of:%Y-%m-%d %H:%M} UTC"
-    if goes_on:
-        told += f", going on with the run begun {_aged(journal.begun, datetime.now(UTC))}"
+    summary = f"as of {as_of:%Y-%m-%d %H:%M} UTC"
+    if resumed:
+        summary += f", resuming the run begun {_aged(journal.begun, datetime.now(UTC))}"
     return {
-        "pipeline": choice.pipeline.name,
-        "file": str(choice.file),
-        **({"profile": choice.profile} if choice.profile else {}),
-        "told": told,
+        "pipeline": selection.pipeline.name,
+        "file": str(selection.file),
+        **({"profile": selection.profile} if selection.profile else {}),
+        "summary": summary,
         "run_id": journal.run_id,
         "as_of": journal.as_of,
-        "tracking_uri": shown(place.tracking_uri),
-        "artifacts": str(place.artifacts),
-        "log": str(place.log),
+        "tracking_uri": shown(paths.tracking_uri),
+        "artifacts": str(paths.artifacts),
+        "log": str(paths.log),
     }
 
 
-def _done(call: Call, scene: Scene) -> Ending:
-    name, results = scene.pipeline.name, scene.results
+def _done(call: Call, context: RunContext) -> RunEnd:
+    name, results = context.pipeline.name, context.results
     if call.until:
-        return Ending(Outcome.DONE, f"{name} has run until {call.until}, as asked")
+        return RunEnd(Outcome.DONE, f"{name} has run until {call.until}, as requested")
     version = results["register"]["model_version"]
+    if "finalize" in context.skipped:
+        return RunEnd(
+            Outcome.DONE, f"Version {version} of {name} was not deployed: {context.skipped['finalize']}."
+        )
     if "finalize" in results or results["register"]["alias"] == "champion":
-        return Ending(Outcome.DONE, f"Version {version} of {name} is the champion.")
-    return Ending(Outcome.DONE, f"Version {version} of {name} waits as challenger.")
+        return RunEnd(Outcome.DONE, f"Version {version} of {name} is the champion.")
+    return RunEnd(Outcome.DONE, f"Version {version} of {name} waits as challenger.")
 
 
-def _hints(call: Call, scene: Scene, ending: Ending) -> tuple[str, ...]:
-    """Return what to do next; nothing after a refusal or a fault, whose message says it."""
-    words = ["airflow-mlops", "run", str(scene.choice.file)]
-    words += ["--profile", scene.choice.profile] if scene.choice.profile else []
+def _hints(call: Call, context: RunContext, end: RunEnd) -> tuple[str, ...]:
+    """Return what to do next; nothing after a rejection or a fault, whose message says it."""
+    words = ["airflow-mlops", "run", str(context.selection.file)]
+    words += ["--profile", context.selection.profile] if context.selection.profile else []
     words += ["--as-of", call.as_of] if call.as_of else []
     words += ["--until", call.until] if call.until else []
     command = shlex.join(words)
-    if ending.outcome is Outcome.WAITING:
-        return (f"Say it, and go on from there: {command} --yes", f"Or begin anew: {command} --restart")
-    if ending.outcome.goes_on:
-        return (f"Go on from there: {command}", f"Log: {_near(scene.place.log)}")
-    if ending.outcome is Outcome.DONE and not call.until:
-        uri = scene.place.tracking_uri
-        if not uri.startswith("sqlite:"):
-            return ()
-        return (f"Look at it: mlflow server --backend-store-uri {shlex.quote(uri)} --host 127.0.0.1",)
+    if end.outcome is Outcome.WAITING:
+        restart = f"Or start again: {command} --restart"
+        approve = context.pipeline.approve
+        if approve is not None and context.user not in approve.by:
+            profile = f"profiles: {{local: {{approve: {{by: [{context.user}]}}}}}}"
+            return (f"To approve on this machine, add a profile ({profile}) and run with --profile.", restart)
+        return (f"Approve and resume: {command} --yes", restart)
+    if end.outcome.resumable:
+        return (f"Resume: {command}", f"Log: {_near(context.paths.log)}")
+    if end.outcome is Outcome.DONE and not call.until:
+        uri = context.paths.tracking_uri
+        if uri.startswith("sqlite:"):
+            return (
+                f"Open it in MLflow: mlflow server --backend-store-uri {shlex.quote(uri)} --host 127.0.0.1",
+            )
     return ()
 
 

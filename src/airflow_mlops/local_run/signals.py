@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from airflow_mlops.local_run.outcome import Stopped
+from airflow_mlops.local_run.outcome import Terminated
 
 
-class Interruption:
+class Signals:
     """Whether somebody has asked this run to end; ``heard`` is what was raised for it."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Interruption:
             raise self.heard
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self.heard = KeyboardInterrupt() if number == signal.SIGINT else Stopped()
+        self.heard = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
         raise self.heard
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -11,20 +11,6 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 
 _SIGNS: Final = ("{{", "{%", "{#")
-
-
-def moment(text: str) -> datetime:
-    """Return the point in time that ``text`` says in ISO form, UTC unless it says otherwise.
-
-    Raises ConfigError for anything else.
-    """
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"--as-of {text!r}: write an ISO time such as 2026-01-31 or 2026-01-31T06:00:00Z"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def rendered(
@@ -66,7 +52,7 @@ def _filled(text: str, environment: Any, known: Mapping[str, Any], where: str) -
     name = min(asked)
     raise ConfigError(
         f"{where}: {text!r} asks for {name!r}{did_you_mean(name, known)}, which only Airflow knows; "
-        f"a run without it knows {', '.join(known)}: give a value of its own in a profile"
+        f"a run without it knows {', '.join(known)}: set another value in a profile"
     )
 
 

@@ -1,5 +1,5 @@
 """Drift, realised quality and triage of a champion, window by window."""
 
-from airflow_mlops.telemetry import switch_off
+from airflow_mlops.process_environment import set_library_defaults
 
-switch_off()
+set_library_defaults()

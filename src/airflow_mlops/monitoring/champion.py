@@ -13,8 +13,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.training import estimators, metrics
-from airflow_mlops.training.models import load_model
-from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.mlflow_access import Mlflow
 from airflow_mlops.training.tracking import connect, translated
 
 ALIAS: Final = "champion"
@@ -72,19 +71,19 @@ def probability_column(index: int) -> str:
     return f"_probability_{index}"
 
 
-def load_champion(tracking_uri: str, name: str) -> Champion:
+def load_champion(mlflow: Mlflow, name: str) -> Champion:
     """Load the version that the alias ``champion`` points at.
 
     Raises ConfigError when there is none yet, BackendError when MLflow does not answer.
     """
-    registry = Registry(tracking_uri, name)
+    registry = mlflow.registry(name)
     version = registry.get(ALIAS)
     if version is None:
         raise ConfigError(
             f"no champion of {name} yet: run {name}__train first, and deploy if the pipeline does"
         )
     run_id = registry.version(version).run_id
-    return Champion(name, version, run_id, load_model(tracking_uri, f"models:/{name}/{version}"))
+    return Champion(name, version, run_id, mlflow.load_model(f"models:/{name}/{version}"))
 
 
 def load_profile(tracking_uri: str, run_id: str) -> dict[str, Any]:

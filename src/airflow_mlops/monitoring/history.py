@@ -9,18 +9,18 @@ only the performance of those whose labels it finds.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.records import DriftReport, PerformanceReport, Record, ScoredWindow, Triage
+from airflow_mlops.core.utc import in_utc
 from airflow_mlops.monitoring.core.triage import Reports
-from airflow_mlops.storage.locations import locate
+from airflow_mlops.storage.atomic import replacing
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 R = TypeVar("R", bound=Record)
 P = TypeVar("P")
@@ -63,6 +63,7 @@ class MonitorHistory:
 
     artifacts: str
     name: str
+    storage: Storage = PLAIN_STORAGE
 
     @property
     def root(self) -> str:
@@ -76,7 +77,7 @@ class MonitorHistory:
     def write(self, report: DriftReport | PerformanceReport | Triage | ScoredWindow) -> str:
         """Store a report under its window and return its address; raises BackendError."""
         uri = f"{self.window_folder(report.model_version, report.start)}/{_FILES[type(report)]}"
-        _write_json(uri, report.to_json())
+        _write_json(self.storage, uri, report.to_json())
         return uri
 
     def reports(
@@ -87,7 +88,7 @@ class MonitorHistory:
         Those that start at ``since`` or later, and up to ``limit`` before them.
         """
         stamps = sorted(
-            (s for s in _names(f"{self.root}/{model_version}") if s < _stamp(before)), reverse=True
+            (s for s in self._names(f"{self.root}/{model_version}") if s < _stamp(before)), reverse=True
         )
         newer = sum(s >= _stamp(since.isoformat()) for s in stamps) if since else 0
         return _side_by_side(lambda stamp: self._reports(model_version, stamp), stamps[: newer + limit])
@@ -105,7 +106,7 @@ class MonitorHistory:
 
     def performance(self, model_version: int, start: str) -> PerformanceReport | None:
         """Return what is stored about the quality of one window, if anything is."""
-        return _read(self.window_folder(model_version, start), PerformanceReport)
+        return self._read(self.window_folder(model_version, start), PerformanceReport)
 
     def last_retrain(self, *, before: str, since: datetime) -> datetime | None:
         """Return the end of the last window that started a retraining, of any model version.
@@ -124,22 +125,22 @@ class MonitorHistory:
     def profile(self, model_version: int, run_id: str, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the reference profile of a version as JSON; ``fetch`` gets it the first time."""
         uri = f"{self.root}/{model_version}/profile-{run_id}.json"
-        found = _read_json(uri)
+        found = _read_json(self.storage, uri)
         if found is None:
             found = fetch()
-            _write_json(uri, found)
+            _write_json(self.storage, uri, found)
         return found
 
     def _triages(self, before: str) -> Iterator[Triage]:
         """Yield the stored decisions, newest window first."""
         for stamp, version in sorted(self._windows(), reverse=True):
-            if stamp < before and (triage := _read(f"{self.root}/{version}/{stamp}", Triage)):
+            if stamp < before and (triage := self._read(f"{self.root}/{version}/{stamp}", Triage)):
                 yield triage
 
     def _windows(self) -> list[tuple[str, str]]:
         """Return the time and the model version of every window that has a folder."""
-        versions = [name for name in _names(self.root) if name.isdigit()]
-        return [(stamp, version) for version in versions for stamp in _names(f"{self.root}/{version}")]
+        versions = [name for name in self._names(self.root) if name.isdigit()]
+        return [(stamp, version) for version in versions for stamp in self._names(f"{self.root}/{version}")]
 
     def _stored(self, stamp: str, version: str) -> StoredWindow:
         folder = f"{self.root}/{version}/{stamp}"
@@ -147,7 +148,7 @@ class MonitorHistory:
 
         def read(kind: type[R]) -> R | None:
             try:
-                return _read(folder, kind)
+                return self._read(folder, kind)
             except ConfigError as error:
                 damage.append(str(error))
                 return None
@@ -164,13 +165,13 @@ class MonitorHistory:
 
     def _watched(self, stamp: str, version: str) -> Watched | None:
         folder = f"{self.root}/{version}/{stamp}"
-        window = _read(folder, ScoredWindow)
-        return None if window is None else Watched(window, _read(folder, PerformanceReport))
+        window = self._read(folder, ScoredWindow)
+        return None if window is None else Watched(window, self._read(folder, PerformanceReport))
 
     def _reports(self, model_version: int, stamp: str) -> Reports | None:
         folder = f"{self.root}/{model_version}/{stamp}"
-        triage = _read(folder, Triage)
-        drift, performance = _read(folder, DriftReport), _read(folder, PerformanceReport)
+        triage = self._read(folder, Triage)
+        drift, performance = self._read(folder, DriftReport), self._read(folder, PerformanceReport)
         known = triage or drift or performance
         if known is None:
             return None
@@ -183,6 +184,23 @@ class MonitorHistory:
             blocked=triage is not None and triage.action == "block",
         )
 
+    def _read(self, folder: str, kind: type[R]) -> R | None:
+        data = _read_json(self.storage, f"{folder}/{_FILES[kind]}")
+        return None if data is None else kind.from_json(data)
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the names in a folder; of window folders, those that are a time (profiles are files)."""
+        place = self.storage.locate(folder)
+        place.fs.invalidate_cache()
+        try:
+            listed = place.fs.ls(place.path, detail=False)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BackendError(f"cannot list {folder}: {error}") from error
+        names = [str(item).rstrip("/").rpartition("/")[2] for item in listed]
+        return [name for name in names if "." not in name]
+
 
 def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F, ...]:
     """Return what is found at each place, in order; object storage answers many questions at once."""
@@ -191,9 +209,7 @@ def _side_by_side(read: Callable[[P], F | None], places: Sequence[P]) -> tuple[F
 
 
 def _stamp(time: str) -> str:
-    moment = datetime.fromisoformat(time)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.strftime(_STAMP)
+    return in_utc(datetime.fromisoformat(time)).strftime(_STAMP)
 
 
 def _is_stamp(name: str) -> bool:
@@ -203,34 +219,10 @@ def _is_stamp(name: str) -> bool:
         return False
 
 
-def _read(folder: str, kind: type[R]) -> R | None:
-    data = _read_json(f"{folder}/{_FILES[kind]}")
-    return None if data is None else kind.from_json(data)
-
-
-def _open(uri: str) -> tuple[Any, str]:
-    place = locate(uri, Path.cwd())
-    return place.fs, place.path
-
-
-def _names(folder: str) -> list[str]:
-    """Return the names in a folder; of window folders, those that are a time (profiles are files)."""
-    fs, path = _open(folder)
-    fs.invalidate_cache()
+def _read_json(storage: Storage, uri: str) -> dict[str, Any] | None:
+    place = storage.locate(uri)
     try:
-        listed = fs.ls(path, detail=False)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BackendError(f"cannot list {folder}: {error}") from error
-    names = [str(item).rstrip("/").rpartition("/")[2] for item in listed]
-    return [name for name in names if "." not in name]
-
-
-def _read_json(uri: str) -> dict[str, Any] | None:
-    fs, path = _open(uri)
-    try:
-        found: dict[str, Any] = json.loads(fs.cat_file(path))
+        found: dict[str, Any] = json.loads(place.fs.cat_file(place.path))
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -240,12 +232,10 @@ def _read_json(uri: str) -> dict[str, Any] | None:
     return found
 
 
-def _write_json(uri: str, data: Mapping[str, Any]) -> None:
-    fs, path = _open(uri)
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+def _write_json(storage: Storage, uri: str, data: Mapping[str, Any]) -> None:
+    place = storage.locate(uri)
     try:
-        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        fs.pipe_file(temporary, json.dumps(data, indent=1, sort_keys=True).encode())
-        fs.mv(temporary, path)
+        with replacing(place.fs, place.path) as file:
+            file.write(json.dumps(data, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise BackendError(f"cannot write {uri}: {error}; check the folder's rights and space") from error

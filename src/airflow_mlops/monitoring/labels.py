@@ -13,11 +13,11 @@ import pandas as pd
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
-from airflow_mlops.data.connections import Connections
-from airflow_mlops.data.connections import connections as current_connections
+from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.datasets import event_times, read_dataset, read_rows
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 PLACE: Final = "monitor.performance.labels"
 
@@ -31,7 +31,7 @@ class Labels:
     where: str
     timed: bool
 
-    def of(self, window: ScoredWindow) -> pd.Series:
+    def of(self, window: ScoredWindow, storage: Storage = PLAIN_STORAGE) -> pd.Series:
         """Return the label of each row of a window, missing where none has landed.
 
         Raises DataRejected when a key has labels that contradict each other, or is of another type than
@@ -41,7 +41,7 @@ class Labels:
         if found.empty:
             return pd.Series(pd.NA, index=range(window.dataset.rows), dtype="object")
         keys = list(self.data.keys)
-        asked, _ = _keyed(read_dataset(window.dataset, keys), self.data)
+        asked, _ = _keyed(read_dataset(window.dataset, keys, storage), self.data)
         found = _alike(found, asked, keys, self.where)
         known = found.merge(asked.drop_duplicates(), on=keys)
         self._consistent(known, keys)
@@ -86,7 +86,7 @@ def read_labels(
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
     own = data if source is None else data.model_copy(update={"source": source})
-    connections = connections or current_connections()
+    connections = connections or Environment()
     reader = source_of(own.source.type, base)
     where = reader.where(own.source)
     columns = [*data.keys, data.target]

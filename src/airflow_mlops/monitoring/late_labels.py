@@ -1,4 +1,4 @@
-"""One look at windows that wait for labels: what has landed for each, and what is wrong or overdue."""
+"""Windows that wait for labels: which labels have arrived, which are wrong or overdue."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import pandas as pd
 from airflow_mlops.config.models import Data, Performance
 from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.core.records import MissingLabels, PerformanceReport, ScoredWindow
+from airflow_mlops.data.connections import Connections
 from airflow_mlops.monitoring.core.label_deadlines import is_overdue
 from airflow_mlops.monitoring.core.triage_text import window_name
 from airflow_mlops.monitoring.labels import Labels, batches, read_labels
-from airflow_mlops.monitoring.performance import measured
+from airflow_mlops.monitoring.performance import compute
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 LABELS_AT_ONCE: Final = 1_000_000
 
@@ -25,8 +27,8 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class LabelRound:
-    """The reports of the windows that a run looks at; ``now`` is the end of its own window.
+class LateLabelScan:
+    """The reports of the windows that a run scans; ``now`` is the end of its own window.
 
     ``faults`` says of a window why its labels cannot be used.
     """
@@ -35,15 +37,24 @@ class LabelRound:
     section: Performance
     base: Path
     now: str
+    connections: Connections
+    storage: Storage = PLAIN_STORAGE
     reports: dict[Place, PerformanceReport] = field(default_factory=dict)
     faults: dict[Place, str] = field(default_factory=dict)
 
-    def look(self, windows: Sequence[ScoredWindow]) -> None:
+    def run(self, windows: Sequence[ScoredWindow]) -> None:
         """Read the labels of windows, oldest first, and judge each by its own."""
         for batch in batches(windows, LABELS_AT_ONCE):
             start = min(datetime.fromisoformat(item.start) for item in batch)
             end = max(datetime.fromisoformat(item.end) for item in batch)
-            labels = read_labels(self.data, self.section.labels, base=self.base, start=start, end=end)
+            labels = read_labels(
+                self.data,
+                self.section.labels,
+                base=self.base,
+                start=start,
+                end=end,
+                connections=self.connections,
+            )
             for window in batch:
                 self.reports[place(window)] = self._judged(window, labels)
 
@@ -60,12 +71,19 @@ class LabelRound:
 
     def _judged(self, window: ScoredWindow, labels: Labels) -> PerformanceReport:
         try:
-            truth = labels.of(window)
+            truth = labels.of(window, self.storage)
             labelled = int(truth.notna().sum())
-            report = measured(self.section, window, labelled=labelled, truth=lambda: truth, waits=True)
+            report = compute(
+                self.section,
+                window,
+                labelled=labelled,
+                truth=lambda: truth,
+                waits=True,
+                storage=self.storage,
+            )
         except DataRejected as error:  # one window's labels must not keep the others from being watched
             self.faults[place(window)] = f"{window_name(window.start, window.end)}: {error}"
-            return measured(self.section, window, labelled=0, truth=pd.Series, waits=True)
+            return compute(self.section, window, labelled=0, truth=pd.Series, waits=True)
         return report if report.scored_at is None else replace(report, scored_at=self.now)
 
 

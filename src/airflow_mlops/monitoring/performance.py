@@ -12,24 +12,27 @@ from airflow_mlops.config.models import Performance
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.monitoring.champion import PREDICTION, SCORE, probability_column
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 from airflow_mlops.training import metrics
 from airflow_mlops.training.core.gates import check
 
 MIN_ROWS: Final = 500
 
 
-def measured(
+def compute(
     section: Performance,
     window: ScoredWindow,
     *,
     labelled: int,
     truth: Callable[[], pd.Series],
     waits: bool = False,
+    storage: Storage = PLAIN_STORAGE,
 ) -> PerformanceReport:
     """Return the metrics of ``section.require`` over the labelled rows, each held against its limit.
 
     :param labelled: how many rows of the window have a label.
     :param truth: gives the label of each row, missing where there is none; not called for too few labels.
+    :param storage: where the window's rows are opened.
     :param waits: a window below ``min_labels`` is ``waiting``, since it will be looked at again.
 
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
@@ -42,7 +45,7 @@ def measured(
     rows, outcome = window.dataset.rows, None
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:
-        outcome = _outcome(window, truth())
+        outcome = _outcome(window, truth(), storage)
         if any(metric.needs_probability for metric in needed) and len(set(outcome.truth.tolist())) < 2:
             outcome = None
     values = {} if outcome is None else metrics.compute(section.require, outcome)
@@ -62,13 +65,13 @@ def measured(
     )
 
 
-def _outcome(window: ScoredWindow, truth: pd.Series) -> metrics.Outcome:
+def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage) -> metrics.Outcome:
     """Read the predictions of the labelled rows."""
     every = [
         name for name in map(probability_column, range(len(window.classes))) if name in window.dataset.columns
     ]
     known = truth.notna().to_numpy()
-    frame = read_dataset(window.dataset, [SCORE, PREDICTION, *every])[known]
+    frame = read_dataset(window.dataset, [SCORE, PREDICTION, *every], storage)[known]
     labels, predicted = truth[known].to_numpy(), frame[PREDICTION].to_numpy()
     if not window.classes:
         return metrics.regression(labels, predicted)

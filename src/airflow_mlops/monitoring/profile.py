@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -30,7 +29,7 @@ from airflow_mlops.monitoring.core.drift.profiles import (
     choose_edges,
     numeric_profile,
 )
-from airflow_mlops.storage.locations import locate
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,14 +70,18 @@ def build_profile(
     return found
 
 
-def window_profile(uri: str, reference: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile]:
+def window_profile(
+    uri: str,
+    reference: Mapping[str, ColumnProfile],
+    storage: Storage = PLAIN_STORAGE,
+) -> dict[str, ColumnProfile]:
     """Profile a Parquet file over the edges and levels of ``reference``, column by column in small batches.
 
     ``uri`` is a local path or an fsspec URI. Columns of the reference that the file lacks, or that changed
     between numbers and text, are missing from the result. Raises BackendError when it cannot be read.
     """
     try:
-        place = locate(uri, Path.cwd())
+        place = storage.locate(uri)
         return _stream(place.fs, place.path, reference)
     except (OSError, pa.ArrowInvalid) as error:
         raise BackendError(f"cannot read {uri}: {error}; run the task that wrote it again") from error

@@ -1,78 +1,87 @@
-"""The human approval of a deploy."""
+"""The approve task: Airflow's own approval around the approve stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.hooks.errors import translated
+from airflow_mlops.operators.base import StageOperator
+from airflow_mlops.operators.pipeline_source import PipelineSource
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-ANSWER = "mlops_answer"
+    from airflow_mlops.lifecycle.runner import StageResult
 
-_VERSION = "{{ ti.xcom_pull(task_ids='prepare').model_version }}"
-_BODY = """\
-{% set request = ti.xcom_pull(task_ids="prepare") %}
-| | |
-|---|---|
-| model | `{{ request.name }}` |
-| version asked for | **{{ request.model_version }}** |
-| champion now | {{ request.champion_version or "none: this is the first" }} |
-{% for name, value in request.metrics.items() -%}
-| {{ name }} | {{ "%.4f" | format(value) }} |
-{% endfor %}
-{% for c in request.comparisons -%}
-- **{{ c.metric }}** {{ "%+.4f" | format(c.difference) }} against the champion on the same rows \
-(95 % interval {{ "%+.4f" | format(c.low) }} to {{ "%+.4f" | format(c.high) }}, limit {{ c.limit }})
-{% endfor %}
-"""
+APPROVAL: Final = "approval"
 
 
 class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider has no types
-    """Airflow's own approval, with the evidence in the request; a roll back by hand waits for nobody.
+    """Asks people for approval with the evidence, and keeps the answer; rollbacks skip it.
 
-    The answer stays readable after a refusal too: XCom ``mlops_answer`` holds who said what and when.
+    The answer is readable after a rejection too: XCom ``approval`` holds who answered what and when.
 
-    Its task follows one named ``prepare``, whose record it shows.
-
-    :param pipeline: the configuration of the pipeline; its ``approve`` section says who may answer, by when,
-        and what silence means.
+    :param pipeline: the configuration of the pipeline, see StageOperator; its ``approve`` section says who
+        may answer, by when, and what happens when nobody does.
+    :param request: the record of the prepare task; by default that of the task ``prepare`` of the same run.
+    :param base: folder that relative paths start from; that of the DAG file by default.
     """
 
-    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
-        approve = pipeline.approve
-        if approve is None:
-            raise ConfigError(f"pipeline {pipeline.name} has no `approve` section")
-        silence = self.APPROVE if approve.on_timeout == "approve" else self.REJECT
-        super().__init__(
-            subject=f"Deploy version {_VERSION} of {pipeline.name}?",
-            body=_BODY,
-            defaults=silence,
-            response_timeout=approve.within,
-            assigned_users=[{"id": user, "name": user} for user in approve.by],
-            **kwargs,
-        )
+    template_fields = ()
+
+    def __init__(
+        self,
+        *,
+        pipeline: PipelineSource,
+        request: Any = None,
+        base: str | Path | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # What is asked, of whom and until when is known when the task runs.
+        super().__init__(subject="Deploy?", **kwargs)
+        if isinstance(pipeline, Pipeline) and pipeline.approve is None:
+            raise ValueError(f"pipeline {pipeline.name} must have an `approve` section")
+        self.pipeline = pipeline
+        self.request = request
+        self.base = base
 
     def execute(self, context: Context) -> None:
-        """Ask, and wait without a worker; raises AirflowSkipException for a roll back."""
-        request = context["ti"].xcom_pull(task_ids="prepare")
-        if request["action"] == "rollback":
-            raise AirflowSkipException("a roll back waits for nobody")
+        """Ask, and wait without a worker; raises AirflowSkipException for a rollback."""
+        with translated():
+            asked = self._run(context).record
+        self.subject, self.body = asked["subject"], asked["body"]
+        self.assigned_users = [{"id": user, "name": user} for user in asked["by"]]
+        self.defaults = [asked["on_timeout"]]
+        self.response_timeout = timedelta(seconds=asked["within_s"])
         super().execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Keep the answer, then do as it says."""
+        """Keep the answer, then do as it says; returns the Approval as JSON."""
         user = event.get("responded_by_user") or {}
         answer = {
-            "chosen": (event.get("chosen_options") or ["none"])[0],
+            "chosen": (event.get("chosen_options") or [self.REJECT])[0],
             "by": user.get("name") or user.get("id") or "nobody (timed out)",
             "at": str(event.get("responded_at") or ""),
         }
-        context["ti"].xcom_push(key=ANSWER, value=answer)
-        return super().execute_complete(context, dict(event))
+        with translated():
+            approval = dict(self._run(context, answer=answer).record)
+        context["ti"].xcom_push(key=APPROVAL, value=approval)
+        super().execute_complete(context, dict(event))
+        return approval
+
+    def _run(self, context: Context, **options: Any) -> StageResult:
+        request = self.request or context["ti"].xcom_pull(task_ids="prepare")
+        stage = StageOperator(
+            task_id=self.task_id,
+            stage="approve",
+            pipeline=self.pipeline,
+            base=self.base,
+            inputs={"request": request},
+        )
+        return stage.run(context, **options)

@@ -2,106 +2,158 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, conf
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import inline_query_files
-from airflow_mlops.data.connections import found_by
-from airflow_mlops.hooks.connections import AirflowConnections
+from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
-from airflow_mlops.hooks.storage import connected
+from airflow_mlops.hooks.ports import airflow_ports
+from airflow_mlops.lifecycle.table import find_task
 from airflow_mlops.operators.data_interval import as_of, window_start
 from airflow_mlops.operators.links import MlflowRunLink
-from airflow_mlops.operators.resource_usage import COST
+from airflow_mlops.operators.pipeline_source import PipelineSource, part_of
+from airflow_mlops.operators.resource_usage import push_resource_usage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_mlops.lifecycle.ports import Ports
     from airflow_mlops.lifecycle.runner import StageRequest, StageResult
+
+_LOG = logging.getLogger(__name__)
 
 
 class StageOperator(BaseOperator):
     """Runs one stage of a pipeline and returns its record as JSON.
 
-    A subclass names the records of earlier stages that it ``takes``: parameters, usually another task's
-    ``output``.
+    A subclass names its ``stage`` and the records of earlier tasks that it ``takes`` as parameters, usually
+    another task's ``output``. A stage without an operator of its own is run by this class:
+    ``StageOperator(task_id="audit", stage="audit", pipeline="churn.yaml", inputs={"model": train.output})``.
 
-    :param pipeline: the configuration of the pipeline.
+    :param pipeline: the configuration: a Pipeline, a mapping with at least the sections that the stage reads,
+        or the name of a pipeline file, which is read when the task runs.
     :param options: further arguments of the stage, such as the number of a tuning worker.
-    :param base: folder that relative paths of the configuration start from; that of the DAG file by default.
+    :param base: folder that relative paths start from; that of the DAG file by default.
+    :param stage: the stage, where the class does not name one.
+    :param inputs: records of earlier tasks by the name of the input, where the class has no parameter for it.
     """
 
-    stage: ClassVar[str]
+    stage: str = ""
     takes: ClassVar[tuple[str, ...]] = ()
-    template_fields: Sequence[str] = ("options",)
+    template_fields: Sequence[str] = ("inputs", "options")
     operator_extra_links = (MlflowRunLink(),)
-    ui_color = "#e8f1fa"
 
     def __init__(
         self,
         *,
-        pipeline: Pipeline,
+        pipeline: PipelineSource | None = None,
         options: Mapping[str, Any] | None = None,
         base: str | Path | None = None,
+        stage: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("owner", pipeline.owner)
+        if isinstance(pipeline, Pipeline):
+            kwargs.setdefault("owner", pipeline.owner)
         super().__init__(**kwargs)
+        self.params = _own_params(self.params)
         self.pipeline = pipeline
-        self.options = dict(options or {})
+        self.options = dict(options) if options else None
         self.base = base
+        self.stage = stage or type(self).stage
+        self.inputs = dict(inputs or {})
         self.mlflow_run_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; returns its record as JSON."""
-        with translated(), found_by(AirflowConnections()):
+        with translated():
             result = self.run(context)
-            self.log.info("%s: %.1f s, %.1f CPU s", result.stage, result.seconds, result.cpu_seconds)
-            self._push(context, result)
+            self.after(context, result)
             return self.accept(dict(result.record), context)
 
-    def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Return the record, or raise what it means for the DAG; the default accepts every record."""
-        return record
-
-    def run(self, context: Context) -> StageResult:
-        """Run the stage in this process."""
+    def run(self, context: Context, **options: Any) -> StageResult:
+        """Run the stage in this process, with further options."""
         from airflow_mlops.lifecycle.runner import run_stage
 
-        return run_stage(self.request(context))
+        request, ports = self.stage_request(context, **options)
+        return run_stage(request, ports)
 
-    def request(self, context: Context) -> StageRequest:
-        """Build the stage's request from the task's context."""
+    def stage_request(self, context: Context, **options: Any) -> tuple[StageRequest, Ports]:
+        """Return the stage's request, made from the task's context, and its ports."""
         from airflow_mlops.lifecycle.runner import StageRequest
 
-        instance = context["ti"]
-        moment, start = as_of(context), window_start(context)
-        records = {name: getattr(self, name) for name in self.takes}
-        base = Path(self.base or Path(context["dag"].fileloc).absolute().parent)
-        return StageRequest(
+        instance, row = context["ti"], find_task(self.stage)
+        base = self._base(context)
+        part = part_of(self.pipeline, row.config if row else None, base)
+        artifacts, ports = airflow_ports(self.mlflow_conn_id(base))
+        start = window_start(context)
+        request = StageRequest(
             stage=self.stage,
-            pipeline=self.render_template(inline_query_files(self.pipeline.effective(), base), context),
+            pipeline=self.render_template(inline_query_files(part.config, part.base), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
-            artifacts=artifacts_folder(),
-            tracking_uri=MlflowHook(self.pipeline.mlflow_conn_id).tracking_uri(),
-            base=str(base),
-            as_of=moment.isoformat(),
+            artifacts=artifacts,
+            tracking_uri=ports.mlflow.uri,
+            base=str(part.base),
+            as_of=as_of(context).isoformat(),
             window_start=start.isoformat() if start else None,
-            inputs={name: plain_input(record) for name, record in records.items() if record is not None},
-            options=self.options,
+            user=user_of(context),
+            inputs=self.records(context),
+            options={**(self.options or {}), **options},
         )
+        return request, ports
 
-    def _push(self, context: Context, result: StageResult) -> None:
-        cost = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds, "digest": result.digest}
-        context["ti"].xcom_push(key=COST, value=cost)
-        ui_url = MlflowHook(self.pipeline.mlflow_conn_id).ui_url()
+    def records(self, context: Context) -> dict[str, Any]:
+        """Return the input records as JSON, without those that do not exist."""
+        given = {**self.inputs, **{name: getattr(self, name) for name in self.takes}}
+        return {name: plain_input(record) for name, record in given.items() if record is not None}
+
+    def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Return the record; describes it on the task's asset events."""
+        row = find_task(self.stage)
+        event = {key: record[name] for key, name in row.event.items()} if row else {}
+        for asset in self.outlets if event else ():
+            context["outlet_events"][asset].extra = event
+        return record
+
+    def after(self, context: Context, result: StageResult) -> None:
+        """Keep what a finished stage used and where its MLflow run is.
+
+        Raises GateRejected for a rejection.
+        """
+        push_resource_usage(context, result)
+        self.mlflow_run_url = self._run_url(context, result)
+        if result.rejection:
+            kind = str(result.record["kind"])
+            context["ti"].xcom_push(key=kind[:1].lower() + kind[1:], value=dict(result.record))
+            raise GateRejected(result.rejection)
+
+    def _run_url(self, context: Context, result: StageResult) -> str | None:
+        """Return the address of the stage's MLflow run; a link is not worth failing a finished stage for."""
         run_id = result.record.get("run_id")
-        self.mlflow_run_url = f"{ui_url}/#/runs/{run_id}" if ui_url and run_id else None
+        if not run_id:
+            return None
+        try:
+            ui_url = MlflowHook(self.mlflow_conn_id(self._base(context))).ui_url()
+        except Exception:  # noqa: BLE001 - whatever it is, the stage has finished
+            _LOG.warning("the address of the MLflow run is not known", exc_info=True)
+            return None
+        return f"{ui_url}/#/runs/{run_id}" if ui_url else None
+
+    def _base(self, context: Context) -> Path:
+        return Path(self.base or Path(context["dag"].fileloc).absolute().parent)
+
+    def mlflow_conn_id(self, folder: Path) -> str:
+        """Return the Airflow connection of MLflow that the pipeline names; ``folder`` is the DAG file's."""
+        config = part_of(self.pipeline, ("mlflow_conn_id",), folder).config
+        return str(config.get("mlflow_conn_id") or MlflowHook.default_conn_name)
 
 
 def plain_input(value: Any) -> Any:
@@ -112,7 +164,14 @@ def plain_input(value: Any) -> Any:
     return value if isinstance(value, Mapping) else list(value[:])
 
 
-def artifacts_folder() -> str:
-    """Return ``[mlops] artifacts``: a local folder as an absolute path, a URI ready for fsspec."""
-    found = str(conf.get("mlops", "artifacts"))
-    return connected(found) if "://" in found else str(Path(found).expanduser().resolve())
+def user_of(context: Context) -> str:
+    """Return the user who triggered a run, empty when nobody did."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or "")
+
+
+def _own_params(params: ParamsDict | dict[str, Any]) -> ParamsDict | dict[str, Any]:
+    """Return a task's params without those of its DAG, which Airflow stores there and merges at run time."""
+    if not isinstance(params, ParamsDict):
+        return params
+    found = {name: params.get_param(name) for name in params}
+    return ParamsDict({name: param for name, param in found.items() if param.source != "dag"})

@@ -1,4 +1,4 @@
-"""Which moment a run is about: data before it counts, data after it does not exist yet."""
+"""The data that a run may see: rows before ``as_of``, and for a window those from its start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.utc import parse_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def as_of(context: Context) -> datetime:
     """Return the exclusive end of the data that this run may see.
 
-    The first that is there: ``as_of`` of the run's configuration, ``until`` of the asset event that
+    The first of these that exists: ``as_of`` of the run's configuration, ``until`` of the asset event that
     started the run, the end of the data interval, the logical date, the time the run was due.
     """
     configured = _configured(context, "as_of")
     if configured:
         return configured
-    told = [extra["until"] for extra in triggering_extras(context) if extra.get("until")]
-    if told:
-        return max(_moment("until of the asset event", text) for text in told)
+    until = [extra["until"] for extra in triggering_extras(context) if extra.get("until")]
+    if until:
+        return max(parse_time(text, "until of the asset event") for text in until)
     run = context["dag_run"]
     found = context.get("data_interval_end") or run.logical_date or run.run_after
     return found if found else datetime.now(UTC)
@@ -47,12 +47,4 @@ def triggering_extras(context: Context) -> list[Mapping[str, Any]]:
 
 def _configured(context: Context, key: str) -> datetime | None:
     value = (context["dag_run"].conf or {}).get(key)
-    return _moment(f"{key} of the run's configuration", value) if value else None
-
-
-def _moment(what: str, text: Any) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise ConfigError(f"{what} is {text!r}: write an ISO time such as 2026-01-31T00:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return parse_time(value, f"{key} of the run's configuration") if value else None

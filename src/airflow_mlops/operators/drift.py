@@ -1,4 +1,4 @@
-"""The drift stage."""
+"""The drift task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DriftOperator(StageOperator):
     :param window: the record of the observe task, usually its ``output``.
     """
 
-    stage: ClassVar[str] = "drift"
+    stage = "drift"
     takes: ClassVar[tuple[str, ...]] = ("window",)
     template_fields: Sequence[str] = (*takes, "options")
 

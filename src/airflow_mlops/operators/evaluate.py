@@ -1,28 +1,24 @@
-"""The evaluate stage: the gate."""
+"""The evaluate task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.operators.base import StageOperator
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 
 class EvaluateOperator(StageOperator):
-    """Holds a model against its limits and the champion; see StageOperator for the other parameters.
+    """Judges a model by its limits and against the champion; see StageOperator for the other parameters.
 
-    A model that does not pass fails the task at once: the record stays readable in XCom, and a retry
-    would give the same answer.
+    A model that misses a limit fails the task at once, since a retry would give the same answer; the XCom
+    ``evaluation`` holds the record.
 
     :param features: the record of the features task, usually its ``output``.
     :param model: the record of the train task, usually its ``output``.
     """
 
-    stage: ClassVar[str] = "evaluate"
+    stage = "evaluate"
     takes: ClassVar[tuple[str, ...]] = ("features", "model")
     template_fields: Sequence[str] = (*takes, "options")
 
@@ -30,12 +26,3 @@ class EvaluateOperator(StageOperator):
         super().__init__(**kwargs)
         self.features = features
         self.model = model
-
-    def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Return the evaluation; raises GateRejected with every reason when it did not pass."""
-        for name, value in record["metrics"].items():
-            self.log.info("%s %.4f", name, value)
-        if not record["passed"]:
-            context["ti"].xcom_push(key="evaluation", value=record)
-            raise GateRejected("the gate said no: " + "; ".join(record["reasons"]))
-        return record

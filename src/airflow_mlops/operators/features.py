@@ -1,4 +1,4 @@
-"""The features stage."""
+"""The features task."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class FeaturesOperator(StageOperator):
     """Splits off the hold-out and applies the feature function; see StageOperator for the other parameters.
 
     :param dataset: the record of the rows, usually the ``output`` of the ingest task.
-    :param validation: the record of the validate task, if there is one: it may set rows aside.
+    :param validation: the record of the validate task, if there is one: it may quarantine rows.
     """
 
-    stage: ClassVar[str] = "features"
+    stage = "features"
     takes: ClassVar[tuple[str, ...]] = ("dataset", "validation")
     template_fields: Sequence[str] = (*takes, "options")
 

@@ -1,84 +1,56 @@
-"""The last word on a deploy: who approved, how it ended, and an honest state of the run."""
+"""The finalize task: the last word on a deploy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
-from airflow_mlops.core.records import DeployRequest, RolloutResult
-from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.approve import ANSWER
-from airflow_mlops.operators.deploy import DeployOperator, registry_of
-from airflow_mlops.operators.resource_usage import measured
+from airflow_mlops.lifecycle.table import find_task
+from airflow_mlops.operators.approve import APPROVAL
+from airflow_mlops.operators.base import StageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_mlops.lifecycle.ports import Ports
+    from airflow_mlops.lifecycle.runner import StageRequest
 
-class FinalizeOperator(DeployOperator):
-    """Writes the outcome of a deploy on the version, and ends the run in a state that says it.
 
-    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict:
-    failed, with the reason. Refused by a person or superseded by a newer version: skipped.
+class FinalizeOperator(StageOperator):
+    """Ends a deploy run in the state that its rollout ended in; see StageOperator for the other parameters.
+
+    Promoted: success, and the asset event ``<pipeline>/champion``. Rolled back or in conflict: failed, with
+    the reason. Rejected by a person or superseded by a newer version: skipped. The answer to the approval and
+    the result of the rollout are those of the tasks ``approve`` and ``rollout`` of the same run.
+
+    :param request: the record of the prepare task, usually its ``output``.
     """
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return the RolloutResult of a promoted version as JSON."""
-        if not self.request:
-            raise self._nothing(context)
-        with measured(context), translated():
-            request = DeployRequest.from_json(self.request)
-            answer = context["ti"].xcom_pull(task_ids="approve", key=ANSWER)
-            tags = _approval_tags(answer)
-            registry = registry_of(self.pipeline)
-            if tags:
-                registry.tag(request.model_version, tags)
-            refused = tags.get("mlops.approval") == "Reject"
-            if refused and registry.get("challenger") == request.model_version:
-                registry.delete("challenger")
-        if refused:
-            raise AirflowSkipException(
-                f"version {request.model_version} was refused by {tags['mlops.approval.by']}"
-            )
-        found = context["ti"].xcom_pull(task_ids="rollout")
-        if not found:
-            raise AirflowFailException(
-                f"the rollout of version {request.model_version} did not end: see task rollout"
-            )
-        return self._outcome(RolloutResult.from_json(found), context)
+    stage = "finalize"
+    takes: ClassVar[tuple[str, ...]] = ("request",)
+    template_fields: Sequence[str] = (*takes, "options")
 
-    def _nothing(self, context: Context) -> AirflowException:
-        """Return how a run without a request ends: it was meant so, or task prepare failed."""
+    def __init__(self, *, request: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request = request
+
+    def records(self, context: Context) -> dict[str, Any]:
+        """Return the request, and the records of the tasks that got as far as one."""
+        instance, row = context["ti"], find_task(self.stage)
+        reads = dict(row.reads) if row else {}
+        found = {
+            "approval": instance.xcom_pull(task_ids=reads["approval"], key=APPROVAL),
+            "rollout": instance.xcom_pull(task_ids=reads["rollout"]),
+        }
+        return super().records(context) | {name: record for name, record in found.items() if record}
+
+    def stage_request(self, context: Context, **options: Any) -> tuple[StageRequest, Ports]:
+        """Add the state of task prepare: a run without a request was meant to do nothing, or has failed."""
+        if self.request is not None:
+            return super().stage_request(context, **options)
         instance = context["ti"]
         states = instance.get_task_states(
             dag_id=instance.dag_id, task_ids=["prepare"], run_ids=[instance.run_id]
         )
-        meant = states.get(instance.run_id, {}).get("prepare") == "skipped"
-        kind = AirflowSkipException if meant else AirflowFailException
-        return kind("nothing was deployed: see task prepare")
-
-    def _outcome(self, result: RolloutResult, context: Context) -> dict[str, Any]:
-        if result.outcome == "SUPERSEDED":
-            raise AirflowSkipException(f"version {result.model_version}: {result.reason}")
-        if result.outcome != "PROMOTED":
-            raise AirflowFailException(f"version {result.model_version} {result.outcome}: {result.reason}")
-        for asset in self.outlets:
-            context["outlet_events"][asset].extra = {
-                "version": result.model_version,
-                "previous": result.champion_version,
-                "rollout_id": result.rollout_id,
-            }
-        return result.to_json()
-
-
-def _approval_tags(answer: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return who answered the approval, what and when, as tags of the version."""
-    if not answer:
-        return {}
-    return {
-        "mlops.approval": str(answer["chosen"]),
-        "mlops.approval.by": str(answer["by"]),
-        "mlops.approval.at": str(answer["at"]),
-    }
+        prepare = states.get(instance.run_id, {}).get("prepare")
+        return super().stage_request(context, prepare=prepare, **options)

@@ -1,8 +1,6 @@
-"""The observe stage."""
+"""The observe task."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from airflow_mlops.operators.base import StageOperator
 
@@ -10,4 +8,4 @@ from airflow_mlops.operators.base import StageOperator
 class ObserveOperator(StageOperator):
     """Scores one window of rows with the champion; see StageOperator for the parameters."""
 
-    stage: ClassVar[str] = "observe"
+    stage = "observe"

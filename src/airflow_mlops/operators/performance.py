@@ -1,4 +1,4 @@
-"""The performance stage."""
+"""The performance task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class PerformanceOperator(StageOperator):
     :param window: the record of the observe task, usually its ``output``.
     """
 
-    stage: ClassVar[str] = "performance"
+    stage = "performance"
     takes: ClassVar[tuple[str, ...]] = ("window",)
     template_fields: Sequence[str] = (*takes, "options")
 

@@ -1,38 +1,50 @@
-"""The teardown of a deploy: no half-done rollout is left with traffic."""
+"""The restore task: the teardown of a deploy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
-from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.hooks.errors import translated
-from airflow_mlops.operators.deploy import (
-    DeployOperator,
-    registry_of,
-    rollout_driver,
-    rollout_plan,
-    rollout_store,
-)
-from airflow_mlops.operators.resource_usage import measured
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
+from airflow_mlops.hooks.ports import airflow_ports
+from airflow_mlops.lifecycle.table import find_task
+from airflow_mlops.operators.base import StageOperator
+from airflow_mlops.operators.pipeline_source import part_of
 
 
-class RestoreOperator(DeployOperator):
-    """Rolls back a rollout that has not ended when the run's other tasks have, and checks the traffic."""
+class RestoreOperator(StageOperator):
+    """Rolls back a rollout that has not ended when the run's other tasks have, and checks the traffic.
 
-    def execute(self, context: Context) -> str:
-        """Return the phase that the rollout is in now, or ``none`` when there was no rollout."""
-        if not self.request:
-            return "none"
-        from airflow_mlops.rollout.core import rollout_id
+    See StageOperator for the other parameters.
 
-        with measured(context), translated():
-            plan = rollout_plan(self.pipeline, DeployRequest.from_json(self.request))
-            state = rollout_store().find(rollout_id(plan))
-            if state is None:
-                return "none"
-            driver = rollout_driver(self.pipeline, registry_of(self.pipeline))
-            reason = "the deploy run ended before the rollout"
-            return str(driver.restore(state.id, reason, "airflow").phase)
+    :param request: the record of the prepare task, usually its ``output``.
+    """
+
+    stage = "restore"
+    takes: ClassVar[tuple[str, ...]] = ("request",)
+    template_fields: Sequence[str] = (*takes, "options")
+
+    def __init__(self, *, request: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request = request
+
+    def restore(self, reason: str, folder: Path) -> None:
+        """Roll back outside of a task of its own, for a task that is being killed and has no context.
+
+        :param folder: folder of the DAG file.
+        """
+        from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+
+        row = find_task(self.stage)
+        part = part_of(self.pipeline, row.config if row else (), Path(self.base or folder))
+        artifacts, ports = airflow_ports(self.mlflow_conn_id(folder))
+        request = StageRequest(
+            stage=self.stage,
+            pipeline=part.config,
+            task_key="",
+            artifacts=artifacts,
+            tracking_uri=ports.mlflow.uri,
+            inputs={"request": self.request},
+            options={"reason": reason},
+        )
+        run_stage(request, ports)

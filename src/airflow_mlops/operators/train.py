@@ -1,4 +1,4 @@
-"""The train stage."""
+"""The train task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TrainOperator(StageOperator):
     :param tune: the records of the tuning workers; none trains with ``train.params`` as they are.
     """
 
-    stage: ClassVar[str] = "train"
+    stage = "train"
     takes: ClassVar[tuple[str, ...]] = ("features", "tune")
     template_fields: Sequence[str] = (*takes, "options")
 

@@ -1,4 +1,4 @@
-"""The triage stage."""
+"""The triage task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TriageOperator(StageOperator):
     :param performance: the record of the performance task, if there is one.
     """
 
-    stage: ClassVar[str] = "triage"
+    stage = "triage"
     takes: ClassVar[tuple[str, ...]] = ("window", "drift", "performance")
     template_fields: Sequence[str] = (*takes, "options")
 

@@ -1,4 +1,4 @@
-"""The tune stage."""
+"""The tune task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TuneOperator(StageOperator):
     :param worker: number of this worker, from 0.
     """
 
-    stage: ClassVar[str] = "tune"
+    stage = "tune"
     takes: ClassVar[tuple[str, ...]] = ("features",)
     template_fields: Sequence[str] = (*takes, "options")
 

@@ -1,4 +1,4 @@
-"""What a rollout moves in the model registry: aliases, tags, one artifact."""
+"""The changes that a rollout makes in the model registry: aliases, tags, one artifact."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Aliases(Protocol):
 
 
 def outcome_tags(ended: RolloutState, now: float) -> dict[str, str]:
-    """Return the tags that tell how a rollout ended; ``now`` in epoch seconds."""
+    """Return the tags that record how a rollout ended; ``now`` in epoch seconds."""
     return {
         "mlops.rollout.outcome": str(ended.phase),
         "mlops.rollout.reason": ended.reason,
@@ -43,8 +43,8 @@ def outcome_tags(ended: RolloutState, now: float) -> dict[str, str]:
     }
 
 
-def take_back(plan: RolloutPlan, found: int | None, aliases: Aliases) -> None:
-    """Point the aliases at what the record says: the champion before, and no challenger."""
+def revert_aliases(plan: RolloutPlan, found: int | None, aliases: Aliases) -> None:
+    """Restore the aliases to the state before the rollout: the former champion, and no challenger."""
     if plan.champion_version is None:
         if found is not None:
             aliases.delete("champion")
@@ -59,10 +59,10 @@ def champion_after(ended: RolloutState) -> int | None:
     return ended.plan.model_version if ended.phase is Phase.PROMOTED else ended.plan.champion_version
 
 
-def put_right(own: RolloutState, latest: RolloutState, aliases: Aliases) -> None:
+def repair_aliases(own: RolloutState, latest: RolloutState, aliases: Aliases) -> None:
     """Undo aliases that a driver of ``own`` moved late, after a newer rollout had promoted its version.
 
-    A registry cannot compare and set: whoever found out that another was first looks at what it overwrote.
+    The registry has no compare-and-set, so a driver that lost a race must check what it overwrote.
     """
     if latest.id == own.id or latest.phase is not Phase.PROMOTED:
         return

@@ -1,4 +1,4 @@
-"""Driving a rollout: save the intent, act, read back, save what is done. Any crash is only a pause."""
+"""Driving a rollout: save the intent, act, read back, save the result. A crash only pauses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from dataclasses import replace
 from typing import Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
-from airflow_mlops.rollout.aliases import Aliases, champion_after, outcome_tags, put_right, take_back
+from airflow_mlops.rollout.aliases import (
+    Aliases,
+    champion_after,
+    outcome_tags,
+    repair_aliases,
+    revert_aliases,
+)
 from airflow_mlops.rollout.core import (
     Ensure,
     Phase,
@@ -63,7 +69,7 @@ class RolloutDriver:
         A running canary of the same version is found too. ``on_newer`` says what happens to a running canary
         of another version: ``supersede`` takes it back first, unless ``plan`` is the older one and came by
         itself; anything else leaves it alone. With aliases the champion of now is the one to fall back to,
-        and a plan that the world left behind ends at once, without a record, as SUPERSEDED or CONFLICT.
+        and a plan that is out of date ends at once, without a record, as SUPERSEDED or CONFLICT.
 
         Raises RolloutConflict when another rollout runs and is not superseded, BackendError when its traffic
         could not be taken back yet.
@@ -73,16 +79,16 @@ class RolloutDriver:
             running = self._store.running(plan.name)
             if running is not None and _same_canary(running.plan, plan):
                 return running
-            ended = self._make_way(plan, running, who, supersede=on_newer == "supersede")
+            ended = self._resolve_running(plan, running, who, supersede=on_newer == "supersede")
             if ended is not None:
                 return ended
             self._store.create_or_get(plan, self._clock(), who)
         return self._retried(lambda: self._rebase(id_))[0]
 
-    def _make_way(
+    def _resolve_running(
         self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
     ) -> RolloutState | None:
-        """Take back what ``plan`` supersedes; return how ``plan`` ends if it gives way itself."""
+        """End the running rollout that ``plan`` supersedes, or return how ``plan`` itself ends."""
         if not supersede or (running is not None and running.plan.goes_back):
             running = None
         ended = self._outdated(plan, running, who, supersede=supersede)
@@ -95,12 +101,15 @@ class RolloutDriver:
     ) -> RolloutState | None:
         if self._aliases is None:
             return None
-        waiting = (self._aliases.get("challenger"), running and running.plan.model_version)
-        newer = max((version for version in waiting if version), default=None) if supersede else None
+        newer = None
+        if supersede:
+            waiting = (self._aliases.get("challenger"), running.plan.model_version if running else None)
+            newer = max((version for version in waiting if version is not None), default=None)
         found = outdated(plan, self._aliases.get("champion"), newer)
         if found is None:
             return None
-        ended = withdrawn(plan, *found, who, self._clock())
+        outcome, reason = found
+        ended = withdrawn(plan, outcome, reason, who, self._clock())
         if self._aliases.get("champion") != plan.model_version:
             self._aliases.tag(plan.model_version, outcome_tags(ended, self._clock()))
         return ended
@@ -111,7 +120,7 @@ class RolloutDriver:
         if not after.terminal:
             raise BackendError(
                 f"rollout {after.id} of {plan.name} is {after.label}: its traffic could not be taken back "
-                f"yet, so version {plan.model_version} waits"
+                f"yet, so version {plan.model_version} cannot start"
             )
 
     def _rebase(self, id_: str) -> RolloutState:
@@ -130,7 +139,7 @@ class RolloutDriver:
         """
         state, lost = self._retried(lambda: self._drive(id_))
         if state.terminal:
-            self._settle_down(state, lost=lost)
+            self._reconcile_traffic(state, lost=lost)
         return state
 
     def finish(self, id_: str) -> RolloutState:
@@ -139,7 +148,7 @@ class RolloutDriver:
         Raises ConfigError when the driver has no aliases.
         """
         if self._aliases is None:
-            raise ConfigError(f"rollout {id_} cannot be finished: the driver was made without a registry")
+            raise ConfigError(f"rollout {id_} cannot be finished: this driver has no model registry")
         return self.poll(id_)
 
     def decide(self, id_: str, choice: str, who: str) -> RolloutState:
@@ -161,10 +170,10 @@ class RolloutDriver:
             try:
                 return attempt(), lost is not None
             except RolloutConflict as error:
-                lost = error  # Somebody else wrote meanwhile: read and decide again.
+                lost = error  # Another process wrote in between: read and decide again.
         raise BackendError(f"{lost}, {_TRIES} times in a row: is more than one controller running?") from lost
 
-    def _settle_down(self, own: RolloutState, *, lost: bool) -> None:
+    def _reconcile_traffic(self, own: RolloutState, *, lost: bool) -> None:
         """Send the traffic where the newest rollout left it, if none runs.
 
         A driver that slept, or died and came back, may have set a weight after another one had ended the
@@ -175,9 +184,11 @@ class RolloutDriver:
             if latest is None or not latest.terminal:
                 return
             if lost and self._aliases is not None:
-                put_right(own, latest, self._aliases)
+                repair_aliases(own, latest, self._aliases)
             champion = champion_after(latest)
-            if lost if self._aliases is None else self._aliases.get("champion") == champion:
+            # Without a registry, only a lost race is a reason to set the traffic again.
+            on_record = lost if self._aliases is None else self._aliases.get("champion") == champion
+            if on_record:
                 self._target.finalize(champion)
             again = self._store.latest(own.plan.name)
             if again is None or (again.id, again.phase) == (latest.id, latest.phase):
@@ -205,10 +216,10 @@ class RolloutDriver:
         plan = state.plan
         seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
         following, _ = advance(state, seen, self._clock())
-        if _is_news(state, following):
+        if _should_persist(state, following):
             revision = self._store.save(following, revision)
         elif self._store.get(state.id)[1] != revision:
-            raise RolloutConflict(f"rollout {state.id} was moved on by another process")
+            raise RolloutConflict(f"rollout {state.id} was changed by another process")
         else:
             following = state
         return following, revision, len(following.history) > len(state.history)
@@ -239,16 +250,16 @@ class RolloutDriver:
 
     def _move_aliases(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
         plan, found = state.plan, aliases.get("champion")
-        ours = {plan.champion_version} | (
-            {plan.model_version} if state.moving or state.phase is Phase.ROLLING_BACK else set()
-        )
-        if found not in ours and state.outcome is not Phase.CONFLICT:
+        expected = {plan.champion_version}
+        if state.moving or state.phase is Phase.ROLLING_BACK:
+            expected.add(plan.model_version)
+        if found not in expected and state.outcome is not Phase.CONFLICT:
             changed = conflict(state, found, self._clock())
             return changed, self._store.save(changed, revision)
         if state.phase is Phase.PROMOTING:
             return self._promote(state, revision, aliases)
         if state.outcome is not Phase.CONFLICT:
-            take_back(plan, found, aliases)
+            revert_aliases(plan, found, aliases)
         return self._close(state, revision, aliases, champion=plan.champion_version)
 
     def _promote(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
@@ -275,14 +286,14 @@ class RolloutDriver:
         return ended, self._store.save(ended, revision)
 
 
-def _is_news(before: RolloutState, after: RolloutState) -> bool:
-    """Say whether a look is worth a write: time alone is written four times per ``gap_s``."""
+def _should_persist(before: RolloutState, after: RolloutState) -> bool:
+    """Whether a new state must be saved now: if only time passed, four times per ``gap_s`` are enough."""
     time_alone = replace(after, watched=before.watched, looked=before.looked, fresh=before.fresh) == before
-    gone = (after.looked or 0.0) - (before.looked or 0.0)
-    return not time_alone or abs(gone) >= before.plan.gap_s / 4
+    elapsed = (after.looked or 0.0) - (before.looked or 0.0)
+    return not time_alone or abs(elapsed) >= before.plan.gap_s / 4
 
 
 def _same_canary(running: RolloutPlan, plan: RolloutPlan) -> bool:
-    """Say whether both bring the same version forward, whoever asked for it and from whichever champion."""
+    """Whether both are canaries of the same version, whoever requested them and whichever the champion is."""
     alike = (running.model_version, running.goes_back) == (plan.model_version, plan.goes_back)
     return alike and not plan.goes_back

@@ -1,4 +1,4 @@
-"""What a pipeline file's canary section means for one version."""
+"""The rollout plan of one version, from the ``deploy.canary`` section of a pipeline file."""
 
 from __future__ import annotations
 

@@ -42,10 +42,9 @@ class ModelAliasSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        from airflow_mlops.training.registry import Registry
-
         with translated():
-            registry = Registry(MlflowHook(self.mlflow_conn_id).tracking_uri(), self.model_name)
-            version = registry.get(self.alias)
+            mlflow = MlflowHook(self.mlflow_conn_id).access()
+            with mlflow.signed_in():
+                version = mlflow.registry(self.model_name).get(self.alias)
         excluded = int(self.not_version) if self.not_version else None
         return PokeReturnValue(is_done=version is not None and version != excluded, xcom_value=version)

@@ -27,14 +27,14 @@ def run(call: StageCall) -> DriftReport:
     window = call.input("window", ScoredWindow)
     section = (call.pipeline.monitor and call.pipeline.monitor.drift) or Drift.model_validate({})
     data = call.pipeline.data
-    history = MonitorHistory(call.artifacts, call.pipeline.name)
+    history = MonitorHistory(call.artifacts, call.pipeline.name, call.storage)
     profile = Profile.from_json(
         history.profile(window.model_version, window.run_id, lambda: _download(call, window.run_id))
     )
     left_out = {*data.keys, data.target}
     reference = {name: column for name, column in profile.columns.items() if name not in left_out}
     compared = reference if profile.score is None else {**reference, _SCORE: profile.score}
-    found = window_profile(window.dataset.uri, compared)
+    found = window_profile(window.dataset.uri, compared, call.storage)
     judged = judge(
         compared,
         found,
@@ -63,4 +63,4 @@ def _download(call: StageCall, run_id: str) -> dict[str, object]:
     # Observing the window has stored the profile already: MLflow, seconds to import, is the exception.
     from airflow_mlops.monitoring.champion import load_profile
 
-    return load_profile(call.tracking_uri, run_id)
+    return load_profile(call.mlflow.uri, run_id)

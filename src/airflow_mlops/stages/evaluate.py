@@ -9,14 +9,11 @@ import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
-from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training import estimators, metrics, models, slices
+from airflow_mlops.training import estimators, metrics, slices
 from airflow_mlops.training.core import gates
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
-from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,9 +34,9 @@ def run(call: StageCall) -> Evaluation:
     cannot score these rows makes the comparison inconclusive, and that does not pass.
     """
     model, section = call.input("model", ModelRef), call.pipeline.evaluate
-    rows = read_dataset(call.input("features", FeatureSet).holdout)
+    rows = call.read(call.input("features", FeatureSet).holdout)
     target = rows.pop(call.pipeline.data.target)
-    loaded = models.load_model(call.tracking_uri, model.model_uri)
+    loaded = call.mlflow.load_model(model.model_uri)
     names = estimators.check_metrics(section, loaded)
     with shared_cores():
         outcome = estimators.ask(loaded, rows, target)
@@ -69,11 +66,11 @@ def _against_champion(
     call: StageCall, challenger: metrics.Outcome, rows: pd.DataFrame, target: pd.Series
 ) -> _Contest:
     limits = call.pipeline.evaluate.against_champion
-    version = Registry(call.tracking_uri, call.pipeline.name).get("champion")
+    version = call.registry.get("champion")
     if version is None or not limits:
         return _Contest(version)
     try:
-        champion = models.load_model(call.tracking_uri, f"models:/{call.pipeline.name}/{version}")
+        champion = call.mlflow.load_model(f"models:/{call.pipeline.name}/{version}")
         answered = estimators.ask(champion, rows, target)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
@@ -108,8 +105,7 @@ def _oriented(name: str, outcome: metrics.Outcome, larger: bool) -> Statistic:
 
 def _log(call: StageCall, evaluation: Evaluation) -> None:
     """Put figures and verdict where people look for them: on the model's own run."""
-    registry = Registry(call.tracking_uri, call.pipeline.name)
-    run_ = TaskRun(registry.client, call.tracking_uri, evaluation.model.run_id)
+    run_ = call.mlflow.run(evaluation.model.run_id)
     run_.metrics({f"holdout.{name}": value for name, value in evaluation.metrics.items()})
     run_.json(evaluation.to_json(), "evaluation.json")
     for item in evaluation.slices:

@@ -9,9 +9,7 @@ import pandas as pd
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.data import features
-from airflow_mlops.data.datasets import read_dataset, write_dataset
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.stages.ingest import data_folder
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,8 +20,8 @@ def run(call: StageCall) -> FeatureSet:
     The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
     ConfigError when the pipeline quarantines rows and nobody says which.
     """
-    data, folder = call.pipeline.data, data_folder(call)
-    frame = features.labelled(read_dataset(_dataset(call)), data.target)
+    data = call.pipeline.data
+    frame = features.labelled(call.read(_dataset(call)), data.target)
     split = features.split(frame, data)
     sides = [frame[~split.held_out].reset_index(drop=True), frame[split.held_out].reset_index(drop=True)]
     built: list[pd.DataFrame] = [
@@ -32,10 +30,10 @@ def run(call: StageCall) -> FeatureSet:
     features.same_columns(*built)
     _LOG.info("%s: %s rows to train, %s held out", split.how, f"{len(sides[0]):,}", f"{len(sides[1]):,}")
     return FeatureSet(
-        train=write_dataset(sides[0], folder),
-        holdout=write_dataset(sides[1], folder),
-        train_features=write_dataset(built[0], folder),
-        holdout_features=write_dataset(built[1], folder),
+        train=call.write(sides[0]),
+        holdout=call.write(sides[1]),
+        train_features=call.write(built[0]),
+        holdout_features=call.write(built[1]),
         features=tuple(built[0].columns),
         split=split.how,
     )

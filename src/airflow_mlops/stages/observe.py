@@ -21,14 +21,16 @@ def run(call: StageCall) -> ScoredWindow:
     ConfigError without a champion or a window, DataRejected for a window without rows or one that the
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
-    from airflow_mlops.data.datasets import read_rows, write_dataset
+    from airflow_mlops.data.datasets import read_rows
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
 
     start, end = _window(call)
     data, name = call.pipeline.data, call.pipeline.name
-    champion = load_champion(call.tracking_uri, name)
-    rows = read_rows(data, base=call.base, start=start, end=end, need_target=False)
+    champion = load_champion(call.mlflow, name)
+    rows = read_rows(
+        data, base=call.base, start=start, end=end, need_target=False, connections=call.connections
+    )
     validation = _validate(call, rows)
     known = rows.drop(columns=[data.target], errors="ignore")
     try:
@@ -38,14 +40,14 @@ def run(call: StageCall) -> ScoredWindow:
         raise DataRejected("; ".join([str(error), *failed])) from error
     if data.target in rows:
         scored[data.target] = rows[data.target]
-    history = MonitorHistory(call.artifacts, name)
+    history = MonitorHistory(call.artifacts, name, call.storage)
     if call.pipeline.monitor and call.pipeline.monitor.drift:
         history.profile(
-            champion.version, champion.run_id, lambda: load_profile(call.tracking_uri, champion.run_id)
+            champion.version, champion.run_id, lambda: load_profile(call.mlflow.uri, champion.run_id)
         )
     folder = history.window_folder(champion.version, start.isoformat())
     return ScoredWindow(
-        dataset=write_dataset(scored, folder, start=start, end=end),
+        dataset=call.write(scored, folder, start=start, end=end),
         model_version=champion.version,
         run_id=champion.run_id,
         start=start.isoformat(),

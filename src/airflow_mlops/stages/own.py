@@ -25,10 +25,10 @@ from airflow_mlops.core.records import (
     RegisteredVersion,
     ScoredWindow,
 )
-from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.stages.ingest import data_folder
-from airflow_mlops.training.tracking import TaskRun, connect, fluent, task_run
+from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
+from airflow_mlops.training.tracking import TaskRun, fluent
 
 RUN: Final = "run"
 
@@ -38,26 +38,27 @@ class Frames:
     """What the features stage wrote, read when asked for: raw rows with the target, and features."""
 
     record: FeatureSet
+    storage: Storage = PLAIN_STORAGE
 
     @cached_property
     def train(self) -> pd.DataFrame:
         """Raw rows to train on, the target among the columns."""
-        return read_dataset(self.record.train)
+        return read_dataset(self.record.train, storage=self.storage)
 
     @cached_property
     def holdout(self) -> pd.DataFrame:
         """Raw rows that were held out, the target among the columns."""
-        return read_dataset(self.record.holdout)
+        return read_dataset(self.record.holdout, storage=self.storage)
 
     @cached_property
     def train_features(self) -> pd.DataFrame:
         """Features of ``train``, row by row."""
-        return read_dataset(self.record.train_features)
+        return read_dataset(self.record.train_features, storage=self.storage)
 
     @cached_property
     def holdout_features(self) -> pd.DataFrame:
         """Features of ``holdout``, row by row."""
-        return read_dataset(self.record.holdout_features)
+        return read_dataset(self.record.holdout_features, storage=self.storage)
 
 
 def run(
@@ -106,15 +107,13 @@ def _resolved(call: StageCall, value: Any, hint: Any) -> Any:
     record = Record.from_json(value)
     match record:
         case DatasetRef():
-            return read_dataset(record)
+            return call.read(record)
         case ScoredWindow():
-            return read_dataset(record.dataset)
+            return call.read(record.dataset)
         case FeatureSet():
-            return Frames(record)
+            return Frames(record, call.storage)
         case ModelRef() | RegisteredVersion():
-            from airflow_mlops.training.models import load_model
-
-            return load_model(call.tracking_uri, record.model_uri)
+            return call.mlflow.load_model(record.model_uri)
     return record
 
 
@@ -134,11 +133,11 @@ def _run_of(values: Sequence[Any]) -> str:
 def _opened(call: StageCall, run_id: str) -> Iterator[TaskRun]:
     """Open the model's run, or one of this task's own."""
     if run_id:
-        yield TaskRun(connect(call.tracking_uri), call.tracking_uri, run_id)
+        yield call.mlflow.run(run_id)
         return
     tags = {"mlops.stage": call.stage}
-    where = (call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags)
-    with task_run(*where) as run_:
+    where = (call.pipeline.name, call.task_key, call.artifacts, tags)
+    with call.mlflow.task_run(*where) as run_:
         yield run_
 
 
@@ -199,7 +198,7 @@ def _record(call: StageCall, returned: Any, run_id: str) -> Record:
     if isinstance(returned, Record):
         return returned
     if isinstance(returned, pd.DataFrame):
-        return write_dataset(returned, data_folder(call))
+        return call.write(returned)
     if returned is not None and not isinstance(returned, Mapping):
         raise ConfigError(
             f"{call.stage} returned {type(returned).__name__}: return a DataFrame, a record, a mapping of "

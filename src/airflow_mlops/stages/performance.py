@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(call: StageCall) -> PerformanceReport:
-    """Return and store the performance report of the input ``window``; ``backends.realised`` has its rules.
+    """Return and store the performance report of the input ``window``, by ``monitoring.performance``.
 
     With ``labels`` or ``label_delay``, labels are joined to the rows by the keys, and earlier windows that
     still wait for theirs are looked at again and stored; the report names those whose labels are overdue.
@@ -31,7 +31,7 @@ def run(call: StageCall) -> PerformanceReport:
     if not section:
         raise ConfigError("stage performance needs monitor.performance in the pipeline file")
     window = call.input("window", ScoredWindow)
-    history = MonitorHistory(call.artifacts, call.pipeline.name)
+    history = MonitorHistory(call.artifacts, call.pipeline.name, call.storage)
     if section.labels or section.label_delay:
         report = _with_late_labels(call, section, window, history)
     else:
@@ -42,23 +42,22 @@ def run(call: StageCall) -> PerformanceReport:
 
 def _at_once(call: StageCall, section: Performance, window: ScoredWindow) -> PerformanceReport:
     """Judge a window by the target column that its rows came with."""
-    from airflow_mlops.data.datasets import read_dataset
-    from airflow_mlops.monitoring.performance import measured
+    from airflow_mlops.monitoring.performance import compute
 
     target = call.pipeline.data.target
 
     def truth() -> pd.Series:
-        labels: pd.Series = read_dataset(window.dataset, [target])[target]
+        labels: pd.Series = call.read(window.dataset, [target])[target]
         return labels
 
-    return measured(section, window, labelled=window.labelled, truth=truth)
+    return compute(section, window, labelled=window.labelled, truth=truth, storage=call.storage)
 
 
 def _with_late_labels(
     call: StageCall, section: Performance, window: ScoredWindow, history: MonitorHistory
 ) -> PerformanceReport:
     """Judge a window and the earlier ones that wait, as far as labels have landed."""
-    from airflow_mlops.monitoring.late_labels import LabelRound, place
+    from airflow_mlops.monitoring.late_labels import LateLabelScan, place
 
     if not call.pipeline.data.keys:
         raise ConfigError(
@@ -67,8 +66,8 @@ def _with_late_labels(
     history.write(window)
     since = oldest_start(section.label_delay, window.start, window.end)
     waiting = [item for item in history.watched(before=window.start, since=since) if _waits(item, window)]
-    found = LabelRound(call.pipeline.data, section, call.base, window.end)
-    found.look([*(item.window for item in waiting), window])
+    found = LateLabelScan(call.pipeline.data, section, call.base, window.end, call.connections, call.storage)
+    found.run([*(item.window for item in waiting), window])
     for item in waiting:
         _update(history, item.performance, found.reports[place(item.window)])
     report = found.reports[place(window)]

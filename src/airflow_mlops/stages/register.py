@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.core.records import Evaluation, RegisteredVersion
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training.registry import Registry
 
 
 def run(call: StageCall) -> RegisteredVersion:
@@ -19,7 +18,7 @@ def run(call: StageCall) -> RegisteredVersion:
     if not evaluation.passed:
         why = "; ".join(evaluation.reasons) or "no reason recorded"
         raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
-    registry = Registry(call.tracking_uri, call.pipeline.name)
+    registry = call.registry
     run_tags = registry.run_tags(model.run_id)
     kept = ("mlops.data_digest", "mlops.config_digest", "mlops.task_key")
     tags = {key: run_tags[key] for key in kept if key in run_tags}

@@ -12,12 +12,11 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
-from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.shipping import shipped_by_value
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.tracking import TaskRun, task_run
+from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
 
 
@@ -36,14 +35,14 @@ def run(call: StageCall) -> ModelRef:
         "mlops.data_digest": found.train.digest,
         "mlops.config_digest": config_digest(call),
     }
-    where = (call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags)
-    with shared_cores(), task_run(*where) as run_:
+    where = (call.pipeline.name, call.task_key, call.artifacts, tags)
+    with shared_cores(), call.mlflow.task_run(*where) as run_:
         run_.params({"estimator": call.pipeline.train.estimator, **params, "train.rows": found.train.rows})
         return _train(call, found, params, estimator, run_)
 
 
 def config_digest(call: StageCall) -> str:
-    """Return the SHA-256 of the effective configuration."""
+    """Return the SHA-256 of the configuration that a training depends on."""
     return hashlib.sha256(json.dumps(call.pipeline.effective(), sort_keys=True).encode()).hexdigest()
 
 
@@ -73,9 +72,9 @@ def _train(
     call: StageCall, found: FeatureSet, params: dict[str, Any], estimator: Any, run_: TaskRun
 ) -> ModelRef:
     pipeline, data = call.pipeline, call.pipeline.data
-    raw, holdout = read_dataset(found.train), read_dataset(found.holdout).drop(columns=data.target)
+    raw, holdout = call.read(found.train), call.read(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
-    estimators.fit(estimator, read_dataset(found.train_features), target)
+    estimators.fit(estimator, call.read(found.train_features), target)
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
     columns = estimators.needed_columns(raw, function, found.features)

@@ -32,7 +32,7 @@ def run(call: StageCall) -> Triage:
         performance=call.optional("performance", PerformanceReport),
     )
     rules = _rules(call)
-    history = MonitorHistory(call.artifacts, call.pipeline.name)
+    history = MonitorHistory(call.artifacts, call.pipeline.name, call.storage)
     limit = max(rules.drift_windows, rules.performance_windows, SHOWN_WINDOWS)
     decision = decide(
         window,

@@ -12,11 +12,10 @@ from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.data import features
-from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, metrics, search
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.tracking import TaskRun, task_run
+from airflow_mlops.training.tracking import TaskRun
 
 
 def run(call: StageCall) -> TuneResult:
@@ -34,8 +33,8 @@ def run(call: StageCall) -> TuneResult:
     _check(call, tune)
     score = _scorer(call, call.input("features", FeatureSet))
     tags = {"mlops.stage": "tune", "mlops.worker": str(worker)}
-    where = (call.tracking_uri, call.pipeline.name, call.task_key, call.artifacts, tags)
-    with shared_cores(workers), task_run(*where) as run_:
+    where = (call.pipeline.name, call.task_key, call.artifacts, tags)
+    with shared_cores(workers), call.mlflow.task_run(*where) as run_:
         top: list[search.Trial] = []
         trials = search.search(
             tune,
@@ -44,6 +43,7 @@ def run(call: StageCall) -> TuneResult:
             worker=worker,
             workers=workers,
             seen=lambda trial: _log(run_, metric, trial, top),
+            progress=call.progress,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
         return _result(worker, metric, trials, run_.run_id)
@@ -59,8 +59,8 @@ def _check(call: StageCall, tune: Tune) -> None:
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
     data, train = call.pipeline.data, call.pipeline.train
-    raw = read_dataset(found.train, columns=[*data.keys, data.target])
-    rows = read_dataset(found.train_features)
+    raw = call.read(found.train, [*data.keys, data.target])
+    rows = call.read(found.train_features)
     held = features.split(raw, data).held_out
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]

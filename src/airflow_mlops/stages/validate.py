@@ -13,10 +13,8 @@ from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, ValidationReport
 from airflow_mlops.data import validation as expectations
 from airflow_mlops.data.core.quarantine import judge
-from airflow_mlops.data.datasets import read_dataset, write_dataset
 from airflow_mlops.data.quarantine import bad_rows, parted
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.stages.ingest import data_folder
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,7 +30,7 @@ def run(call: StageCall) -> ValidationReport:
     if section is None:
         raise ConfigError("stage validate needs a validate section in the pipeline file")
     dataset = call.input("dataset", DatasetRef)
-    frame = read_dataset(dataset)
+    frame = call.read(dataset)
     wanted = expectations.expand(section.expect)
     report, found = check(frame, wanted, section)
     report = replace(report, digest=dataset.digest)
@@ -96,7 +94,7 @@ def _set_aside(
     if again:
         rest = replace(report, rows=len(kept), failures=again, quarantine=None)
         raise DataRejected(f"without {len(aside):,} quarantined rows, {summary(rest, checked.uri)}")
-    side = write_dataset(aside, f"{call.artifacts.rstrip('/')}/{call.pipeline.name}/quarantine")
+    side = call.write(aside, f"{call.artifacts.rstrip('/')}/{call.pipeline.name}/quarantine")
     _LOG.warning("%s of %s rows quarantined in %s", f"{len(aside):,}", f"{report.rows:,}", side.uri)
-    goes_on = replace(write_dataset(kept, data_folder(call)), start=checked.start, end=checked.end)
-    return replace(report, quarantine=replace(quarantine, dataset=side, kept=goes_on))
+    good = replace(call.write(kept), start=checked.start, end=checked.end)
+    return replace(report, quarantine=replace(quarantine, dataset=side, kept=good))

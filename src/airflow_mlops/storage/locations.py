@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import fsspec
 
 from airflow_mlops.core.errors import ConfigError
-
-_OWN: Final[dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Location:
 def locate(filepath: str, base: Path, fs: Any = None) -> Location:
     """Resolve a path (relative to ``base``), ``file://`` or another URI such as ``s3://``.
 
-    :param fs: the file system that opens a URI; by default that of the folder which ``opens_with`` named,
-        else the one that fsspec makes with the credentials of this machine.
+    :param fs: the file system that opens a URI; by default the one that fsspec builds with the credentials
+        of this machine.
 
     Raises ConfigError when no installed package can read that kind of URI.
     """
@@ -37,9 +36,8 @@ def locate(filepath: str, base: Path, fs: Any = None) -> Location:
             uri = os.path.normpath(base.absolute() / Path(uri).expanduser())
         except RuntimeError as error:
             raise ConfigError(f"cannot open {filepath}: no such user: write the folder as it is") from error
-    own = _own(uri) if fs is None else fs
-    if own is not None:
-        return Location(own, str(own._strip_protocol(uri)), uri)
+    if fs is not None:
+        return Location(fs, str(fs._strip_protocol(uri)), uri)
     try:
         found, path = fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
@@ -49,14 +47,22 @@ def locate(filepath: str, base: Path, fs: Any = None) -> Location:
     return Location(found, str(path), uri)
 
 
-def opens_with(folder: str, fs: Any) -> None:
-    """Open a folder given by its URI, and all below it, with a file system of its own in this process.
+@dataclass(frozen=True)
+class Storage:
+    """Where files are opened: folders with a file system of their own, everything else by fsspec.
 
-    Other folders of the same scheme stay as they are: each may have other credentials.
+    :param folders: URI of a folder to the file system that opens it and everything below it. Other folders of
+        the same scheme may have other credentials.
     """
-    _OWN[folder.rstrip("/")] = fs
+
+    folders: Mapping[str, Any] = field(default_factory=dict)
+
+    def locate(self, filepath: str, base: Path | None = None) -> Location:
+        """Resolve a path or URI as ``locate`` does; relative paths start from ``base``, by default here."""
+        above = [folder for folder in self.folders if f"{filepath}/".startswith(f"{folder.rstrip('/')}/")]
+        fs = self.folders[max(above, key=len)] if above else None
+        return locate(filepath, base or Path.cwd(), fs)
 
 
-def _own(uri: str) -> Any:
-    above = [folder for folder in _OWN if uri == folder or uri.startswith(f"{folder}/")]
-    return _OWN[max(above, key=len)] if above else None
+PLAIN_STORAGE: Final = Storage()
+"""Every place by fsspec with the credentials of this machine."""

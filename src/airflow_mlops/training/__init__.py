@@ -1,5 +1,5 @@
 """Estimators, metrics, search, the gate, MLflow runs and the registry."""
 
-from airflow_mlops.telemetry import switch_off
+from airflow_mlops.process_environment import set_library_defaults
 
-switch_off()
+set_library_defaults()

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_mlops.config.models import Tune
 from airflow_mlops.config.space import is_log, is_range
 from airflow_mlops.core.errors import MlopsError
-from airflow_mlops.core.progress import report
+from airflow_mlops.core.progress import Progress, silent
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,11 +39,13 @@ def search(
     worker: int = 0,
     workers: int = 1,
     seen: Callable[[Trial], None] | None = None,
+    progress: Progress = silent,
 ) -> tuple[Trial, ...]:
     """Try this worker's share of parameter sets.
 
-    ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one
-    trial fail. ``seen`` is told of each trial. The sampler's seed is ``tune.seed + worker``.
+    ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one trial
+    fail. ``seen`` gets each trial, ``progress`` how many are done. The sampler's seed is ``tune.seed +
+    worker``.
     """
     import optuna
 
@@ -51,7 +53,7 @@ def search(
     kinds = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
     study = optuna.create_study(direction="maximize", sampler=kinds[tune.sampler](seed=tune.seed + worker))
     total, found = share(tune.n_trials, workers, worker), []
-    report(0, total)
+    progress(0, total, "")
     for number in range(total):
         asked = study.ask()
         params = {name: _suggest(asked, name, form) for name, form in tune.space.items()}
@@ -59,7 +61,7 @@ def search(
         state = optuna.trial.TrialState.FAIL if trial.score is None else None
         study.tell(asked, trial.score, state=state)
         found.append(trial)
-        _say(trial, total, metric, best(found))
+        _report(trial, total, metric, best(found), progress)
         if seen is not None:
             seen(trial)
     return tuple(found)
@@ -94,8 +96,8 @@ def _try(number: int, params: Mapping[str, Any], score: Callable[[Mapping[str, A
     )
 
 
-def _say(trial: Trial, total: int, metric: str, top: Trial | None) -> None:
+def _report(trial: Trial, total: int, metric: str, top: Trial | None, progress: Progress) -> None:
     peak = f"{top.score:.4g}" if top is not None else "none"
     result = f"{metric} {trial.score:.4g}" if trial.score is not None else f"failed: {trial.error}"
     _LOG.info("trial %d/%d %s best %s %s", trial.number + 1, total, result, peak, dict(trial.params))
-    report(trial.number + 1, total, f"best {metric} {peak}")
+    progress(trial.number + 1, total, f"best {metric} {peak}")

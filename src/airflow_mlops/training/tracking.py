@@ -3,51 +3,56 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from filelock import FileLock
+
+from airflow_mlops import process_environment
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
+from airflow_mlops.training.mlflow_address import database_file, reach
 
-_MANNERS: Final = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-_CONNECT_SECONDS: Final = 5.0
-_CREATED: Final[set[str]] = set()
 TASK_KEY: Final = "mlops.task_key"
 
 
 def connect(uri: str) -> Any:
-    """Return an ``MlflowClient`` for ``uri`` after a quick look whether anybody is there.
+    """Return an ``MlflowClient`` for ``uri`` once its address is known to answer.
 
     Raises BackendError when the host or the database file cannot be reached, ConfigError for a URI that
     MLflow does not know.
     """
-    for name, value in _MANNERS.items():
-        os.environ.setdefault(name, value)
-    _reach(uri)
+    reach(uri)
     if (alembic := logging.getLogger("alembic")).level == logging.NOTSET:
         alembic.setLevel(logging.WARNING)  # sixty lines of migrations in the log of the first task
     import mlflow
 
-    with translated(uri), _creation(uri):
+    with translated(uri):
+        if uri.startswith("sqlite:") and ":memory:" not in uri:
+            _create_tables(uri)
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@functools.cache
+def _create_tables(uri: str) -> None:
+    """Let one process at a time create the tables of a new SQLite store; once in each process.
+
+    MLflow 3.17 locks the creation but not the migrations after it (its tracking store's constructor).
+    """
+    import mlflow
+
+    file = database_file(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f"{file.name}.lock")):
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-        if uri.startswith("sqlite:") and uri not in _CREATED:
-            client.search_experiments(max_results=1)
-            client.search_registered_models(max_results=1)
-            _CREATED.add(uri)
-    return client
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)
 
 
 @contextlib.contextmanager
@@ -84,19 +89,18 @@ def fluent(uri: str) -> Iterator[Any]:
     """Point MLflow's module-level functions at ``uri`` for a while."""
     import mlflow
 
-    # What was said before stands in the environment too; what nobody said must not be said afterwards.
-    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    try:
-        with translated(uri):
-            yield mlflow
-    finally:
-        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # None: not set
-        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"])
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({name: value} if value is not None else {})
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+    before = [os.environ.get(name) for name in names]
+    # MLflow's setters write the environment too, and would pin it for whatever runs next.
+    with process_environment.changed(dict.fromkeys(names, uri)):
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        try:
+            with translated(uri):
+                yield mlflow
+        finally:
+            mlflow.set_tracking_uri(before[0])  # None: not set
+            mlflow.set_registry_uri(before[1])
 
 
 @dataclass(frozen=True)
@@ -216,62 +220,6 @@ def _experiment(client: Any, uri: str, name: str, artifacts: str) -> str:
             f"MLflow experiment {name!r} was deleted: restore it with mlflow experiments restore"
         )
     return str(found.experiment_id)
-
-
-@contextlib.contextmanager
-def _creation(uri: str) -> Iterator[None]:
-    """Let one process at a time create the tables of a new SQLite store.
-
-    MLflow 3.17 locks the creation but not the migrations after it (its tracking store's constructor).
-    """
-    if not uri.startswith("sqlite:") or ":memory:" in uri or uri in _CREATED:
-        yield
-        return
-    import fcntl
-
-    file = _database(uri)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f"{file.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _database(uri: str) -> Path:
-    return Path(uri.removeprefix("sqlite:///").partition("?")[0])
-
-
-def _reach(uri: str) -> None:
-    parts = urlsplit(uri)
-    if parts.scheme in ("http", "https"):
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS).close()
-        except OSError as error:
-            raise BackendError(
-                f"MLflow at {shown(uri)} does not answer ({error.strerror or error}): start it, or "
-                "correct the host and port of the MLflow connection"
-            ) from error
-    elif parts.scheme == "sqlite" and ":memory:" not in uri:
-        _reach_file(_database(uri), uri)
-
-
-def _reach_file(file: Path, uri: str) -> None:
-    """Ask before MLflow does, which would try ten times for minutes."""
-    folder = next((parent for parent in file.absolute().parents if parent.exists()), Path("/"))
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise BackendError(
-            f"MLflow at {shown(uri)}: cannot create a database in {folder}: correct the path or its rights"
-        )
-    if file.is_dir() or (file.exists() and not os.access(file, os.R_OK | os.W_OK)):
-        raise BackendError(
-            f"MLflow at {shown(uri)}: {file} is not a database file that can be read and written"
-        )
-    if file.is_file() and file.stat().st_size:
-        with file.open("rb") as head:
-            if head.read(15) != b"SQLite format 3":
-                raise BackendError(
-                    f"MLflow at {shown(uri)}: {file} is not an SQLite database: correct the path"
-                )
 
 
 def _first_line(error: Exception) -> str:

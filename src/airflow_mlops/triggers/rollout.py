@@ -11,7 +11,7 @@ from airflow.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlops.core.errors import BackendError, MlopsError
-from airflow_mlops.hooks.rollouts import open_rollouts
+from airflow_mlops.hooks.rollouts import airflow_rollouts
 
 if TYPE_CHECKING:
     from airflow_mlops.rollout.core import RolloutState
@@ -25,7 +25,7 @@ class TurnTrigger(BaseTrigger):
 
     :param name: the model.
     :param store: place of the rollout store, a file or a URL without a secret.
-    :param poll_seconds: seconds between two looks.
+    :param poll_seconds: polling interval in seconds.
     """
 
     def __init__(self, *, name: str, store: str, poll_seconds: float) -> None:
@@ -47,7 +47,7 @@ class TurnTrigger(BaseTrigger):
             await self._wait()
         except MlopsError as error:
             event = {"error": str(error), "retryable": error.retryable}
-        await _first_leg_has_ended(started)
+        await _wait_for_first_leg(started)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> None:
@@ -58,7 +58,7 @@ class TurnTrigger(BaseTrigger):
                 failures = 0
             except BackendError as error:
                 failures += 1
-                self.log.warning("look %d at the rollouts failed: %s", failures, error)
+                self.log.warning("poll %d of the rollouts failed: %s", failures, error)
                 if failures >= PATIENCE:
                     raise
             else:
@@ -68,7 +68,7 @@ class TurnTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     def _running(self) -> RolloutState | None:
-        return open_rollouts(self.store).running(self.name)
+        return airflow_rollouts(self.store).store().running(self.name)
 
 
 class RolloutTrigger(BaseTrigger):
@@ -78,8 +78,8 @@ class RolloutTrigger(BaseTrigger):
     :param store: place of the rollout store, a file or a URL without a secret.
     :param target: kind of the serving target.
     :param conn_id: Airflow connection of the server.
-    :param poll_seconds: seconds between two looks.
-    :param patience: looks in a row that may fail before the task is told.
+    :param poll_seconds: polling interval in seconds.
+    :param patience: polls in a row that may fail before the task gets the error.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class RolloutTrigger(BaseTrigger):
             event = await self._watch()
         except MlopsError as error:
             event = {"rollout_id": self.rollout_id, "error": str(error), "retryable": error.retryable}
-        await _first_leg_has_ended(started)
+        await _wait_for_first_leg(started)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _watch(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class RolloutTrigger(BaseTrigger):
                 failures = 0
             except BackendError as error:
                 failures += 1
-                self.log.warning("look %d failed: %s", failures, error)
+                self.log.warning("poll %d failed: %s", failures, error)
                 if failures >= self.patience:
                     raise
             else:
@@ -142,15 +142,13 @@ class RolloutTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     def _driver(self) -> RolloutDriver:
-        from airflow_mlops.hooks.serving import ServingHook
-        from airflow_mlops.rollout import targets
         from airflow_mlops.rollout.driver import RolloutDriver
 
-        target = targets.connect(self.target, ServingHook(self.conn_id).connection())
-        return RolloutDriver(open_rollouts(self.store), target)
+        rollouts = airflow_rollouts(self.store)
+        return RolloutDriver(rollouts.store(), rollouts.target(self.target, self.conn_id))
 
 
-async def _first_leg_has_ended(started: float) -> None:
+async def _wait_for_first_leg(started: float) -> None:
     # An executor reports the end of the task's first leg up to a heartbeat late. A second leg that
     # runs by then is taken for a task that was killed, and tried again.
     least = conf.getint("workers", "min_heartbeat_interval") + 2

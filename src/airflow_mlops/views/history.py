@@ -11,14 +11,13 @@ from airflow_mlops.views.versions import VersionsView, VersionView
 from airflow_mlops.views.view import Event
 from airflow_mlops.views.windows import WindowsView
 
-_ANSWERS: Final = {"Approve": "approved", "Reject": "rejected"}
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def timeline(versions: VersionsView, rollouts: RolloutsView, windows: WindowsView) -> tuple[Event, ...]:
     """Return the events of a model, newest first; those without a stored time come last.
 
-    A rollout that the store still has is told by its own history, an older one by the tags of its version.
+    A rollout in the store is shown by its own history, an older one by the tags of its version.
     """
     views = [view for view in (rollouts.running, *rollouts.past) if view is not None]
     stored = {view.id for view in views}
@@ -40,8 +39,8 @@ def _of_version(view: VersionView, stored: set[str]) -> Iterator[Event]:
         version=number,
     )
     if view.approval is not None:
-        answer = _ANSWERS.get(view.approval.answer, view.approval.answer)
-        yield Event(at=view.approval.at, source="registry", what=answer, who=view.approval.by, version=number)
+        approval = view.approval
+        yield Event(at=approval.at, source="registry", what=approval.verb, who=approval.by, version=number)
     if view.rollout is not None and view.rollout.rollout_id not in stored:
         yield Event(
             at=view.rollout.at,

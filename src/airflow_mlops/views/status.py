@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import MlopsError
+from airflow_mlops.core.records.deployment import APPROVE
 from airflow_mlops.views.history import timeline
 from airflow_mlops.views.pipelines import PipelineView, pipeline_view
 from airflow_mlops.views.rollouts import RolloutsView, read_rollouts
@@ -113,7 +114,7 @@ def _challenger(pipeline: PipelineView, version: VersionView) -> Iterator[Pendin
         whom = " or ".join(pipeline.approvers)
         step = f"answer the task approve of {asked}"
         yield Pending(what=f"approval of version {version.version}", whom=whom, next_step=step)
-    elif version.approval is None or version.approval.answer == "Approve":
+    elif version.approval is None or version.approval.answer == APPROVE:
         yield Pending(
             what=f"rollout of version {version.version}",
             whom=asked,
@@ -128,7 +129,7 @@ def _window(pipeline: PipelineView, window: WindowView) -> Iterator[Pending]:
         yield Pending(what=f"data fault in the window of {when}", whom=pipeline.owner, next_step=step)
     if performance is not None and performance.verdict == "waiting":
         what = f"labels of the window of {when}: {performance.rows:,} of {performance.window_rows:,}"
-        yield Pending(what=what, whom="the label source", next_step="later windows look again")
+        yield Pending(what=what, whom="the label source", next_step="the runs of later windows check again")
     for missing in performance.overdue if performance else ():
         what = (
             f"overdue labels of the window of {missing.start[:16]}: {missing.labelled:,} of {missing.rows:,}"

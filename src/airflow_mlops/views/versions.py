@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from airflow_mlops.core.records.deployment import APPROVE, REJECT
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.views.view import View, parsed_time
 
@@ -15,15 +16,21 @@ if TYPE_CHECKING:
 
 ROLES: Final = ("champion", "challenger", "previous")
 _METRIC: Final = "mlops.metric."
+_VERBS: Final = {APPROVE: "approved", REJECT: "rejected"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalView(View):
-    """A person's answer: ``Approve`` or ``Reject``, by whom, and when, as far as it was stored."""
+    """A person's answer, ``Approve`` or ``Reject``; ``by`` may be empty and ``at`` None when not stored."""
 
     answer: str
     by: str
     at: datetime | None
+
+    @property
+    def verb(self) -> str:
+        """The answer as ``approved`` or ``rejected``."""
+        return _VERBS.get(self.answer, self.answer)
 
 
 @dataclass(frozen=True, kw_only=True)

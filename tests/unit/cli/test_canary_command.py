@@ -49,7 +49,7 @@ def test_without_traffic_there_is_one_line_per_step_and_no_table(
 ) -> None:
     assert main(["canary", "plan", pipeline, "--rps", "0"]) == 1
     shown = capsys.readouterr().out
-    assert shown.count("cannot be judged: nobody calls") == 3
+    assert shown.count("cannot be judged: there is no traffic") == 3
     assert "never" not in shown
     assert "no traffic to judge by" in shown
 

@@ -24,12 +24,12 @@ from airflow_mlops.cli.doctor.installation import check_database
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
 from airflow_mlops.cli.doctor.lookup import Place
 from airflow_mlops.cli.doctor.needs import MLFLOW, OTHER, ROLLOUTS, SERVER, Need, needs
+from airflow_mlops.cli.doctor.probes import Probe, run_probes
 from airflow_mlops.cli.doctor.servers import (
     check_mlflow_answer,
     look_at_mlflow,
     look_at_target,
 )
-from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
 from airflow_mlops.cli.doctor.storage import (
     check_artifacts,
     check_parse_cache,
@@ -150,7 +150,7 @@ def test_lines_are_aligned_and_counted() -> None:
 def test_a_probe_that_hangs_is_given_up_and_the_others_are_told_in_order() -> None:
     for_ever = threading.Event()
     try:
-        found = side_by_side(
+        found = run_probes(
             [
                 Probe("hangs", lambda: [ok("hangs", str(for_ever.wait()))], "wait"),
                 Probe("breaks", lambda: [ok("breaks", str(1 / 0))], "mend"),

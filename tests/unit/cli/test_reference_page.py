@@ -1,5 +1,8 @@
 """The page of the command line is that of the table, and commands end as it says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from airflow_mlops.__main__ import main
 from airflow_mlops.cli.reference import reference
 from airflow_mlops.cli.table import COMMANDS, EXIT_CODES
+from tests.support.project import ENVIRONMENT
 
 ROOT = Path(__file__).parents[3]
 FILES = ("file", "files", "path", "recipe")
@@ -72,3 +76,43 @@ def test_a_wrong_word_is_told_with_the_nearest(
     printed = capsys.readouterr()
     assert told in printed.err
     assert printed.out == ""
+
+
+MADE_UP = """
+import sys
+import airflow_mlops.cli.table as table
+row = table.Command(
+    "hello", "greet somebody", "made_up:hello", "hello --name Ada", {0: "greeted", 2: "nobody"},
+    (table.Argument(("--name",), {"help": "whom"}),),
+)
+table.COMMANDS = (*table.COMMANDS, row)
+from airflow_mlops.__main__ import main
+from airflow_mlops.cli.airflow import get_cli_commands
+from airflow_mlops.cli.parser import build_parser
+from airflow_mlops.cli.reference import reference
+assert main(["hello", "--name", "Ada"]) == 0
+assert main(["hello"]) == 2
+assert "## hello" in reference() and "| 2 | nobody |" in reference()
+assert "hello" in build_parser()[1]
+assert "hello" in [command.name for command in get_cli_commands()[0].subcommands]
+"""
+
+
+def test_a_command_is_a_module_and_a_row(tmp_path: Path) -> None:
+    (tmp_path / "made_up.py").write_text(
+        "from airflow_mlops.cli.dispatch import WrongCall\n\n\n"
+        "def hello(arguments):\n"
+        "    if not arguments.name:\n"
+        "        raise WrongCall('--name is required')\n"
+        "    print('hello', arguments.name)\n"
+        "    return 0\n"
+    )
+    path = os.pathsep.join((str(tmp_path), ENVIRONMENT["PYTHONPATH"]))
+    run = subprocess.run(
+        [sys.executable, "-c", MADE_UP],
+        env={**ENVIRONMENT, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout) == (0, "hello Ada\n"), run.stderr
+    assert "error: --name is required" in run.stderr

@@ -67,9 +67,12 @@ def test_everything_stored_is_shown_in_text_and_json(
         "holds for 8 min more, times out in 58 min"
     )
     assert lines[4] == "              error_rate: open, not enough evidence"
-    assert lines[7] == "  window      2026-03-01 00:00, version 1, 900 rows, drift: b, block: b has gaps"
-    assert lines[8].startswith("  waiting     data fault in the window of 2026-03-01 00:00, for ds: correct")
-    assert len(lines) == 9
+    assert lines[7:9] == [
+        "  window      2026-03-01 00:00, version 1, 900 rows, drift: b",
+        "              → block: b has gaps",
+    ]
+    assert lines[9].startswith("  waiting     data fault in the window of 2026-03-01 00:00, for ds: correct")
+    assert len(lines) == 10
 
     assert main(["status", "--format", "json"]) == 0
     (document,) = json.loads(capsys.readouterr().out)
@@ -87,7 +90,7 @@ def test_a_faulty_file_is_reported_and_the_others_are_shown(
     assert main(["status"]) == 1
     printed = capsys.readouterr()
     assert "churn  pipelines/churn.yaml" in printed.out
-    assert "pipelines/bad.yaml:2:1: scheduel: unknown key" in printed.err
+    assert "pipelines/bad.yaml:2:1: scheduel: is not a" in printed.err
 
 
 def test_a_registry_that_does_not_answer_ends_with_3_and_the_rest_is_shown(

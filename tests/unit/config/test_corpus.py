@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from airflow_mlops.config.lint import lint_files
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.schema import build_schema
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -39,8 +40,8 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(file: Path) -> list[str]:
-    found = lint_files([(file, file.parent)])
+def errors(file: Path, libraries: Libraries) -> list[str]:
+    found = lint_files([(file, file.parent)], libraries=libraries)
     return [
         f"{fault.line} {fault.path}: {fault.message}" if fault.path else f"{fault.line} {fault.message}"
         for fault in found
@@ -49,18 +50,22 @@ def told(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("file", FAULTY, ids=lambda file: file.stem)
-def test_a_faulty_file_is_told_where_and_what(file: Path, faulty: Path) -> None:
+def test_a_faulty_file_is_reported_with_its_line_and_reason(
+    file: Path, faulty: Path, libraries: Libraries
+) -> None:
     expected = re.findall(r"^# expect: (.+)$", file.read_text(), re.MULTILINE)
-    lines = told(faulty / file.name)
+    lines = errors(faulty / file.name, libraries)
     assert len(lines) == len(expected), lines
     for line, start in zip(lines, expected, strict=True):
         assert line.startswith(start)
 
 
 @pytest.mark.parametrize("file", UNSEEN, ids=lambda file: file.stem)
-def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(file: Path, unseen: Path) -> None:
+def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(
+    file: Path, unseen: Path, libraries: Libraries
+) -> None:
     expected = re.findall(r"^# expect: (\d+) (.+)$", file.read_text(), re.MULTILINE)
-    found = lint_files([(unseen / file.name, unseen)])
+    found = lint_files([(unseen / file.name, unseen)], libraries=libraries)
     left = [fault for fault in found if fault.level != "note"]
     for line, word in expected:
         fitting = [fault for fault in left if fault.line == int(line) and word in str(fault)]
@@ -70,8 +75,9 @@ def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(file: Path, un
 
 
 @pytest.mark.parametrize("file", UNUSUAL, ids=lambda file: file.stem)
-def test_an_unusual_but_valid_file_raises_no_alarm(file: Path) -> None:
-    alarms = [fault for fault in lint_files([(file, file.parent)]) if fault.level != "note"]
+def test_an_unusual_but_valid_file_raises_no_alarm(file: Path, libraries: Libraries) -> None:
+    found = lint_files([(file, file.parent)], libraries=libraries)
+    alarms = [fault for fault in found if fault.level != "note"]
     assert list(map(str, alarms)) == []
     jsonschema.Draft202012Validator(build_schema()).validate(plain(file))
 
@@ -84,8 +90,8 @@ def test_the_corpus_is_as_large_as_it_claims() -> None:
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
-def test_a_valid_file_has_no_fault_and_fits_the_schema(file: Path) -> None:
-    assert told(file) == []
+def test_a_valid_file_has_no_fault_and_fits_the_schema(file: Path, libraries: Libraries) -> None:
+    assert errors(file, libraries) == []
     jsonschema.Draft202012Validator(build_schema()).validate(plain(file))
 
 

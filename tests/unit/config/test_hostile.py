@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.lint import lint_files
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.loader import FileFaults, load_pipeline, pipeline_files
 from airflow_mlops.core.errors import ConfigError
 from tests.support.project import ENVIRONMENT
@@ -151,13 +152,13 @@ sections = st.dictionaries(
 @example({"profiles": {"dev": {"profiles.dev": {}}}})
 @example({"evaluate": {"metrics": ["accuracy"], "require": {"accuracy": None}}})
 def test_any_tree_loads_or_every_line_of_the_refusal_has_its_place(
-    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, tree: dict[str, object]
 ) -> None:
     good = yaml.safe_load(GOOD)
     file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
     file.write_text(yaml.safe_dump(good | tree, allow_unicode=True), encoding="utf-8")
     lines = len(file.read_text(encoding="utf-8").splitlines())
-    for fault in lint_files([(file, file.parent)]):
+    for fault in lint_files([(file, file.parent)], libraries=libraries):
         assert fault.file == str(file)
         assert 1 <= fault.line <= lines
         assert fault.message
@@ -165,10 +166,12 @@ def test_any_tree_loads_or_every_line_of_the_refusal_has_its_place(
 
 @given(st.binary(max_size=300))
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, content: bytes
+) -> None:
     file = tmp_path_factory.mktemp("fuzz") / "iris.yaml"
     file.write_bytes(GOOD.encode()[: len(content)] + content)
-    for fault in lint_files([(file, file.parent)]):
+    for fault in lint_files([(file, file.parent)], libraries=libraries):
         assert fault.line >= 1
 
 
@@ -298,12 +301,12 @@ def mutated(draw: st.DrawFn) -> str:
 @given(mutated())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_mutated_file_is_read_or_refused_and_nothing_of_it_runs(
-    tmp_path_factory: pytest.TempPathFactory, text: str
+    tmp_path_factory: pytest.TempPathFactory, libraries: Libraries, text: str
 ) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "corpus_rows.py").write_text("raise SystemExit('lint must not run this')\n")
     file = folder / "mutated.yaml"
     file.write_text(text, encoding="utf-8")
-    for fault in lint_files([(file, folder)]):
+    for fault in lint_files([(file, folder)], libraries=libraries):
         assert fault.line >= 1
         assert fault.message

@@ -91,9 +91,13 @@ def test_code_beside_the_file_is_found_however_it_is_imported(folder: Path, path
 @pytest.mark.parametrize(
     ("path", "params", "expected"),
     [
-        ("own_models:Mine", "{}", "3:20 train.estimator: needs depth: give them under train.params"),
+        ("own_models:Mine", "{}", "3:20 train.estimator: needs depth: add them to train.params"),
         ("own_models:Child", "{depth: 1, widht: 2}", "has no parameter 'widht' (did you mean width?)"),
-        ("own_models:Bare", "{}", "derive own_models:Bare from sklearn.base.BaseEstimator"),
+        (
+            "own_models:Bare",
+            "{}",
+            "own_models:Bare is not an estimator: derive it from sklearn.base.BaseEstimator",
+        ),
         ("own_models:Mime", "{}", "no 'Mime' in own_models (did you mean Mine?)"),
         ("own_model:Mine", "{}", "no module 'own_model' (did you mean own_models?); looked in"),
         ("own models:Mine", "{}", "'own models' is not the name of a module"),
@@ -115,7 +119,7 @@ def test_what_is_wrong_is_an_error(folder: Path, path: str, params: str, expecte
             "not checked: Half in own_models is neither a class nor a function in its source",
         ),
         ("own_circle:Thing", "not checked: its imports go in circles"),
-        ("own_lazy:Thing", "not checked: own_lazy makes its names when they are asked for"),
+        ("own_lazy:Thing", "not checked: own_lazy creates its names on demand"),
         ("math.sin", "not checked: math has no Python source to read"),
         ("{{ var.value.model }}", "not checked: it is a template"),
     ],
@@ -144,13 +148,19 @@ monitor:
     ("labels", "expected"),
     [
         ("{type: csv, filepath: labels.csv}", "error : no column 'at' in labels.csv"),
-        ("{type: csv, filepath: 'labels-{{ ds }}.csv'}", "warning .filepath: holds labels of one run, but"),
+        (
+            "{type: csv, filepath: 'labels-{{ ds }}.csv'}",
+            "warning .filepath: holds the labels of one run, but",
+        ),
         ("{type: csv, filepath: '{{ var.value.lake }}/labels.csv'}", None),
         (
             "{type: csv, filepath: all.csv, load_args: {seb: ';'}}",
             "error .load_args.seb: pandas.read_csv has",
         ),
-        ("{type: csv, filepath: all.parquet}", "warning .filepath: named as parquet, but read as csv"),
+        (
+            "{type: csv, filepath: all.parquet}",
+            "warning .filepath: file extension is parquet, but type is csv",
+        ),
         ("{type: callable, callable: 'own_models:free', load_args: {deep: 1}}", None),
         (
             "{type: callable, callable: 'own_models:factory', load_args: {deep: 1}}",

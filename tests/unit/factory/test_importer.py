@@ -62,9 +62,9 @@ def test_every_fault_of_a_file_is_in_its_import_error(tmp_path: Path, registry: 
     assert set(bag.import_errors) == {"bad.mlops.yaml", "broken.mlops.yaml"}
     file = tmp_path / "bad.mlops.yaml"
     first, second = bag.import_errors["bad.mlops.yaml"].splitlines()
-    assert first.startswith(f"{file}:5:1: scheduel: unknown key")
+    assert first.startswith(f"{file}:5:1: scheduel: is not a known key")
     assert second.startswith(f"{file}:6:10: retries: ")
-    assert "broken.mlops.yaml:2:1: not YAML" in bag.import_errors["broken.mlops.yaml"]
+    assert "broken.mlops.yaml:2:1: " in bag.import_errors["broken.mlops.yaml"]
 
 
 @pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # Airflow's own call
@@ -145,6 +145,18 @@ from airflow.dag_processing.importers import get_importer_registry
 print(type(get_importer_registry().get_importer("churn.mlops.yaml")).__name__)
 """
     assert run_python(code) == "PipelineFileImporter"
+
+
+def test_commands_of_airflow_know_pipeline_files(tmp_path: Path) -> None:
+    """They load no plugins: the command group of the package registers the importer."""
+    write(tmp_path, churn=GOOD.format(name="churn"))
+    code = f"""
+from airflow.cli.cli_parser import get_parser
+get_parser()
+from airflow.dag_processing.dagbag import DagBag
+print(list(DagBag({str(tmp_path)!r}).dags))
+"""
+    assert run_python(code) == "['churn__train']"
 
 
 def test_an_airflow_without_importers_loads_the_plugin_all_the_same() -> None:

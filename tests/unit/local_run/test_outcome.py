@@ -33,7 +33,7 @@ def test_data_that_is_rejected_is_1(laptop: Laptop) -> None:
     code, out, err = laptop.run()
     assert code == 1
     assert "✗ validate" in out
-    assert err.startswith("no: 1 of 1 expectations failed on 2,000 rows")
+    assert err.startswith("rejected: 1 of 1 expectations failed on 2,000 rows")
 
 
 def test_a_gate_that_says_no_is_1_and_the_next_run_begins_anew(laptop: Laptop) -> None:
@@ -41,7 +41,7 @@ def test_a_gate_that_says_no_is_1_and_the_next_run_begins_anew(laptop: Laptop) -
     code, out, err = laptop.run()
     assert code == 1
     assert "✗ evaluate" in out
-    assert "the gate said no: roc_auc 0." in err
+    assert "evaluation gate failed: roc_auc 0." in err
     assert "not >= 0.999" in err
     assert states(laptop.document())["ingest"] == "success"
 
@@ -50,7 +50,7 @@ def test_a_gate_that_says_no_is_1_and_the_next_run_begins_anew(laptop: Laptop) -
     ("words", "told"),
     [
         (["--until", "trian"], "--until trian: churn has no such task (did you mean train?)"),
-        (["--as-of", "yesterday"], "--as-of 'yesterday': write an ISO time"),
+        (["--as-of", "yesterday"], "--as-of must be an ISO time such as 2026-01-31"),
         (["nowhere.yaml"], "nowhere.yaml: no such file or folder"),
         (["--profile", "dev"], "profile 'dev' is not defined"),
     ],
@@ -100,7 +100,7 @@ def test_something_outside_that_fails_is_3_and_the_next_run_goes_on(
         code, _, err = laptop.run()
         assert code == 3
         assert "does not answer" in err
-        assert "Go on from there: airflow-mlops run pipelines/churn.yaml" in err
+        assert "Resume: airflow-mlops run pipelines/churn.yaml" in err
         assert states(laptop.document())["ingest"] == "kept"
 
 
@@ -149,13 +149,13 @@ def test_the_only_pipeline_is_found_and_several_are_listed(laptop: Laptop) -> No
 
 
 def test_it_is_alone(laptop: Laptop) -> None:
-    from airflow_mlops.local_run.paths import Place
+    from airflow_mlops.local_run.paths import RunPaths
 
     laptop.write()
-    with Place.of("churn", laptop.folder, {}).alone():
+    with RunPaths.of("churn", laptop.folder, {}).alone():
         code, _, err = laptop.run()
     assert code == 3
-    assert "another run of churn is going on here (process " in err
+    assert "another run of churn is active here (process " in err
 
 
 def test_a_folder_that_cannot_be_written_is_3(laptop: Laptop, tmp_path: Path) -> None:

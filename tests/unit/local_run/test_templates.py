@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.local_run.templates import moment, rendered
+from airflow_mlops.local_run.templates import rendered
 
 START, END = datetime(2024, 2, 29, 6, 30, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -58,10 +58,3 @@ def test_the_rest_is_refused_with_its_place(text: str, told: str) -> None:
         fill(text)
     assert str(caught.value).startswith("churn.yaml: data.source.filepath: ")
     assert told in str(caught.value)
-
-
-def test_a_moment_is_utc_unless_it_says_otherwise() -> None:
-    assert moment("2024-03-01") == END
-    assert moment("2024-03-01T02:00:00+02:00") == END
-    with pytest.raises(ConfigError, match="--as-of 'soon'"):
-        moment("soon")

@@ -99,7 +99,7 @@ def test_the_traffic_half_runs_without_a_registry(tmp_path: Path, failures: int)
     assert state.needs_registry
     assert world.aliases.aliases == before
     assert world.target.current_weight(3) == (0 if failures else 100)
-    with pytest.raises(ConfigError, match="without a registry"):
+    with pytest.raises(ConfigError, match="has no model registry"):
         world.driver(registry=False).finish(state.id)
     assert world.driver().finish(state.id).phase is (Phase.ROLLED_BACK if failures else Phase.PROMOTED)
 
@@ -236,7 +236,7 @@ def test_a_roll_back_whose_champion_is_gone_moves_nothing(world: World) -> None:
     world.aliases.aliases["champion"] = 9
     ended = world.driver().start(rollback_to("churn", 1, champion=2, request="run-1"))
     assert ended.phase is Phase.CONFLICT
-    assert "by now version 9 is the champion" in ended.reason
+    assert "but version 9 is the champion now" in ended.reason
     assert world.target.weights == {}
 
 

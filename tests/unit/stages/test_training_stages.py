@@ -336,7 +336,7 @@ def test_training_elsewhere_learns_the_same(project: Project, trained: Any) -> N
 
 def elsewhere(request: StageRequest, folder: Path) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(asdict(request)))
-    command = [sys.executable, "-m", "airflow_mlops.lifecycle.runner", "request.json", "result.json"]
+    command = [sys.executable, "-m", "airflow_mlops.runner", "request.json", "result.json"]
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return dict(json.loads((folder / "result.json").read_text()))

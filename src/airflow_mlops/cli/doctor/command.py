@@ -37,7 +37,7 @@ from airflow_mlops.cli.doctor.installation import (
 )
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
 from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER, needs
-from airflow_mlops.cli.doctor.side_by_side import Probe, side_by_side
+from airflow_mlops.cli.doctor.probes import Probe, run_probes
 from airflow_mlops.cli.doctor.versions import versions
 from airflow_mlops.cli.pipeline_paths import PipelinePath, existing_pipeline_paths, pipeline_paths
 from airflow_mlops.cli.terminal import counted
@@ -105,7 +105,7 @@ def _airflow() -> tuple[Installation | None, list[Finding]]:
     look = partial(check_database, installation.database, installation.revision)
     probe = Probe("airflow database", lambda: [look()], "airflow db check")
     cache = storage.check_parse_cache(installation.parse_cache)
-    return installation, [check_provider(), *side_by_side([probe]), cache]
+    return installation, [check_provider(), *run_probes([probe]), cache]
 
 
 def _lint(files: Sequence[PipelinePath], profile: str | None) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _external(
     looked = look_up(needs(pipelines, installation.artifacts, installation.rollouts), initialised=initialised)
     places = [item.place for item in looked if item.place]
     findings = [item.finding for item in looked]
-    findings += side_by_side([*map(_probe, places), *_storage(installation)])
+    findings += run_probes([*map(_probe, places), *_storage(installation)])
     if not any(pipeline.deploy for pipeline in pipelines):
         findings.append(not_needed("model server", "no pipeline here has a `deploy` section"))
     secrets = [secret for item in looked for secret in item.secrets]
@@ -181,9 +181,9 @@ def _storage(installation: Installation) -> Iterator[Probe]:
 
 def _rollouts_by_url(setting: str) -> list[Finding]:
     """Check a database given by its URL; one given by a connection is checked with the connections."""
-    from airflow_mlops.hooks.rollouts import SCHEME, place_of
+    from airflow_mlops.rollout.access import SCHEME, checked_place
 
-    place = place_of(setting)
+    place = checked_place(setting)
     return [] if place.startswith(SCHEME) else storage.check_rollout_database(place)
 
 

@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Looked:
+class ConnectionCheck:
     """One connection: the finding, the server to call, and its secrets."""
 
     finding: Finding
@@ -51,33 +51,35 @@ class Looked:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def look_up(needs: Iterable[Need], *, initialised: bool) -> list[Looked]:
+def look_up(needs: Iterable[Need], *, initialised: bool) -> list[ConnectionCheck]:
     """Look every connection up; Airflow's database is read only when it is ``initialised``."""
     found = []
     for need in needs:
         with _as_a_task(initialised):
-            found.append(_looked_up(need, initialised))
+            found.append(_check(need, initialised))
     return found
 
 
-def _looked_up(need: Need, initialised: bool) -> Looked:
+def _check(need: Need, initialised: bool) -> ConnectionCheck:
     connection = _connection(need.conn_id)
     secrets = tuple(_secrets(connection)) if connection is not None else ()
     check, users = f"connection {need.conn_id}", ", ".join(need.pipelines)
     add = f"airflow connections add {need.conn_id} {_arguments(need)}"
     if connection is None and need.purpose != MLFLOW:
         where = "" if initialised else " in the environment, and Airflow's database cannot be read"
-        return Looked(failed(check, f"missing{where}; {users} needs it", add))
+        return ConnectionCheck(failed(check, f"missing{where}; {users} needs it", add))
     try:
         place = _place(need)
     except MlopsError as error:
-        return Looked(failed(check, str(error), f"airflow connections get {need.conn_id}"), None, secrets)
+        return ConnectionCheck(
+            failed(check, str(error), f"airflow connections get {need.conn_id}"), None, secrets
+        )
     if place is None:
-        return Looked(ok(check, f"exists, for {users}"), None, secrets)
+        return ConnectionCheck(ok(check, f"exists, for {users}"), None, secrets)
     finding = ok(check, f"exists, for {users}: {place.url}")
     if connection is None:
         finding = warning(check, f"missing; {users} will use MLflow at {place.url}", add)
-    return Looked(finding, place, tuple(filter(None, (*secrets, place.password, place.token))))
+    return ConnectionCheck(finding, place, tuple(filter(None, (*secrets, place.password, place.token))))
 
 
 def _arguments(need: Need) -> str:

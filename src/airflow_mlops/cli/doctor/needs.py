@@ -15,6 +15,7 @@ SERVER: Final = "model server"
 ROLLOUTS: Final = "rollouts"
 DATABASE: Final = "database"
 OTHER: Final = "other"
+_PURPOSES: Final = {"mlflow_conn_id": MLFLOW, "deploy.conn_id": SERVER}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = ""
     """Return every connection that the pipelines and the settings of ``[mlops]`` name, MLflow's first."""
     users: dict[tuple[str, str, str], list[str]] = {}
     for pipeline in pipelines:
-        for conn_id, purpose in _named(pipeline):
+        for conn_id, purpose in dict.fromkeys(_walk(pipeline.effective(), "")):
             target = pipeline.deploy.target if pipeline.deploy and purpose == SERVER else ""
             users.setdefault((conn_id, purpose, target), []).append(pipeline.name)
     for conn_id in _in_uri(artifacts):
@@ -46,32 +47,15 @@ def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = ""
     return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
 
 
-def _named(pipeline: Pipeline) -> list[tuple[str, str]]:
-    purposes = {"mlflow_conn_id": MLFLOW}
-    if pipeline.deploy:
-        purposes["deploy.conn_id"] = SERVER
-    config = pipeline.effective()
-    purposes.update(dict.fromkeys(_databases(config, ""), DATABASE))
-    found = [(name, purposes.get(path, OTHER)) for path, name in _walk(config, "")]
-    return list(dict.fromkeys(found))
-
-
-def _databases(node: Any, path: str) -> Iterator[str]:
-    """Yield the key of every connection that leads to a database."""
-    if isinstance(node, Mapping):
-        if node.get("type") in sources.names() and sources.facts(node["type"]).connection == "database":
-            yield f"{path}.conn_id"
-        for key, value in node.items():
-            yield from _databases(value, f"{path}.{key}".lstrip("."))
-
-
 def _walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield (key, connection) for keys that end in ``conn_id`` and for URIs with a connection in them."""
+    """Yield (connection, purpose) for keys that end in ``conn_id`` and for file URIs with a connection."""
     if isinstance(node, Mapping):
+        kind = node.get("type")
+        database = kind in sources.names() and sources.facts(kind).connection == "database"
         for key, value in node.items():
             inner = f"{path}.{key}".lstrip(".")
             if isinstance(value, str) and str(key).endswith("conn_id"):
-                yield inner, value
+                yield value, DATABASE if database else _PURPOSES.get(inner, OTHER)
             else:
                 yield from _walk(value, inner)
     elif isinstance(node, list):
@@ -79,7 +63,7 @@ def _walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _walk(value, path)
     elif isinstance(node, str) and path.endswith("filepath"):
         for conn_id in _in_uri(node):
-            yield path, conn_id
+            yield conn_id, OTHER
 
 
 def _in_uri(uri: str) -> Iterator[str]:

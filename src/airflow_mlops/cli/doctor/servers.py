@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from airflow_mlops.cli.doctor.finding import Finding, Status, failed, ok, warning
 from airflow_mlops.cli.doctor.lookup import Place
-from airflow_mlops.cli.doctor.side_by_side import LIMIT_S
+from airflow_mlops.cli.doctor.probes import LIMIT_S
 from airflow_mlops.cli.doctor.versions import installed
 from airflow_mlops.rollout import targets
 from airflow_mlops.rollout.targets.base import TargetCheck

@@ -22,38 +22,34 @@ _MOUNTS: Final = Path("/proc/self/mounts")
 
 def check_artifacts(folder: Path, *, one_machine: bool, executor: str) -> list[Finding]:
     """Check that the artifacts folder is writable, and shared when tasks run on several machines."""
-    check, fix = "artifacts", "set [mlops] artifacts to a folder that all workers share, or to s3://…"
-    problem = _write(folder)
-    if problem:
-        return [failed(check, f"{folder} is not writable: {problem}", f"chown $(id -un) {folder}, or {fix}")]
+    fix = "set [mlops] artifacts to a folder that all workers share, or to s3://…"
+    if problem := _unwritable(folder):
+        text = f"{folder} is not writable: {problem}"
+        return [failed("artifacts", text, f"chown $(id -un) {folder}, or {fix}")]
     network = network_file_system(folder)
-    if network:
-        return [ok(check, f"{folder} is writable, on {network}")]
-    if not one_machine:
-        text = f"{folder} is on a disk of this machine, but {executor} runs tasks on other machines too"
-        return [warning(check, text, fix)]
-    return [ok(check, f"{folder} is writable; {executor} runs every task on this machine")]
+    if network or one_machine:
+        where = f"on {network}" if network else f"and {executor} runs every task on this machine"
+        return [ok("artifacts", f"{folder} is writable, {where}")]
+    text = f"{folder} is on a disk of this machine, but {executor} runs tasks on other machines too"
+    return [warning("artifacts", text, fix)]
 
 
 def check_rollouts(file: Path, *, one_machine: bool, executor: str) -> list[Finding]:
     """Check that the rollouts file is writable, and is on a disk on which SQLite's locks work."""
-    check, fix = (
-        "rollouts",
+    fix = (
         "set [mlops] rollouts to a file on a disk of the machine of workers and triggerer, or to "
-        "conn_id://NAME, a connection to PostgreSQL",
+        "conn_id://NAME, a connection to PostgreSQL"
     )
     if file.is_file() and not os.access(file, os.W_OK):
-        return [failed(check, f"{file} is not writable", f"chown $(id -un) {file}")]
-    problem = _write(file.parent)
-    if problem:
-        return [failed(check, f"{file.parent} is not writable: {problem}", fix)]
-    network = network_file_system(file.parent)
-    if network:
-        return [warning(check, f"{file} is on {network}, where SQLite's locks are not safe", fix)]
+        return [failed("rollouts", f"{file} is not writable", f"chown $(id -un) {file}")]
+    if problem := _unwritable(file.parent):
+        return [failed("rollouts", f"{file.parent} is not writable: {problem}", fix)]
+    if network := network_file_system(file.parent):
+        return [warning("rollouts", f"{file} is on {network}, where SQLite's locks are not safe", fix)]
     if not one_machine:
         text = f"{file} is on this machine only, but {executor} runs tasks on other machines too"
-        return [warning(check, text, fix)]
-    return [ok(check, f"{file} is writable")]
+        return [warning("rollouts", text, fix)]
+    return [ok("rollouts", f"{file} is writable")]
 
 
 def check_rollout_database(url: str, password: str = "") -> list[Finding]:
@@ -64,13 +60,16 @@ def check_rollout_database(url: str, password: str = "") -> list[Finding]:
 
     address = make_url(url)
     database = Database(address.set(password=password) if password else address)
-    made, rights = database.has_tables(), database.missing_rights()
+    exists, rights = database.has_tables(), database.missing_rights()
     if rights:
         grants = "; ".join(f"GRANT {right} TO {address.username or 'USER'}" for right in rights)
         fix = f'psql -c "{grants}", as the owner of the database'
         return [failed("rollouts", f"{database.where} answers, but this user cannot write a rollout", fix)]
     return [
-        ok("rollouts", f"{database.where} answers{'' if made else '; the first rollout creates its tables'}")
+        ok(
+            "rollouts",
+            f"{database.where} answers{'' if exists else '; the first rollout creates its tables'}",
+        )
     ]
 
 
@@ -83,7 +82,7 @@ def check_parse_cache(setting: str) -> Finding:
     try:
         problem = distrust(folder.lstat())
     except FileNotFoundError:
-        unwritable = _write(folder)
+        unwritable = _unwritable(folder)
         if unwritable:
             return warning(check, f"cannot create {folder}: {unwritable}", "set [mlops] parse_cache")
         return ok(check, f"{folder}; the first parse creates it")
@@ -96,14 +95,13 @@ def check_parse_cache(setting: str) -> Finding:
 
 def check_remote_artifacts(uri: str) -> list[Finding]:
     """Write and remove one small object where ``[mlops] artifacts`` is a URI."""
-    import fsspec
-
     from airflow_mlops.hooks.storage import connected
 
-    fs, path = fsspec.core.url_to_fs(connected(uri))
-    probe = f"{path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
-    fs.pipe_file(probe, b"")
-    fs.rm_file(probe)
+    plain, opened = connected(uri)
+    place = opened.locate(plain)
+    probe = f"{place.path.rstrip('/')}/.doctor-{uuid.uuid4().hex}"
+    place.fs.pipe_file(probe, b"")
+    place.fs.rm_file(probe)
     return [ok("artifacts", f"{uri} is writable")]
 
 
@@ -139,7 +137,7 @@ def network_file_system(place: Path, mounts: str | None = None) -> str:
     return kind if kind.startswith(_NETWORK) else ""
 
 
-def _write(folder: Path) -> str:
+def _unwritable(folder: Path) -> str:
     """Return why a folder is not writable, or nothing; a missing folder is not created."""
     there = _nearest(folder)
     if there != folder:

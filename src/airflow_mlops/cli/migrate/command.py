@@ -23,25 +23,25 @@ def migrate(arguments: argparse.Namespace) -> int:
         root = recipes.chosen.root
         out = Path(arguments.output) if arguments.output else None
         steps = read_steps(root)
-        made = migrate_recipes(recipes, steps, out.parent if out else root)
-        text = as_yaml(made, "the MLflow recipe in " + " ".join(root.resolve().name.split()))
+        migration = migrate_recipes(recipes, steps, out.parent if out else root)
+        text = as_yaml(migration, "the MLflow recipe in " + " ".join(root.resolve().name.split()))
         if out:
-            _write(_files(out, made, text))
+            _write(_files(out, migration, text))
         else:
             print(text, end="")
     except ConfigError as error:
         raise WrongCall(str(error)) from None
-    print(report(made.lines), file=sys.stderr)
-    print(_next(made, steps, root, out), end="", file=sys.stderr)
+    print(report(migration.lines), file=sys.stderr)
+    print(_next(migration, steps, root, out), end="", file=sys.stderr)
     return 0
 
 
-def _files(out: Path, made: Migration, text: str) -> dict[Path, str]:
-    return {out: text, **({out.parent / _glue(made): glue_module(made)} if made.glue else {})}
+def _files(out: Path, migration: Migration, text: str) -> dict[Path, str]:
+    return {out: text, **({out.parent / _glue(migration): glue_module(migration)} if migration.glue else {})}
 
 
-def _glue(made: Migration) -> str:
-    return f"{made.config['name']}_steps.py"
+def _glue(migration: Migration) -> str:
+    return f"{migration.config['name']}_steps.py"
 
 
 def _write(files: dict[Path, str]) -> None:
@@ -57,14 +57,14 @@ def _write(files: dict[Path, str]) -> None:
         raise WrongCall(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
-def _next(made: Migration, steps: StepFunctions, root: Path, out: Path | None) -> str:
+def _next(migration: Migration, steps: StepFunctions, root: Path, out: Path | None) -> str:
     """Return the next commands, and the glue code when it was not written to a file."""
     lines = ["", ""]
-    if out is None and made.glue:
+    if out is None and migration.glue:
         lines += [
-            f"The pipeline file needs {_glue(made)} beside it, which -o writes too. Its text:",
+            f"The pipeline file needs {_glue(migration)} beside it, which -o writes too. Its text:",
             "",
-            glue_module(made),
+            glue_module(migration),
         ]
     lines.append("Next:")
     folder = out.parent if out else root

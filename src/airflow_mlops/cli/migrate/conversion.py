@@ -25,7 +25,7 @@ class GlueFunction:
 
 @dataclass
 class Conversion:
-    """The recipe with its step functions, and the pipeline file, report and glue code made of it so far.
+    """The recipe with its step functions, and the pipeline file, report and glue code so far.
 
     ``folder`` will hold the pipeline file, ``name`` is the pipeline's. ``glue_names`` are the names of glue
     functions that must not have their usual ones.

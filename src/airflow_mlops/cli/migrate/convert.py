@@ -83,7 +83,7 @@ def _convert_profile(start: Conversion, recipe: Recipe, first: Migration) -> Mig
 def as_yaml(migration: Migration, source: str) -> str:
     """Return the pipeline file's text, with the values without a match as comments at its head."""
     todo = sum(line.outcome is Outcome.LEFT for line in migration.lines)
-    head = [f"# Made from {source} by `airflow-mlops migrate`."]
+    head = [f"# Generated from {source} by `airflow-mlops migrate`."]
     if todo:
         head.append(f"# {counted(todo, 'value')} had no match; the report says what to do.")
     text = yaml.safe_dump(dict(migration.config), sort_keys=False, width=100, allow_unicode=True)
@@ -100,7 +100,9 @@ def glue_module(migration: Migration) -> str:
         for kind in ((True, False), (False, False), (False, True))
     ]
     name = migration.config["name"]
-    head = f'"""Joins the functions in `steps/` for the pipeline {name}; made by `airflow-mlops migrate`."""'
+    head = (
+        f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
+    )
     imports = ["\n".join(sorted(group, key=lambda line: line.split()[1])) for group in groups if group]
     functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
     return "\n\n".join([head, *imports]) + "\n\n\n" + "\n\n".join(functions)

@@ -1,4 +1,4 @@
-"""Checks a pipeline file as deeply as possible without running anything: source is read, never imported."""
+"""Checks a pipeline file as deeply as possible; the user's code is read, and never imported or run."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
-from airflow_mlops.config.lint.code import estimator, functions
 from airflow_mlops.config.lint.columns import columns
-from airflow_mlops.config.lint.combinations import combinations
+from airflow_mlops.config.lint.estimator import estimator
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject
-from airflow_mlops.config.lint.limits import limits, named
+from airflow_mlops.config.lint.functions import functions
+from airflow_mlops.config.lint.libraries import Libraries
+from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics
 from airflow_mlops.config.lint.rows import rows
-from airflow_mlops.config.lint.running import exceptions, notifiers, resources, settings
-from airflow_mlops.config.lint.salvage import remains
+from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
+from airflow_mlops.config.lint.salvage import salvage
 from airflow_mlops.config.lint.secrets import secrets
-from airflow_mlops.config.lint.sections import place, repeats, sections, suffix
+from airflow_mlops.config.lint.sections import duplicate, file_suffix, sections, source_path
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
-from airflow_mlops.config.lint.templates import half, templates
-from airflow_mlops.config.lint.timing import canary, monitor
+from airflow_mlops.config.lint.templates import templates, unexpanded_placeholder
+from airflow_mlops.config.lint.timing import canary_timing, monitor_timing
 from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
 from airflow_mlops.config.variants import MAX_ATTEMPTS, fault_identity, locate_in_profile
 from airflow_mlops.core.errors import ConfigError
@@ -32,47 +33,52 @@ from airflow_mlops.core.errors import ConfigError
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
     functions: ("features", "data.source.*", "monitor.performance.labels.*"),
     estimator: ("train.estimator",),
-    combinations: ("train.estimator",),
     metrics: ("train.estimator",),
     expectations: ("validate",),
     limits: (),
-    named: ("evaluate.metrics.*",),
-    canary: ("deploy.canary.*",),
+    undeclared_metric: ("evaluate.metrics.*",),
+    canary_timing: ("deploy.canary.*",),
     target: ("deploy.target",),
-    monitor: ("data.keys", "monitor.*"),
+    monitor_timing: ("data.keys", "monitor.*"),
     sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
-    repeats: (),
-    suffix: ("data.source.*", "monitor.performance.labels.*"),
-    half: ("data.source.*",),
-    place: ("data.source.*",),
+    duplicate: (),
+    file_suffix: ("data.source.*", "monitor.performance.labels.*"),
+    unexpanded_placeholder: ("data.source.*",),
+    source_path: ("data.source.*",),
     rows: ("data.source.*", "monitor.performance.labels.*"),
     columns: ("data.source.*", "monitor.performance.labels.*"),
-    settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
+    task_settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*",),
-    exceptions: ("retry.fail_on",),
+    retry_exceptions: ("retry.fail_on",),
 }
 """Each rule with the keys that it reads: it waits while one of them (``.*``: or one below it) is faulty."""
 WRITTEN: Final[Sequence[Rule]] = (templates, secrets)
 """The rules that read the values as they were written, whatever their shape."""
 
 
-def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None) -> tuple[Fault, ...]:
+def lint_files(
+    files: Iterable[tuple[Path, Path]], *, profile: str | None = None, libraries: Libraries | None = None
+) -> tuple[Fault, ...]:
     """Return what is wrong with some pipeline files, each on its own and as neighbours.
 
     ``files`` are pairs of a file and the folder where the search for its defaults ends. ``profile`` limits
-    the deep checks to that profile. Nothing is raised for a bad file.
+    the deep checks to that profile. ``libraries`` are asked about estimators and expectations; by default
+    a child process imports them for this call alone. Nothing is raised for a bad file.
     """
+    if libraries is None:
+        with Libraries() as own:
+            return lint_files(files, profile=profile, libraries=own)
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
     read: set[Path] = set()
     for file, root in sorted(files, key=lambda pair: is_defaults(pair[0])):
         if is_defaults(file) and file.absolute() in read:
-            continue  # every pipeline over it was looked at with it
+            continue  # it was checked with every pipeline below it
         try:
             loaded = read_defaults(file) if is_defaults(file) else read_pipeline(file, root=root)
             known = profile in loaded.variants or not is_defaults(file)
-            faults += lint(loaded, profile=profile if known else None)
+            faults += lint(loaded, libraries, profile=profile if known else None)
             faults += _namesake(loaded, owners)
             read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
@@ -82,19 +88,19 @@ def lint_files(files: Iterable[tuple[Path, Path]], *, profile: str | None = None
     return in_order(faults)
 
 
-def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
+def lint(loaded: Loaded, libraries: Libraries, *, profile: str | None = None) -> tuple[Fault, ...]:
     """Return the faults, warnings and notes of one file with all its profiles, or with one.
 
     Raises ConfigError for an unknown profile.
     """
     chosen = loaded.variants.values() if profile is None else [loaded.variant(profile)]
-    sources = Sources(_folders(loaded))
+    sources = Sources(_folders(loaded), libraries)
     faults = list(loaded.faults)
     seen, tries = {fault_identity(fault) for fault in faults}, iter(range(MAX_ATTEMPTS))
     for variant in chosen:
         fresh: dict[tuple[Any, ...], Fault] = {}
         for fault in _deep(variant, loaded, sources):
-            if fault_identity(fault) not in seen and not _told(fault, loaded.faults):
+            if fault_identity(fault) not in seen and not _follows(fault, loaded.faults):
                 fresh.setdefault(fault_identity(fault), fault)
         seen |= fresh.keys()
         faults += locate_in_profile(
@@ -107,17 +113,17 @@ def lint(loaded: Loaded, *, profile: str | None = None) -> tuple[Fault, ...]:
 
 
 def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]:
-    left = remains(variant)
-    if left is None:
+    salvaged = salvage(variant)
+    if salvaged is None:
         return
-    subject = Subject(left.pipeline, variant.layer, sources, loaded.file.absolute().parent)
+    subject = Subject(salvaged.pipeline, variant.layer, sources, loaded.file.absolute().parent)
     for rule in WRITTEN:
-        yield from (_fault(variant, found) for found in _findings(rule, subject))
+        yield from (_fault(variant, rule, found) for found in _findings(rule, subject))
     for rule, read in RULES.items():
-        for found in () if left.lacks(read) else _findings(rule, subject):
-            path = left.in_file(found.path)
-            if not left.covers(path):
-                yield _fault(variant, replace(found, path=path))
+        for found in () if salvaged.lacks(read) else _findings(rule, subject):
+            path = salvaged.in_file(found.path)
+            if not salvaged.covers(path):
+                yield _fault(variant, rule, replace(found, path=path))
 
 
 def _findings(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -125,19 +131,19 @@ def _findings(rule: Rule, subject: Subject) -> Iterator[Finding]:
     try:
         yield from rule(subject)
     except RecursionError:
-        yield Finding(rule.__name__, (), "not checked to its end: code that is nested too deeply", "note")
+        yield Finding((), "not checked completely: its code is nested too deeply", "note")
 
 
-def _told(fault: Fault, faults: Iterable[Fault]) -> bool:
-    """Whether a part of the same value has been told about: what follows from it is no news."""
+def _follows(fault: Fault, faults: Iterable[Fault]) -> bool:
+    """Whether a part of the same value has been reported: this fault may only follow from that one."""
     return any(
         fault.file == other.file and other.path.startswith(f"{fault.path}.") for other in faults if fault.path
     )
 
 
-def _fault(variant: Variant, found: Finding) -> Fault:
-    plain = variant.layer.fault(found.path, found.message, rule=found.rule)
-    return replace(plain, level=found.level)
+def _fault(variant: Variant, rule: Rule, found: Finding) -> Fault:
+    name = rule.__name__.replace("_", "-")
+    return replace(variant.layer.fault(found.path, found.message, rule=name), level=found.level)
 
 
 def _namesake(loaded: Loaded, owners: dict[str, Path]) -> Iterator[Fault]:
@@ -147,7 +153,7 @@ def _namesake(loaded: Loaded, owners: dict[str, Path]) -> Iterator[Fault]:
         return
     other = owners.setdefault(name, loaded.file)
     if other != loaded.file:
-        yield base.layer.fault(("name",), f"{name!r} is already the name of {other}", rule="names")
+        yield base.layer.fault(("name",), f"{name!r} is already the name of {other}", rule="duplicate-name")
 
 
 def _bare(file: Path, message: str) -> Fault:

@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
+from airflow_mlops.config.lint.source import Definition, Sources
 
 _MOST: Final = 100
 _PLAIN_BASES: Final = {"object", "Generic", "Protocol", "ABC"}
@@ -56,14 +57,14 @@ class Lineage:
 
     def has(self, attribute: str) -> bool:
         """Whether one of the classes defines ``attribute``."""
-        return any(attribute in _members(item) for item in self.classes)
+        return any(item.has(attribute) for item in self.classes)
 
     def constructor(self) -> Signature:
         """Return what creating an object accepts; raises NotChecked when the source does not say."""
         for item in self.classes:
             if item.node.decorator_list:
                 raise NotChecked(f"{item.node.name} has a decorator")
-            found = _members(item).get("__init__")
+            found = item.members.get("__init__")
             if isinstance(found, ast.FunctionDef):
                 return signature(found, method=True)
             if found is not None:
@@ -76,7 +77,7 @@ class Lineage:
         """Return the annotated fields, those of bases included."""
         found: dict[str, ast.AnnAssign] = {}
         for item in reversed(self.classes):
-            for name, node in _members(item).items():
+            for name, node in item.members.items():
                 if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
                     found[name] = node
         return found
@@ -141,15 +142,3 @@ def _spelled_out(text: str, item: Definition) -> str:
     if isinstance(node, ast.ImportFrom) and not node.level:
         return f"{node.module}.{text}"
     raise NotChecked(f"{first} is not an import")
-
-
-def _members(item: Definition) -> dict[str, ast.stmt]:
-    found: dict[str, ast.stmt] = {}
-    for node in item.node.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found[node.name] = node
-        elif isinstance(node, ast.Assign):
-            found.update({target.id: node for target in node.targets if isinstance(target, ast.Name)})
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found[node.target.id] = node
-    return found

@@ -1,4 +1,4 @@
-"""Rules about columns: those that the file names are in the data, as far as its header tells.
+"""Rules about columns: those that the file names are in the header of the data.
 
 Only a local Parquet footer or the first line of a local CSV file is read; no row, and nothing remote.
 """
@@ -18,7 +18,6 @@ from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources import SOURCES
 
-_RULE: Final = "columns"
 _LONGEST: Final = 1_000_000
 _ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
                           "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
@@ -28,25 +27,25 @@ def columns(subject: Subject) -> Iterator[Finding]:
     """Target, keys, slices and columns of expectations are in the data; a slice is not on the target."""
     data, slices = subject.pipeline.data, subject.pipeline.evaluate.slices
     if data.target in slices:
-        message = "the target cannot be a slice: a model is not asked about it"
-        yield Finding(_RULE, ("evaluate", "slices", data.target), message)
+        message = "the target cannot be a slice: choose another column"
+        yield Finding(("evaluate", "slices", data.target), message)
     yield from _of_labels(subject)
     yield from _left_out(subject)
     known = header(data.source, subject.folder)
     if known is None:
         if slices:
             message = f"not checked that the data has {', '.join(slices)}: no local header to read"
-            yield Finding(_RULE, ("evaluate", "slices"), message, "note")
+            yield Finding(("evaluate", "slices"), message, "note")
         return
-    for path, name in _named(subject):
+    for path, name in _column_names(subject):
         if name not in known:
             where = data.source.filepath
-            message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_one(known)}"
-            yield Finding(_RULE, path, message)
+            message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_separator_hint(known)}"
+            yield Finding(path, message)
 
 
-def _one(known: Sequence[str]) -> str:
-    """Say that the only column looks like several."""
+def _separator_hint(known: Sequence[str]) -> str:
+    """Say that the only column seems to be several with another separator."""
     if len(known) == 1 and (other := re.search(r"[;\t|]", known[0])):
         return f" (its first line is one column: write load_args: {{sep: {other[0]!r}}})"
     return ""
@@ -59,12 +58,12 @@ def _left_out(subject: Subject) -> Iterator[Finding]:
     chosen = source.load_args.get(key) if key else None
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         return
-    for path, name in _named(subject):
+    for path, name in _column_names(subject):
         if name not in chosen:
             message = (
                 f"data.source.load_args.{key} leaves out the column {name!r}{did_you_mean(name, chosen)}"
             )
-            yield Finding(_RULE, path, message)
+            yield Finding(path, message)
 
 
 def _of_labels(subject: Subject) -> Iterator[Finding]:
@@ -77,7 +76,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
         for name in (*data.keys, data.target):
             if name not in known:
                 message = f"no column {name!r} in {source.filepath}{did_you_mean(name, known)}"
-                yield Finding(_RULE, path, message)
+                yield Finding(path, message)
 
 
 def header(source: Source, folder: Path) -> list[str] | None:
@@ -91,7 +90,7 @@ def header(source: Source, folder: Path) -> list[str] | None:
             return _csv_header(path, source)
         if source.type == "parquet" and path.is_file():
             return _parquet_header(path)
-    except (OSError, ValueError, RuntimeError, csv.Error):  # whoever reads the data says what is wrong
+    except (OSError, ValueError, RuntimeError, csv.Error):  # the stage that reads the data reports it
         return None
     return None
 
@@ -112,7 +111,7 @@ def _parquet_header(path: Path) -> list[str]:
     return [str(name) for name in parquet.read_schema(path, memory_map=False).names]
 
 
-def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
+def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     pipeline = subject.pipeline
     yield ("data", "target"), pipeline.data.target
     for number, name in enumerate(pipeline.data.keys):

@@ -1,48 +1,64 @@
-"""Rules about expectations: Great Expectations knows them and their arguments, read from its source."""
+"""Rules about expectations: Great Expectations builds the native ones and says what it refuses."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 from airflow_mlops.config.expectations import NATIVE, TYPE, Expectation, expand_one
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.annotations import fits, said
-from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.source import NotChecked, NotThere
+from airflow_mlops.config.lint.libraries import NotChecked
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 
-_CORE: Final = "great_expectations.expectations.core"
-_RULE: Final = "expectations"
-_FORMS: Final = {
-    key: ast.parse(form, mode="eval").body
-    for key, form in {
-        "mostly": "MostlyField",
-        "not_null": "bool",
-        "unique": "bool",
-        "min": "Comparable",
-        "max": "Comparable",
-        "regex": "StrictStr",
-    }.items()
-}
+_PACKAGE: Final = "great_expectations"
 _FAMILIES: Final = ("int", "float", "number", "str", "bool", "datetime")
 _SHARED: Final = ("min", "max", "not_null", "unique", "in", "regex")
 _NEEDED: Final = {"expect_column_kl_divergence_to_be_less_than": ("partition_object", "threshold")}
-"""Arguments without which an expectation can be made, but not checked."""
-_EVERYWHERE: Final = ("id", "meta", "notes", "result_format", "description", "catch_exceptions", "severity",
-                      "rendered_content", "windows", "batch_id", "library_metadata")  # fmt: skip
+"""Arguments without which an expectation can be built, but not checked."""
+_EXAMPLES: Final = {"quantile_ranges": "{quantiles: [0.1, 0.9], value_ranges: [[0, 5], [20, 30]]}"}
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether a value can be ``min`` or ``max``; Great Expectations reads numbers and dates in text."""
+    if isinstance(value, dict):
+        return list(value) == ["$PARAMETER"]  # worked out when it validates, such as now()
+    if isinstance(value, str):
+        return _parses(float, value) or _parses(date.fromisoformat, value[:10])
+    return isinstance(value, int | float | date)
+
+
+def _parses(kind: Callable[[str], object], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_share(value: Any) -> bool:
+    number = float(value) if isinstance(value, str) and _parses(float, value) else value
+    return isinstance(number, int | float) and 0 <= number <= 1
+
+
+_FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "mostly": (_is_share, "a share from 0 to 1"),
+    "not_null": (lambda value: isinstance(value, bool), "true or false"),
+    "unique": (lambda value: isinstance(value, bool), "true or false"),
+    "min": (_is_bound, "a number or a date"),
+    "max": (_is_bound, "a number or a date"),
+    "regex": (lambda value: isinstance(value, str), "text"),
+}
 
 
 def expectations(subject: Subject) -> Iterator[Finding]:
     """Names and arguments of expectations, bounds the right way round, a share that quarantine reads."""
     section = subject.pipeline.validate_
     if section and section.on_failure != "quarantine" and "max_quarantine" in section.model_fields_set:
-        message = f"has no effect with on_failure: {section.on_failure}: write on_failure: quarantine"
-        yield Finding(_RULE, ("validate", "max_quarantine"), message)
+        message = f"ignored with on_failure: {section.on_failure}: write on_failure: quarantine"
+        yield Finding(("validate", "max_quarantine"), message)
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
         if any(key.startswith(NATIVE) for key in entry):
@@ -55,21 +71,23 @@ def expectations(subject: Subject) -> Iterator[Finding]:
 def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
     """The values of a short form are of the kind that it needs, and ask for something."""
     for key, value in entry.items():
-        form = _FORMS.get(key)
-        if form and not fits(value, form):
-            yield Finding(_RULE, (*path, key), f"`{key}` is {said(form)}, got {value!r:.80}")
+        fits, expected = _FORMS.get(key, (lambda _: True, ""))
+        if not fits(value):
+            yield Finding((*path, key), f"`{key}` must be {expected}, got {value!r:.80}")
     if entry.get("in") == []:
-        yield Finding(_RULE, (*path, "in"), "`in` is empty: no value is allowed")
+        yield Finding((*path, "in"), "`in` is empty: no value is allowed")
     if isinstance(entry.get("regex"), str):
         yield from _pattern((*path, "regex"), entry["regex"])
     kind = entry.get(TYPE)
     if isinstance(kind, str) and not _is_type(kind) and (hint := did_you_mean(kind, _FAMILIES)):
-        yield Finding(_RULE, (*path, TYPE), f"unknown type {kind!r}{hint}")
+        yield Finding((*path, TYPE), f"type {kind!r} is unknown{hint}")
     yield from _mostly(path, entry)
     alone = "mostly" in entry and not any(key in entry for key in _SHARED)
-    if alone and fits(entry["mostly"], _FORMS["mostly"]):
-        message = f"is the share of rows that keep to {', '.join(_SHARED)}: none of them is here"
-        yield Finding(_RULE, (*path, "mostly"), message)
+    if alone and _is_share(entry["mostly"]):
+        message = (
+            f"ignored: `mostly` is a share of the rows for {', '.join(_SHARED)}, and none of them is set"
+        )
+        yield Finding((*path, "mostly"), message)
     yield from _bounds(path, entry, ("min", "max"))
 
 
@@ -82,107 +100,101 @@ def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        yield Finding(_RULE, path, f"not a regular expression: {error}, got {text!r:.80}")
+        yield Finding(path, f"is not a regular expression: {error}, got {text!r:.80}")
 
 
 def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Finding]:
+    """Great Expectations can build it, and it asks for something that can be checked."""
     try:
-        module = subject.sources.module(_CORE)
-        known = {_snake(name): name for name in module.names if name.startswith("Expect")}
-        if item.name not in known:
-            yield Finding(_RULE, path, f"unknown expectation {item.name!r}{did_you_mean(item.name, known)}")
-            return
-        line = lineage(subject.sources.named(module, known[item.name]), subject.sources)
-    except (NotThere, NotChecked) as error:
-        yield Finding(_RULE, path, f"not checked: {error}", "note")
+        answer = subject.libraries.ask("expectation", _PACKAGE, name=item.name, arguments=item.arguments)
+    except NotChecked as error:
+        yield Finding(path, f"not checked: {error}", "note")
         return
-    fields = {name: field for name, field in line.fields().items() if not name.startswith("_")}
-    for name, value in item.arguments.items():
-        yield from _argument(path, item.name, name, value, fields)
-    meant = {nearest(name, _own(fields)) for name in item.arguments if name not in fields}
-    needed = [name for name, field in fields.items() if _required(field)]
-    for name in (*needed, *_NEEDED.get(item.name, ())):
-        if name not in item.arguments and name not in meant:
-            yield Finding(_RULE, path, f"{item.name} needs the argument {name!r}")
-    yield from _mostly(path, item.arguments)
-    yield from _ranges(path, item, fields)
+    if "known" in answer:
+        hint = did_you_mean(item.name, answer["known"])
+        yield Finding(path, f"{item.name!r} is not an expectation of Great Expectations{hint}")
+        return
+    unmet = [name for name in _NEEDED.get(item.name, ()) if name not in item.arguments]
+    faults = [*answer["faults"], *([[name], "field required"] for name in unmet)]
+    own = [*_refused(path, item, faults, answer["own"]), *_senseless(path, item, answer["fields"])]
+    yield from own or _whole(path, item, faults)
 
 
-def _argument(
-    path: KeyPath, owner: str, name: str, value: Any, fields: Mapping[str, ast.AnnAssign]
+def _refused(
+    path: KeyPath, item: Expectation, faults: Sequence[Any], known: Sequence[str]
 ) -> Iterator[Finding]:
-    here = (*path, name)
-    if name not in fields:
-        hint = did_you_mean(name, _own(fields)) or f"; it has {', '.join(_own(fields))}"
-        yield Finding(_RULE, here, f"{owner} has no argument {name!r}{hint}")
-        return
-    if isinstance(value, str) and "{{" in value:
-        return
-    form = fields[name].annotation
-    if not fits(value, form):
-        yield Finding(_RULE, here, f"{name} is {said(form)}, got {value!r:.80}")
-    elif value in ([], "") and _required(fields[name]):
-        yield Finding(_RULE, here, f"{name} is empty")
-    elif name == "column_list" and isinstance(value, list) and len(value) < 2 and _required(fields[name]):
-        yield Finding(_RULE, here, f"{name} needs at least two columns, got {value!r:.80}")
-    elif name == "quantile_ranges":
-        yield from _quantiles(here, value)
-    for number, text in enumerate(value if name == "regex_list" and isinstance(value, list) else ()):
-        yield from _pattern((*here, number), str(text))
-    if name == "regex" and isinstance(value, str):
-        yield from _pattern(here, value)
+    """Yield what is wrong with single arguments, in the words of Great Expectations."""
+    said: dict[str, list[str]] = {}
+    for place, message in faults:
+        if place and place[0] != "__root__":
+            said.setdefault(str(place[0]), []).append(message)
+    meant = {nearest(name, known) for name in said if said[name] == ["extra fields not permitted"]}
+    for name, messages in said.items():
+        value = item.arguments.get(name)
+        if messages == ["field required"] and name not in item.arguments:
+            if name not in meant:
+                yield Finding(path, f"{item.name} needs the argument {name!r}")
+        elif messages == ["extra fields not permitted"]:
+            hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
+            yield Finding((*path, name), f"{item.name} has no argument {name!r}{hint}")
+        elif not (isinstance(value, str) and "{{" in value):
+            # a mapping is what it takes for a parameter such as now(), beside the values meant
+            reasons = [text for text in messages if text != "value is not a valid dict"] or messages
+            reason = "; ".join(dict.fromkeys(text.rstrip(".") for text in reasons))
+            example = f"; write it as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+            yield Finding((*path, name), f"{name} is not valid: {reason}, got {value!r:.80}{example}")
 
 
-def _own(fields: Iterable[str]) -> list[str]:
-    return [name for name in fields if name not in _EVERYWHERE]
+def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[Finding]:
+    """Yield what is wrong with the arguments together."""
+    templated = any("{{" in value for value in item.arguments.values() if isinstance(value, str))
+    for place, message in faults:
+        if not templated and (not place or place[0] == "__root__"):
+            yield Finding(path, f"{item.name} is not valid: {message}")
 
 
-def _quantiles(path: KeyPath, value: Any) -> Iterator[Finding]:
-    shares, ranges = (
-        (value.get(key) for key in ("quantiles", "value_ranges")) if isinstance(value, dict) else (0, 0)
-    )
-    if not (isinstance(shares, list) and isinstance(ranges, list) and len(shares) == len(ranges)):
-        example = "{quantiles: [0.1, 0.9], value_ranges: [[0, 5], [20, 30]]}"
-        yield Finding(_RULE, path, f"as many value_ranges as quantiles, as {example}; got {value!r:.80}")
-
-
-def _required(field: ast.AnnAssign) -> bool:
-    """Whether a field has no default, as ``x: str`` or ``x: str = Field(description=…)``."""
-    call = field.value if isinstance(field.value, ast.Call) else None
-    if "Optional" in ast.unparse(field.annotation) or "None" in ast.unparse(field.annotation):
-        return False
-    if call is None:
-        return field.value is None
-    return not call.args and not any(word.arg in ("default", "default_factory") for word in call.keywords)
-
-
-def _mostly(path: KeyPath, given: Mapping[str, Any]) -> Iterator[Finding]:
-    if given.get("mostly") == 0 and not isinstance(given["mostly"], bool):
-        yield Finding(_RULE, (*path, "mostly"), "0 is met by any rows: nothing is checked")
-
-
-def _ranges(path: KeyPath, item: Expectation, fields: Mapping[str, ast.AnnAssign]) -> Iterator[Finding]:
+def _senseless(path: KeyPath, item: Expectation, required: Mapping[str, bool]) -> Iterator[Finding]:
+    """Yield what Great Expectations takes, but cannot check or need not."""
+    for name, value in item.arguments.items():
+        here = (*path, name)
+        if name in ("min_value", "max_value") and isinstance(value, dict) and not _is_bound(value):
+            yield Finding(here, f"{name} must be a number or a date, got {value!r:.80}")
+        if value in ([], "") and required.get(name):
+            yield Finding(here, f"{name} is empty")
+        if name == "regex" and isinstance(value, str):
+            yield from _pattern(here, value)
+        for number, text in enumerate(value if name == "regex_list" and isinstance(value, list) else ()):
+            yield from _pattern((*here, number), str(text))
+        if name == "quantile_ranges" and isinstance(value, dict):
+            yield from _quantiles(here, value)
+    yield from _mostly(path, item.arguments)
     bounds = ("min_value", "max_value")
-    asks = any(key in bounds or key not in fields for key in item.arguments)
-    if item.name.endswith("_between") and bounds[0] in fields and not asks:
-        yield Finding(_RULE, path, f"{item.name} asks for nothing: give min_value, max_value or both")
+    asks = any(key in bounds or key not in required for key in item.arguments)
+    if item.name.endswith("_between") and bounds[0] in required and not asks:
+        yield Finding(path, f"{item.name} checks nothing: add min_value, max_value or both")
     for key in bounds if "proportion" in item.name else ():
         value = item.arguments.get(key)
         if isinstance(value, int | float) and not 0 <= value <= 1:
-            yield Finding(_RULE, (*path, key), f"a proportion lies between 0 and 1, got {value}")
+            yield Finding((*path, key), f"a proportion must be between 0 and 1, got {value}")
     yield from _bounds(path, item.arguments, bounds)
 
 
-def _bounds(path: KeyPath, given: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Finding]:
-    low, high = (given.get(name) for name in names)
+def _quantiles(path: KeyPath, value: Mapping[str, Any]) -> Iterator[Finding]:
+    shares, ranges = (value.get(key) for key in ("quantiles", "value_ranges"))
+    if isinstance(shares, list) and isinstance(ranges, list) and len(shares) != len(ranges):
+        message = f"must have as many value_ranges as quantiles, got {len(ranges)} and {len(shares)}"
+        yield Finding(path, message)
+
+
+def _mostly(path: KeyPath, arguments: Mapping[str, Any]) -> Iterator[Finding]:
+    if arguments.get("mostly") == 0 and not isinstance(arguments["mostly"], bool):
+        yield Finding((*path, "mostly"), "mostly: 0 disables the check")
+
+
+def _bounds(path: KeyPath, arguments: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Finding]:
+    low, high = (arguments.get(name) for name in names)
     numbers = isinstance(low, int | float) and isinstance(high, int | float)
     dates = isinstance(low, date) and type(low) is type(high)
     if (numbers or dates) and low > high:  # type: ignore[operator]  # both are numbers, or dates
-        message = f"{names[0]} {low} is above {names[1]} {high}: nothing is between"
-        yield Finding(_RULE, (*path, names[0]), message)
-
-
-def _snake(name: str) -> str:
-    """Turn a class name into the expectation's name, as Great Expectations does."""
-    spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", spaced).lower()
+        message = f"{names[0]} {low} is above {names[1]} {high}: no value is between them"
+        yield Finding((*path, names[0]), message)

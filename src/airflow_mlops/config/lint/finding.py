@@ -1,4 +1,4 @@
-"""What a lint rule gets and gives."""
+"""What a lint rule reads and what it yields."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlops.config.faults import KeyPath, Level
+from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.models import Pipeline, Section, Source
@@ -15,9 +16,8 @@ from airflow_mlops.config.models import Pipeline, Section, Source
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a rule found, at a path of the configuration."""
+    """One thing that a rule has found, at a path of the configuration."""
 
-    rule: str
     path: KeyPath
     message: str
     level: Level = "error"
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What rules look at: the checked configuration, its values as written, and the source of its code.
+    """What rules read: the checked configuration, its values as written, and the source of its code.
 
     ``folder`` is the folder that relative paths start from.
     """
@@ -34,6 +34,11 @@ class Subject:
     layer: Layer
     sources: Sources
     folder: Path
+
+    @property
+    def libraries(self) -> Libraries:
+        """The installed libraries, which a child process imports."""
+        return self.sources.libraries
 
     @property
     def values(self) -> dict[str, Any]:

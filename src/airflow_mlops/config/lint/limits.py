@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, MetricFacts
-
-_RULE: Final = "limits"
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
@@ -21,67 +18,56 @@ def limits(subject: Subject) -> Iterator[Finding]:
         yield from _floors(("monitor", "performance", "require"), monitor.performance.require)
     for name, limit in section.against_champion.items():
         yield from _against(("evaluate", "against_champion", name), name, limit)
-    for column, given in section.slices.items():
-        yield from _floors(("evaluate", "slices", column), given)
+    for column, required in section.slices.items():
+        yield from _floors(("evaluate", "slices", column), required)
     twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
     for name in dict.fromkeys(twice):
-        yield Finding(_RULE, ("evaluate", "metrics"), f"{name} is named twice", "warning")
+        yield Finding(("evaluate", "metrics"), f"{name} is a duplicate", "warning")
 
 
-def named(subject: Subject) -> Iterator[Finding]:
-    """What has a limit is among the metrics."""
+def undeclared_metric(subject: Subject) -> Iterator[Finding]:
+    """A metric with a limit is declared in evaluate.metrics."""
     section = subject.pipeline.evaluate
-    for key, given in (("require", section.require), ("against_champion", section.against_champion)):
-        for name in given:
+    for key, limits_ in (("require", section.require), ("against_champion", section.against_champion)):
+        for name in limits_:
             if name not in section.metrics:
-                message = f"{name} is not in evaluate.metrics: add it there, so that it is seen"
-                yield Finding(_RULE, ("evaluate", key, name), message)
+                message = f"{name} is not in evaluate.metrics: add it there"
+                yield Finding(("evaluate", key, name), message)
 
 
-def _floors(path: KeyPath, given: Mapping[str, str]) -> Iterator[Finding]:
-    for name, limit in given.items():
-        sign, bound = _read(limit)
-        row = METRIC_FACTS[name]
-        wanted = ">" if row.larger_is_better else "<"
-        here = (*path, name)
-        if sign[0] != wanted:
-            better = "larger" if row.larger_is_better else "smaller"
-            yield Finding(_RULE, here, f"{name} is better when it is {better}: write '{wanted}= {bound:g}'")
-        elif reason := _idle(sign, bound, row):
-            yield Finding(
-                _RULE, here, f"{name} lies between {row.low:g} and {row.high:g}: {limit!r} {reason}"
-            )
+def _floors(path: KeyPath, required: Mapping[str, str]) -> Iterator[Finding]:
+    for name, text in required.items():
+        limit, facts, here = Limit.parse(text), METRIC_FACTS[name], (*path, name)
+        if limit.is_floor != facts.larger_is_better:
+            better, sign = ("larger", ">=") if facts.larger_is_better else ("smaller", "<=")
+            yield Finding(here, f"{name} is better when it is {better}: write '{sign} {limit.bound:g}'")
+        elif reason := _idle(limit, facts):
+            yield Finding(here, f"{name} is between {facts.low:g} and {facts.high:g}: {text!r} {reason}")
 
 
-def _idle(sign: str, bound: float, row: MetricFacts) -> str | None:
+def _idle(limit: Limit, facts: MetricFacts) -> str | None:
     """Say when no figure can fail a limit, or none can meet it."""
-    better, worst, best = (1, row.low, row.high) if row.larger_is_better else (-1, row.high, row.low)
-    above_worst, below_best = (bound - worst) * better, (best - bound) * better
-    if below_best < 0 or (below_best == 0 and len(sign) == 1):
+    worst, best = (facts.low, facts.high) if facts.larger_is_better else (facts.high, facts.low)
+    beyond = limit.bound > best if facts.larger_is_better else limit.bound < best
+    if beyond or (limit.bound == best and limit.is_strict):
         return "never holds"
-    if above_worst < 0 or (above_worst == 0 and len(sign) == 2):
+    idle = limit.bound < worst if facts.larger_is_better else limit.bound > worst
+    if idle or (limit.bound == worst and not limit.is_strict):
         return "always holds"
     return None
 
 
-def _against(path: KeyPath, name: str, limit: str) -> Iterator[Finding]:
-    """The limit is held against a lower bound whose larger values are better, for losses as well."""
-    sign, bound = _read(limit)
-    if sign[0] == "<":
-        message = (
-            f"the difference is better when it is larger, for losses as well: write '>= {-abs(bound):g}'"
-        )
-        yield Finding(_RULE, path, message)
+def _against(path: KeyPath, name: str, text: str) -> Iterator[Finding]:
+    """The limit is for a lower bound of the difference, whose larger values are better, for losses too."""
+    limit = Limit.parse(text)
+    if not limit.is_floor:
+        message = "the difference is better when it is larger, for losses as well"
+        yield Finding(path, f"{message}: write '>= {-abs(limit.bound):g}'")
         return
     widest = METRIC_FACTS[name].high - METRIC_FACTS[name].low
-    if widest / 2 <= bound < widest:
-        message = f"asks for a {name} better by {bound:g} than the champion's: a floor stands in require"
-        yield Finding(_RULE, path, message)
-    elif abs(bound) >= widest:
-        always = "always holds or never does"
-        yield Finding(_RULE, path, f"two models differ in {name} by at most {widest:g}: {limit!r} {always}")
-
-
-def _read(limit: str) -> tuple[str, float]:
-    found = Limit.parse(limit)
-    return found.sign, found.bound
+    if abs(limit.bound) >= widest:
+        message = f"two models differ in {name} by at most {widest:g}: {text!r} always holds or never does"
+        yield Finding(path, message)
+    elif widest / 2 <= limit.bound:
+        message = f"{name} must be better by {limit.bound:g} than the champion's: write floors under require"
+        yield Finding(path, message)

@@ -6,33 +6,32 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.estimator_kind import Learner, given, learners
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.learner import Learner, learners, possible_values
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
 
-_RULE: Final = "metrics"
 _QUALITY: Final = ("deploy", "canary", "guards", "quality")
 
 
 def metrics(subject: Subject) -> Iterator[Finding]:
     """The estimator learns the target, and every metric is one of its task and can be computed."""
     dotted = subject.pipeline.train.estimator
-    found = learners(dotted, subject.sources, given(subject))
-    if not all(learner.whole for learner in found):
+    found = learners(dotted, subject.sources, possible_values(subject))
+    if not all(learner.complete for learner in found):
         return
     if found and (other := found[0].other):
         message = f"{dotted} {other} and learns no target: choose a classifier or a regressor"
-        yield Finding(_RULE, ("train", "estimator"), message)
+        yield Finding(("train", "estimator"), message)
         return
     tasks = {learner.task for learner in found}
     task = tasks.pop() if len(tasks) == 1 else None
-    for path, name in _named(subject):
+    for path, name in _metric_names(subject):
         if mismatch := _mismatch(name, task, found):
-            yield Finding(_RULE, path, mismatch)
+            yield Finding(path, mismatch)
     deploy = subject.pipeline.deploy
     if task == REGRESSION and deploy and deploy.canary.guards.quality:
-        message = "counts wrong classes, but the estimator does regression: leave it out"
-        yield Finding(_RULE, _QUALITY, message)
+        message = "compares predicted classes, but the estimator does regression: remove it"
+        yield Finding(_QUALITY, message)
 
 
 def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | None:
@@ -48,7 +47,7 @@ def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | No
     return f"{name} needs predict_proba, which {reason}"
 
 
-def _named(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
+def _metric_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     """Yield every metric that the file names, with its place."""
     section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
     for number, name in enumerate(section.metrics):

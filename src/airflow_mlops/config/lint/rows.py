@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.class_attributes import literal_attribute
-from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, is_query_file, query_text
@@ -20,7 +20,6 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.query import WINDOW, misfit, parameters, unknown_parameter
 from airflow_mlops.data.sources import SOURCES
 
-_RULE: Final = "rows"
 _BUCKETS: Final = ("s3", "s3a", "gs", "gcs")
 
 
@@ -40,7 +39,7 @@ def _own(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
     found = yield from resolve(subject, (*path, "type"), source.type)
     for name in literal_attribute(found, "needs", subject.sources) or () if found else ():
         if getattr(source, str(name), None) is None:
-            yield Finding(_RULE, path, f"a source of type {source.type} needs {name}")
+            yield Finding(path, f"a source of type {source.type} needs {name}")
 
 
 def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Iterator[Finding]:
@@ -48,7 +47,7 @@ def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Ite
     together = subject.together((*path, "conn_id"), (*path, "filepath"))  # else a profile reads a sample
     if source.conn_id and local and together and not place.startswith("{"):
         message = f"has no effect: {place} is a local path, and a connection is for URIs such as s3://"
-        yield Finding(_RULE, (*path, "conn_id"), message)
+        yield Finding((*path, "conn_id"), message)
     parts = None if local else _split(place)
     if parts and parts[0] in _BUCKETS and "@" in parts[1]:
         conn_id, _, bucket = parts[1].rpartition("@")
@@ -56,7 +55,7 @@ def _storage(subject: Subject, source: Source, place: str, path: KeyPath) -> Ite
             f"{parts[0]}://{conn_id}@… is not read: write `conn_id: {conn_id}` and {parts[0]}://{bucket}/…"
         )
         if ":" not in conn_id:  # else it is a secret, and told as one
-            yield Finding(_RULE, (*path, "filepath"), message)
+            yield Finding((*path, "filepath"), message)
 
 
 def _split(place: str) -> tuple[str, str] | None:
@@ -72,17 +71,17 @@ def _query(source: Source, given: str, path: KeyPath, folder: Path) -> Iterator[
     try:
         sql = query_text(given, folder)
     except ConfigError as error:
-        yield Finding(_RULE, here, str(error))
+        yield Finding(here, str(error))
         return
     named = f"{given}: " if is_query_file(given) else ""
     params = source.load_args.get("params") or {}
     arguments = list(_arguments(source, path))
     yield from arguments
     if is_query_file(given) and (secret := secret_in(sql)):
-        yield Finding(_RULE, here, f"{given}: {secret}")
+        yield Finding(here, f"{given}: {secret}")
     wrong = misfit(sql) or (None if arguments else unknown_parameter(sql, params))
     if wrong:
-        yield Finding(_RULE, here, f"{named}{wrong}")
+        yield Finding(here, f"{named}{wrong}")
     elif not arguments:
         yield from _unused(sql, params, (*path, "load_args", "params"))
 
@@ -91,10 +90,10 @@ def _arguments(source: Source, path: KeyPath) -> Iterator[Finding]:
     for name in source.load_args:
         if name not in ARGUMENTS:
             message = f"a query has no argument {name!r}{did_you_mean(name, ARGUMENTS)}; {_known()}"
-            yield Finding(_RULE, (*path, "load_args", name), message)
+            yield Finding((*path, "load_args", name), message)
     if not isinstance(source.load_args.get("params") or {}, Mapping):
         message = "expected a mapping of names, such as {region: EU} for :region"
-        yield Finding(_RULE, (*path, "load_args", "params"), message)
+        yield Finding((*path, "load_args", "params"), message)
 
 
 def _known() -> str:
@@ -105,7 +104,7 @@ def _unused(sql: str, params: Mapping[str, object], path: KeyPath) -> Iterator[F
     used = parameters(sql)
     for name in params:
         if name in WINDOW:
-            yield Finding(_RULE, (*path, name), f"every run gives :{name} itself: leave it out")
+            yield Finding((*path, name), f"every run gives :{name} itself: leave it out")
         elif name not in used and not re.search(r"{{|{%", sql):
             message = f"the query has no :{name}{did_you_mean(str(name), used)}"
-            yield Finding(_RULE, (*path, name), message)
+            yield Finding((*path, name), message)

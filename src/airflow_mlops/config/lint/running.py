@@ -1,91 +1,80 @@
-"""Rules about how Airflow runs the tasks: notifiers that exist, settings of tasks that exist, resources."""
+"""Rules about how Airflow runs the tasks: settings, resources, notifiers, exceptions."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import lineage, signature
-from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere
-from airflow_mlops.config.models import Callback, Pipeline, Resources
+from airflow_mlops.config.lint.functions import resolve
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
+from airflow_mlops.config.lint.source import Definition
+from airflow_mlops.config.models import Callback, Resources
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.lifecycle.table import find_task, has_section
 
-_RULE: Final = "running"
 _RAISED: Final = frozenset(
     name
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 )
-_NEEDS: Final[Mapping[str, tuple[str, Callable[[Pipeline], object]]]] = {
-    "validate": ("validate", lambda p: p.validate_),
-    "tune": ("train.tune", lambda p: p.train.tune),
-    "prepare": ("deploy", lambda p: p.deploy),
-    "approve": ("approve", lambda p: p.deploy and p.approve),
-    "rollout": ("deploy", lambda p: p.deploy),
-    "finalize": ("deploy", lambda p: p.deploy),
-    "restore": ("deploy", lambda p: p.deploy),
-    "observe": ("monitor", lambda p: p.monitor),
-    "drift": ("monitor.drift", lambda p: p.monitor and p.monitor.drift),
-    "performance": ("monitor.performance", lambda p: p.monitor and p.monitor.performance),
-    "triage": ("monitor", lambda p: p.monitor),
-    "retrain": ("monitor.retrain", lambda p: p.monitor and p.monitor.retrain),
-}
 
 
-def settings(subject: Subject) -> Iterator[Finding]:
-    """Settings reach a task that there is."""
-    pipeline = subject.pipeline
-    for task in pipeline.tasks:
-        section, present = _NEEDS.get(task, ("", lambda _: True))
-        if not present(pipeline):
-            message = f"has no effect: there is no task {task} without {section}"
-            yield Finding(_RULE, ("tasks", task), message, "warning")
+def task_settings(subject: Subject) -> Iterator[Finding]:
+    """Settings are for a task that the pipeline has."""
+    for name in subject.pipeline.tasks:
+        task = find_task(name)
+        needed = (task.dag, task.section) if task and task.dag != "train" else (task.section,) if task else ()
+        for section in needed:
+            if section and not has_section(subject.pipeline, section):
+                message = f"ignored: task `{name}` exists only with `{section}`"
+                yield Finding(("tasks", name), message, "warning")
+                break
 
 
 def resources(subject: Subject) -> Iterator[Finding]:
-    """Resources can be had."""
+    """A GPU has an image with its drivers."""
     for task, own in subject.pipeline.tasks.items():
         yield from _resources(("tasks", task, "resources"), own.resources)
     yield from _resources(("train", "resources"), subject.pipeline.train.resources)
 
 
 def notifiers(subject: Subject) -> Iterator[Finding]:
-    """Whoever is to be told can be called."""
+    """Notifiers exist and take their arguments."""
     for event in ("on_failure", "on_retry", "on_success"):
         for number, callback in enumerate(getattr(subject.pipeline.callbacks, event)):
             yield from _callback(subject, ("callbacks", event, number), callback)
 
 
-def exceptions(subject: Subject) -> Iterator[Finding]:
-    """What is not worth a second try is an exception."""
+def retry_exceptions(subject: Subject) -> Iterator[Finding]:
+    """Every path of retry.fail_on leads to an exception."""
     for number, dotted in enumerate(subject.pipeline.retry.fail_on):
         path: KeyPath = ("retry", "fail_on", number)
         module, _, name = dotted.replace(":", ".").rpartition(".")
         if module == "builtins":
             if name not in _RAISED:
                 hint = did_you_mean(name, _RAISED)
-                yield Finding(_RULE, path, f"no exception {name!r} in builtins{hint}")
+                yield Finding(path, f"no exception {name!r} in builtins{hint}")
             continue
         try:
             raised = _is_raised(subject.sources.find(dotted), subject)
         except NotChecked as error:
-            yield Finding(_RULE, path, f"not checked: {error}", "note")
-        except NotThere as error:  # a package of the workers need not be here
+            yield Finding(path, f"not checked: {error}", "note")
+        except NotThere as error:  # a package of the workers may be missing here
             missing = str(error).startswith("no module") and "did you mean" not in str(error)
-            yield Finding(_RULE, path, f"cannot be imported: {error}", "note" if missing else "error")
+            yield Finding(path, f"cannot be imported: {error}", "note" if missing else "error")
         else:
             if not raised:
-                message = f"{dotted} is no exception: name a class derived from Exception"
-                yield Finding(_RULE, path, message)
+                message = f"{dotted} is not an exception: write the path of a class derived from Exception"
+                yield Finding(path, message)
 
 
 def _is_raised(found: Definition, subject: Subject) -> bool:
-    """Whether a definition is a class that can be raised, or may be one for all that its bases tell."""
+    """Whether a definition is a class that can be raised, or may be one because a base cannot be read."""
     if not isinstance(found.node, ast.ClassDef):
         return False
     line = lineage(found, subject.sources)
@@ -96,8 +85,8 @@ def _is_raised(found: Definition, subject: Subject) -> bool:
 
 def _resources(path: KeyPath, given: Resources | None) -> Iterator[Finding]:
     if given and given.gpu and not given.image:
-        message = f"{given.gpu} without an image: name one that has the drivers and libraries for it"
-        yield Finding(_RULE, (*path, "gpu"), message)
+        message = f"{given.gpu} needs an image: add one that has the drivers and libraries for it"
+        yield Finding((*path, "gpu"), message)
 
 
 def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[Finding]:
@@ -108,29 +97,27 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
     try:
         accepted = _accepted(found, subject)
     except NotChecked as error:
-        yield Finding(_RULE, here, f"arguments are not checked: {error}", "note")
+        yield Finding(here, f"arguments are not checked: {error}", "note")
         return
     except NotThere as error:
-        yield Finding(_RULE, here, str(error))
+        yield Finding(here, str(error))
         return
     if accepted is None:
-        message = f"{callback.notifier} is no notifier: it has neither notify nor __call__"
-        yield Finding(_RULE, here, message)
+        message = f"{callback.notifier} is not a notifier: it has neither notify nor __call__"
+        yield Finding(here, message)
         return
     names, required, open_ = accepted
     for name in callback.args if not open_ else ():
         if name not in names:
             hint = did_you_mean(name, names)
-            yield Finding(
-                _RULE, (*path, "args", name), f"{callback.notifier} has no parameter {name!r}{hint}"
-            )
+            yield Finding((*path, "args", name), f"{callback.notifier} has no parameter {name!r}{hint}")
     missing = [name for name in required if name not in callback.args]
     if missing:
-        yield Finding(_RULE, here, f"needs {', '.join(missing)}: give them under args")
+        yield Finding(here, f"needs {', '.join(missing)}: add them to args")
 
 
 def _accepted(found: Definition, subject: Subject) -> tuple[list[str], list[str], bool] | None:
-    """Return the names that ``args`` may and must have, and whether any will do; None for no notifier."""
+    """Return the names that ``args`` may and must have, and whether any will do; None without a method."""
     if isinstance(found.node, ast.ClassDef):
         line = lineage(found, subject.sources)
         if not line.gap and not (line.has("notify") or line.has("__call__")):

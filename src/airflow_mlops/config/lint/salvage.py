@@ -1,4 +1,4 @@
-"""What can still be looked at deeply in a file that has faults, so that one fault does not hide another."""
+"""A configuration without its faulty values, so that one fault does not hide another."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ _ROUNDS: Final = 20
 
 
 @dataclass(frozen=True)
-class Remains:
-    """A configuration without its faulty values; ``gone`` are their paths in the file."""
+class Salvaged:
+    """A configuration without its faulty values; ``dropped`` are their paths in the file."""
 
     pipeline: Pipeline
-    gone: tuple[KeyPath, ...] = ()
+    dropped: tuple[KeyPath, ...] = ()
 
     def lacks(self, read: Iterable[str]) -> bool:
-        """Whether something that a rule reads is gone: ``a.b`` as a whole, ``a.b.*`` in part as well."""
-        return any(_touches(path, *_spelled(text)) for text in read for path in self.gone)
+        """Whether something that a rule reads is dropped: ``a.b`` as a whole, ``a.b.*`` in part as well."""
+        return any(_touches(path, *_spelled(text)) for text in read for path in self.dropped)
 
     def covers(self, path: KeyPath) -> bool:
-        """Whether ``path`` is gone, or stands in something that is."""
-        return any(path[: len(lost)] == lost for lost in self.gone)
+        """Whether ``path`` is dropped, or stands in something that is."""
+        return any(path[: len(lost)] == lost for lost in self.dropped)
 
     def in_file(self, path: KeyPath) -> KeyPath:
-        """Return a path of the remaining configuration as it is in the file: items that are gone count."""
-        return _in_file(path, self.gone)
+        """Return a path of this configuration as it is in the file: dropped items of a list count."""
+        return _in_file(path, self.dropped)
 
 
-def remains(variant: Variant) -> Remains | None:
+def salvage(variant: Variant) -> Salvaged | None:
     """Return what is left of a variant without its faulty values, or None when nothing comes to shape.
 
-    Where a pipeline cannot do without a value, another stands in for it and the path counts as gone.
+    Where a pipeline cannot do without a value, another stands in for it and the path counts as dropped.
     """
     if variant.pipeline is not None:
-        return Remains(variant.pipeline)
+        return Salvaged(variant.pipeline)
     values, faults = off_as_none(variant.layer)
-    gone = [_path(fault.path, variant.profile) for fault in faults]
+    dropped = [_path(fault.path, variant.profile) for fault in faults]
     values = _copy({key: value for key, value in values.items() if key != "profiles"})
     for _ in range(_ROUNDS):
-        _fill(values, _STAND_INS, (), gone)
+        _fill(values, _STAND_INS, (), dropped)
         try:
-            return Remains(Pipeline.model_validate(values), tuple(dict.fromkeys(gone)))
+            return Salvaged(Pipeline.model_validate(values), tuple(dict.fromkeys(dropped)))
         except ValidationError as error:
             found = {_removable(values, key_path(item)) for item in error.errors(include_url=False)}
         outermost = [path for path in found if not any(path[:n] in found for n in range(len(path)))]
-        gone += [_in_file(path, gone) for path in outermost]
+        dropped += [_in_file(path, dropped) for path in outermost]
         for path in sorted(outermost, key=_latest_first):
             _remove(values, path)
     return None
 
 
-def _in_file(path: KeyPath, gone: Iterable[KeyPath]) -> KeyPath:
+def _in_file(path: KeyPath, dropped: Iterable[KeyPath]) -> KeyPath:
     whole: KeyPath = ()
     for part in path:
         if isinstance(part, int):
-            lost = [other[-1] for other in gone if other and other[:-1] == whole]
+            lost = [other[-1] for other in dropped if other and other[:-1] == whole]
             for number in sorted(number for number in lost if isinstance(number, int)):
                 part += number <= part
         whole = (*whole, part)
@@ -81,8 +81,8 @@ def _spelled(text: str) -> tuple[KeyPath, bool]:
     return tuple(text.removesuffix(".*").split(".")), text.endswith(".*")
 
 
-def _touches(gone: KeyPath, read: KeyPath, below: bool) -> bool:
-    return read[: len(gone)] == gone or (below and gone[: len(read)] == read)
+def _touches(dropped: KeyPath, read: KeyPath, below: bool) -> bool:
+    return read[: len(dropped)] == dropped or (below and dropped[: len(read)] == read)
 
 
 def _path(text: str, profile: str | None) -> KeyPath:
@@ -95,13 +95,13 @@ def _copy(value: Any) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _fill(values: dict[str, Any], needed: Mapping[str, Any], path: KeyPath, gone: list[KeyPath]) -> None:
+def _fill(values: dict[str, Any], needed: Mapping[str, Any], path: KeyPath, dropped: list[KeyPath]) -> None:
     for key, value in needed.items():
         if key not in values:
             values[key] = _copy(value)
-            gone.append((*path, key))
+            dropped.append((*path, key))
         elif isinstance(value, Mapping) and isinstance(values[key], dict) and key != "source":
-            _fill(values[key], value, (*path, key), gone)
+            _fill(values[key], value, (*path, key), dropped)
 
 
 def _removable(values: Any, path: KeyPath) -> KeyPath:

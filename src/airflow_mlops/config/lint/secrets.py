@@ -1,4 +1,4 @@
-"""Rules about secrets: none stands in the file."""
+"""Rules about secrets: the file contains none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
 
-_RULE: Final = "secrets"
 _WORDS: Final = r"(password|passwd|pwd|secret|token|(api|access|secret|private|account|storage)_?key)"
 _NAMED: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
 # Every repeat that can begin anywhere is bounded: the time stays proportional to the length of a text.
@@ -37,12 +36,12 @@ def secrets(subject: Subject) -> Iterator[Finding]:
     """No text has the shape of a secret, and no key that is named for one has a value to read."""
     for path, text in texts(subject.values):
         if found := secret_in(text):
-            yield Finding(_RULE, path, found)
+            yield Finding(path, found)
         elif text and "{{" not in text and _NAMED.search(_CAMEL.sub(r"\1_\2", str(path[-1]))):
-            yield Finding(_RULE, path, f"a secret in clear text: {_ADVICE}")
+            yield Finding(path, f"is a secret in clear text: {_ADVICE}")
 
 
 def secret_in(text: str) -> str | None:
     """Return what to do about a text that has the shape of a secret, or None."""
     found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
-    return f"{found} in clear text: {_ADVICE}" if found else None
+    return f"contains {found} in clear text: {_ADVICE}" if found else None

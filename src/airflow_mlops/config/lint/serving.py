@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from airflow_mlops.config.lint.class_attributes import literal_attribute
-from airflow_mlops.config.lint.code import resolve
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.models import Deploy
 from airflow_mlops.rollout import targets
-
-_RULE: Final = "target"
 
 
 def target(subject: Subject) -> Iterator[Finding]:
@@ -29,7 +26,7 @@ def target(subject: Subject) -> Iterator[Finding]:
         if _is_set(section, key):
             able = [name for name in targets.names() if key not in targets.facts(name).unsupported]
             hint = f"leave it out, or use target {' or '.join(able)}" if able else "leave it out"
-            yield Finding(_RULE, ("deploy", "canary", *key.split(".")), f"{reason}: {hint}")
+            yield Finding(("deploy", "canary", *key.split(".")), f"{reason}: {hint}")
 
 
 def _is_set(section: Deploy, key: str) -> bool:

@@ -1,9 +1,8 @@
-"""Python code read, never run: where a dotted path leads, and what stands there."""
+"""Python code that is read and never run: what a dotted path leads to."""
 
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,24 +11,15 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops.config.lint.libraries import Installed, Libraries, NotChecked, NotThere, is_installed
 from airflow_mlops.core.suggestions import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
 _MAX_STEPS: Final = 30
 _LONGEST: Final = 500
 _VALUES: Final = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.JoinedStr)
-_LAZY_PACKAGE: Final = "sklearn"
-"""It only makes its own subpackages when they are asked for."""
 _COMMON: Final = {"sklearn", "xgboost", "lightgbm", "catboost", "pandas", "airflow"}
-"""What is meant by a misspelt first part, however it is installed."""
-
-
-class NotChecked(Exception):
-    """The answer cannot be read from source, and why."""
-
-
-class NotThere(Exception):
-    """The dotted path leads nowhere, and why."""
+"""Names for a misspelt first part, however they are installed."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +45,28 @@ class Definition:
     module: Module
 
     @property
+    def path(self) -> str:
+        """Where it stands, as ``module:name``."""
+        return f"{self.module.name}:{self.node.name}"
+
+    @property
+    def members(self) -> dict[str, ast.stmt]:
+        """What the body of a class defines, by name."""
+        found: dict[str, ast.stmt] = {}
+        for node in self.node.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found[node.name] = node
+            elif isinstance(node, ast.Assign):
+                found.update({target.id: node for target in node.targets if isinstance(target, ast.Name)})
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found[node.target.id] = node
+        return found
+
+    def has(self, attribute: str) -> bool:
+        """Whether the body of a class defines ``attribute``; bases are not looked at."""
+        return attribute in self.members
+
+    @property
     def yields(self) -> bool:
         """Whether it is a generator."""
         return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _inside(self.node.body))
@@ -71,9 +83,13 @@ class Definition:
 
 @dataclass
 class Sources:
-    """Finds modules in ``folders`` first, then where Python looks; remembers what it has read."""
+    """Finds modules in ``folders`` first, then where Python looks; remembers what it has read.
+
+    ``libraries`` answer for installed packages, which may be imported in a child process.
+    """
 
     folders: Sequence[Path]
+    libraries: Libraries
     _modules: dict[str, Module] = field(default_factory=dict)
 
     def find(self, path: str) -> Definition:
@@ -81,15 +97,28 @@ class Sources:
 
         Raises NotThere when it leads nowhere, NotChecked when reading alone cannot tell.
         """
-        module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
-        if not module or not name or len(path) > _LONGEST:
-            raise NotThere("write it as module:function or package.module.Name")
+        module, name = _split(path)
         try:
             return self.named(self.module(module), name)
         except (NotChecked, NotThere):
             if ":" not in path and self._is_module(path):
-                raise NotThere(f"{path} is a module: name a class or function in it") from None
+                raise NotThere(f"{path} is a module: add a class or function of it") from None
             raise
+
+    def installed(self, path: str) -> Installed | None:
+        """Return what ``path`` names when that is in an installed package, and not in the user's modules.
+
+        Raises NotThere when there is no such module.
+        """
+        module, name = _split(path)
+        package = module.partition(".")[0]
+        spec = self._spec(package)
+        if package in sys.builtin_module_names or not self._spec(module):
+            return None
+        whole = next(iter(spec.submodule_search_locations or ()), spec.origin)
+        if whole is None or not is_installed(Path(whole).parent.resolve(), package):
+            return None
+        return Installed(module, name, self.libraries)
 
     def named(self, module: Module, name: str, steps: int = 0) -> Definition:
         """Return what ``name`` means inside a module, imports followed."""
@@ -102,11 +131,10 @@ class Sources:
                 return self.named(self.module(star), name, steps + 1)
             except NotThere:
                 continue
-        if module.lazy and module.name != _LAZY_PACKAGE:
-            raise NotChecked(f"{module.name} makes its names when they are asked for")
+        if module.lazy:
+            raise NotChecked(f"{module.name} creates its names on demand")
         known = [key for key in module.names if not key.startswith("_")]
-        hint = self._elsewhere(module.name, name) or did_you_mean(name, known)
-        raise NotThere(f"no {name!r} in {module.name}{hint}")
+        raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
 
     def module(self, name: str) -> Module:
         """Return the module ``name``; raises NotThere or NotChecked."""
@@ -126,7 +154,7 @@ class Sources:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             return Definition(_as_function(name, node.value), module)
         if isinstance(node, ast.Assign) and isinstance(node.value, _VALUES):
-            raise NotThere(f"{name} in {module.name} is a value: name a class or function")
+            raise NotThere(f"{name} in {module.name} is a value: write the path of a class or function")
         raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
 
     def _spec(self, name: str) -> ModuleSpec:
@@ -147,16 +175,6 @@ class Sources:
         assert spec is not None
         return spec
 
-    def _elsewhere(self, package: str, name: str) -> str:
-        """Say where in scikit-learn a name stands that was looked for in the package itself."""
-        if package != _LAZY_PACKAGE:
-            return ""
-        for folder in self._spec(package).submodule_search_locations or ():
-            for file in sorted(Path(folder).glob("*/__init__.py")):
-                if re.search(rf"\b{re.escape(name)}\b", file.read_text(encoding="utf-8")):
-                    return f" (did you mean {package}.{file.parent.name}.{name}?)"
-        return ""
-
     def _is_module(self, name: str) -> bool:
         try:
             return self._spec(name) is not None
@@ -166,6 +184,14 @@ class Sources:
     def _looked(self) -> str:
         folders = ", ".join(dict.fromkeys(str(folder) for folder in self.folders))
         return f"looked in {folders} and among the installed packages"
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return module and name of ``module:name`` or ``module.name``; raises NotThere for anything else."""
+    module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
+    if not module or not name or len(path) > _LONGEST:
+        raise NotThere("write it as module:function or package.module.Name")
+    return module, name
 
 
 def _other_finders(name: str) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""Rules about templates: Jinja can read them, and Airflow has what they ask for."""
+"""Rules about templates: Jinja can parse them, and Airflow has the names that they use."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
-from airflow_mlops.config.lint.source import NotChecked, NotThere
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.core.suggestions import did_you_mean
 
-_RULE: Final = "templates"
 _CONTEXT: Final = "airflow.sdk.definitions.context.Context"
 _FILTERS: Final = ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz")
 _MACROS: Final = frozenset(
@@ -41,27 +40,27 @@ def templates(subject: Subject) -> Iterator[Finding]:
             environment.compile(tree)
         except TemplateSyntaxError as error:  # unknown filters as well
             shown = str(error.message).splitlines()[0].rstrip(".") + _filter_hint(str(error.message))
-            yield Finding(_RULE, path, f"not a template that Jinja can read: {shown}, got {text!r:.80}")
+            yield Finding(path, f"is not a valid Jinja template: {shown}, got {text!r:.80}")
             continue
         except (RecursionError, MemoryError):
-            yield Finding(_RULE, path, f"a template that is nested too deeply, got {text!r:.80}")
+            yield Finding(path, f"is nested too deeply for a template, got {text!r:.80}")
             continue
         for name in sorted(meta.find_undeclared_variables(tree) - known) if known else ():
             hint = did_you_mean(name, known)
-            yield Finding(_RULE, path, f"Airflow has no {name!r} for a template{hint}")
+            yield Finding(path, f"Airflow has no template variable {name!r}{hint}")
         for name in sorted(_macros(tree) - _MACROS):  # a plugin may bring others
             if hint := did_you_mean(name, _MACROS):
-                yield Finding(_RULE, path, f"Airflow has no macros.{name}{hint}")
+                yield Finding(path, f"Airflow has no macros.{name}{hint}")
 
 
-def half(subject: Subject) -> Iterator[Finding]:
-    """The path of the data holds no name that somebody expects to be put in, but nobody does."""
+def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
+    """The path of the data has no placeholder that nothing replaces."""
     path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
     if found := _VARIABLE.search(text):
-        message = f"{found[0]} stays as it is: write an Airflow variable, as '{{{{ var.value.name }}}}'"
-        yield Finding(_RULE, path, message)
+        message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
+        yield Finding(path, message)
     if found := _SINGLE.search(text):
-        yield Finding(_RULE, path, f"{found[0]} stays as it is: write a template as '{{{{ {found[1]} }}}}'")
+        yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
 
 
 def _filter_hint(message: str) -> str:

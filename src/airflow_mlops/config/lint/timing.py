@@ -11,48 +11,47 @@ from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.models import Monitor
 from airflow_mlops.config.values import cron, format_duration
 
-_RULE: Final = "timing"
 _CANARY: Final = ("deploy", "canary")
 
 
-def canary(subject: Subject) -> Iterator[Finding]:
-    """A step can end before it times out, and is looked at while it lasts."""
+def canary_timing(subject: Subject) -> Iterator[Finding]:
+    """A step can end before it times out, and is polled while it lasts."""
     section = subject.pipeline.deploy
     if section is None:
         return
     plan = section.canary
     hold, longest, poll = map(format_duration, (plan.hold, plan.step_timeout, plan.poll))
     if plan.hold >= plan.step_timeout:
-        message = (
-            f"a step lasts at least hold {hold}, but times out after {longest}: make step_timeout longer"
-        )
+        message = f"a step lasts at least hold {hold}, but times out after {longest}: increase step_timeout"
         written = "step_timeout" if "step_timeout" in plan.model_fields_set else "hold"
-        yield Finding(_RULE, (*_CANARY, written), message)
+        yield Finding((*_CANARY, written), message)
     if plan.poll > plan.hold:
-        message = f"looks every {poll}, but a step may end after hold {hold}"
-        yield Finding(_RULE, (*_CANARY, "poll"), message, "warning")
+        message = f"polls every {poll}, but a step may end after hold {hold}: decrease poll"
+        yield Finding((*_CANARY, "poll"), message, "warning")
 
 
-def monitor(subject: Subject) -> Iterator[Finding]:
-    """Windows have dates that make sense, and the cool-down is longer than a window."""
+def monitor_timing(subject: Subject) -> Iterator[Finding]:
+    """Windows end after they start, and the cool-down is longer than a window."""
     section = subject.pipeline.monitor
     if section is None:
         return
     start, end = _utc(section.start_date), _utc(section.end_date)
     if start and end and start > end:
-        message = f"no window: end_date {end:%Y-%m-%d} is before start_date {start:%Y-%m-%d}"
-        yield Finding(_RULE, ("monitor", "end_date"), message)
+        message = f"end_date {end:%Y-%m-%d} must be after start_date {start:%Y-%m-%d}"
+        yield Finding(("monitor", "end_date"), message)
     if section.catchup and not start:
-        message = "catchup looks at every window since start_date: give monitor.start_date"
-        yield Finding(_RULE, ("monitor", "catchup"), message)
+        message = "catchup needs a first window: add monitor.start_date"
+        yield Finding(("monitor", "catchup"), message)
     period = interval(section)
     if section.retrain and section.retrain.cooldown < period:
         asked, window = format_duration(section.retrain.cooldown), format_duration(period)
-        message = f"{asked} has no effect: windows come only every {window}"
-        yield Finding(_RULE, ("monitor", "retrain", "cooldown"), message, "warning")
+        message = f"{asked} is ignored: it is shorter than the time between windows, {window}"
+        yield Finding(("monitor", "retrain", "cooldown"), message, "warning")
     if not subject.pipeline.data.keys:
-        message = "windows need an event time: name it last in data.keys, else each window is all the data"
-        yield Finding(_RULE, ("monitor",), message, "warning")
+        message = (
+            "windows need an event time: add it as the last of data.keys, else each window is all the data"
+        )
+        yield Finding(("monitor",), message, "warning")
 
 
 def interval(section: Monitor) -> timedelta:

@@ -117,9 +117,7 @@ class PerformanceReport(Record):
         of = f" of {self.window_rows:,}" if self.window_rows else ""
         first = f"{self.verdict}: {figures or f'{self.rows:,}{of} rows with a label'}"
         others = {"scored": self.also_scored, "without labels": len(self.overdue)}
-        earlier = [
-            f"{n} earlier {'window' if n == 1 else 'windows'} {what}" for what, n in others.items() if n
-        ]
+        earlier = [f"{_windows(count)} {what}" for what, count in others.items() if count]
         return "; ".join([first, *earlier])
 
 
@@ -143,7 +141,7 @@ class Triage(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainRequest(Record):
-    """Why a new training is to start: ``window`` is its cause, ``until`` the end of the data to learn from."""
+    """Why a new training starts: ``window`` is its cause, ``until`` the end of the data to learn from."""
 
     causes: tuple[str, ...]
     reason: str
@@ -155,3 +153,7 @@ class RetrainRequest(Record):
     def summary(self) -> str:
         """The reason."""
         return f"start a training: {self.reason}"
+
+
+def _windows(count: int) -> str:
+    return f"{count} earlier {'window' if count == 1 else 'windows'}"

@@ -1,4 +1,4 @@
-"""Which data may go on without its bad rows, and which is refused as a whole."""
+"""Whether data can be used without its bad rows, or is rejected as a whole."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from airflow_mlops.core.records import Failure, Quarantine
 
 
 def judge(failures: Sequence[Failure], bad_rows: int | None, *, rows: int, limit: float) -> Quarantine:
-    """Return whether ``rows`` rows may go on without those that break an expectation.
+    """Return whether ``rows`` rows can be used without those that break an expectation.
 
     :param failures: the expectations that did not hold, at least one.
     :param bad_rows: rows that break one or more of them; None when they were not all named.
     :param limit: the largest share of rows that may be set aside.
 
-    Refused when an expectation about the data as a whole failed, for which no row can answer, or when
-    more rows are bad than the limit allows.
+    The data is rejected when an expectation about all of it failed, which no single row breaks, or when more
+    rows are bad than the limit allows.
+
+    >>> judge([Failure("between", "age", "", 90)], 90, rows=1000, limit=0.05).refused
+    '90 of 1,000 rows (9.0 %) break expectations, more than validate.max_quarantine 0.05'
     """
     least = max((failure.rows or 0 for failure in failures), default=0)
     bad = least if bad_rows is None else bad_rows

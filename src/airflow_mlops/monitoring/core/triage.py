@@ -86,6 +86,22 @@ def decide(
     bad rows than quarantine may take out) is blocked: its drift says something about the data feed, not
     about the world. The causes of a retraining are those that started it; of an alert, all that was found.
     Labels that are overdue, or contradict each other, are an alert of their own and never retrain.
+
+    The second month in a row in which the metric missed its limit:
+
+    >>> from airflow_mlops.core.records import Check
+    >>> def month(number: int) -> Reports:
+    ...     start, end = f"2024-0{number}-01", f"2024-0{number + 1}-01"
+    ...     check = Check("roc_auc", 0.61, ">= 0.7", passed=False)
+    ...     report = PerformanceReport(
+    ...         start=start, end=end, model_version=3, rows=900, metrics={"roc_auc": 0.61}, checks=(check,),
+    ...         verdict="decay",
+    ...     )
+    ...     return Reports(start=start, end=end, model_version=3, performance=report)
+    >>> rules = Rules(performance_windows=2, retrain_when=("performance",))
+    >>> found = decide(month(5), [month(4)], rules)
+    >>> found.action, found.reason
+    ('retrain', 'roc_auc 0.610 < 0.7 for 2 windows in a row (2024-04, 2024-05)')
     """
     found = _findings(window, earlier, rules)
     action, causes, reason = _decided(window, found, rules, last_retrain)

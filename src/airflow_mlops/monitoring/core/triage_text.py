@@ -1,4 +1,4 @@
-"""What triage says of a window, in words: its name, and a sentence for each thing that was found."""
+"""The words of a triage: the name of a window, and a phrase for each finding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN: Final = 3
 
 
 def window_name(start: str, end: str) -> str:
-    """Name a window as people do: ``2013-09`` (a month), ``2013-09-01`` (a day), else start/end."""
+    """Return a short name for a window: ``2013-09`` (a month), ``2013-09-01`` (a day), else start/end."""
     first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
     midnight = all((t.hour, t.minute, t.second, t.microsecond) == (0, 0, 0, 0) for t in (first, last))
     if midnight and first.day == last.day == 1 and timedelta(days=28) <= last - first <= timedelta(days=31):
@@ -70,7 +70,7 @@ def label_problems(report: PerformanceReport | None) -> str:
         for item in report.overdue
     ]
     parts = [f"labels overdue: {_few(late)}"] if late else []
-    parts += [f"labels of no use: {_few(report.label_faults)}"] if report.label_faults else []
+    parts += [f"labels that cannot be used: {_few(report.label_faults)}"] if report.label_faults else []
     return "; ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Rolling out a version: the plan, the judge, the state machine. Pure; see ``backends.rollout``."""
+"""Rolling out a version: plan, evidence, state machine. Pure: ``rollout.driver`` has the effects."""
 
 from __future__ import annotations
 

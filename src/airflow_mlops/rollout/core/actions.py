@@ -1,4 +1,4 @@
-"""What a rollout asks of the target: absolute, so that asking twice changes nothing."""
+"""What a state requires of the target, in absolute terms, so that repeating a request changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Action = Ensure | SetWeight | Shadow
 
 
 def wanted(state: RolloutState) -> tuple[Action, ...]:
-    """Return what a state asks of the target, to be done in this order."""
+    """Return what a state requires of the target, in the order in which it must be done."""
     plan = state.plan
     if state.terminal or state.phase is Phase.PENDING:
         return ()

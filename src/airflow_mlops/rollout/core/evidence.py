@@ -1,7 +1,7 @@
-"""Sequential evidence on failures: processes that may be looked at after every request.
+"""Sequential evidence on failures: processes that may be evaluated after every request.
 
 Each class is an e-process: it starts at 1 and, while its null hypothesis holds, its expected value never
-exceeds 1, whenever one stops to look. By Ville's inequality (J. Ville, *Étude critique de la notion de
+exceeds 1, at whatever time it is evaluated. By Ville's inequality (J. Ville, *Étude critique de la notion de
 collectif*, 1939) the chance that it ever reaches 1/alpha is then at most alpha. The likelihood ratio
 against one alternative is Wald's (A. Wald, *Sequential Analysis*, 1947); the weighted mean over a grid
 of alternatives is Robbins' mixture (H. Robbins, *Ann. Math. Statist.* 41, 1970), which keeps the bound.

@@ -1,4 +1,4 @@
-"""What can go wrong in a simulated rollout. Pure, and light enough for a help text."""
+"""The faults that a simulated rollout can have. Imports nothing heavy: help texts list them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_mlops.core.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
-    """What requests meet, shares within 0 and 1: of failures, of slow answers, of wrong predictions.
+class RequestModel:
+    """How requests to a version end: the shares (0 to 1) of failures, slow answers and wrong predictions.
 
     ``shifted`` moves that share of the scores from the upper half of the deciles to the lower one.
     """
@@ -31,24 +31,24 @@ _FAULTS: Final[Mapping[str, str]] = {
     "latency": "the version is slower than the champion's 95th percentile four times as often",
     "quality": "the version is wrong 1.5 times as often",
     "shift": "four in five of the version's upper scores fall into the lower deciles",
-    "no-traffic": "nobody calls",
+    "no-traffic": "there are no requests",
     "no-load": "the version does not load",
     "dead-controller": "the controller dies in the first step, another one comes an hour later",
     "dead-server": "the model server dies in the first step and is back an hour later",
 }
 FAULTS: Final = tuple(_FAULTS)
-_WATCHED_BY: Final = {"latency": "latency_p95", "quality": "quality", "shift": "prediction_shift"}
+_DETECTED_BY: Final = {"latency": "latency_p95", "quality": "quality", "shift": "prediction_shift"}
 
 
-def unwatched(fault: str, guards: Iterable[str]) -> str:
-    """Return the guard that would see a fault and is not among ``guards``, or nothing."""
-    guard = _WATCHED_BY.get(fault, "")
+def missing_guard(fault: str, guards: Iterable[str]) -> str:
+    """Return the guard that would detect a fault and is not among ``guards``; empty when there is none."""
+    guard = _DETECTED_BY.get(fault, "")
     return guard if guard and not any(name.startswith(guard) for name in guards) else ""
 
 
-def with_fault(world: World, fault: str) -> World:
-    """Return what a canary with a fault meets; raises ConfigError for an unknown one."""
-    changes: Mapping[str, World] = {
+def inject_fault(world: RequestModel, fault: str) -> RequestModel:
+    """Return how requests to a canary with a fault end; raises ConfigError for an unknown fault."""
+    changes: Mapping[str, RequestModel] = {
         "none": world,
         "errors": replace(world, failing=min(1.0, max(3 * world.failing, world.failing + 0.02))),
         "latency": replace(world, slow=4 * world.slow),
@@ -65,6 +65,6 @@ def with_fault(world: World, fault: str) -> World:
     return changes[fault]
 
 
-def fault_in_words(fault: str) -> str:
-    """Return what a fault of ``FAULTS`` means."""
+def describe_fault(fault: str) -> str:
+    """Return what a fault of ``FAULTS`` means, in words."""
     return _FAULTS[fault]

@@ -1,7 +1,7 @@
-"""What a rollout's plan can see, and when: figures for people before any traffic moves. Pure.
+"""What a rollout plan can detect, and after how many requests: figures before any traffic is shifted. Pure.
 
-Requests "needed" are those after which the evidence, at the counts to be expected, reaches its limit. About
-half of all rollouts need fewer: it is close to the median, not a guarantee.
+The requests needed are those after which the evidence, at the expected counts, reaches its limit. About half
+of all rollouts need fewer: the figure is close to the median, not a guarantee.
 """
 
 from __future__ import annotations
@@ -63,11 +63,20 @@ class Forecast:
 def forecast(
     plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1, callers: int | None = None
 ) -> Forecast:
-    """Say what each step of ``plan`` can see.
+    """Return what each step of ``plan`` can detect, and when.
 
     ``rps`` are requests per second of both versions together, ``error_rate`` and ``wrong_rate`` the
     champion's shares of failures and of wrong predictions, within 0 and 1. ``callers`` is how many there are
     when routing is sticky and each counts once, None when every request counts.
+
+    >>> plan = RolloutPlan(
+    ...     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 50)
+    ... )
+    >>> found = forecast(plan, rps=20, error_rate=0.01)
+    >>> [(step.percent, step.needs[0].worse[2.0]) for step in found.steps]
+    [(10, 13672.0), (50, 5324.0)]
+    >>> format_duration(found.shortest_s)
+    '1h'
     """
     rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
@@ -95,19 +104,19 @@ def requests_to_roll_back(
     ratio that is still allowed. inf when it is never found.
     """
     process = EventShareProcess.inferiority(null)
-    return needed(_drift(process, share * rate * ratio, (1 - share) * rate, share), log_limit)
+    return requests_needed(_drift(process, share * rate * ratio, (1 - share) * rate, share), log_limit)
 
 
 def requests_to_pass(guard: GuardPlan, share: float, rate: float, log_limit: float) -> float:
     """Return the requests after which a canary that equals the champion passes a guard; inf for never."""
     process = EventShareProcess.non_inferiority(guard.max_ratio)
-    by_ratio = needed(_drift(process, share * rate, (1 - share) * rate, share), log_limit)
+    by_ratio = requests_needed(_drift(process, share * rate, (1 - share) * rate, share), log_limit)
     if guard.tolerance is None:
         return by_ratio
-    return min(by_ratio, needed(_tolerance_drift(guard.tolerance, rate, share), log_limit))
+    return min(by_ratio, requests_needed(_tolerance_drift(guard.tolerance, rate, share), log_limit))
 
 
-def needed(log_e: Callable[[float], float], limit: float) -> float:
+def requests_needed(log_e: Callable[[float], float], limit: float) -> float:
     """Return the smallest number of requests at which ``log_e`` reaches ``limit``; inf for never."""
     high = 1.0
     while log_e(high) < limit:
@@ -168,10 +177,13 @@ def _warnings(
     plan: RolloutPlan, percent: int, needs: list[Need], rps: float, callers: int | None
 ) -> list[str]:
     if not rps:
-        return ["cannot be judged: nobody calls"]
+        return ["cannot be judged: there is no traffic"]
     longest = plan.step_timeout_s + (0 if percent else plan.shadow_s)
     most = rps * longest
-    within, end = f"within its limit of {spell(longest)}", f"the step ends after {spell(longest)}"
+    within, end = (
+        f"within its limit of {format_duration(longest)}",
+        f"the step ends after {format_duration(longest)}",
+    )
     if callers is not None and callers < most:
         most = callers
         within, end = f"from {callers:,} callers, who count once", f"{callers:,} callers count once each"
@@ -184,10 +196,10 @@ def _warnings(
     for need in needs:
         if percent and need.good > most:
             found.append(
-                f"{need.guard} cannot be judged: a good version needs {_spell_need(need.good, rps)}, {end}"
+                f"{need.guard} cannot be judged: a good version needs {_format_need(need.good, rps)}, {end}"
             )
         if need.guard != "latency_p95" and need.worse[2.0] > most:
-            seen = _spell_need(need.worse[2.0], rps)
+            seen = _format_need(need.worse[2.0], rps)
             found.append(f"twice the events of {need.guard} take {seen} to be seen, {end}")
     return found
 
@@ -211,44 +223,54 @@ def _proposals(
     if not any(step.warnings for step in steps):
         return []
     if not rps:
-        return ["there is no traffic to judge by: replay requests, or deploy with a person's approval"]
+        return ["there is no traffic to judge by: replay requests, or deploy with human approval"]
     wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
     if callers is not None and wanted > callers:
         return [
-            f"random routing (a server without --sticky): every request counts, {spell(wanted / rps)} at an "
-            f"even split are enough; {callers:,} callers who count once never are"
+            "random routing (a server without --sticky): every request counts, "
+            f"{format_duration(wanted / rps)} at an even split are enough; {callers:,} callers who count "
+            "once never are"
         ]
     found = []
     if not plan.shadow_s:
         found.append(
-            f"shadow: {spell(wanted / 2 / rps)} before the first step sees twice the events of every guard, "
-            "and no caller meets the version"
+            f"shadow: {format_duration(wanted / 2 / rps)} before the first step detects twice the events of "
+            "every guard, and no caller is served by the version"
         )
     if plan.steps and plan.steps[0] < 50:
-        found.append(f"a first step of 50 % needs {spell(wanted / rps)} for the same")
+        found.append(f"a first step of 50 % needs {format_duration(wanted / rps)} for the same")
     good = max((need.good / rps for step in steps if step.percent for need in step.needs), default=0.0)
     if plan.step_timeout_s < good < math.inf:
-        found.append(f"step_timeout: {spell(math.ceil(1.5 * good))} leaves every step the time to pass")
+        found.append(
+            f"step_timeout: {format_duration(math.ceil(1.5 * good))} leaves every step the time to pass"
+        )
     return found
 
 
-def spell(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a length of time as people write it, such as ``45s``, ``12m``, ``3.5h`` or ``2d``."""
     if math.isinf(seconds):
-        return "for ever"
+        return "forever"
     for unit, length in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
         if seconds >= length:
             return f"{seconds / length:.1f}".removesuffix(".0") + unit
     return f"{math.ceil(seconds)}s"
 
 
-def _spell_need(requests: float, rps: float) -> str:
+def _format_need(requests: float, rps: float) -> str:
     if math.isinf(requests) or not rps:
-        return "for ever"
-    return f"{requests:,.0f} requests ({spell(requests / rps)})"
+        return "forever"
+    return f"{requests:,.0f} requests ({format_duration(requests / rps)})"
 
 
 __all__ = [
-    "RATIOS", "Forecast", "Need", "StepForecast", "forecast", "needed", "requests_to_pass",
-    "requests_to_roll_back", "spell",
+    "RATIOS",
+    "Forecast",
+    "Need",
+    "StepForecast",
+    "forecast",
+    "format_duration",
+    "requests_needed",
+    "requests_to_pass",
+    "requests_to_roll_back",
 ]  # fmt: skip

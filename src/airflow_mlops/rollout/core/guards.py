@@ -1,8 +1,8 @@
-"""Guards: families of events that one and the same judge weighs. Pure.
+"""Guards: each compares how often one kind of event happens to the canary and to the champion. Pure.
 
-Each guard looks at a kind of event (a failure, a slow answer, a wrong prediction, a score in a decile) and
-asks whether the canary has more of them than its share of the traffic explains. A guard finds harm, finds
-the canary good enough, or cannot say yet; without counts it says so and never passes.
+An event is a failure, a slow answer, a wrong prediction, or a score in a decile. A guard tests whether the
+canary has more of them than its share of the traffic explains. It finds harm, finds the canary good enough,
+or is inconclusive; a guard without counts never passes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ KINDS: Final[Mapping[str, _Kind]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one guard says: in words, or None. ``missing`` says why it cannot say anything."""
+    """The result of one guard, each part in words or None. ``missing``: why the guard has no result."""
 
     guard: str
     action: str

@@ -1,4 +1,4 @@
-"""What the counts of a rollout say: harmful, good enough, or not enough to say."""
+"""The verdict on the counts of a rollout: harmful, good enough, or inconclusive."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FLOOR_RATE: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The evidence of one look.
+    """The verdict on one observation.
 
-    ``harm`` and ``pass_`` say in words what was decided, or are None. ``findings`` has one entry per guard,
+    ``harm`` and ``pass_`` give the reason in words, or are None. ``findings`` has one entry per guard,
     that of the errors first.
     """
 

@@ -1,14 +1,14 @@
-"""The rollout's state machine: pure functions from a state and a look at the target to the next state.
+"""The rollout's state machine: pure functions from a state and an observation to the next state.
 
     PENDING → WARMING → (SHADOW →) STEP 1 → … → STEP n → PROMOTING → PROMOTED
                  │         │⇄ PAUSED  │⇄ PAUSED    │          │
                  └─────────┴──────────┴────────────┴──────────┴→ ROLLING_BACK → ROLLED_BACK | CONFLICT
                                                                                           | SUPERSEDED
-A state is an intent: ``wanted`` lists what it asks of the target, in absolute terms. Whoever drives it
-saves the state, does what is wanted, looks, and advances. Doing so twice changes nothing.
+A state is an intent: ``wanted`` lists what it requires of the target, in absolute terms. A driver saves the
+state, does what is wanted, observes the target, and advances. Repeating a round changes nothing.
 
-Time is what was watched: each look adds the seconds since the one before, at most ``gap_s`` and never less
-than none. A clock set forward or back, or a controller that was dead, neither ends a step nor prolongs it.
+Only observed time counts: each observation adds the seconds since the one before, between 0 and ``gap_s``. A
+clock that was set, or a controller that was dead, neither ends a step nor prolongs it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,31 @@ from airflow_mlops.rollout.core.transitions import evidence_of, move, roll_back
 
 
 def advance(state: RolloutState, seen: Observation, now: float) -> tuple[RolloutState, tuple[Action, ...]]:
-    """Return the next state and what it asks of the target; ``now`` in epoch seconds.
+    """Return the next state and what it requires of the target; ``now`` in epoch seconds.
 
     At most one change of phase per call. A terminal state stays as it is.
+
+    >>> from airflow_mlops.rollout.core import Health, RolloutPlan, new_state
+    >>> plan = RolloutPlan(
+    ...     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50)
+    ... )
+    >>> state = new_state(plan, now=0.0)
+    >>> loaded = Observation(health=Health("ok"), percent=0, champion=2, epoch=1)
+    >>> for second in (1.0, 2.0):
+    ...     state, actions = advance(state, loaded, now=second)
+    ...     state.label
+    'WARMING'
+    'STEP 1/2 (5 %)'
+    >>> actions[-1]
+    SetWeight(version=3, champion=2, percent=5)
     """
     if state.terminal:
         return state, ()
-    following = _HANDLERS[state.phase](_watch(state, now), seen, now)
+    following = _HANDLERS[state.phase](_add_observed_time(state, now), seen, now)
     return following, wanted(following)
 
 
-def _watch(state: RolloutState, now: float) -> RolloutState:
+def _add_observed_time(state: RolloutState, now: float) -> RolloutState:
     before = state.entered if state.looked is None else state.looked
     gap = min(max(0.0, now - before), state.plan.gap_s)
     return replace(state, watched=state.watched + gap, looked=now)
@@ -62,14 +76,14 @@ def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState
 
 
 def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _settle(_fold(state, seen), seen)
+    state = _confirm_traffic(_merge_counts(state, seen), seen)
     plan, judgement = state.plan, judge(state.epochs, state.plan)
-    stopped = _stopped(state, seen, judgement, now)
+    stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
     # Labels may come days later; the steps after this one wait for them.
     missing = [words for words in judgement.missing if not words.startswith("quality ")]
-    requests = _requests(state)
+    requests = _canary_requests(state)
     if state.settled and state.watched >= plan.shadow_s and requests >= plan.min_requests and not missing:
         reason = f"no harm found in {requests} shadowed requests"
         return move(state, Phase.STEP, now, "guard", reason, evidence_of(state, judgement), step=0)
@@ -79,12 +93,12 @@ def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
 
 
 def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _settle(_fold(state, seen), seen)
+    state = _confirm_traffic(_merge_counts(state, seen), seen)
     judgement = judge(state.epochs, state.plan)
-    stopped = _stopped(state, seen, judgement, now)
+    stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
-    enough = state.settled and _requests(state) >= state.plan.min_requests
+    enough = state.settled and _canary_requests(state) >= state.plan.min_requests
     if judgement.pass_ and enough and state.watched >= state.plan.hold_s:
         return _next_step(state, now, "guard", judgement.pass_, evidence_of(state, judgement))
     if state.watched >= state.plan.step_timeout_s:
@@ -92,8 +106,10 @@ def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     return state
 
 
-def _stopped(state: RolloutState, seen: Observation, judgement: Judgement, now: float) -> RolloutState | None:
-    """Return the state after what ends a phase early: a dead version, harm, or a guard that asks to wait."""
+def _stop_early(
+    state: RolloutState, seen: Observation, judgement: Judgement, now: float
+) -> RolloutState | None:
+    """Return the state after an early end: a version that failed, harm, or a guard with the action pause."""
     evidence = evidence_of(state, judgement)
     if seen.health.status == "failed":
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
@@ -111,8 +127,8 @@ def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enou
     lacking = "; ".join(judgement.missing) or "not enough evidence"
     reason = (
         f"inconclusive after {state.watched:.0f} s {where}: "
-        f"{_requests(state)} canary requests (at least {plan.min_requests} needed), {lacking}"
-    ) + _dried_up(state)
+        f"{_canary_requests(state)} canary requests (at least {plan.min_requests} needed), {lacking}"
+    ) + _no_new_requests(state)
     if plan.on_inconclusive == "rollback":
         return roll_back(state, now, "guard", reason, evidence)
     if plan.on_inconclusive == "promote" and enough:
@@ -121,7 +137,7 @@ def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enou
 
 
 def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _fold(state, seen)
+    state = _merge_counts(state, seen)
     judgement = judge(state.epochs, state.plan)
     evidence = evidence_of(state, judgement)
     if seen.health.status == "failed":
@@ -134,8 +150,8 @@ def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     return state
 
 
-def _dried_up(state: RolloutState) -> str:
-    """Say since when nothing was counted, if that is a good part of the step."""
+def _no_new_requests(state: RolloutState) -> str:
+    """Return a hint for the reason when no request was counted for at least a quarter of the step."""
     silent = state.watched - state.fresh
     if not state.epochs or silent < max(state.plan.gap_s, state.watched / 4):
         return ""
@@ -174,7 +190,7 @@ def _next_step(
     return move(state, Phase.PROMOTING, now, who, reason, evidence)
 
 
-def _settle(state: RolloutState, seen: Observation) -> RolloutState:
+def _confirm_traffic(state: RolloutState, seen: Observation) -> RolloutState:
     there = seen.percent == state.percent and seen.champion == state.plan.champion_version
     if state.shadows:
         there = there and seen.shadow == state.plan.model_version
@@ -183,8 +199,8 @@ def _settle(state: RolloutState, seen: Observation) -> RolloutState:
     return state
 
 
-def _fold(state: RolloutState, seen: Observation) -> RolloutState:
-    # Counts come whole per epoch: a later look replaces an earlier one, a lost look loses nothing.
+def _merge_counts(state: RolloutState, seen: Observation) -> RolloutState:
+    # Counts are totals per epoch: a later observation replaces an earlier one, a lost one loses nothing.
     known = {epoch.epoch: epoch for epoch in state.epochs}
     for epoch in seen.epochs:
         before = known.get(epoch.epoch)
@@ -193,14 +209,14 @@ def _fold(state: RolloutState, seen: Observation) -> RolloutState:
         ):
             known[epoch.epoch] = epoch
     epochs = tuple(known[key] for key in sorted(known))
-    fresh = state.fresh if _counted(epochs) == _counted(state.epochs) else state.watched
+    fresh = state.fresh if _total_requests(epochs) == _total_requests(state.epochs) else state.watched
     return replace(state, epochs=epochs, fresh=fresh, reference={**state.reference, **seen.reference})
 
 
-def _counted(epochs: Sequence[EpochCounts]) -> int:
+def _total_requests(epochs: Sequence[EpochCounts]) -> int:
     return sum(epoch.canary.requests + epoch.champion.requests for epoch in epochs)
 
 
-def _requests(state: RolloutState) -> int:
+def _canary_requests(state: RolloutState) -> int:
     # Steps ascend strictly, so the percent names the step; 0 is the shadow.
     return sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)

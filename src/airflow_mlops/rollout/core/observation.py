@@ -1,4 +1,4 @@
-"""What can be seen of a rollout from outside: health, traffic, and counts per traffic split."""
+"""An observation of the target: health, traffic, and counts per traffic split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes to a rollout from outside: a person's decision, a newer version, the registry. Pure."""
+"""Changes of a rollout from outside: a person's decision, a newer version, the registry. Pure."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def decide(state: RolloutState, choice: str, who: str, now: float) -> RolloutSta
         return move(state, Phase.PAUSED, now, who, f"paused by {who}", evidence_of(state))
     if state.phase is not Phase.PAUSED:
         raise ConfigError(
-            f"rollout {state.id} is {state.label}, not PAUSED: it takes no {choice!r} now; "
-            "look at its history to see what happened meanwhile"
+            f"rollout {state.id} is {state.label}, not PAUSED: {choice!r} cannot be applied; "
+            "see its history for what happened in between"
         )
     if choice == "continue":
         to = Phase.SHADOW if state.step == SHADOW_STEP else Phase.STEP
@@ -78,19 +78,19 @@ def close(state: RolloutState, now: float) -> RolloutState:
 
 
 def outdated(plan: RolloutPlan, champion: int | None, newer: int | None) -> tuple[Phase, str] | None:
-    """Say how a rollout that has not begun ends because the world went on without it, None if it may begin.
+    """Return how a rollout that has not begun must end because its plan is out of date, None if it may begin.
 
     ``champion`` is the version that is champion now, ``newer`` another one that wants to be (the challenger
     in the registry, or the version whose canary runs), None for none. Only a version that came by itself
-    gives way to a newer one; what a person asked for does not.
+    is superseded by a newer one; a version that a person requested is not.
     """
     version, by_itself = plan.model_version, not plan.request
     if champion == version:
         return Phase.SUPERSEDED, f"version {version} of {plan.name} is the champion already"
     if plan.goes_back and champion != plan.champion_version:
         return Phase.CONFLICT, (
-            f"version {plan.champion_version} was to be taken back, by now {_version(champion)} is the "
-            "champion: nothing was moved. Ask again if you still want it"
+            f"version {plan.champion_version} was to be rolled back, but {_version(champion)} is the "
+            "champion now: no alias was moved. Request the rollback again if it is still needed"
         )
     if by_itself and champion is not None and champion > version:
         return Phase.SUPERSEDED, f"superseded by version {champion}, the champion by now"

@@ -1,4 +1,4 @@
-"""What is known about one rollout: its plan, its state, what was seen of it. Frozen, JSON in and out."""
+"""The plan and the state of one rollout: frozen, and stored as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a rollout changes its phase: what begins anew, and what its history keeps. Pure."""
+"""How a rollout changes its phase: what is reset, and the entry in its history. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def move(
     evidence: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> RolloutState:
-    """Return the state in phase ``to`` with an entry in its history; its clocks begin anew."""
+    """Return the state in phase ``to`` with an entry in its history; its clocks are reset."""
     at = max(now, state.history[-1].at) if state.history else now  # A history never goes back in time.
-    anew = replace(state, settled=False, watched=0.0, looked=now, fresh=0.0)
-    after = replace(anew, phase=to, entered=at, reason=reason, **changes)
+    reset = replace(state, settled=False, watched=0.0, looked=now, fresh=0.0)
+    after = replace(reset, phase=to, entered=at, reason=reason, **changes)
     entry = Transition(
         at=at, who=who, source=state.label, to=after.label, reason=reason, evidence=dict(evidence or {})
     )
@@ -32,7 +32,7 @@ def move(
 def roll_back(
     state: RolloutState, now: float, who: str, reason: str, evidence: Mapping[str, Any] | None = None
 ) -> RolloutState:
-    """Return the state that takes the traffic back."""
+    """Return the state that sends the traffic back to the champion."""
     return move(state, Phase.ROLLING_BACK, now, who, reason, evidence)
 
 

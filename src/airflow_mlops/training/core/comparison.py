@@ -45,6 +45,14 @@ def paired_bootstrap(
     Returns the figures on all rows and the interval. A draw in which the metric is undefined (one class
     only) is left out; if none is left the bounds are NaN, which no limit accepts.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 8.3 and 13.3.
+
+    Two classifiers on the same 200 rows: one is right on 150 of them, the other on 180.
+
+    >>> champion = mean(np.arange(200) < 150)
+    >>> challenger = mean(np.arange(200) < 180)
+    >>> found = paired_bootstrap(challenger, champion, 200)
+    >>> f"{found.difference:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}"
+    '0.15, 95 % interval 0.10 to 0.21'
     """
     rng = np.random.default_rng(seed)
     ones = np.ones(rows)

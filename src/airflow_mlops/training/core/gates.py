@@ -39,7 +39,7 @@ def compare(metric: str, interval: Interval, limit: str, *, larger_is_better: bo
 
 
 def reasons(checks: tuple[Check, ...], comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
-    """Say, one sentence each, which limits were not held."""
+    """Return one sentence for each limit that was not met."""
     floors = [f"{c.name} {c.value:.4g} is not {c.limit}" for c in checks if not c.passed]
     against = [
         f"{c.metric} {c.challenger:.4g} against the champion's {c.champion:.4g}: "

@@ -289,7 +289,7 @@ def test_a_stage_in_a_process_of_its_own_finds_the_connection_there(lite: str, t
         "as_of": FOURTH.isoformat(),
     }
     (tmp_path / "request.json").write_text(json.dumps(request))
-    command = [sys.executable, "-m", "airflow_mlops.lifecycle.runner", "request.json", "result.json"]
+    command = [sys.executable, "-m", "airflow_mlops.runner", "request.json", "result.json"]
     environment = {**ENVIRONMENT, "AIRFLOW_CONN_LITE": os.environ["AIRFLOW_CONN_LITE"]}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

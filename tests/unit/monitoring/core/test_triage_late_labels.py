@@ -113,7 +113,7 @@ def test_overdue_labels_never_retrain_and_are_no_cause_of_one() -> None:
 def test_labels_that_contradict_each_other_are_told() -> None:
     found = decide(day(7, label_faults=("2020-01-02: 2 keys have contradicting labels",)), [], RULES)
     assert (found.action, found.causes) == ("alert", ("labels",))
-    assert found.reason.endswith("labels of no use: 2020-01-02: 2 keys have contradicting labels")
+    assert found.reason.endswith("labels that cannot be used: 2020-01-02: 2 keys have contradicting labels")
 
 
 @given(

@@ -121,9 +121,9 @@ def test_labels_that_are_overdue_or_wrong_are_told() -> None:
     both = performance(overdue=(late,) * 4, label_faults=("a", "b", "c", "d", "e"))
     assert triage_text.label_problems(both) == (
         f"labels overdue: {', '.join(['2020-01-01 (1,000 of 2,000 rows)'] * 3)} and 1 more; "
-        "labels of no use: a, b, c and 2 more"
+        "labels that cannot be used: a, b, c and 2 more"
     )
-    assert triage_text.label_problems(performance(label_faults=("a",))) == "labels of no use: a"
+    assert triage_text.label_problems(performance(label_faults=("a",))) == "labels that cannot be used: a"
 
 
 def test_labels_landed_after_a_window_when_a_later_run_found_them() -> None:

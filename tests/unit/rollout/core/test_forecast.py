@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.rollout.core import GuardPlan, RolloutPlan
 from airflow_mlops.rollout.core.evidence import EventShareProcess
-from airflow_mlops.rollout.core.forecast import forecast, requests_to_roll_back, spell
+from airflow_mlops.rollout.core.forecast import forecast, format_duration, requests_to_roll_back
 from tests.support.simulation import runs
 
 LIMIT = math.log(40)
@@ -88,4 +88,4 @@ def test_a_plan_for_few_sticky_callers_says_that_they_run_out() -> None:
     ("seconds", "text"), [(0.2, "1s"), (59, "59s"), (90, "1.5m"), (7200, "2h"), (172800, "2d")]
 )
 def test_times_in_words(seconds: float, text: str) -> None:
-    assert spell(seconds) == text
+    assert format_duration(seconds) == text

@@ -156,7 +156,7 @@ def test_going_back_needs_the_champion_that_a_person_saw(champion: int | None, c
     assert found is not None
     assert found[0] is Phase.CONFLICT
     seen = "no version" if champion is None else f"version {champion}"
-    assert found[1].startswith(f"version 3 was to be taken back, by now {seen} is the champion")
+    assert found[1].startswith(f"version 3 was to be rolled back, but {seen} is the champion now")
 
 
 def test_a_rollout_that_never_began_has_ended() -> None:

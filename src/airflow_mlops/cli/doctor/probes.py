@@ -19,27 +19,27 @@ class Probe:
     """One check of an external system; ``fix`` is the next step when it does not end in time."""
 
     check: str
-    look: Callable[[], Sequence[Finding]]
+    run: Callable[[], Sequence[Finding]]
     fix: str
 
 
-def side_by_side(probes: Sequence[Probe], limit_s: float = LIMIT_S) -> list[Finding]:
+def run_probes(probes: Sequence[Probe], limit_s: float = LIMIT_S) -> list[Finding]:
     """Return the findings in the order of the probes; a probe that takes longer than ``limit_s`` fails.
 
     A probe that hangs keeps its thread until the process ends; an executor would wait for it at exit.
     """
-    futures = [_started(probe.look) for probe in probes]
+    futures = [_started(probe.run) for probe in probes]
     wait(futures, limit_s)
     pairs = zip(probes, futures, strict=True)
     return [finding for probe, future in pairs for finding in _findings(probe, future, limit_s)]
 
 
-def _started(look: Callable[[], Sequence[Finding]]) -> Future[Sequence[Finding]]:
+def _started(check: Callable[[], Sequence[Finding]]) -> Future[Sequence[Finding]]:
     future: Future[Sequence[Finding]] = Future()
 
     def run() -> None:
         try:
-            future.set_result(look())
+            future.set_result(check())
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the other checks continue
             future.set_exception(error)
 

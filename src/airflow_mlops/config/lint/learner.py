@@ -7,81 +7,71 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_mlops.config.lint.classes import Lineage, lineage
+from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Subject
-from airflow_mlops.config.lint.source import Definition, NotChecked, NotThere, Sources
+from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
+from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
+from airflow_mlops.config.lint.source import Definition, Sources
 from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 
 _DEEPEST: Final = 5
 _LAST: Final = {"make_pipeline": "steps", "Pipeline": "steps"}
 _ABOUT: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-_IF: Final[Mapping[str, tuple[str, Any, tuple[Any, ...]]]] = {
-    "SVC": ("probability", False, (True,)),
-    "NuSVC": ("probability", False, (True,)),
-    "SGDClassifier": ("loss", "hinge", ("log_loss", "modified_huber")),
-    "VotingClassifier": ("voting", "hard", ("soft",)),
-}
-"""Classes of scikit-learn that give probabilities only with some values: parameter, default, those."""
-_OTHERS: Final = {
-    "ClusterMixin": "finds groups by itself",
-    "OutlierMixin": "finds outliers by itself",
-}
+_TASKS: Final = {"classifier": CLASSIFICATION, "regressor": REGRESSION}
+_OTHERS: Final = {"clusterer": "finds groups by itself", "outlier_detector": "finds outliers by itself"}
 
 
 @dataclass(frozen=True)
 class Learner:
     """A class that learns.
 
-    ``given`` are its parameters, each with every value that it can get (none: not known), or None when
-    nothing is known of them.
+    ``kind`` is what scikit-learn calls it (``classifier``, ``clusterer``, …), None when it does not say.
+    ``complete`` says that it has what every estimator has, and ``known`` that all its bases could be read.
+    ``values`` are its parameters, each with every value that it can get (none: not known), or None when
+    nothing is known of them. ``owner`` is the library's class that its ``predict_proba`` comes from.
     """
 
     name: str
-    line: Lineage
-    given: Mapping[str, Sequence[Any]] | None
-
-    @property
-    def whole(self) -> bool:
-        """Whether it has what every estimator has."""
-        return bool(self.line.gap) or all(map(self.line.has, ("fit", "predict", "__sklearn_tags__")))
+    kind: str | None
+    complete: bool
+    known: bool
+    has_probability: bool
+    values: Mapping[str, Sequence[Any]] | None
+    owner: Installed | None
 
     @property
     def task(self) -> str | None:
-        """What it does, as ``METRIC_FACTS`` has it; None when the source does not say."""
-        if "ClassifierMixin" in self.line.names:
-            return CLASSIFICATION
-        if "RegressorMixin" in self.line.names:
-            return REGRESSION
-        if self.line.gap or self.other:
+        """What it does, as ``METRIC_FACTS`` has it; None when that is not known."""
+        if self.kind is not None:
+            return _TASKS.get(self.kind)
+        if not self.known:
             return None
-        return CLASSIFICATION if self.line.has("predict_proba") else REGRESSION
+        return CLASSIFICATION if self.has_probability else REGRESSION
 
     @property
     def other(self) -> str | None:
         """What it does when it does not learn a target at all."""
-        if self.line.names & {"ClassifierMixin", "RegressorMixin"}:
-            return None
-        return next((what for mixin, what in _OTHERS.items() if mixin in self.line.names), None)
+        return _OTHERS.get(self.kind or "")
 
     def lacks_probability(self) -> str | None:
         """Say why there is no ``predict_proba``; None when there may be one."""
-        if self.line.gap:
+        if not self.has_probability:
+            return f"{self.name} does not have" if self.known else None
+        if self.owner is None or self.values is None:
             return None
-        if not self.line.has("predict_proba"):
-            return f"{self.name} does not have"
-        owner = next((item.node.name for item in self.line.classes if item.node.name in _IF), None)
-        if owner is None or self.given is None:
+        values = {
+            name: [] if any("{{" in str(value) for value in candidates) else candidates
+            for name, candidates in self.values.items()
+        }
+        try:
+            reason = self.owner.ask("without_probability", values=values)
+        except NotChecked:
             return None
-        parameter, default, good = _IF[owner]
-        values = self.given.get(parameter, [default])
-        templated = any(isinstance(value, str) and "{{" in value for value in values)
-        if templated or all(value in good for value in values):
-            return None
-        return f"{self.name} has only with {parameter}: {' or '.join(map(_written, good))}"
+        return reason and f"{self.name} does not have with these parameters: {reason}"
 
 
-def given(subject: Subject) -> Mapping[str, Sequence[Any]]:
+def possible_values(subject: Subject) -> Mapping[str, Sequence[Any]]:
     """Return the parameters that the file gives, each with every value that it can get (none: not known)."""
     params, space = subject.written("train", "params"), subject.written("train", "tune", "space")
     return {name: [value] for name, value in params.items()} | {
@@ -89,15 +79,44 @@ def given(subject: Subject) -> Mapping[str, Sequence[Any]]:
     }
 
 
-def learners(dotted: str, sources: Sources, given: Mapping[str, Sequence[Any]]) -> list[Learner]:
+def learners(dotted: str, sources: Sources, values: Mapping[str, Sequence[Any]]) -> list[Learner]:
     """Return what a class, or a function that returns an estimator, comes to; empty when nobody can tell."""
     try:
+        installed = sources.installed(dotted)
+        if installed is not None:
+            return [_of_library(dotted, installed, values)]
         found = sources.find(dotted)
         if isinstance(found.node, ast.ClassDef):
-            return [Learner(dotted, lineage(found, sources), given)]
+            return [_of_source(dotted, found, sources, values)]
         return list(_returned(found, sources, 0))
     except (NotChecked, NotThere):
         return []
+
+
+def _of_library(name: str, installed: Installed, values: Mapping[str, Sequence[Any]] | None) -> Learner:
+    found = installed.describe()
+    if found.kind != "class":
+        raise NotChecked(f"{name} is a function of a library")
+    methods = set(found.methods)
+    complete = methods >= {"fit", "predict", "__sklearn_tags__"}
+    probability = "predict_proba" in methods
+    return Learner(name, found.task, complete, True, probability, values, installed)
+
+
+def _of_source(
+    name: str, found: Definition, sources: Sources, values: Mapping[str, Sequence[Any]] | None
+) -> Learner:
+    """Return a class as its source tells it, or as its library does."""
+    installed = sources.installed(found.path)
+    if installed is not None:
+        return _of_library(name, installed, values)
+    line = lineage(found, sources)
+    kind = next((kind for mixin, kind in MIXIN_TASKS.items() if mixin in line.names), None)
+    known = line.gap is None
+    complete = not known or all(map(line.has, ("fit", "predict", "__sklearn_tags__")))
+    owner = next((item for item in line.classes if item.has("predict_proba")), None)
+    where = sources.installed(owner.path) if owner else None
+    return Learner(name, kind, complete, known, owner is not None, values, where)
 
 
 def _returned(found: Definition, sources: Sources, depth: int) -> Iterator[Learner]:
@@ -151,7 +170,7 @@ class _Scope:
         if name in _LAST or name in _ABOUT:
             yield from self.learners(_last_step(node) if name in _LAST else _argument(node, "estimator"))
         elif isinstance(found.node, ast.ClassDef):
-            yield Learner(name, lineage(found, self.sources), _constants(node))
+            yield _of_source(name, found, self.sources, _constants(node))
         else:
             yield from _returned(found, self.sources, self.depth + 1)
 
@@ -203,7 +222,3 @@ def _constants(node: ast.Call) -> Mapping[str, Sequence[Any]] | None:
         str(word.arg): [word.value.value] if isinstance(word.value, ast.Constant) else []
         for word in node.keywords
     }
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,203 @@
+"""The rule about the estimator: it exists, it has fit and predict, and it takes its parameters.
+
+An estimator of an installed library is asked for in a child process; the user's own class or function is
+read, with the part of it that a library's base class has.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.classes import Lineage, Parameter, Signature, lineage, signature
+from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.functions import cannot_import, check_result, resolve
+from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
+from airflow_mlops.config.lint.source import Definition
+from airflow_mlops.config.space import sampled_values
+from airflow_mlops.core.suggestions import did_you_mean
+
+_ESTIMATOR: Final = ("train", "estimator")
+_METHODS: Final = ("fit", "predict", "__sklearn_tags__")
+
+
+def estimator(subject: Subject) -> Iterator[Finding]:
+    """The estimator exists, has fit and predict, and takes its parameters."""
+    dotted = subject.pipeline.train.estimator
+    try:
+        installed = None if "{{" in dotted else subject.sources.installed(dotted)
+    except NotThere:
+        installed = None
+    if installed is not None:
+        yield from _of_library(subject, installed)
+        return
+    found = yield from resolve(subject, _ESTIMATOR, dotted)
+    if found is not None:
+        yield from _of_user(subject, found)
+
+
+def _of_library(subject: Subject, installed: Installed) -> Iterator[Finding]:
+    dotted = subject.pipeline.train.estimator
+    try:
+        found = installed.describe()
+    except NotThere as error:
+        yield cannot_import(_ESTIMATOR, dotted, error)
+        return
+    except NotChecked as error:
+        yield Finding(_ESTIMATOR, f"not checked: {error}", "note")
+        return
+    if found.parameters is None:
+        yield _parameters_unchecked(f"{dotted} does not name them")
+    else:
+        parameters = tuple(Parameter(name, name in found.required) for name in found.parameters)
+        yield from _parameters(subject, Signature(parameters, found.open, None))
+    if found.kind == "class":
+        yield from _values(subject, installed, found.parameters or ())
+        yield from _methods(dotted, [name for name in _METHODS if name not in found.methods])
+
+
+def _of_user(subject: Subject, found: Definition) -> Iterator[Finding]:
+    dotted = subject.pipeline.train.estimator
+    try:
+        call = _call(found, subject)
+    except NotChecked as error:
+        call = None
+        yield _parameters_unchecked(str(error))
+    if call is not None:
+        yield from _parameters(subject, call)
+    if not isinstance(found.node, ast.ClassDef):
+        yield from () if found.node.decorator_list else check_result(_ESTIMATOR, found, "an estimator")
+        return
+    line = lineage(found, subject.sources)
+    base = _library_base(subject, line)
+    if base is not None and call is not None:
+        yield from _values(subject, base, call.names)
+    if not line.gap:
+        yield from _methods(dotted, [name for name in _METHODS if not line.has(name)])
+
+
+def _call(found: Definition, subject: Subject) -> Signature:
+    if isinstance(found.node, ast.ClassDef):
+        return lineage(found, subject.sources).constructor()
+    if found.node.decorator_list:
+        raise NotChecked(f"{found.node.name} has a decorator")
+    return signature(found.node)
+
+
+def _library_base(subject: Subject, line: Lineage) -> Installed | None:
+    """Return the library's class that checks the parameters of a user's class: the nearest that has fit."""
+    for item in line.classes:
+        if item.has("fit"):
+            return subject.sources.installed(item.path)
+    return None
+
+
+def _parameters_unchecked(reason: str) -> Finding:
+    return Finding(_ESTIMATOR, f"parameters are not checked: {reason}", "note")
+
+
+def _parameters(subject: Subject, accepted: Signature) -> Iterator[Finding]:
+    """The parameters exist, none is missing, and none is written that the search replaces."""
+    if accepted.open:
+        yield _parameters_unchecked("it takes any keyword")
+        return
+    train = subject.pipeline.train
+    space = train.tune.space if train.tune else {}
+    for base, written in ((("train", "params"), train.params), (("train", "tune", "space"), space)):
+        for name in written:
+            if name not in accepted.names:
+                part, nested, _ = name.partition("__")
+                hint = did_you_mean(name, accepted.names)
+                if nested and part in accepted.names:
+                    hint = f": set those of {part} in a function that returns the estimator"
+                yield Finding((*base, name), f"{train.estimator} has no parameter {name!r}{hint}")
+    everywhere = {*subject.written("train", "params"), *subject.written("train", "tune", "space")}
+    missing = [name for name in accepted.required if name not in everywhere]
+    if missing:
+        yield Finding(_ESTIMATOR, f"needs {', '.join(missing)}: add them to train.params")
+    for name in sorted(set(train.params) & set(space)):
+        message = "ignored: train.tune.space chooses its value"
+        yield Finding(("train", "params", name), message, "warning")
+
+
+def _values(subject: Subject, installed: Installed, names: Sequence[str]) -> Iterator[Finding]:
+    """Each value, and both ends of each range, is one that the library takes, alone and with the others."""
+    train = subject.pipeline.train
+    params: dict[str, Sequence[Any]] = {name: [value] for name, value in train.params.items()}
+    space = {name: sampled_values(form) for name, form in (train.tune.space if train.tune else {}).items()}
+    try:
+        wrong = [
+            finding
+            for path, values in ((("train", "params"), params), (("train", "tune", "space"), space))
+            for finding in _refused(path, installed, _literal(values, names))
+        ]
+        yield from wrong or _refused_together(installed, params, space, names)
+    except NotChecked as error:
+        yield _parameters_unchecked(str(error))
+
+
+def _literal(values: Mapping[str, Sequence[Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Leave out templates, and parameters that the estimator does not have."""
+    return {
+        name: [value for value in candidates if not _is_template(value)]
+        for name, candidates in values.items()
+        if name in names
+    }
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and "{{" in value
+
+
+def _refused(path: KeyPath, installed: Installed, values: Mapping[str, list[Any]]) -> Iterator[Finding]:
+    if not values:
+        return
+    reported = set()
+    for name, number, expected in installed.ask("refused", values=values):
+        if name not in reported:
+            reported.add(name)
+            message = f"{name} of {installed.name} must be {_as_yaml(expected)}, got {values[name][number]!r}"
+            yield Finding((*path, name), message)
+
+
+def _as_yaml(expected: str) -> str:
+    """Write what scikit-learn expects with YAML's word for None; its words come from a set, in any order."""
+    named = re.sub(r"a str among \{(.*?)\}", lambda found: f"one of {_sorted(found[1])}", expected)
+    return re.sub(r"\bNone\b", "null", named)
+
+
+def _sorted(words: str) -> str:
+    return ", ".join(sorted(words.split(", ")))
+
+
+def _refused_together(
+    installed: Installed,
+    params: Mapping[str, Sequence[Any]],
+    space: Mapping[str, Sequence[Any]],
+    names: Sequence[str],
+) -> Iterator[Finding]:
+    """Values that scikit-learn takes one by one but refuses together: it says so when it is fitted."""
+    values = {name: candidates for name, candidates in {**params, **space}.items() if name in names}
+    every = [value for candidates in values.values() for value in candidates]
+    unknown = any(isinstance(value, list | dict) or _is_template(value) for value in every)
+    if not values or unknown or not installed.module.startswith("sklearn."):
+        return
+    refusal = installed.ask("unfit", values=values)
+    if refusal is not None:
+        name, reason = refusal
+        where: KeyPath = ("train", *(("tune", "space") if name in space else ("params",)), name)
+        yield Finding(where, f"{installed.name} cannot be fitted with this value: {reason}")
+
+
+def _methods(dotted: str, lacking: Sequence[str]) -> Iterator[Finding]:
+    """An estimator has scikit-learn's methods."""
+    absent = [name for name in lacking if name in ("fit", "predict")]
+    if absent:
+        message = f"{dotted} is not an estimator: it has no {' and no '.join(absent)}"
+        yield Finding(_ESTIMATOR, message)
+    elif lacking:
+        base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
+        yield Finding(_ESTIMATOR, f"{dotted} is not an estimator: derive it from {base}")

@@ -1,0 +1,116 @@
+"""Rules about the user's functions: they exist, and take the arguments that the stages pass."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Generator, Iterable, Iterator
+from typing import Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.classes import signature
+from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.libraries import NotChecked, NotThere
+from airflow_mlops.config.lint.source import Definition
+from airflow_mlops.config.models import Source
+from airflow_mlops.core.suggestions import did_you_mean
+
+_OF_ENGINES: Final = ("memory_map", "filters", "schema")
+
+
+def functions(subject: Subject) -> Iterator[Finding]:
+    """The user's functions exist and can be called the way the stages call them."""
+    if subject.pipeline.features:
+        yield from _function(subject, ("features",), subject.pipeline.features, places=1)
+    for path, source in sources(subject.pipeline):
+        if source.callable:
+            yield from _function(subject, (*path, "callable"), source.callable, keywords=source.load_args)
+        elif source.load_args and source.sql is None:
+            yield from _reader(subject, path, source)
+
+
+def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding]:
+    """The arguments of a reader are its own; pandas' decorators leave them as they are."""
+    reader = f"pandas.read_{source.type}"
+    try:
+        found = subject.sources.find(reader).node
+    except (NotThere, NotChecked):
+        return
+    if isinstance(found, ast.ClassDef):
+        return
+    if signature(found).open:
+        yield from _of_text(subject, reader, signature(found).names)
+        return
+    known = signature(found).names[1:]
+    for name in source.load_args:
+        if name not in known:
+            at = (*path, "load_args", name)
+            yield Finding(at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
+
+
+def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Finding]:
+    """A reader that hands arguments on to its engine gets none that only text files have."""
+    try:
+        text = subject.sources.find("pandas.read_csv").node
+    except (NotThere, NotChecked):
+        return
+    strange = set() if isinstance(text, ast.ClassDef) else set(signature(text).names) - {*own, *_OF_ENGINES}
+    for name in subject.pipeline.data.source.load_args:
+        if name in strange:
+            at = ("data", "source", "load_args", name)
+            yield Finding(at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
+
+
+def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
+    """Yield what is wrong with a dotted path; returns its definition or None."""
+    if "{{" in dotted:
+        yield Finding(path, "not checked: it is a template", "note")
+        return None
+    try:
+        return subject.sources.find(dotted)
+    except NotThere as error:
+        yield cannot_import(path, dotted, error)
+    except NotChecked as error:
+        yield Finding(path, f"not checked: {error}", "note")
+    return None
+
+
+def cannot_import(path: KeyPath, dotted: str, error: NotThere) -> Finding:
+    """Return the finding about a dotted path that leads nowhere."""
+    odd = re.search(r"[^\w.:]", dotted)
+    hint = f" (a path cannot contain {odd[0]!r}: write it as package.module.Name)" if odd else ""
+    return Finding(path, f"cannot be imported: {error}{hint}")
+
+
+def _function(
+    subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
+) -> Iterator[Finding]:
+    found = yield from resolve(subject, path, dotted)
+    if found is None or found.node.decorator_list:
+        return
+    if isinstance(found.node, ast.ClassDef):
+        yield Finding(path, f"{dotted} is a class: write the path of a function")
+        return
+    yield from check_result(path, found, "a DataFrame")
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        return
+    accepted, given = signature(found.node), set(keywords)
+    if accepted.positional is not None and accepted.positional < places:
+        yield Finding(path, "takes no argument, but is called with the data frame")
+    for name in sorted(given - set(accepted.names)) if not accepted.open else ():
+        at = (*path[:-1], "load_args", name)
+        yield Finding(at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
+    missing = [name for name in accepted.required[places:] if name not in given]
+    if missing:
+        how = "the data frame alone" if places else "load_args alone"
+        yield Finding(path, f"needs the argument {', '.join(missing)}, but is called with {how}")
+
+
+def check_result(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:
+    """A function is a plain one that returns something."""
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        yield Finding(path, "is an async function: write it without async")
+    elif found.yields:
+        yield Finding(path, f"is a generator (it has yield): return {what}")
+    elif not found.returns:
+        yield Finding(path, f"returns nothing: return {what}")

@@ -1,0 +1,233 @@
+"""Questions to installed libraries: a child process imports them, never this one.
+
+Only packages that are installed are asked. The user's modules are read by ``source`` and never imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from airflow_mlops.core.suggestions import did_you_mean
+
+_PROBE: Final = Path(__file__).with_name("library_probe.py")
+_SECONDS: Final = 60.0
+_QUIET: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "agg",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HAYSTACK_TELEMETRY_ENABLED": "false",
+}
+
+
+class NotChecked(Exception):
+    """No answer can be given, and why."""
+
+
+class NotThere(Exception):
+    """The dotted path leads nowhere, and why."""
+
+
+class Libraries:
+    """Asks installed libraries in a child process, which starts with the first question.
+
+    A library that crashes, hangs for longer than ``seconds`` or cannot be imported raises NotChecked and
+    is not asked again. Use it as a context manager: leaving it ends the child.
+    """
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._replies: dict[str, Mapping[str, Any]] = {}
+        self._silent: dict[str, str] = {}
+
+    def __enter__(self) -> Libraries:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child and everything that it started."""
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+            for stream in (self._child.stdin, self._child.stdout):
+                with contextlib.suppress(OSError):  # what was not written yet finds no reader
+                    stream.close()  # type: ignore[union-attr]  # both are pipes
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        self._child = self._scratch = None
+
+    def ask(self, question: str, package: str, **arguments: Any) -> Any:
+        """Return the answer of ``library_probe`` to a question about a package.
+
+        Raises NotChecked when there is none: the import raises, crashes or does not end.
+        """
+        asked = json.dumps([question, arguments], default=_encoded)
+        if package in self._silent:
+            raise NotChecked(self._silent[package])
+        if asked not in self._replies:
+            self._replies[asked] = self._reply(asked, package)
+        reply = self._replies[asked]
+        if "failed" in reply:
+            raise NotChecked(f"{package} raises {reply['failed']}")
+        return reply["answer"]
+
+    def _reply(self, asked: str, package: str) -> Mapping[str, Any]:
+        try:
+            line = self._exchange(asked)
+        except TimeoutError:
+            reason = f"{package} did not answer within {self._seconds:g} s"
+        except OSError as error:
+            reason = f"{package} cannot be asked: {error.strerror}"
+        else:
+            if line.endswith(b"\n"):
+                return dict(json.loads(line))
+            reason = f"{package} ended the process that imported it"
+        self.close()
+        self._silent[package] = reason
+        raise NotChecked(reason)
+
+    def _exchange(self, asked: str) -> bytes:
+        child = self._child or self._start()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(asked.encode() + b"\n")
+        child.stdin.flush()
+        deadline, line = time.monotonic() + self._seconds, b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(deadline - time.monotonic(), 0)):
+                    raise TimeoutError
+                part = os.read(child.stdout.fileno(), 65_536)
+                if not part:
+                    break
+                line += part
+        return line
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start a child that sees installed packages only: neither its own folder nor the user's."""
+        self._scratch = tempfile.TemporaryDirectory(prefix="airflow-mlops-lint-")
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-W", "ignore", str(_PROBE), str(self._seconds), *_search_path()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._scratch.name,
+            env={**os.environ, **_QUIET},
+            process_group=0,
+        )
+        return self._child
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A name in a module of an installed package."""
+
+    module: str
+    name: str
+    libraries: Libraries
+
+    def ask(self, question: str, **arguments: Any) -> Any:
+        """Return the answer to a question about this name; raises NotChecked."""
+        package = self.module.partition(".")[0]
+        return self.libraries.ask(question, package, module=self.module, name=self.name, **arguments)
+
+    def describe(self) -> Description:
+        """Return what it is; raises NotThere when it is not a class or function, and NotChecked."""
+        answer = self.ask("describe")
+        path = f"{self.module}.{self.name}"
+        if answer["kind"] == "module":
+            raise NotThere(f"{path} is a module: add a class or function of it")
+        if answer["kind"] == "value":
+            raise NotThere(f"{self.name} in {self.module} is a value: write the path of a class or function")
+        if answer["kind"] == "missing":
+            elsewhere = answer["elsewhere"] and f" (did you mean {answer['elsewhere']}?)"
+            raise NotThere(
+                f"no {self.name!r} in {self.module}{elsewhere or did_you_mean(self.name, answer['known'])}"
+            )
+        return Description(**answer)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a class or function of a library is.
+
+    ``parameters`` is None when the library does not say them, ``open`` says that it takes any keyword,
+    and ``task`` is what scikit-learn calls it: ``classifier``, ``regressor``, ``clusterer``, ….
+    """
+
+    kind: str
+    parameters: Sequence[str] | None
+    required: Sequence[str]
+    open: bool
+    methods: Sequence[str]
+    task: str | None
+
+
+def is_installed(folder: Path, package: str) -> bool:
+    """Whether the folder of a package is a place of installed packages, and not of the user's modules.
+
+    Beside Python's own ``site-packages`` it is one that holds the package's metadata, as ``pip install
+    --target`` writes it.
+    """
+    return folder in _site_folders() or package in _packages_in(folder)
+
+
+@cache
+def _site_folders() -> frozenset[Path]:
+    own = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages())
+    return frozenset(Path(folder).resolve() for folder in (*own, *site.getsitepackages()))
+
+
+@cache
+def _packages_in(folder: Path) -> frozenset[str]:
+    """Return the top-level names of the distributions whose metadata stand in ``folder``."""
+    files = (file for found in metadata.distributions(path=[str(folder)]) for file in found.files or ())
+    return frozenset(file.parts[0].removesuffix(".py") for file in files)
+
+
+def _search_path() -> Sequence[str]:
+    """Return the part of ``sys.path`` that holds Python itself and installed packages."""
+    standard = Path(sysconfig.get_path("stdlib")).resolve()
+    folders = dict.fromkeys(Path(entry).resolve() for entry in sys.path if entry)
+    return [str(folder) for folder in folders if _is_standard(folder, standard) or _holds_packages(folder)]
+
+
+def _is_standard(folder: Path, standard: Path) -> bool:
+    archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    return standard in (folder, folder.parent) or folder.name == archive
+
+
+def _holds_packages(folder: Path) -> bool:
+    return folder in _site_folders() or bool(_packages_in(folder))
+
+
+def _encoded(value: Any) -> Mapping[str, str]:
+    if isinstance(value, date):
+        return {"$date": value.isoformat()}
+    raise TypeError(f"{type(value).__name__} is not a value of YAML")

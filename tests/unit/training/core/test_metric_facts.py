@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.training.core.metric_facts import CLASSIFICATION, METRIC_FACTS, REGRESSION, facts
+
+PROBABILITIES = {"roc_auc", "average_precision", "log_loss", "brier"}
+LOSSES = {"log_loss", "brier", "rmse", "mae", "mape"}
+OF_REGRESSION = {"rmse", "mae", "mape", "r2"}
+BOUNDS = {
+    "log_loss": (0, math.inf), "brier": (0, 2), "rmse": (0, math.inf), "mae": (0, math.inf),
+    "mape": (0, math.inf), "r2": (-math.inf, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METRIC_FACTS)
+def test_each_metric_has_its_task_its_direction_its_input_and_its_bounds(name: str) -> None:
+    found = facts(name)
+    assert found.task == (REGRESSION if name in OF_REGRESSION else CLASSIFICATION)
+    assert found.larger_is_better == (name not in LOSSES)
+    assert found.needs_probability == (name in PROBABILITIES)
+    assert (found.low, found.high) == BOUNDS.get(name, (0, 1))
+
+
+def test_an_unknown_metric_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"'roc_uac' \(did you mean roc_auc\?\)") as caught:
+        facts("roc_uac")
+    assert all(name in str(caught.value) for name in METRIC_FACTS)
