@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import inline_query_files
-from airflow_mlops.core.errors import GateRejected
+from airflow_mlops.core.errors import ConfigError, GateRejected
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.ports import airflow_ports
@@ -157,10 +158,19 @@ class StageOperator(BaseOperator):
 
 
 def plain_input(value: Any) -> Any:
-    """Turn what XCom delivers into plain JSON: a mapped task's records come as a lazy sequence.
+    """Turn what XCom or a template delivers into plain JSON.
 
-    A slice asks for them in one go; Airflow logs an error when an iterator runs past the last one.
+    A template renders a record as JSON text, ``{{ ti.xcom_pull('ingest') | tojson }}``. A mapped task's
+    records come as a lazy sequence: a slice reads them at once, while Airflow logs an error when an iterator
+    runs past the last one. Raises ConfigError for text that is not JSON.
     """
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ConfigError(
+                f"a record must be JSON, got {value[:80]!r}: end its template with `| tojson`"
+            ) from None
     return value if isinstance(value, Mapping) else list(value[:])
 
 

@@ -100,9 +100,7 @@ def glue_module(migration: Migration) -> str:
         for kind in ((True, False), (False, False), (False, True))
     ]
     name = migration.config["name"]
-    head = (
-        f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
-    )
+    head = f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
     imports = ["\n".join(sorted(group, key=lambda line: line.split()[1])) for group in groups if group]
     functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
     return "\n\n".join([head, *imports]) + "\n\n\n" + "\n\n".join(functions)
