@@ -8,14 +8,14 @@ from typing import Any
 from airflow_mlops.core.records import summarize
 
 Json = Mapping[str, Any]
-_TOLD = ("ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout")
+_SUMMARIZED = ("ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout")
 
 
 def describe(task_id: str, record: Json) -> str:
     """Return a short sentence about a task's record; empty for a task that needs none."""
     if task_id == "finalize":
         return f"version {record['model_version']} is the champion"
-    return summarize(record) if task_id in _TOLD else ""
+    return summarize(record) if task_id in _SUMMARIZED else ""
 
 
 def transition(event: Json) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_mlops.lifecycle.table import TASKS
+
 _NAME = "MLOps"
 
 _CONNECTION_TYPES: list[dict[str, Any]] = [
@@ -78,26 +80,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["software"],
             }
         ],
-        "operators": _modules(
-            "operators",
-            "ingest",
-            "validate",
-            "features",
-            "tune",
-            "train",
-            "evaluate",
-            "register",
-            "prepare",
-            "approve",
-            "rollout",
-            "finalize",
-            "restore",
-            "observe",
-            "drift",
-            "performance",
-            "triage",
-            "retrain",
-        ),
+        "operators": _modules("operators", *dict.fromkeys(task.operator_module for task in TASKS)),
         "sensors": _modules("sensors", "alias"),
         "hooks": _modules("hooks", "mlflow", "serving"),
         "triggers": _modules("triggers", "rollout"),

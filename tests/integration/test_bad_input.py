@@ -117,7 +117,7 @@ def test_a_database_that_cannot_be_there_is_tried_again(
     ("host", "message"),
     [
         ("ftp://mlflow.example.com", "MLflow does not know the URI ftp://mlflow.example.com: "),
-        ("mlflow.example.com", "Airflow connection 'odd': host 'mlflow.example.com' is no tracking URI: "),
+        ("mlflow.example.com", "Airflow connection 'odd': host 'mlflow.example.com' is not a tracking URI: "),
     ],
 )
 def test_an_address_that_is_none_fails_at_once(

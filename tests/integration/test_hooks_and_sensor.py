@@ -80,7 +80,9 @@ def test_without_a_connection_mlflow_is_where_the_environment_says(
 
 def test_a_host_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     define(monkeypatch, "bare", host="mlflow")
-    with pytest.raises(ConfigError, match="connection 'bare': host 'mlflow' is no tracking URI: write it as"):
+    with pytest.raises(
+        ConfigError, match="connection 'bare': host 'mlflow' is not a tracking URI: it must be"
+    ):
         MlflowHook("bare").tracking_uri()
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.airflow import project, run
-from tests.support.local_run import APPROVED, Laptop, states
-from tests.support.project import ENVIRONMENT
+from tests.support.project import APPROVED, ENVIRONMENT, Laptop, states
 
 LIGHT = """
 import sys

@@ -22,9 +22,9 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.hooks.rollouts import open_rollouts, place_of, rollouts_place
 from airflow_mlops.rollout.core import RolloutPlan
 from airflow_mlops.triggers.rollout import RolloutTrigger, TurnTrigger
+from tests.support import free_port
 from tests.support.airflow import DEPLOY, Ran, connection, project, run, traffic
 from tests.support.haproxy import running_haproxy
-from tests.support.ports import free_port
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
 

@@ -22,7 +22,7 @@ from airflow.sdk import DAG
 from airflow.utils.session import create_session
 
 from airflow_mlops import load_pipelines
-from tests.support.ports import free_port as free_port
+from tests.support import free_port as free_port
 from tests.support.project import ENVIRONMENT, FEATURES, customers
 from tests.support.server import TOKEN, Client
 

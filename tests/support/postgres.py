@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.ports import free_port
+from tests.support import free_port
 
 _NOBODY = 65534
 

@@ -1,8 +1,11 @@
-"""A small pipeline with real files, a real MLflow store and real user code, for tests of stages."""
+"""A small pipeline with real files, a real MLflow store and real user code; ``airflow-mlops run`` in it."""
 
 from __future__ import annotations
 
+import getpass
+import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+import yaml
 
 import airflow_mlops
+from airflow_mlops.__main__ import main
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
 
@@ -116,3 +122,70 @@ class Project:
         features = self.run("features", {"dataset": dataset}, key)
         tune = [self.run("tune", {"features": features}, key)] if self.pipeline.train.tune else []
         return features, self.run("train", {"features": features, "tune": tune}, key)
+
+
+APPROVED = {"approve": {"by": [getpass.getuser()]}, "deploy": {"canary": {"steps": [50]}}}
+"""Sections of a pipeline whose version a person lets through to a canary of one step."""
+
+
+@dataclass
+class Laptop:
+    """A folder that the command is called in; ``folder/pipelines/churn.yaml`` is the only pipeline."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "pipelines" / "churn.yaml"
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "pipelines" / "churn_features.py"
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+    def write(self, **changes: Any) -> None:
+        """Write the pipeline, its data and its code; ``changes`` replace sections of it."""
+        self.file.parent.mkdir(exist_ok=True)
+        project = Project.create(self.file.parent, customers(2_000), **changes)
+        self.file.write_text(yaml.safe_dump(dict(project.config)))
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """Return the exit code, standard output and standard error of ``airflow-mlops run``.
+
+        Each call imports the user's code anew, as a process of its own would.
+        """
+        sys.modules.pop("churn_features", None)
+        code = main(["run", *words])
+        out, err = self.capsys.readouterr()
+        return code, out, err
+
+    def document(self, *words: str) -> dict[str, Any]:
+        """Return the JSON document of a run; its exit code is the process's."""
+        code, out, _ = self.run(*words, "--format", "json")
+        found: dict[str, Any] = json.loads(out)
+        assert found["exit_code"] == code
+        return found
+
+    def aliases(self) -> dict[str, int]:
+        import mlflow
+
+        found = mlflow.MlflowClient(self.uri, self.uri).get_registered_model("churn").aliases
+        return {alias: int(version) for alias, version in found.items()}
+
+    def mlflow_runs(self) -> list[tuple[str, str]]:
+        """Return (task, status) of every MLflow run, oldest first."""
+        import mlflow
+
+        client = mlflow.MlflowClient(self.uri, self.uri)
+        experiment = client.get_experiment_by_name("churn")
+        found = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+        return [(run.info.run_name.split("/")[2], run.info.status) for run in found]
+
+
+def states(document: dict[str, Any]) -> dict[str, str]:
+    """Return the state of each task of a run's document."""
+    return {line["task"]: line["state"] for line in document["tasks"]}

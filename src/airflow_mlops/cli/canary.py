@@ -7,14 +7,14 @@ import contextlib
 import json
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_mlops.cli.dispatch import check_exists
 from airflow_mlops.cli.table import command_named
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.views.view import plain_json
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import Canary
@@ -101,7 +101,9 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
     found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
     if arguments.format == "json":
-        _print_json({"name": plan.name, **asdict(found), "warnings": warnings})
+        print(
+            json.dumps(plain_json({"name": plan.name, **plain_json(found), "warnings": warnings}), indent=2)
+        )
         return 1 if warnings else 0
     print(f"canary of {plan.name} at {arguments.rps:g} requests/s\n")
     print(_folded("guarantee  ", found.guarantee))
@@ -180,7 +182,12 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
     story_lines = sorted([*moves, *events], key=lambda line: line[0])
     if arguments.format == "json":
         lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in story_lines]
-        _print_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines})
+        print(
+            json.dumps(
+                plain_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines}),
+                indent=2,
+            )
+        )
         return 0
     print(f"{arguments.fault}: {describe_fault(arguments.fault)}\n")
     for at, to, text in story_lines:
@@ -194,16 +201,3 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
 def _folded(head: str, text: str) -> str:
     """Return ``head`` and ``text`` in lines that fit a terminal, with a hanging indent."""
     return textwrap.fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    """Print JSON; null stands for never."""
-    print(json.dumps(_finite(document), indent=2))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if value == math.inf else value

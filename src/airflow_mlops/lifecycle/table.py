@@ -62,6 +62,11 @@ class Task:
         """Import path, as ``module:Class``, of the Airflow operator."""
         return self.operator or f"{_PACKAGE}.operators.{self.id}:{self.id.capitalize()}Operator"
 
+    @property
+    def operator_module(self) -> str:
+        """Name of the operator's module in ``airflow_mlops.operators``."""
+        return self.operator_class.partition(":")[0].rpartition(".")[2]
+
     def exists(self, pipeline: Any) -> bool:
         """Whether a pipeline has the task."""
         return not self.section or has_section(pipeline, self.section)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.training import estimators, metrics
+from airflow_mlops.training import estimators
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.mlflow_access import Mlflow
 from airflow_mlops.training.tracking import connect, translated
 

@@ -13,7 +13,7 @@ from airflow_mlops.core.records import PerformanceReport, ScoredWindow
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.monitoring.champion import PREDICTION, SCORE, probability_column
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
-from airflow_mlops.training import metrics
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.gates import check
 
 MIN_ROWS: Final = 500
@@ -41,7 +41,7 @@ def compute(
     model does not know.
     """
     task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
-    needed = [metrics.find(name, task) for name in section.require]
+    needed = [metrics.facts(name, task) for name in section.require]
     rows, outcome = window.dataset.rows, None
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:

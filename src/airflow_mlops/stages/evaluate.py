@@ -10,8 +10,8 @@ import pandas as pd
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training import estimators, metrics, slices
-from airflow_mlops.training.core import gates
+from airflow_mlops.training import estimators, slices
+from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
 from airflow_mlops.training.threads import shared_cores
 
@@ -92,7 +92,7 @@ def _against_champion(
 
 
 def _compare(name: str, challenger: metrics.Outcome, champion: metrics.Outcome, limit: str) -> Comparison:
-    larger = metrics.find(name).larger_is_better
+    larger = metrics.facts(name).larger_is_better
     first, second = (_oriented(name, outcome, larger) for outcome in (challenger, champion))
     interval = paired_bootstrap(first, second, challenger.rows)
     return gates.compare(name, interval, limit, larger_is_better=larger)

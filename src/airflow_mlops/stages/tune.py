@@ -13,7 +13,8 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.data import features
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training import estimators, metrics, search
+from airflow_mlops.training import estimators, search
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.threads import shared_cores
 from airflow_mlops.training.tracking import TaskRun
 
@@ -64,7 +65,7 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     held = features.split(raw, data).held_out
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
-    sign = 1.0 if metrics.find(name).larger_is_better else -1.0
+    sign = 1.0 if metrics.facts(name).larger_is_better else -1.0
     parts = (rows[~held], target[~held], rows[held], target[held])
 
     def score(params: Mapping[str, Any]) -> float:

@@ -22,10 +22,8 @@ from airflow_mlops.rollout.targets.base import Target
 class TargetContract:
     """Tests of one deployment target; version 1 is the champion and version 2 the canary.
 
-    ``copies_requests`` is False for a target that refuses ``shadow``.
+    What the class of the target says to be ``unsupported`` is expected to be refused.
     """
-
-    copies_requests = True
 
     def send(self, target: Target, requests: int) -> None:
         """Send requests through the target; the subclass knows how."""
@@ -34,6 +32,12 @@ class TargetContract:
     def _serve_champion(self, target: Target, uris: Mapping[int, str]) -> None:
         assert target.ensure(1, uris[1]).status == "ok"
         target.finalize(1)
+
+    def test_it_says_what_it_is_and_needs(self, target: Target) -> None:
+        """Messages, the connection form and the documentation are derived from the class."""
+        assert target.name
+        assert target.help
+        assert {field.option for field in target.connection_fields if field.required}
 
     def test_a_fresh_target_knows_no_version(self, target: Target) -> None:
         """An unknown version is absent and without traffic, not an error."""
@@ -90,7 +94,7 @@ class TargetContract:
         """Copies go to the version while its percent is 0; the champion answers everybody."""
         self._serve_champion(target, uris)
         target.ensure(2, uris[2])
-        if not self.copies_requests:
+        if not target.can_shadow():
             with pytest.raises(ConfigError, match="shadow"):
                 target.shadow(2, 1)
             assert (target.current_weight(1), target.observe(2, 1, 0).shadow) == (100, None)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.training import metrics
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.user_code.loading import load_object, users_line
 
@@ -62,7 +62,7 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
     names = tuple(dict.fromkeys(named))
     for name in names:
-        row = metrics.find(name, task_of(estimator))
+        row = metrics.facts(name, task_of(estimator))
         if row.needs_probability and not hasattr(estimator, "predict_proba"):
             raise ConfigError(
                 f"metric {name} needs predict_proba, which {type(estimator).__name__} does not have"

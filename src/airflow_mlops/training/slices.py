@@ -13,8 +13,7 @@ from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import SliceCheck
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.training import metrics
-from airflow_mlops.training.core import gates
+from airflow_mlops.training.core import gates, metrics
 
 _MOST_VALUES: Final = 100
 _GAP: Final = "(missing)"

@@ -24,7 +24,7 @@ class View:
         >>> Event(at=datetime(2026, 3, 1), source="monitor", what="alert").to_json()["at"]
         '2026-03-01T00:00:00+00:00'
         """
-        return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        return {item.name: plain_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +60,20 @@ def from_epoch(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
+    """Return a value as JSON has it: see `View.to_json`.
+
+    >>> plain_json({"limit": float("inf"), "steps": (5, 50)})
+    {'limit': None, 'steps': [5, 50]}
+    """
     if isinstance(value, datetime):
         return in_utc(value).isoformat(timespec="seconds")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {item.name: plain_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -47,8 +47,8 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import RolloutPlan
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.model_server_probe import check_clock
+from tests.support import free_port
 from tests.support.haproxy import running_haproxy
-from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
 from tests.support.server import NAME, TOKEN, Registry, running_server
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.training.tracking import connect
-from tests.support.local_run import Laptop
+from tests.support.project import Laptop
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ import mlflow
 import pytest
 
 from airflow_mlops.training.tracking import task_run
-from tests.support.local_run import APPROVED, Laptop, states
-from tests.support.project import FEATURES
+from tests.support.project import APPROVED, FEATURES, Laptop, states
 
 DONE = "Version 1 of churn is the champion."
 FRAGILE = FEATURES.replace("    times", "    if len(rows) < 10:\n        raise ValueError('few')\n    times")

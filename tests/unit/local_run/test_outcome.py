@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.training.registry import Registry
-from tests.support.local_run import APPROVED, Laptop, states
+from tests.support.project import APPROVED, Laptop, states
 
 TRAINED = ["ingest", "features", "train", "evaluate", "register"]
 

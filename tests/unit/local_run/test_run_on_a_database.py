@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.local_run import APPROVED, Laptop, states
-from tests.support.project import customers
+from tests.support.project import APPROVED, Laptop, customers, states
 
 QUERY = """
 SELECT * FROM customers -- {{ ds }}

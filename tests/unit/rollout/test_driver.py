@@ -16,7 +16,7 @@ from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState, rollbac
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.plan import plan_rollout
 from airflow_mlops.rollout.store.store import RolloutStore
-from tests.support.memory_target import Crash, Fuse, MemoryAliases, MemoryTarget
+from tests.support.rollout import Crash, Fuse, MemoryAliases, MemoryTarget
 
 PLAN = RolloutPlan(
     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50), hold_s=10,

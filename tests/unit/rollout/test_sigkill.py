@@ -16,13 +16,13 @@ from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry
+from tests.support import free_port
 from tests.support import server as serving_kit
-from tests.support.forked_server import ForkedServer
 from tests.support.haproxy import Haproxy, running_haproxy
-from tests.support.ports import free_port
 from tests.support.project import ENVIRONMENT
 from tests.support.rollout_crasher import Scene, calls_to
 from tests.support.server import NAME, TOKEN, running_server
+from tests.support.server_process import ForkedServer
 
 KINDS = [("good", "PROMOTED", 30), ("broken", "ROLLED_BACK", 17)]
 """A version, how its rollout ends, and how many writes that takes at least."""

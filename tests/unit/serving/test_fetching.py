@@ -8,7 +8,7 @@ import pytest
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.fetching import fetch, version_of
-from tests.support.ports import free_port
+from tests.support import free_port
 from tests.support.server import NAME, Registry
 
 apart = pytest.mark.parametrize("apart", [False, True])

@@ -16,7 +16,7 @@ from airflow_mlops.core.errors import BackendError
 from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving import Settings, run
-from tests.support.ports import free_port
+from tests.support import free_port
 from tests.support.server import NAME, ROW, TOKEN, Registry
 from tests.support.server_process import ServerProcess, running_process, with_champion
 

@@ -12,8 +12,7 @@ import pytest
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Evaluation
-from airflow_mlops.training import metrics
-from airflow_mlops.training.core import gates
+from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.slices import judge
 from tests.support.project import Project
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_mlops.config.document import parse
@@ -84,7 +84,7 @@ def _read(file: Path, profile: str | None, profile_file: Path | None) -> Recipe:
     if profile_file is not None:
         context = _mapping(_rendered(read_text(profile_file), {}, profile_file), profile_file)
     values = _mapping(_rendered(text, context, file), file)
-    used = {name for name in context if _uses(text, name)}
+    used = _variables(text)
     merged = _over(values, {key: value for key, value in context.items() if key not in used})
     head = next((key for key in _HEADS if key in values), "")
     kind = str(values.get(head, "")).partition("/")[0]
@@ -135,12 +135,11 @@ def _rendered(text: str, context: Mapping[str, Any], file: Path) -> str:
         raise ConfigError(f"{where}: the template cannot be rendered: {error}{hint}") from None
 
 
-def _uses(text: str, name: str) -> bool:
-    from jinja2 import meta
-
+def _variables(text: str) -> set[str]:
+    """Return the variables of a template."""
     environment = SandboxedEnvironment(line_comment_prefix="#")
     environment.filters["from_json"] = str
-    return name in meta.find_undeclared_variables(environment.parse(text))
+    return meta.find_undeclared_variables(environment.parse(text))
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class Target(ABC):
         found = {field.option: field.read(connection) for field in cls.connection_fields}
         missing = [field for field in cls.connection_fields if field.required and not found[field.option]]
         if missing:
-            needs = ", ".join(f"{field.help} as {field.place.partition('.')[0]}" for field in missing)
+            needs = ", ".join(f"{field.help} as {field.place}" for field in missing)
             extra = _example(cls.connection_fields) if any(field.keys for field in missing) else None
             example = f", with an extra such as {json.dumps(extra)}" if extra else ""
             raise ConfigError(

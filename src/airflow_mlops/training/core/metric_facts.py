@@ -1,6 +1,7 @@
-"""The metrics that a pipeline file can name, as plain facts: task, direction, what they need, their range.
+"""The metrics that a pipeline file can name: one row each, with task, direction, needs and range.
 
-``backends.metrics`` computes them; whoever only checks a name reads this table and loads nothing heavy.
+``core.metrics`` has the function that computes a metric, under the metric's name. This table loads nothing
+heavy: every DAG file that is parsed reads it.
 """
 
 from __future__ import annotations
@@ -45,10 +46,21 @@ METRIC_FACTS: Final[Mapping[str, MetricFacts]] = {
 }
 
 
-def facts(name: str) -> MetricFacts:
-    """Return what is known about the metric ``name``; raises ConfigError with the nearest known name."""
+def facts(name: str, task: str | None = None) -> MetricFacts:
+    """Return what is known about the metric ``name``.
+
+    Raises ConfigError with the nearest known name, and when the metric is for another task than ``task``.
+
+    >>> facts("rmse").larger_is_better
+    False
+    """
     found = METRIC_FACTS.get(name)
     if found is None:
         hint = did_you_mean(name, METRIC_FACTS)
         raise ConfigError(f"unknown metric {name!r}{hint}; known: {', '.join(METRIC_FACTS)}")
+    if task is not None and found.task != task:
+        others = ", ".join(other for other, row in METRIC_FACTS.items() if row.task == task)
+        raise ConfigError(
+            f"metric {name} is for {found.task}, but the estimator does {task}: choose from {others}"
+        )
     return found

@@ -20,7 +20,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.data.connections import Environment, url_of
 from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
-from tests.support.ports import free_port
+from tests.support import free_port
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.project import ENVIRONMENT
 

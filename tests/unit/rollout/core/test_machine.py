@@ -556,3 +556,36 @@ def test_time_is_counted_from_the_last_look_or_the_start_of_the_phase() -> None:
     state = dataclasses.replace(state, looked=12.0)
     after, _ = advance(state, look(5), 14)
     assert (after.watched, after.looked) == (2, 14)
+
+
+def test_the_history_says_that_a_guard_decided() -> None:
+    """In the same words whoever reads it later: pages and alerts look for ``guard``."""
+    waiting = dataclasses.replace(LIMITS, on_inconclusive="rollback")
+    promoting = dataclasses.replace(LIMITS, on_inconclusive="promote")
+    few, harmful = look(5, "ok", epoch(5, (60, 0))), look(5, "ok", epoch(5, (400, 30), (7600, 20)))
+    stopped = decide(at_step(LIMITS), "pause", "ann", 0)
+    unanswered = decide(at_step(dataclasses.replace(LIMITS, pause_timeout_s=50)), "pause", "ann", 0)
+    loading, _ = advance(new_state(PLAN, 0), look(), 0)
+    moving = dataclasses.replace(at_step(), phase=Phase.PROMOTING)
+    ends = [
+        advance(loading, look(0, "failed"), 1),
+        advance(at_step(), look(5, "ok", epoch(5, (400, 0))), 20),
+        advance(at_step(), harmful, 1),
+        advance(at_step(), look(5, "failed"), 1),
+        advance(at_step(waiting), few, 100),
+        advance(at_step(promoting), few, 100),
+        advance(at_step(LIMITS), few, 100),
+        advance(stopped, harmful, 1),
+        advance(stopped, look(5, "failed"), 1),
+        advance(unanswered, look(5), 50),
+        advance(moving, look(100, "failed"), 1),
+    ]
+    assert [state.history[-1].who for state, _ in ends] == ["guard"] * len(ends)
+
+
+def test_requests_of_both_versions_keep_a_step_fresh() -> None:
+    # One more of the canary and one less of the champion is no new request; one more of both is.
+    state, _ = advance(at_step(), look(5, "ok", epoch(5, (40, 0), (900, 0))), 4)
+    moved, _ = advance(state, look(5, "ok", epoch(5, (41, 0), (899, 0))), 6)
+    assert (moved.fresh, moved.epochs[0].canary.requests) == (4, 41)
+    assert advance(state, look(5, "ok", epoch(5, (41, 0), (901, 0))), 6)[0].fresh == 6

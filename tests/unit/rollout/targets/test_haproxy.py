@@ -20,8 +20,8 @@ from airflow_mlops.rollout.core import Phase
 from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.testing.targets import TargetContract
+from tests.support import free_port
 from tests.support.haproxy import Haproxy, running_haproxy
-from tests.support.ports import free_port
 from tests.support.rollout import Rollout, plan_for
 from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
 
@@ -70,8 +70,6 @@ def uris(serving_registry: Registry) -> Mapping[int, str]:
 
 
 class TestHaproxyTarget(TargetContract):
-    copies_requests = False
-
     @pytest.fixture(autouse=True)
     def _place(self, place: Place) -> None:
         self.place = place

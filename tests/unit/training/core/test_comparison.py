@@ -72,3 +72,70 @@ def test_without_a_single_usable_draw_the_bounds_are_not_numbers() -> None:
     found = compare.paired_bootstrap(one_class, one_class, 10)
     assert np.isnan(found.low)
     assert np.isnan(found.high)
+
+
+def test_the_interval_is_that_of_resamples_made_one_by_one() -> None:
+    """The same draws, each with its rows really repeated, and the percentiles read off the sorted list."""
+    rng = np.random.default_rng(7)
+    champion, challenger = rng.random(40), rng.random(40) + 0.1
+    found = compare.paired_bootstrap(
+        compare.mean(challenger), compare.mean(champion), 40, draws=101, confidence=0.9, seed=11
+    )
+    again, differences = np.random.default_rng(11), []
+    for _ in range(101):
+        rows = again.integers(0, 40, 40)
+        differences.append(challenger[rows].mean() - champion[rows].mean())
+    ordered = sorted(differences)
+    assert (found.low, found.high) == pytest.approx((ordered[5], ordered[95]))
+    assert found.challenger == pytest.approx(challenger.mean())
+    assert found.champion == pytest.approx(champion.mean())
+    assert found.difference == pytest.approx(challenger.mean() - champion.mean())
+
+
+def test_the_interval_has_the_documented_defaults() -> None:
+    rng = np.random.default_rng(8)
+    first, second = compare.mean(rng.random(30)), compare.mean(rng.random(30))
+    given = compare.paired_bootstrap(first, second, 30, draws=500, confidence=0.95, seed=0)
+    assert compare.paired_bootstrap(first, second, 30) == given
+
+
+def test_draws_in_which_a_metric_is_undefined_are_left_out() -> None:
+    # One positive in five rows: in about a third of the draws there is none, and no AUC.
+    truth = np.array([0, 0, 0, 0, 1])
+    best, worst = compare.ranking_auc(truth, truth), compare.ranking_auc(truth, -truth)
+    found = compare.paired_bootstrap(best, worst, 5, draws=50)
+    assert (found.low, found.high) == (1, 1)
+
+
+def test_each_statistic_on_rows_that_can_be_counted_by_hand() -> None:
+    weights = np.array([1.0, 2.0, 3.0])
+    assert compare.mean(np.array([1, 0, 1]))(weights) == pytest.approx(4 / 6)
+    assert compare.root_mean(np.array([1.0, 4.0, 9.0]))(weights) == pytest.approx((36 / 6) ** 0.5)
+    assert compare.negated(compare.mean(np.array([1, 0, 1])))(weights) == pytest.approx(-4 / 6)
+    only_negatives = np.array([0, 0, 0])
+    assert np.isnan(compare.ranking_auc(only_negatives, weights)(weights))
+    assert np.isnan(compare.average_precision(only_negatives, weights)(weights))
+
+
+def test_a_confusion_counts_hits_predictions_and_occurrences_by_class() -> None:
+    truth, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
+    seen = []
+
+    def score(hits: np.ndarray, said: np.ndarray, real: np.ndarray) -> float:
+        seen.append((hits.tolist(), said.tolist(), real.tolist()))
+        return 0.5
+
+    assert compare.confusion(truth, predicted, score)(np.array([1.0, 2.0, 4.0, 8.0])) == 0.5
+    assert seen == [([1, 4, 0], [1, 14, 0], [3, 4, 8])]
+    unseen = compare.confusion(np.array([0, 0]), np.array([0, 2]), score)
+    unseen(np.array([1.0, 1.0]))
+    assert seen[-1] == ([1, 0, 0], [1, 0, 1], [2, 0, 0])
+
+
+def test_the_share_of_variance_needs_some() -> None:
+    weights = np.ones(3)
+    assert np.isnan(compare.r_squared(np.array([2.0, 2.0, 2.0]), np.array([1.0, 2.0, 3.0]))(weights))
+    truth, predicted = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
+    found = compare.r_squared(truth, predicted)(np.array([1.0, 2.0, 1.0]))
+    # Mean 2.25; errors 0.25 + 0 + 1; around the mean 1.5625 + 2 * 0.0625 + 3.0625.
+    assert found == pytest.approx(1 - 1.25 / 4.75)

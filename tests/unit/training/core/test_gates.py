@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_mlops.core.records import Check, SliceCheck
 from airflow_mlops.training.core import gates
 from airflow_mlops.training.core.comparison import Interval
 
@@ -34,3 +35,40 @@ def test_the_comparison_is_judged_by_its_lower_bound_and_shows_losses_with_their
 def test_only_what_failed_is_a_reason() -> None:
     checks = (gates.check("roc_auc", 0.58, ">= 0.6"), gates.check("f1", 0.9, ">= 0.6"))
     assert gates.reasons(checks, ()) == ("roc_auc 0.58 is not >= 0.6",)
+
+
+def test_a_metric_keeps_its_sign_when_larger_is_better() -> None:
+    interval = Interval(challenger=0.8, champion=0.7, difference=0.1, low=0.0, high=0.2)
+    found = gates.compare("roc_auc", interval, ">= 0")
+    assert (found.challenger, found.champion, found.difference) == (0.8, 0.7, 0.1)
+    assert (found.metric, found.low, found.high, found.limit) == ("roc_auc", 0.0, 0.2, ">= 0")
+    assert found.passed
+    assert not gates.compare("roc_auc", interval, "> 0").passed
+
+
+def test_figures_come_before_comparisons_and_what_held_is_left_out() -> None:
+    good = Interval(0.8, 0.7, 0.1, 0.01, 0.2)
+    bad = Interval(0.6, 0.7, -0.1, -0.2, 0.01)
+    comparisons = tuple(gates.compare(name, i, "> 0") for name, i in (("f1", good), ("roc_auc", bad)))
+    checks = (gates.check("recall", 0.5, ">= 0.6"), gates.check("f1", 0.8, ">= 0.6"))
+    assert gates.reasons(checks, comparisons) == (
+        "recall 0.5 is not >= 0.6",
+        "roc_auc 0.6 against the champion's 0.7: better by -0.1, lower bound -0.2 is not > 0",
+    )
+
+
+def test_slices_name_what_failed_and_the_columns_that_nothing_can_be_said_about() -> None:
+    fine, low = Check("recall", 0.9, ">= 0.6", True), Check("recall", 0.51234, ">= 0.6", False)
+    slices = (
+        SliceCheck("plan", "basic", 1200, (fine, low)),
+        SliceCheck("plan", "plus", 3, skipped="3 rows"),
+        SliceCheck("region", "north", 4, skipped="4 rows"),
+        SliceCheck("region", "south", 5, skipped="5 rows"),
+        SliceCheck("age", "old", 900, (fine,)),
+    )
+    assert gates.slice_reasons(slices) == (
+        "plan=basic (1,200 rows): recall 0.5123 is not >= 0.6",
+        "inconclusive: no value of region can be judged (south: 5 rows); "
+        "hold out more rows, or lower evaluate.min_slice_rows",
+    )
+    assert gates.slice_reasons(()) == ()

@@ -8,29 +8,41 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from airflow_mlops.monitoring.core.drift.finding import Finding, psi
+from airflow_mlops.monitoring.core.drift.base import DriftTest, Finding, psi
 from airflow_mlops.monitoring.core.drift.profiles import CategoricalProfile, Floats
 
 _LEAST_EXPECTED: Final = 5.0
+_MORE_UNKNOWN: Final = 0.01
 
 
-def compare_categorical(reference: CategoricalProfile, window: CategoricalProfile) -> Finding:
-    """Compare a window with its reference: chi-squared for significance, Jensen-Shannon distance as effect.
+class CategoricalDrift(DriftTest[CategoricalProfile]):
+    """Chi-squared for significance, the Jensen-Shannon distance as effect."""
 
-    Levels too rare for the test are pooled first. The distance is in [0, 1] (base 2), corrected for the
-    bias that sampling alone gives it. Raises ValueError when the levels differ or a side is empty.
-    """
-    if reference.levels != window.levels or not reference.count or not window.count:
-        raise ValueError("two categorical profiles need the same levels and at least one value each")
-    before, after = pool_rare(
-        np.asarray([*reference.counts, reference.other], dtype=np.float64),
-        np.asarray([*window.counts, window.other], dtype=np.float64),
-    )
-    return Finding(
-        effect=jensen_shannon(before, after),
-        p_value=chi_squared_p_value(before, after),
-        psi=psi(before, after),
-    )
+    profile = CategoricalProfile
+    help = "chi-squared test on the counts; levels too rare for it are pooled"
+    effect = "Jensen-Shannon distance, 0 to 1 (base 2), corrected for the bias of sampling"
+    references = ("Cochran 1954 (pooling)", "Lin 1991 (divergence)")
+
+    def compare(self, reference: CategoricalProfile, window: CategoricalProfile) -> Finding:
+        """Compare counts over the same levels; raises ValueError when they differ or a side is empty."""
+        if reference.levels != window.levels or not reference.count or not window.count:
+            raise ValueError("two categorical profiles need the same levels and at least one value each")
+        before, after = pool_rare(
+            np.asarray([*reference.counts, reference.other], dtype=np.float64),
+            np.asarray([*window.counts, window.other], dtype=np.float64),
+        )
+        return Finding(
+            effect=jensen_shannon(before, after),
+            p_value=chi_squared_p_value(before, after),
+            psi=psi(before, after),
+        )
+
+    def fault(self, reference: CategoricalProfile, window: CategoricalProfile) -> str:
+        """Return that more rows than before have a level that the reference does not list."""
+        was, now = reference.other / reference.count, window.other / window.count
+        if now - was <= _MORE_UNKNOWN:
+            return ""
+        return f"{now:.1%} rare or unknown levels, {was:.1%} in the reference"
 
 
 def pool_rare(before: Floats, after: Floats) -> tuple[Floats, Floats]:

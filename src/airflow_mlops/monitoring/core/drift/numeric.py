@@ -8,28 +8,45 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from airflow_mlops.monitoring.core.drift.finding import Finding, psi
+from airflow_mlops.monitoring.core.drift.base import DriftTest, Finding, psi
 from airflow_mlops.monitoring.core.drift.profiles import Floats, NumericProfile
 
 _PSI_BINS: Final = 10
 
 
-def compare_numeric(reference: NumericProfile, window: NumericProfile) -> Finding:
-    """Compare a window with its reference: Kolmogorov-Smirnov for significance, Wasserstein/sd as effect.
+class NumericDrift(DriftTest[NumericProfile]):
+    """Kolmogorov-Smirnov for significance, the Wasserstein distance as effect."""
 
-    The effect is in standard deviations of the reference. A constant reference has none: then the
-    window's own is the unit. Raises ValueError when the edges differ or a side is empty.
-    """
-    if reference.edges != window.edges or not reference.count or not window.count:
-        raise ValueError("two numeric profiles need the same edges and at least one value each")
-    distance = wasserstein(reference, window)
-    unit = reference.sd or window.sd or distance
-    statistic = kolmogorov_smirnov(reference, window)
-    return Finding(
-        effect=distance / unit if unit else 0.0,
-        p_value=ks_p_value(statistic, reference.count, window.count),
-        psi=_psi(reference, window),
-    )
+    profile = NumericProfile
+    help = "two-sample Kolmogorov-Smirnov test on the histograms"
+    effect = "first Wasserstein distance, in standard deviations of the reference"
+    references = ("Stephens 1970 (p-value)", "Chan et al. 1979 (moments)")
+
+    def compare(self, reference: NumericProfile, window: NumericProfile) -> Finding:
+        """Compare two histograms over the same edges.
+
+        A constant reference has no standard deviation: then the window's own is the unit. Raises ValueError
+        when the edges differ or a side is empty.
+        """
+        if reference.edges != window.edges or not reference.count or not window.count:
+            raise ValueError("two numeric profiles need the same edges and at least one value each")
+        distance = wasserstein(reference, window)
+        unit = reference.sd or window.sd or distance
+        statistic = kolmogorov_smirnov(reference, window)
+        return Finding(
+            effect=distance / unit if unit else 0.0,
+            p_value=ks_p_value(statistic, reference.count, window.count),
+            psi=_psi(reference, window),
+        )
+
+    def fault(self, reference: NumericProfile, window: NumericProfile) -> str:
+        """Return that values lie further outside the reference's range than the range is wide."""
+        width = reference.high - reference.low
+        outside = window.low < reference.low - width or window.high > reference.high + width
+        if not width or not outside:
+            return ""
+        span = f"{reference.low:g} to {reference.high:g}"
+        return f"values from {window.low:g} to {window.high:g}, {span} in the reference"
 
 
 def kolmogorov_smirnov(reference: NumericProfile, window: NumericProfile) -> float:

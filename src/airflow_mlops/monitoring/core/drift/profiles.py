@@ -100,8 +100,7 @@ class CategoricalProfile:
 
 ColumnProfile = NumericProfile | CategoricalProfile
 _KINDS: Final[Mapping[str, type[NumericProfile] | type[CategoricalProfile]]] = {
-    "numeric": NumericProfile,
-    "categorical": CategoricalProfile,
+    profile.kind: profile for profile in (NumericProfile, CategoricalProfile)
 }
 
 

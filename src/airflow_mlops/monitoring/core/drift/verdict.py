@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.core.records import ColumnDrift
-from airflow_mlops.monitoring.core.drift.categorical import compare_categorical
-from airflow_mlops.monitoring.core.drift.finding import Finding
+from airflow_mlops.monitoring.core.drift import test_of
+from airflow_mlops.monitoring.core.drift.base import Finding
 from airflow_mlops.monitoring.core.drift.multiple import benjamini_hochberg
-from airflow_mlops.monitoring.core.drift.numeric import compare_numeric
-from airflow_mlops.monitoring.core.drift.profiles import CategoricalProfile, ColumnProfile, NumericProfile
+from airflow_mlops.monitoring.core.drift.profiles import ColumnProfile
 
 MIN_ROWS: Final = 500
 FALSE_DISCOVERY_RATE: Final = 0.01
@@ -28,12 +27,10 @@ class DriftVerdict:
 
 
 def compare_column(reference: ColumnProfile, window: ColumnProfile) -> Finding:
-    """Compare two profiles of one column by the test of their kind."""
-    if isinstance(reference, NumericProfile) and isinstance(window, NumericProfile):
-        return compare_numeric(reference, window)
-    if isinstance(reference, CategoricalProfile) and isinstance(window, CategoricalProfile):
-        return compare_categorical(reference, window)
-    raise ValueError(f"a {reference.kind} profile cannot be compared with a {window.kind} one")
+    """Compare two profiles of one column by the test of their kind; raises ValueError when kinds differ."""
+    if reference.kind != window.kind:
+        raise ValueError(f"a {reference.kind} profile cannot be compared with a {window.kind} one")
+    return test_of(reference.kind).compare(reference, window)
 
 
 def judge(

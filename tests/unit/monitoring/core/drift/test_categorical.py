@@ -8,8 +8,8 @@ from scipy import stats
 from scipy.spatial import distance
 
 from airflow_mlops.monitoring.core.drift.categorical import (
+    CategoricalDrift,
     chi_squared_p_value,
-    compare_categorical,
     jensen_shannon,
     pool_rare,
 )
@@ -63,22 +63,24 @@ def test_pooling_keeps_every_row_and_leaves_no_level_too_rare(pairs: list[tuple[
 @given(COUNTS)
 def test_any_two_profiles_give_results_in_range(pairs: list[tuple[int, int]]) -> None:
     reference, window = (profile(*side) for side in zip(*pairs, strict=True))
-    found = compare_categorical(reference, window)
+    found = CategoricalDrift().compare(reference, window)
     assert 0 <= found.effect <= 1
     assert 0 <= found.p_value <= 1
     assert found.psi >= 0
 
 
 def test_a_level_that_the_reference_does_not_know_counts_as_other() -> None:
-    found = compare_categorical(profile(5_000, 5_000), profile(4_000, 4_000, other=2_000))
+    found = CategoricalDrift().compare(profile(5_000, 5_000), profile(4_000, 4_000, other=2_000))
     assert found.effect > 0.25
     assert found.p_value < 1e-10
 
 
 def test_disjoint_levels_are_as_far_as_can_be() -> None:
-    assert compare_categorical(profile(10_000, 0), profile(0, 10_000)).effect == pytest.approx(1, abs=1e-3)
+    assert CategoricalDrift().compare(profile(10_000, 0), profile(0, 10_000)).effect == pytest.approx(
+        1, abs=1e-3
+    )
 
 
 def test_one_level_on_both_sides_does_not_drift() -> None:
-    found = compare_categorical(profile(1_000), profile(900))
+    found = CategoricalDrift().compare(profile(1_000), profile(900))
     assert (found.effect, found.p_value) == (0, 1)

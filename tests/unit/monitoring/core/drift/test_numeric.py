@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from airflow_mlops.monitoring.core.drift.numeric import (
-    compare_numeric,
+    NumericDrift,
     kolmogorov_smirnov,
     ks_p_value,
     wasserstein,
@@ -71,7 +71,7 @@ def test_p_value_agrees_with_the_exact_distribution(statistic: float, n: int, m:
 def test_a_shift_by_a_quarter_of_a_standard_deviation_is_an_effect_of_a_quarter() -> None:
     rng = np.random.default_rng(0)
     reference, window = profiles(rng.normal(10, 4, 100_000), rng.normal(11, 4, 100_000))
-    found = compare_numeric(reference, window)
+    found = NumericDrift().compare(reference, window)
     assert found.effect == pytest.approx(0.25, abs=0.01)
     assert found.p_value < 1e-100
     assert found.psi == pytest.approx(0.0625, abs=0.01)  # delta² for two normals a quarter apart
@@ -86,23 +86,23 @@ def test_any_two_samples_give_finite_results_and_a_sample_does_not_drift_from_it
     before: list[float], after: list[float]
 ) -> None:
     reference, window = profiles(np.asarray(before), np.asarray(after), bins=16)
-    found = compare_numeric(reference, window)
+    found = NumericDrift().compare(reference, window)
     assert np.isfinite([found.effect, found.psi]).all()
     assert found.effect >= 0
     assert 0 <= found.p_value <= 1
-    same = compare_numeric(reference, reference)
+    same = NumericDrift().compare(reference, reference)
     assert (same.effect, same.p_value, same.psi) == (0.0, 1.0, 0.0)
 
 
 def test_a_constant_column_that_starts_to_vary_is_an_effect() -> None:
     reference, window = profiles(np.zeros(1_000), np.linspace(0, 1, 1_000))
-    assert compare_numeric(reference, window).effect > 1
+    assert NumericDrift().compare(reference, window).effect > 1
     reference, window = profiles(np.zeros(1_000), np.ones(1_000))
-    assert compare_numeric(reference, window).effect == 1
+    assert NumericDrift().compare(reference, window).effect == 1
 
 
 def test_profiles_over_other_edges_are_not_compared() -> None:
     reference, _ = profiles(np.arange(10.0), np.arange(10.0))
     other, _ = profiles(np.arange(20.0), np.arange(10.0))
     with pytest.raises(ValueError, match="same edges"):
-        compare_numeric(reference, other)
+        NumericDrift().compare(reference, other)

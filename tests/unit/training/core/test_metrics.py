@@ -5,7 +5,8 @@ import pytest
 from sklearn import metrics as peer
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.training import metrics
+from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS
 
 RNG = np.random.default_rng(0)
 
@@ -15,7 +16,7 @@ def test_two_classes_give_scikit_learns_figures() -> None:
     scores = np.clip(0.3 * truth + RNG.random(300) * 0.7, 0, 1)
     labels = (scores > 0.5).astype(int)
     found = metrics.compute(
-        [name for name, row in metrics.METRICS.items() if row.task == metrics.CLASSIFICATION],
+        [name for name, row in METRIC_FACTS.items() if row.task == metrics.CLASSIFICATION],
         metrics.classification(truth, labels, [0, 1], scores),
     )
     expected = {
@@ -68,12 +69,12 @@ def test_regression_gives_scikit_learns_figures() -> None:
 
 def test_a_misspelt_metric_is_named_with_its_neighbour() -> None:
     with pytest.raises(ConfigError, match=r"unknown metric 'roc_auk' \(did you mean roc_auc\?\)"):
-        metrics.find("roc_auk")
+        metrics.facts("roc_auk")
 
 
 def test_a_metric_of_the_other_task_lists_the_right_ones() -> None:
     with pytest.raises(ConfigError, match=r"rmse is for regression.*roc_auc"):
-        metrics.find("rmse", metrics.CLASSIFICATION)
+        metrics.facts("rmse", metrics.CLASSIFICATION)
 
 
 def test_a_probability_metric_needs_probabilities() -> None:
@@ -91,3 +92,14 @@ def test_rows_of_one_class_have_no_auc() -> None:
 def test_a_label_that_the_model_never_saw_is_named() -> None:
     with pytest.raises(DataRejected, match="purple"):
         metrics.classification(["red", "purple"], ["red", "red"], ["red", "green"])
+
+
+@pytest.mark.parametrize("name", METRIC_FACTS)
+def test_every_row_of_the_table_has_its_function_and_stays_in_its_range(name: str) -> None:
+    row = METRIC_FACTS[name]
+    if row.task == metrics.CLASSIFICATION:
+        scores = np.clip(RNG.random(50), 0.01, 0.99)
+        outcome = metrics.classification([0, 1] * 25, (scores > 0.5).astype(int), [0, 1], scores)
+    else:
+        outcome = metrics.regression(RNG.normal(5, 1, 50), RNG.normal(5, 1, 50))
+    assert row.low <= metrics.compute([name], outcome)[name] <= row.high

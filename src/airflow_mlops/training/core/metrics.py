@@ -1,12 +1,13 @@
-"""The metrics that a pipeline file can name: task, direction, what they need, how they are computed.
+"""How the metrics are computed, from truth and predictions of the same rows.
 
-Each metric is a function of truth and predictions that returns a statistic of row weights
-(``core.compare``): with equal weights it is the figure, with resampled weights its bootstrap.
+The function of a metric has the metric's name. It prepares a statistic of row weights
+(``core.comparison``): with equal weights that is the figure, with resampled weights its bootstrap.
+A new metric is a function here and a row in ``core.metric_facts``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.training.core import comparison as compare
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION as CLASSIFICATION
-from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
 from airflow_mlops.training.core.metric_facts import REGRESSION as REGRESSION
+from airflow_mlops.training.core.metric_facts import facts as facts
 
 _TINY: Final = float(np.finfo(np.float64).eps)
 
@@ -52,14 +53,7 @@ class Outcome:
         return Outcome(self.task, self.truth[mask], self.predicted[mask], chosen)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One row of the table."""
-
-    task: str
-    larger_is_better: bool
-    needs_probability: bool
-    prepare: Callable[[Outcome], compare.Statistic]
+Prepare = Callable[[Outcome], compare.Statistic]
 
 
 def classification(
@@ -95,28 +89,13 @@ def regression(truth: Sequence[Any] | NDArray[Any], predicted: Sequence[Any] | N
     return Outcome(REGRESSION, np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float))
 
 
-def find(name: str, task: str | None = None) -> Metric:
-    """Return the metric ``name``.
-
-    Raises ConfigError with the nearest known name, or when the metric belongs to the other task.
-    """
-    facts(name)
-    metric = METRICS[name]
-    if task is not None and metric.task != task:
-        others = ", ".join(other for other, row in METRICS.items() if row.task == task)
-        raise ConfigError(
-            f"metric {name} is for {metric.task}, but the estimator does {task}: choose from {others}"
-        )
-    return metric
-
-
 def statistic(name: str, outcome: Outcome) -> compare.Statistic:
     """Prepare the metric ``name`` of ``outcome`` as a function of row weights.
 
     Raises ConfigError when the metric does not fit the task, or needs probabilities that the model does
     not give; DataRejected when it is undefined on these rows.
     """
-    metric = find(name, outcome.task)
+    metric = facts(name, outcome.task)
     if metric.needs_probability and outcome.probabilities is None:
         raise ConfigError(
             f"metric {name} needs predict_proba, which the estimator lacks: choose accuracy or f1, "
@@ -126,16 +105,24 @@ def statistic(name: str, outcome: Outcome) -> compare.Statistic:
         raise DataRejected(
             f"metric {name} needs at least two classes among the {outcome.rows} rows, found one"
         )
-    return metric.prepare(outcome)
+    # The function of a metric has its name, and ``facts`` has checked that there is such a metric.
+    prepare: Prepare = globals()[name]
+    return prepare(outcome)
 
 
 def compute(names: Iterable[str], outcome: Outcome) -> dict[str, float]:
-    """Return each named metric of ``outcome``; raises what ``statistic`` raises."""
+    """Return each named metric of ``outcome``; raises what ``statistic`` raises.
+
+    >>> outcome = regression([1.0, 2.0, 4.0], [1.0, 3.0, 3.0])
+    >>> figures = compute(["mae", "r2"], outcome)
+    >>> round(figures["mae"], 3), round(figures["r2"], 3)
+    (0.667, 0.571)
+    """
     ones = np.ones(outcome.rows)
     return {name: float(statistic(name, outcome)(ones)) for name in names}
 
 
-def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Callable[[Outcome], compare.Statistic]:
+def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Prepare:
     """Two classes: the metric of the second one. More: the mean over one class against the rest."""
 
     def prepare(outcome: Outcome) -> compare.Statistic:
@@ -149,13 +136,15 @@ def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Callable[[Out
     return prepare
 
 
-def _log_loss(outcome: Outcome) -> compare.Statistic:
+def log_loss(outcome: Outcome) -> compare.Statistic:
+    """Return the mean negative log of the probability of the true class."""
     assert outcome.probabilities is not None
     chosen = outcome.probabilities[np.arange(outcome.rows), outcome.truth].astype(float)
     return compare.mean(-np.log(np.clip(chosen, _TINY, 1 - _TINY)))
 
 
-def _brier(outcome: Outcome) -> compare.Statistic:
+def brier(outcome: Outcome) -> compare.Statistic:
+    """Return the mean squared error of the probabilities (Brier 1950), for more classes their sum."""
     assert outcome.probabilities is not None
     if outcome.scores is not None:
         return compare.mean((outcome.scores - outcome.truth) ** 2)
@@ -168,7 +157,7 @@ class _Counts:
     """Per class: right predictions, predictions, occurrences; each of shape (classes,)."""
 
     hits: NDArray[Any]
-    said: NDArray[Any]
+    predicted: NDArray[Any]
     real: NDArray[Any]
 
 
@@ -177,45 +166,42 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
     return share
 
 
-def _per_class(
-    score: Callable[[_Counts], NDArray[Any]], *, always_mean: bool = False
-) -> Callable[[Outcome], compare.Statistic]:
+def _per_class(score: Callable[[_Counts], NDArray[Any]], *, always_mean: bool = False) -> Prepare:
     """Two classes: the value of the second one. More: the mean over the classes that occur."""
 
     def prepare(outcome: Outcome) -> compare.Statistic:
         two = max(outcome.truth.max(), outcome.predicted.max()) < 2 and not always_mean
 
-        def pick(hits: Any, said: Any, real: Any) -> float:
-            values = score(_Counts(hits, said, real))
+        def pick(hits: Any, predicted: Any, real: Any) -> float:
+            values = score(_Counts(hits, predicted, real))
             if two:
                 return float(values[1]) if len(values) > 1 else 0.0
-            return float(values[(real > 0) if always_mean else (real + said > 0)].mean())
+            return float(values[(real > 0) if always_mean else (real + predicted > 0)].mean())
 
         return compare.confusion(outcome.truth, outcome.predicted, pick)
 
     return prepare
 
 
-def _errors(loss: Callable[[Any, Any], Any], build: Callable[[Any], compare.Statistic] = compare.mean) -> Any:
+def _errors(
+    loss: Callable[[Any, Any], Any], build: Callable[[Any], compare.Statistic] = compare.mean
+) -> Prepare:
+    """The mean, or what else ``build`` makes, of a loss of each row."""
     return lambda outcome: build(loss(outcome.truth, outcome.predicted))
 
 
-_PREPARE: Final[Mapping[str, Callable[[Outcome], compare.Statistic]]] = {
-    "roc_auc": _each_class(compare.ranking_auc),
-    "average_precision": _each_class(compare.average_precision),
-    "log_loss": _log_loss,
-    "brier": _brier,
-    "accuracy": _errors(lambda y, p: y == p),
-    "balanced_accuracy": _per_class(lambda c: _ratio(c.hits, c.real), always_mean=True),
-    "f1": _per_class(lambda c: _ratio(2 * c.hits, c.said + c.real)),
-    "precision": _per_class(lambda c: _ratio(c.hits, c.said)),
-    "recall": _per_class(lambda c: _ratio(c.hits, c.real)),
-    "rmse": _errors(lambda y, p: (y - p) ** 2, compare.root_mean),
-    "mae": _errors(lambda y, p: np.abs(y - p)),
-    "mape": _errors(lambda y, p: np.abs(y - p) / np.maximum(np.abs(y), _TINY)),
-    "r2": lambda o: compare.r_squared(o.truth, o.predicted),
-}
-METRICS: Final[Mapping[str, Metric]] = {
-    name: Metric(row.task, row.larger_is_better, row.needs_probability, _PREPARE[name])
-    for name, row in METRIC_FACTS.items()
-}
+roc_auc = _each_class(compare.ranking_auc)
+average_precision = _each_class(compare.average_precision)
+accuracy = _errors(lambda truth, predicted: truth == predicted)
+balanced_accuracy = _per_class(lambda counts: _ratio(counts.hits, counts.real), always_mean=True)
+f1 = _per_class(lambda counts: _ratio(2 * counts.hits, counts.predicted + counts.real))
+precision = _per_class(lambda counts: _ratio(counts.hits, counts.predicted))
+recall = _per_class(lambda counts: _ratio(counts.hits, counts.real))
+rmse = _errors(lambda truth, predicted: (truth - predicted) ** 2, compare.root_mean)
+mae = _errors(lambda truth, predicted: np.abs(truth - predicted))
+mape = _errors(lambda truth, predicted: np.abs(truth - predicted) / np.maximum(np.abs(truth), _TINY))
+
+
+def r2(outcome: Outcome) -> compare.Statistic:
+    """Return the coefficient of determination."""
+    return compare.r_squared(outcome.truth, outcome.predicted)
