@@ -1,4 +1,4 @@
-"""The DAGs of `churn_dag.yaml`, built by dag-factory."""
+"""The DAGs of `churn_dag.yaml`, for Airflow (it reads only files that contain both words)."""
 
 from pathlib import Path
 
