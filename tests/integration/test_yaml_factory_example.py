@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.operators.base import plain_input
 from airflow_mlops.training.registry import Registry
 from tests.support.airflow import run
 
@@ -40,11 +38,3 @@ def test_a_yaml_dag_of_dag_factory_registers_its_model(dag: DAG, mlflow_uri: str
     assert ran.xcom("ingest")["rows"] == 12_000
     version = ran.xcom("register")["model_version"]
     assert Registry(mlflow_uri, "churn").get("champion") == version == 1
-
-
-def test_a_record_that_a_template_wrote_as_python_is_refused_with_the_way_to_write_it() -> None:
-    with pytest.raises(
-        ConfigError, match=r"a record must be JSON, got .*: end its template with `\| tojson`"
-    ):
-        plain_input("{'kind': 'DatasetRef'}")
-    assert plain_input('{"kind": "DatasetRef"}') == {"kind": "DatasetRef"}

@@ -167,8 +167,10 @@ class Client(httpx.Client):
         return self.put(f"/admin/versions/{version}", json={"model_uri": uri})
 
     def must_load(self, version: int, uri: str) -> None:
-        """Load a version; a refusal is shown with its reason."""
+        """Load a version, however long it takes; a rejection is shown with its reason."""
         answer = self.load(version, uri)
+        while answer.json().get("status") == "loading":
+            answer = self.load(version, uri)
         assert answer.json().get("status") == "ok", answer.text
 
     def traffic(

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 import yaml
-from tests.support.memory_target import MemoryAliases, MemoryTarget
 
 from airflow_mlops.cli.doctor.command import _programs
 from airflow_mlops.cli.doctor.lookup import look_up
@@ -31,6 +30,7 @@ from airflow_mlops.rollout.core import Phase, RolloutPlan
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import ADDRESS, ConnectionField, Target
+from tests.support.rollout import MemoryAliases, MemoryTarget
 
 TARGET = f"{__name__}:PaperTarget"
 SOURCE = f"{__name__}:CountingSource"

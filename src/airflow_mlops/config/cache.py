@@ -24,7 +24,7 @@ from airflow_mlops.storage.atomic import write_bytes
 
 MAX_ENTRIES: Final = 10_000
 MAX_AGE: Final = 30 * 86_400
-FIX: Final = "remove it (it is made anew), or set [mlops] parse_cache to another folder"
+FIX: Final = "remove it (it is created again), or set [mlops] parse_cache to another folder"
 _SCHEMA: Final = "airflow_mlops.schema.json"
 _MAX_BYTES: Final = 4_000_000
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -122,7 +122,7 @@ def _schema_digest() -> str:
 def distrust(found: os.stat_result) -> str:
     """Return why a folder cannot be the cache of this user, or nothing."""
     if not stat.S_ISDIR(found.st_mode):
-        return "is no folder"
+        return "is not a folder"
     if found.st_uid != os.geteuid():
         return f"belongs to user {found.st_uid}, not to {os.geteuid()} who reads the pipelines"
     mode = stat.S_IMODE(found.st_mode)

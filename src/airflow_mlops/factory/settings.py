@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from airflow_mlops.config.models import Callback, Pipeline, Resources, TaskSettings
-from airflow_mlops.hooks.retry import FailAtOnce
+from airflow_mlops.hooks.retry import FailFastRetryPolicy
 from airflow_mlops.notifications.configured import ConfiguredNotifier
 from airflow_mlops.operators.pod_resources import pod_override
 
@@ -25,7 +25,9 @@ def default_args(pipeline: Pipeline, base: Any) -> dict[str, Any]:
         "retry_delay": retry.delay,
         "retry_exponential_backoff": retry.backoff,
         "max_retry_delay": retry.max_delay,
-        "retry_policy": partial(FailAtOnce, list(retry.fail_on)) if retry.fail_on else partial(FailAtOnce),
+        "retry_policy": partial(FailFastRetryPolicy, list(retry.fail_on))
+        if retry.fail_on
+        else partial(FailFastRetryPolicy),
         "pool": pipeline.pool,
         "pool_slots": pipeline.pool_slots if pipeline.pool_slots != _AIRFLOW_DEFAULT else None,
         "priority_weight": pipeline.priority_weight if pipeline.priority_weight != _AIRFLOW_DEFAULT else None,

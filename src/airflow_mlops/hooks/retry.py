@@ -1,4 +1,4 @@
-"""Which failures a second try would only repeat."""
+"""The retry policy: failures that a second try would only repeat."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MISTAKES: Final = (
 )  # fmt: skip
 
 
-class FailAtOnce(RetryPolicy):
+class FailFastRetryPolicy(RetryPolicy):
     """Fails a task at once for a mistake in code and for the exceptions that it is given.
 
-    Errors of this package are no concern of it: ``hooks.errors`` translates the permanent ones before.
+    Errors of this package never get here: ``hooks.errors`` translates the permanent ones first.
     Everything else is retried after the task's own delays.
 
     :param exceptions: dotted paths of exceptions, subclasses included; compared by name, never imported.
@@ -43,3 +43,7 @@ class FailAtOnce(RetryPolicy):
         if found := sorted(named & self.exceptions):
             return RetryDecision.fail(f"{found[0]} is in retry.fail_on")
         return RetryDecision.default()
+
+
+FailAtOnce = FailFastRetryPolicy
+"""The earlier name, for DAG files that import it."""

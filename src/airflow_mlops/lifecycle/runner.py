@@ -83,7 +83,7 @@ def run_function(
     kwargs: Mapping[str, Any],
     ports: Ports | None = None,
 ) -> StageResult:
-    """Run a user's function as a stage in this process; ``stages.own`` says what it gets and may return."""
+    """Run a user's function as a stage in this process; see ``stages.own`` for its arguments and results."""
     own = importlib.import_module("airflow_mlops.stages.own")
     return _run(request, ports, (), lambda call: own.run(call, function, args, kwargs))
 

@@ -24,7 +24,7 @@ _ATTRIBUTES: Final = {"validate": "validate_"}
 class Task:
     """One row.
 
-    ``does`` says in one sentence what the task does, ``rejection`` what happens when its answer is no.
+    ``does`` says in one sentence what the task does, ``rejection`` what happens when it rejects.
     ``section`` is the section of the pipeline file that the task exists with, empty for a task that always
     exists; ``config`` lists the top-level keys of the file that it reads, besides ``name``. ``record`` is the
     class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is;
@@ -104,7 +104,7 @@ TASKS: Final[tuple[Task, ...]] = (
         section="validate",
         config=("data", "validate"),
         inputs={"dataset": "ingest"},
-        rejection="Data that breaks its expectations fails the run, unless on_failure says otherwise.",
+        rejection="Data that breaks its expectations fails the run, unless `on_failure` allows it.",
     ),
     Task(
         id="features",

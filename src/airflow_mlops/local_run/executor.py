@@ -145,7 +145,7 @@ def _ended(context: RunContext, task: Task, result: StageResult) -> TaskOutcome:
 
 
 def _options(context: RunContext, task: Task) -> Mapping[str, Any]:
-    """Return what an Airflow run would have told the stage: the event that started it."""
+    """Return the options that an Airflow run would take from the event that started it."""
     if task.id == "prepare":
         return {"event_version": context.results["register"]["model_version"]}
     # A rollout that an interrupted run left behind gives way: nobody resumes it.

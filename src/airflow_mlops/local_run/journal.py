@@ -19,9 +19,9 @@ _FILE: Final = "run.json"
 class Journal:
     """The latest run of a pipeline in one folder.
 
-    ``fingerprint`` says what the run depends on, ``tracking_uri`` is its MLflow, ``as_of`` and ``begun`` are
-    ISO times, ``ended`` whether nothing is left to resume. ``done`` maps ``dag/task`` to a task's record
-    or None, ``dag/task/number`` to that of one of its mapped parts.
+    ``fingerprint`` identifies what the run depends on, ``tracking_uri`` is its MLflow, ``as_of`` and
+    ``begun`` are ISO times, ``ended`` whether nothing is left to resume. ``done`` maps ``dag/task`` to a
+    task's record or None, ``dag/task/number`` to that of one of its mapped parts.
     """
 
     folder: Path

@@ -35,13 +35,13 @@ class Address:
 def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address]:
     """Serve the registered model ``name`` while it lasts; its state in ``folder`` begins and ends empty.
 
-    Nothing of an earlier server is taken up: the rollout's own record says which versions get what. Raises
-    BackendError when it does not start.
+    State of an earlier server is not used: the rollout's own record decides which versions get traffic.
+    Raises BackendError when it does not start.
     """
     import uvicorn
 
     from airflow_mlops.serving.app import create_app
-    from airflow_mlops.serving.shared import KEEP_ALIVE_S
+    from airflow_mlops.serving.connections import KEEP_ALIVE_S
 
     shutil.rmtree(folder, ignore_errors=True)
     token = secrets.token_urlsafe(24)

@@ -52,7 +52,7 @@ def select(given: str | None, profile: str | None) -> Selection:
 
 
 def check_until(pipeline: Pipeline, until: str | None) -> None:
-    """Raise ConfigError when ``until`` is no task of the pipeline."""
+    """Raise ConfigError when the pipeline has no task ``until``."""
     known = [task.id for shape in shapes(pipeline) for task in shape.tasks]
     if until and until not in known:
         raise ConfigError(
@@ -67,7 +67,7 @@ def _found(given: Path | None) -> Path:
         if given is not None:
             raise ConfigError(f"{given}: no such file or folder")
         raise ConfigError(
-            f"there is no folder {FOLDER} here: name the pipeline file, or begin with `airflow-mlops init`"
+            f"folder {FOLDER} does not exist here: name the pipeline file, or begin with `airflow-mlops init`"
         )
     if not where.is_dir():
         return where

@@ -1,4 +1,4 @@
-"""One call of ``airflow-mlops run``: from its words to its exit code."""
+"""One call of ``airflow-mlops run``: from its arguments to its exit code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What the command line says; see its help."""
+    """The arguments of the command line; see its help."""
 
     path: str | None = None
     profile: str | None = None
@@ -160,7 +160,7 @@ def _done(call: Call, context: RunContext) -> RunEnd:
 
 
 def _hints(call: Call, context: RunContext, end: RunEnd) -> tuple[str, ...]:
-    """Return what to do next; nothing after a rejection or a fault, whose message says it."""
+    """Return what to do next; nothing after a rejection or a fault, whose message has it."""
     words = ["airflow-mlops", "run", str(context.selection.file)]
     words += ["--profile", context.selection.profile] if context.selection.profile else []
     words += ["--as-of", call.as_of] if call.as_of else []

@@ -104,7 +104,7 @@ def read_labels(
             need_target=source is not None,
             need_rows=False,
         )
-    except ConfigError as error:  # tell the key that was written: the reader knows of one source only
+    except ConfigError as error:  # name the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
     if data.target not in frame:
         return nothing
@@ -148,5 +148,5 @@ def _alike(found: pd.DataFrame, asked: pd.DataFrame, keys: list[str], where: str
     try:
         return found.astype(cast)
     except (ValueError, TypeError) as error:
-        told = ", ".join(f"{name} is {found[name].dtype}, not {dtype}" for name, dtype in cast.items())
-        raise DataRejected(f"{where}: labels have keys of another type than the rows: {told}") from error
+        differing = ", ".join(f"{name} is {found[name].dtype}, not {dtype}" for name, dtype in cast.items())
+        raise DataRejected(f"{where}: labels have keys of another type than the rows: {differing}") from error

@@ -30,7 +30,7 @@ Place = tuple[str, int]
 class LateLabelScan:
     """The reports of the windows that a run scans; ``now`` is the end of its own window.
 
-    ``faults`` says of a window why its labels cannot be used.
+    ``faults`` maps a window to the reason why its labels cannot be used.
     """
 
     data: Data

@@ -33,7 +33,7 @@ def compute(
     :param labelled: how many rows of the window have a label.
     :param truth: gives the label of each row, missing where there is none; not called for too few labels.
     :param storage: where the window's rows are opened.
-    :param waits: a window below ``min_labels`` is ``waiting``, since it will be looked at again.
+    :param waits: a window below ``min_labels`` is ``waiting``, since it will be scanned again.
 
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
     when the labels are all of one class and a metric needs two: nothing is computed then. Raises

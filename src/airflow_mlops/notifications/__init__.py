@@ -1,1 +1,1 @@
-"""Who is told what happened, as the pipeline file names it."""
+"""Notification callbacks of a pipeline file."""

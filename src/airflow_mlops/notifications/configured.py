@@ -1,4 +1,4 @@
-"""A notifier of a pipeline file, loaded only when there is something to tell."""
+"""A notifier of a pipeline file, loaded only when it is called."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class ConfiguredNotifier:
         self.base = base
 
     def __call__(self, context: Context) -> None:
-        """Tell it; raises ConfigError when the notifier cannot be loaded, and whatever it raises itself."""
+        """Call the notifier.
+
+        Raises ConfigError when the notifier cannot be loaded, and whatever it raises itself.
+        """
         from airflow_mlops.user_code.loading import load_object
 
         folder = Path(self.base) if self.base else Path(context["dag"].fileloc).absolute().parent

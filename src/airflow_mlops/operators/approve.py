@@ -62,7 +62,7 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
         super().execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Keep the answer, then do as it says; returns the Approval as JSON."""
+        """Keep the answer and act on it; returns the Approval as JSON."""
         user = event.get("responded_by_user") or {}
         answer = {
             "chosen": (event.get("chosen_options") or [self.REJECT])[0],

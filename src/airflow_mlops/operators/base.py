@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -114,7 +115,8 @@ class StageOperator(BaseOperator):
     def records(self, context: Context) -> dict[str, Any]:
         """Return the input records as JSON, without those that do not exist."""
         given = {**self.inputs, **{name: getattr(self, name) for name in self.takes}}
-        return {name: plain_input(record) for name, record in given.items() if record is not None}
+        found = {name: plain_input(record) for name, record in given.items() if record not in (None, "")}
+        return {name: record for name, record in found.items() if record is not None}
 
     def accept(self, record: dict[str, Any], context: Context) -> dict[str, Any]:
         """Return the record; describes it on the task's asset events."""
@@ -160,18 +162,25 @@ class StageOperator(BaseOperator):
 def plain_input(value: Any) -> Any:
     """Turn what XCom or a template delivers into plain JSON.
 
-    A template renders a record as JSON text, ``{{ ti.xcom_pull('ingest') | tojson }}``. A mapped task's
-    records come as a lazy sequence: a slice reads them at once, while Airflow logs an error when an iterator
-    runs past the last one. Raises ConfigError for text that is not JSON.
+    A mapped task's records come as a lazy sequence: a slice asks for them in one go, since Airflow logs an
+    error when an iterator runs past the last one. A template that is rendered to text, as Airflow does by
+    default, holds the record as Python or JSON writes it. Raises ConfigError for any other text.
+
+    >>> plain_input("{'kind': 'DatasetRef', 'start': None}")
+    {'kind': 'DatasetRef', 'start': None}
     """
     if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ConfigError(
-                f"a record must be JSON, got {value[:80]!r}: end its template with `| tojson`"
-            ) from None
+        return _parsed(value)
     return value if isinstance(value, Mapping) else list(value[:])
+
+
+def _parsed(text: str) -> Any:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    raise ConfigError(f"an input must be the record of a task, such as its `output`, got {text!r:.80}")
 
 
 def user_of(context: Context) -> str:

@@ -12,7 +12,7 @@ class TuneOperator(StageOperator):
     """Searches parameters; see StageOperator for the other parameters.
 
     Mapped, as ``TuneOperator.partial(...).expand(worker=[0, 1])``, one task is one worker: as many of them
-    as ``train.tune.workers`` says share the trials.
+    as ``train.tune.workers`` share the trials.
 
     :param features: the record of the features task, usually its ``output``.
     :param worker: number of this worker, from 0.

@@ -10,7 +10,7 @@ from airflow_mlops.serving import Settings, run
 
 
 def main(argv: list[str]) -> int:
-    """Serve with the given arguments; returns the exit code."""
+    """Serve with the arguments ``argv``; returns the exit code."""
     try:
         return run(Settings.from_args(argv, os.environ))
     except MlopsError as error:

@@ -1,4 +1,4 @@
-"""The routes of whoever moves traffic: versions, weights, lease, counts."""
+"""The routes of a rollout controller: versions, weights, lease, counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.serving.app_state import Server, json_of, server_of
+from airflow_mlops.serving.app_state import AppState, json_of, server_of
 from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.traffic import Change, lease_seconds
 
@@ -18,10 +18,12 @@ from airflow_mlops.serving.traffic import Change, lease_seconds
 async def _put_version(request: Request) -> Response:
     body = await json_of(request)
     uri = body.get("model_uri") if isinstance(body, dict) else None
-    afresh = body.get("reload", False) if isinstance(body, dict) else False
-    if not isinstance(uri, str) or not uri or not isinstance(afresh, bool):
-        raise ConfigError('expected {"model_uri": "models:/name/version"}, perhaps with "reload": true')
-    described = await server_of(request).fleet.put(request.path_params["version"], uri, afresh=afresh)
+    reload = body.get("reload", False) if isinstance(body, dict) else False
+    if not isinstance(uri, str) or not uri or not isinstance(reload, bool):
+        raise ConfigError(
+            'the body must be {"model_uri": "models:/name/version"}, optionally with "reload": true'
+        )
+    described = await server_of(request).fleet.put(request.path_params["version"], uri, reload=reload)
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
 
@@ -48,7 +50,7 @@ async def _state(request: Request) -> Response:
     return JSONResponse(_state_of(server_of(request)))
 
 
-def _state_of(server: Server) -> dict[str, Any]:
+def _state_of(server: AppState) -> dict[str, Any]:
     traffic = server.fleet.traffic
     return {
         "name": server.settings.name,
@@ -66,13 +68,13 @@ def _state_of(server: Server) -> dict[str, Any]:
 
 
 async def _counts(request: Request) -> Response:
-    given = request.query_params.get("since_epoch", "0")
-    if not given.isdecimal():
-        raise ConfigError(f"since_epoch must be a whole number, got {given!r}")
+    since_epoch = request.query_params.get("since_epoch", "0")
+    if not since_epoch.isdecimal():
+        raise ConfigError(f"since_epoch must be a whole number, got {since_epoch!r}")
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
-    since = int(given)
+    since = int(since_epoch)
     counts = await server.ledger.counts(since)
     epochs = [
         {

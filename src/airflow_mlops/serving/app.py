@@ -1,4 +1,4 @@
-"""The HTTP side of the model server: routes, who may call them, what goes wrong in words."""
+"""The HTTP side of the model server: routes, and the answers to errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -14,73 +14,71 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
-from airflow_mlops.serving.app_state import Server, UnknownModelError, json_of, server_of
+from airflow_mlops.serving.app_state import AppState, UnknownModelError, json_of, server_of
 from airflow_mlops.serving.database import Database
-from airflow_mlops.serving.front import BodyTooLargeError, Front, SlowBodyError
-from airflow_mlops.serving.metrics import exposition
+from airflow_mlops.serving.front import Front
+from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
+from airflow_mlops.serving.request_body import BodyTooLargeError, SlowBodyError
 from airflow_mlops.serving.settings import Settings
-from airflow_mlops.serving.shared import POLL_S, Shared, now, take_up
-from airflow_mlops.serving.shared_memory import Board
+from airflow_mlops.serving.shared_memory import SharedState
+from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
-Seat = tuple[Board, int]
+Seat = tuple[SharedState, int]
 
 
-def create_app(
-    settings: Settings, seat: Seat | None = None, opened: Callable[[Server], None] = lambda _: None
-) -> ASGIApp:
+def create_app(settings: Settings, seat: Seat | None = None) -> Front:
     """Return the model server as an ASGI application; its state opens and closes with the lifespan.
 
-    ``seat`` is its place among other workers, None for a server of its own; ``opened`` is called with what
-    stands behind the routes.
+    ``seat`` is its place among other workers (memory and number of the slot), None for a server of its own.
     """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
-        board, index = seat or (Board.private(settings.state_dir), 0)
-        await asyncio.to_thread(take_up, board, database, now())
-        server = app.state.server = Server(settings, database, Shared(board, database, index))
-        await server.fleet.open()
-        opened(server)
-        keeper = asyncio.create_task(_keep(server))
+        memory, slot = seat or (SharedState.private(settings.state_dir), 0)
+        await asyncio.to_thread(restore, memory, database, now())
+        state = AppState(settings, database, StateView(memory, database, slot))
+        front.state = app.state.server = state
+        await state.fleet.open()
+        keeper = asyncio.create_task(_keep(state))
         try:
             yield
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            await server.invocations.close()
-            await server.fleet.close()
-            await server.ledger.flush()
+            await state.invocations.close()
+            await state.fleet.close()
+            await state.ledger.flush()
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
-    return Front(app, settings.token, lambda: app.state.server)
+    front = Front(app, settings.token)
+    return front
 
 
-async def _keep(server: Server) -> None:
+async def _keep(state: AppState) -> None:
     """Follow what other workers changed, write down answers, notice a lease that runs out."""
-    loop, board, row = asyncio.get_running_loop(), server.shared.board, server.shared.row
-    followed, due = board.document.number, 0.0
+    loop, memory, slot = asyncio.get_running_loop(), state.view.memory, state.view.slot
+    followed, due = memory.document.number, 0.0
     while True:
         await asyncio.sleep(POLL_S)
         try:
-            if board.document.number != followed:
-                followed = board.document.number
-                server.fleet.follow()
-            ticket = board.ticket
-            if loop.time() >= due or ticket != row.flushed:
+            if memory.document.number != followed:
+                followed = memory.document.number
+                state.fleet.follow()
+            wanted = memory.flush_number
+            if loop.time() >= due or wanted != slot.flushed:
                 due = loop.time() + FLUSH_S
-                await server.fleet.save()
-                await server.ledger.flush()
-                row.flushed = ticket
+                await state.fleet.save()
+                await state.ledger.flush()
+                slot.flushed = wanted
         except Exception:
-            log.exception("the server's state could not be written; next try in %s s", FLUSH_S)
+            log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
 
 
 async def _labels(request: Request) -> Response:
@@ -90,7 +88,7 @@ async def _labels(request: Request) -> Response:
     request_id = body["request_id"]
     if await server_of(request).ledger.label(request_id, body["label"], time.time()):
         return JSONResponse({"request_id": request_id})
-    return JSONResponse({"error": f"no request {request_id!r} in the request log"}, 404)
+    return JSONResponse({"error": f"request {request_id!r} is not in the request log"}, 404)
 
 
 async def _ping(_request: Request) -> Response:
@@ -105,7 +103,7 @@ async def _health(request: Request) -> Response:
 async def _metrics(request: Request) -> Response:
     server = server_of(request)
     text = exposition(server.fleet, await server.ledger.figures())
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 def _error(status: int) -> Any:
@@ -115,12 +113,13 @@ def _error(status: int) -> Any:
     return handler
 
 
-async def _refused_by_disk(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": f"the state folder of the model server: {error}"}, 503)
+async def _disk_error(_request: Request, error: Exception) -> Response:
+    message = f"cannot use the state folder of the model server: {error}; check its rights and space"
+    return JSONResponse({"error": message}, 503)
 
 
 _HANDLERS: Final = {
-    sqlite3.Error: _refused_by_disk,
+    sqlite3.Error: _disk_error,
     ConfigError: _error(422),
     RolloutConflict: _error(409),
     BackendError: _error(503),

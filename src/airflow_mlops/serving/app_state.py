@@ -10,23 +10,23 @@ from starlette.requests import Request
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.fleet import Fleet
-from airflow_mlops.serving.front import read_body
 from airflow_mlops.serving.invocation import Invocations
 from airflow_mlops.serving.ledger import Ledger
+from airflow_mlops.serving.request_body import read_body
 from airflow_mlops.serving.settings import Settings
-from airflow_mlops.serving.shared import Shared
+from airflow_mlops.serving.state_view import StateView
 from airflow_mlops.serving.sticky import StickyKey
 
 
-class Server:
+class AppState:
     """What the routes work with; ``leaving`` while another process takes over this one's callers."""
 
-    def __init__(self, settings: Settings, database: Database, shared: Shared) -> None:
+    def __init__(self, settings: Settings, database: Database, view: StateView) -> None:
         self.settings = settings
         self.database = database
-        self.shared = shared
-        self.fleet = Fleet(settings, shared)
-        self.ledger = Ledger(database, shared)
+        self.view = view
+        self.fleet = Fleet(settings, view)
+        self.ledger = Ledger(database, view)
         self.leaving = False
         self.invocations = Invocations(
             self.fleet,
@@ -38,16 +38,16 @@ class Server:
     @property
     def workers(self) -> int:
         """The number of processes that answer callers."""
-        return len(self.shared.peers)
+        return len(self.view.peers)
 
 
 class UnknownModelError(Exception):
     """A model that this server does not serve."""
 
 
-def server_of(request: Request) -> Server:
+def server_of(request: Request) -> AppState:
     """Return what the routes of this application work with."""
-    return cast(Server, request.app.state.server)
+    return cast(AppState, request.app.state.server)
 
 
 async def body_of(request: Request) -> bytes:

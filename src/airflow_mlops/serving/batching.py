@@ -12,6 +12,7 @@ from typing import Any, Final
 from airflow_mlops.serving.model import Model, Predictions, Prepared
 
 MAX_ROWS: Final = 1024
+Outcome = Predictions | Exception
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,15 @@ class Batcher:
 
     async def predict(self, item: Prepared) -> Predictions:
         """Return the predictions of one request; raises what the model raises for it."""
-        waiting = _Waiting(item, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(item, loop.create_future())
         self._queue.append(waiting)
         if self.model.quick:
             # All that was read in this turn of the loop goes together; a thread would cost more.
             if len(self._queue) == 1:
-                asyncio.get_running_loop().call_soon(self._answer_now)
+                loop.call_soon(self._run_here)
         elif self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run_in_thread())
         return await waiting.future
 
     async def close(self) -> None:
@@ -52,35 +54,21 @@ class Batcher:
             await asyncio.wait({self._task})
         self._thread.shutdown(wait=False)
 
-    async def _run(self) -> None:
-        while self._queue:
-            batch = self._take()
-            if batch:
-                await self._answer(batch)
+    def _run_here(self) -> None:
+        while batch := self._take():
+            _answer(batch, self._outcomes([waiting.item for waiting in batch]))
 
-    def _answer_now(self) -> None:
-        while self._queue:
-            self._predict_now(self._take())
-
-    def _predict_now(self, batch: Sequence[_Waiting]) -> None:
-        if not batch:
-            return
-        try:
-            found = self._marked([waiting.item for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
-            if len(batch) == 1:
-                _fail(batch[0], error)
-                return
-            for waiting in batch:
-                self._predict_now([waiting])
-            return
-        _give(batch, found)
+    async def _run_in_thread(self) -> None:
+        loop = asyncio.get_running_loop()
+        while batch := self._take():
+            items = [waiting.item for waiting in batch]
+            _answer(batch, await loop.run_in_executor(self._thread, self._outcomes, items))
 
     def _take(self) -> list[_Waiting]:
-        """Take what waits and belongs together, oldest first."""
+        """Take what waits and belongs together, oldest first; empty when nobody waits."""
         batch: list[_Waiting] = []
         rows = 0
-        while self._queue and (not batch or self._fits(batch[0], self._queue[0], rows)):
+        while self._queue and (not batch or _fits(batch[0].item, self._queue[0].item, rows)):
             waiting = self._queue.popleft()
             if waiting.future.done():  # The caller gave up.
                 continue
@@ -88,53 +76,44 @@ class Batcher:
             rows += waiting.item.rows
         return batch
 
-    @staticmethod
-    def _fits(first: _Waiting, following: _Waiting, rows: int) -> bool:
-        key = first.item.key
-        return key is not None and key == following.item.key and rows + following.item.rows <= MAX_ROWS
-
-    async def _answer(self, batch: Sequence[_Waiting]) -> None:
-        try:
-            found = await self._predict([waiting.item for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
-            if len(batch) == 1:
-                _fail(batch[0], error)
-                return
-            for waiting in batch:  # One bad request must not fail its neighbours.
-                await self._answer([waiting])
-            return
-        _give(batch, found)
-
-    async def _predict(self, items: list[Prepared]) -> Predictions:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._marked, items)
-
-    def _marked(self, items: list[Prepared]) -> Predictions:
+    def _outcomes(self, items: Sequence[Prepared]) -> list[Outcome]:
+        """Return what the model answers to each request; one bad request does not fail its neighbours."""
         mark = self._mark
         mark[1], mark[0] = len(items), self.model.version
         try:
-            found = self.model.predict(items)
+            return _split(self.model.predict(items), items)
+        except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
+            if len(items) == 1:
+                return [error]
         finally:
             mark[0] = 0
-        _check_length(found, items)
-        return found
+        return [outcome for item in items for outcome in self._outcomes([item])]
 
 
-def _check_length(found: Predictions, items: Sequence[Prepared]) -> None:
+def _fits(first: Prepared, following: Prepared, rows: int) -> bool:
+    return first.key is not None and first.key == following.key and rows + following.rows <= MAX_ROWS
+
+
+def _split(found: Predictions, items: Sequence[Prepared]) -> list[Outcome]:
+    """Return the part of a batch's predictions that belongs to each request."""
     rows = sum(item.rows for item in items)
     if items[0].key is not None and len(found.values) != rows:
         raise ValueError(f"the model returned {len(found.values)} predictions for {rows} rows")
-
-
-def _give(batch: Sequence[_Waiting], found: Predictions) -> None:
+    parts: list[Outcome] = []
     start = 0
-    for waiting in batch:
-        end = start + waiting.item.rows
+    for item in items:
+        end = start + item.rows
         scores = None if found.scores is None else found.scores[start:end]
-        if not waiting.future.done():
-            waiting.future.set_result(Predictions(found.values[start:end], scores))
+        parts.append(Predictions(found.values[start:end], scores))
         start = end
+    return parts
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.future.done():
-        waiting.future.set_exception(error)
+def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if waiting.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.future.set_exception(outcome)
+        else:
+            waiting.future.set_result(outcome)

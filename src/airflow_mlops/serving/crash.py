@@ -11,7 +11,7 @@ from typing import Final
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.traffic import Traffic
 
-# Deaths from outside: a person, the system that is out of memory. Only a series of them says something.
+# Deaths from outside: a person, the system that is out of memory. Only a series of them counts.
 _OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 _SERIES: Final = 3
 
@@ -29,21 +29,25 @@ class Crash:
 
     @property
     def how(self) -> str:
-        """The death in words."""
+        """How the worker died, in words.
+
+        >>> Crash(0.0, -9, {}).how, Crash(0.0, 7, {}).how
+        ('was killed by SIGKILL', 'ended by itself with exit code 7')
+        """
         if self.code < 0:
             return f"was killed by {signal.Signals(-self.code).name}"
         return f"ended by itself with exit code {self.code}"
 
 
-def after(
+def apply_crash(
     crash: Crash, document: Document, recent: Sequence[Crash], now: float
 ) -> tuple[Document, Counter[tuple[int, int, str]]]:
     """Return the state after a crash, and the events to count for it by (epoch, version, event).
 
     The requests that waited count as failures of their version. A canary whose code ran loses its traffic and
     is not run again. When both versions ran, the canary is held responsible; a process that was killed from
-    outside says nothing about a version unless the third within a minute (``recent`` has them all). A
-    champion keeps its traffic, as nobody could take its place. ``now`` in epoch seconds.
+    outside counts against no version unless it is the third within a minute (``recent`` has them all). A
+    champion keeps its traffic, as no other version could take its place. ``now`` in epoch seconds.
     """
     counts: Counter[tuple[int, int, str]] = Counter()
     suspects = [version for version in crash.busy if version != document.traffic.champion]
@@ -57,7 +61,7 @@ def after(
             counts[document.traffic.epoch, version, "failures"] += requests
     for version in suspects:
         doing = "predicted" if crash.busy[version] else "was loaded"
-        document = document.condemn(version, f"the process {crash.how} while it {doing}", now)
+        document = document.quarantine_version(version, f"the process {crash.how} while it {doing}", now)
     return document, counts
 
 

@@ -1,4 +1,4 @@
-"""The server's memory on disk: traffic, counts per version and epoch, request log, labels. SQLite, WAL."""
+"""The server's state on disk: traffic, counts per version and epoch, request log, labels. SQLite, WAL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -95,7 +96,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.log or self.shadows or self.counts or self.figures or self.state or self.keys)
+        return not any(vars(self).values())
 
     def joined(self, later: Batch) -> Batch:
         """Return this batch and a later one as one."""
@@ -104,7 +105,7 @@ class Batch:
             self.shadows + later.shadows,
             self.counts + later.counts,
             self.figures + later.figures,
-            {**self.state, **later.state},
+            self.state | later.state,
             self.keys + later.keys,
         )
 
@@ -122,7 +123,7 @@ class Database:
             self._connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise BackendError(
-                f"state of the model server {path}: {error}. Give a writable --state-dir"
+                f"cannot open the model server's state {path}: {error}. Set --state-dir to a writable folder"
             ) from error
 
     def close(self) -> None:
@@ -130,67 +131,58 @@ class Database:
         with self._lock:
             self._connection.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, sqlite.writing(self._connection) as connection:
+            yield connection
+
+    def _read(self, query: str, *arguments: Any) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(query, arguments).fetchall()
+
     def read_state(self) -> dict[str, Any]:
         """Return what ``write_state`` wrote, by key."""
-        with self._lock:
-            rows = self._connection.execute("SELECT key, value FROM state").fetchall()
-        return {key: json.loads(value) for key, value in rows}
+        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM state")}
 
     def write_state(self, state: Mapping[str, Any], epoch: Epoch) -> None:
         """Write the state and the epoch that it belongs to, in one transaction."""
-        rows = [(key, json.dumps(value)) for key, value in state.items()]
-        weights = json.dumps({str(v): p for v, p in epoch.weights.items()})
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", rows)
-            self._connection.execute(
-                "INSERT OR IGNORE INTO splits VALUES (?, ?, ?, ?, ?)",
-                (epoch.epoch, epoch.at, epoch.champion, weights, epoch.shadow),
-            )
+        weights = json.dumps(epoch.weights)  # JSON turns the versions into text
+        split = (epoch.epoch, epoch.at, epoch.champion, weights, epoch.shadow)
+        with self._writing() as connection:
+            connection.executemany(_SET_STATE, _json_rows(state))
+            connection.execute("INSERT OR IGNORE INTO splits VALUES (?, ?, ?, ?, ?)", split)
 
     def read_epochs(self, since: int) -> list[Epoch]:
         """Return the epochs after ``since``, oldest first."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT epoch, at, champion, weights, shadow FROM splits WHERE epoch > ? ORDER BY epoch",
-                (since,),
-            ).fetchall()
-        return [Epoch(e, at, c, {int(v): p for v, p in json.loads(w).items()}, s) for e, at, c, w, s in rows]
+        rows = self._read("SELECT epoch, at, champion, weights, shadow FROM splits WHERE epoch > ?", since)
+        return [
+            Epoch(epoch, at, champion, {int(v): p for v, p in json.loads(weights).items()}, shadow)
+            for epoch, at, champion, weights, shadow in sorted(rows)
+        ]
 
     def read_counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
         """Return the counts of events by (epoch, version) of the epochs after ``since``."""
         found: dict[tuple[int, int], Counter[str]] = {}
-        with self._lock:
-            rows = self._connection.execute("SELECT * FROM events WHERE epoch > ?", (since,)).fetchall()
-        for epoch, version, event, count in rows:
+        for epoch, version, event, count in self._read("SELECT * FROM events WHERE epoch > ?", since):
             found.setdefault((epoch, version), Counter())[event] = count
         return found
 
     def read_figures(self) -> dict[str, float]:
         """Return what was added up under each name since the state folder was new."""
-        with self._lock:
-            return dict(self._connection.execute("SELECT name, value FROM figures").fetchall())
+        return dict(self._read("SELECT name, value FROM figures"))
 
     def read_keys(self) -> list[tuple[int, int, int]]:
         """Return (champion, canary, key) of the keys that were counted."""
-        with self._lock:
-            return self._connection.execute("SELECT champion, canary, key FROM keys").fetchall()
+        return self._read("SELECT champion, canary, key FROM keys")
 
     def write_batch(self, batch: Batch) -> None:
         """Append to the logs and add to the counts, in one transaction."""
         counts = [(*key, count) for key, count in batch.counts.items()]
-        with self._lock, self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._writing() as connection:
             connection.executemany(_ADD_EVENT, counts)
             connection.executemany(_ADD_FIGURE, list(batch.figures.items()))
-            connection.executemany(
-                "INSERT OR REPLACE INTO state VALUES (?, ?)",
-                [(key, json.dumps(value)) for key, value in batch.state.items()],
-            )
-            connection.executemany(
-                "INSERT INTO requests (request_id, at, epoch, routed, answered, status, rows, predictions, "
-                "scores, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                batch.log,
-            )
+            connection.executemany(_SET_STATE, _json_rows(batch.state))
+            connection.executemany(_ADD_REQUEST, batch.log)
             if batch.keys:
                 pair = batch.keys[-1][:2]
                 connection.execute("DELETE FROM keys WHERE NOT (champion = ? AND canary = ?)", pair)
@@ -210,8 +202,7 @@ class Database:
         ``events`` returns what (version, event) a label counts for; those of an earlier label are taken back
         in the same transaction.
         """
-        with self._lock, self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._writing() as connection:
             row = connection.execute(_LABELLED, (request_id,)).fetchone()
             if row is None:
                 return False
@@ -226,6 +217,11 @@ class Database:
         return True
 
 
+_SET_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+_ADD_REQUEST: Final = (
+    "INSERT INTO requests (request_id, at, epoch, routed, answered, status, rows, predictions, scores, "
+    "seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _ADD_EVENT: Final = (
     "INSERT INTO events VALUES (?, ?, ?, ?) "
     "ON CONFLICT (epoch, version, event) DO UPDATE SET count = count + excluded.count"
@@ -240,6 +236,10 @@ _LABELLED: Final = (
     "LEFT JOIN labels l ON l.request_id = r.request_id "
     "WHERE r.request_id = ? ORDER BY r.id DESC, s.id DESC LIMIT 1"
 )
+
+
+def _json_rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, json.dumps(value)) for key, value in values.items()]
 
 
 def _labelled(row: tuple[Any, ...]) -> LabelledRequest:

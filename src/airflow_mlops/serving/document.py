@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from airflow_mlops.serving.guards import Reference
 from airflow_mlops.serving.traffic import Traffic
@@ -14,8 +16,8 @@ from airflow_mlops.serving.traffic import Traffic
 class Wanted:
     """A version to have in memory.
 
-    Another ``order`` asks for it to be loaded anew; ``copy`` tells apart downloads of the same address.
-    ``crashed`` says how it ended the process that ran it, and then it is not run any more.
+    A higher ``order`` asks for it to be loaded again; ``copy`` tells downloads of the same address apart.
+    ``crashed`` is how it ended the process that ran it; such a version is not run any more.
     """
 
     uri: str
@@ -26,18 +28,18 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """The state that all workers share; ``orders`` counts the orders given."""
+    """The state that all workers share; ``orders`` counts the orders so far."""
 
     traffic: Traffic = field(default_factory=Traffic)
     versions: Mapping[int, Wanted] = field(default_factory=dict)
     reference: Reference | None = None
     orders: int = 0
 
-    def want(self, version: int, uri: str, *, afresh: bool = False) -> Document:
-        """Return the state with an order to load a version; ``afresh`` from the registry, not the disk."""
+    def want(self, version: int, uri: str, *, reload: bool = False) -> Document:
+        """Return the state with an order to load a version; ``reload`` from the registry, not the disk."""
         order = self.orders + 1
         known = self.versions.get(version)
-        copy = order if afresh else known.copy if known else 0
+        copy = order if reload else known.copy if known else 0
         wanted = Wanted(uri=uri, order=order, copy=copy)
         return replace(self, versions={**self.versions, version: wanted}, orders=order)
 
@@ -51,7 +53,7 @@ class Document:
         kept = known if known and traffic.pair == (known.champion, known.canary) else None
         return replace(self, traffic=traffic, reference=kept)
 
-    def condemn(self, version: int, reason: str, now: float) -> Document:
+    def quarantine_version(self, version: int, reason: str, now: float) -> Document:
         """Return the state in which a version that crashed has no traffic and is not run any more.
 
         A champion keeps both: nobody could take its place. ``now`` in epoch seconds.
@@ -60,31 +62,23 @@ class Document:
         if wanted is None or version == self.traffic.champion:
             return self
         versions = {**self.versions, version: replace(wanted, crashed=reason)}
-        return replace(self, versions=versions).with_traffic(self.traffic.expel(version, now))
+        return replace(self, versions=versions).with_traffic(self.traffic.drop_canary(version, now))
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON values, by the keys of the database."""
-        return {
-            "traffic": self.traffic.to_json(),
-            "versions": {str(version): asdict(wanted) for version, wanted in self.versions.items()},
-            "reference": self.reference and self.reference.to_json(),
-            "orders": self.orders,
-        }
+        plain: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
+        return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Document:
         """Build the state from ``to_json`` output that went through JSON; what is missing is empty."""
-        versions = {
-            int(version): Wanted(uri=wanted) if isinstance(wanted, str) else Wanted(**wanted)
-            for version, wanted in data.get("versions", {}).items()
+        known = {key: value for key, value in data.items() if value is not None}
+        versions = known.get("versions", {}).items()
+        # Earlier servers kept only the address of a version.
+        known["versions"] = {
+            v: {"uri": wanted} if isinstance(wanted, str) else wanted for v, wanted in versions
         }
-        traffic, reference = data.get("traffic"), data.get("reference")
-        return cls(
-            traffic=Traffic.from_json(traffic) if traffic else Traffic(),
-            versions=versions,
-            reference=Reference.from_json(reference) if reference else None,
-            orders=data.get("orders", 0),
-        )
+        return msgspec.convert(known, cls, str_keys=True)
 
 
 __all__ = ["Document", "Wanted"]

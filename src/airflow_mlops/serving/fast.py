@@ -55,7 +55,7 @@ def _last_step(raw: Any, names: Sequence[str]) -> Any:
 def agrees(
     by_array: Callable[[Any], Any], by_frame: Callable[[pd.DataFrame], Any], names: Sequence[str]
 ) -> bool:
-    """Say whether both ways give the same labels, and scores that round alike, on made-up numbers.
+    """Return whether both ways give the same labels, and scores that round alike, on made-up numbers.
 
     ``by_array`` and ``by_frame`` return answers with ``values`` and ``scores``.
     """
@@ -75,7 +75,7 @@ def _alike(ours: Any, theirs: Any) -> bool:
 
 
 def is_quick(predict: Callable[[Any], Any], columns: int) -> bool:
-    """Say whether one row takes so little time that a thread would cost more than it frees."""
+    """Return whether one row takes so little time that a thread would cost more than it frees."""
     row = np.zeros((1, columns))
     times = []
     for _ in range(9):

@@ -18,7 +18,7 @@ from typing import Any, Final
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
 
-_KINDS: Final = {"backend": BackendError, "config": ConfigError}
+_ERRORS: Final = {error.__name__: error for error in (BackendError, ConfigError)}
 
 
 def version_of(name: str, alias: str, tracking_uri: str, *, apart: bool = False) -> int | None:
@@ -34,13 +34,13 @@ def fetch(uri: str, local: Path, tracking_uri: str, *, apart: bool = False) -> N
     """Bring the files of a model to the new folder ``local``, its golden rows among them.
 
     Blocks; ``apart`` asks in another process. Raises BackendError when MLflow does not answer, ConfigError
-    when there is no such model.
+    when the model does not exist.
     """
     _ask("files", (uri, str(local), tracking_uri), apart=apart)
 
 
 def failure(error: Exception, tracking_uri: str, subject: str) -> BackendError | ConfigError:
-    """Return what an error of MLflow or of a model means: nobody answers, or ``subject`` is wrong."""
+    """Return what an error of MLflow or of a model means: MLflow does not answer, or ``subject`` is wrong."""
     import mlflow
 
     unreachable = isinstance(error, ConnectionError | TimeoutError) or (
@@ -64,13 +64,13 @@ def _ask(what: str, arguments: tuple[str, ...], *, apart: bool) -> Any:
     command = [sys.executable, "-m", __name__]
     done = subprocess.run(command, input=question, capture_output=True, text=True, check=False)
     try:
-        told = json.loads(done.stdout)
+        kind, answer = json.loads(done.stdout)
     except ValueError:
         last = "".join(done.stderr.strip().splitlines()[-1:])
         raise BackendError(f"asking MLflow ended with exit code {done.returncode}: {last[:300]}") from None
-    if "error" in told:
-        raise _KINDS[told["kind"]](told["error"])
-    return told["found"]
+    if kind in _ERRORS:
+        raise _ERRORS[kind](answer)
+    return answer
 
 
 def _alias(name: str, alias: str, tracking_uri: str) -> int | None:
@@ -125,11 +125,10 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         try:
-            told: dict[str, Any] = {"found": _ANSWERS[what](*arguments)}
+            answer = ["answer", _ANSWERS[what](*arguments)]
         except (BackendError, ConfigError) as error:
-            kind = "backend" if isinstance(error, BackendError) else "config"
-            told = {"error": str(error), "kind": kind}
-        json.dump(told, answers)
+            answer = [type(error).__name__, str(error)]
+        json.dump(answer, answers)
 
 
 if __name__ == "__main__":

@@ -6,55 +6,56 @@ import asyncio
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Wanted
 from airflow_mlops.serving.fetching import version_of
+from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
 from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
-from airflow_mlops.serving.shared import POLL_S, Shared
-from airflow_mlops.serving.slots import LOADED, Slots
+from airflow_mlops.serving.shared_memory import WorkerSlot
+from airflow_mlops.serving.state_view import POLL_S, StateView
 from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
 RETRY_S: Final = 10.0
-# Of several workers' words on a version the one that comes first here holds.
+# Of several workers' reports on a version the one that comes first here counts.
 _WORST: Final = ("failed", "unreachable", "loading", "ok")
 
 
 class Fleet:
     """Loads, unloads and weighs versions. A change is on disk and in all workers when its call returns."""
 
-    def __init__(self, settings: Settings, shared: Shared) -> None:
+    def __init__(self, settings: Settings, view: StateView) -> None:
         self._settings = settings
-        self._shared = shared
+        self._view = view
         self._folder: Path = settings.state_dir / "models"
-        self._slots = Slots(shared.row, self._load)
-        self._apart = shared.board.fd is not None  # A server inside a test or a program has no workers.
+        self._loaded = LoadedVersions(view.slot, self._load)
+        self._apart = view.memory.fd is not None  # A server inside a test or a program has no workers.
         self._adopting: asyncio.Task[None] | None = None
 
     @property
     def traffic(self) -> Traffic:
         """The split in force now; a lease that ran out takes effect here."""
-        return self._shared.lapsed(self._shared.document.traffic)
+        return self._view.lapsed(self._view.document.traffic)
 
     @property
     def ready(self) -> dict[int, Batcher]:
         """The versions that can answer in this worker."""
-        return self._slots.ready
+        return self._loaded.ready
 
     @property
     def versions(self) -> list[int]:
         """All versions wanted."""
-        return sorted(self._shared.document.versions)
+        return sorted(self._view.document.versions)
 
     async def open(self) -> None:
         """Take up the state of the last run, or serve the champion alias at the very first start."""
         self.follow()
-        if self._shared.index == 0 and self.traffic.generation == 0:
+        if self._view.index == 0 and self.traffic.generation == 0:
             self._adopting = asyncio.create_task(self._adopt_champion())
 
     async def close(self) -> None:
@@ -63,63 +64,63 @@ class Fleet:
             self._adopting.cancel()
             await asyncio.gather(self._adopting, return_exceptions=True)
         await self.save()
-        await self._slots.close()
+        await self._loaded.close()
 
     async def loaded(self) -> None:
         """Wait until this worker has loaded what can be loaded."""
-        await self._slots.loaded()
+        await self._loaded.loaded()
 
     def follow(self) -> None:
-        """Load and let go of versions as the state asks."""
-        self._slots.follow(self._shared.document)
+        """Load and drop versions as the state asks."""
+        self._loaded.follow(self._view.document)
 
     async def save(self) -> None:
         """Write a split that changed by itself."""
-        traffic = self._shared.document.traffic
-        if traffic.expired(self._shared.clock().steady):
-            async with self._shared.changing() as document:
+        traffic = self._view.document.traffic
+        if traffic.expired(self._view.clock().steady):
+            async with self._view.changing() as document:
                 if document.traffic.epoch != traffic.epoch:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
-                    await self._shared.write(document)
+                    await self._view.write(document)
 
-    async def put(self, version: int, uri: str, *, afresh: bool = False) -> dict[str, str]:
-        """Have a version loaded in all workers; returns how it is, still loading perhaps.
+    async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
+        """Load a version in all workers; returns how it is, which may still be loading.
 
-        A version that failed to load stays failed until it is dropped; ``afresh`` loads it again from the
-        registry while the one in memory goes on serving. Raises RolloutConflict when the version is there
+        A version that failed to load stays failed until it is dropped; ``reload`` loads it again from the
+        registry while the one in memory keeps serving. Raises RolloutConflict when the version is there
         from another URI, BackendError when MLflow does not answer.
         """
-        async with self._shared.changing() as document:
+        async with self._view.changing() as document:
             known = document.versions.get(version)
             if known is not None and known.uri != uri:
-                raise RolloutConflict(f"version {version} is loaded from {known.uri}: drop it first")
-            if known is None or afresh or self.status(version)[0] == "unreachable":
-                await self._shared.write(document.want(version, uri, afresh=afresh))
+                raise RolloutConflict(f"version {version} is loaded from {known.uri}: delete it first")
+            if known is None or reload or self.status(version)[0] == "unreachable":
+                await self._view.write(document.want(version, uri, reload=reload))
         self.follow()
-        deadline = self._shared.clock().steady + self._settings.load_wait_s
-        while self.status(version)[0] == "loading" and self._shared.clock().steady < deadline:
+        deadline = self._view.clock().steady + self._settings.load_wait_s
+        while self.status(version)[0] == "loading" and self._view.clock().steady < deadline:
             await asyncio.sleep(POLL_S / 2)
         described = self.describe(version)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if afresh and described["detail"] == LOADED:
-            copy = str(self._shared.document.versions[version].copy)
+        if reload and described["detail"] == LOADED:
+            copy = str(self._view.document.versions[version].copy)
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described
 
     async def drop(self, version: int) -> None:
         """Unload a version; raises RolloutConflict while it has traffic."""
-        async with self._shared.changing() as document:
+        async with self._view.changing() as document:
             if version == document.traffic.champion or document.traffic.weights.get(version):
                 raise RolloutConflict(f"version {version} has traffic: move the traffic first")
-            await self._shared.write(document.without(version))
+            await self._view.write(document.without(version))
         self.follow()
         await asyncio.to_thread(forget, version, self._folder)
 
     async def set_traffic(self, change: Change) -> Traffic:
         """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
-        async with self._shared.changing() as document:
-            following = document.traffic.apply(change, self._shared.clock())
+        async with self._view.changing() as document:
+            following = document.traffic.apply(change, self._view.clock())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
@@ -127,45 +128,45 @@ class Fleet:
             if missing:
                 states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
-            await self._shared.write(document.with_traffic(following))
+            await self._view.write(document.with_traffic(following))
             if following.pair != document.traffic.pair:
-                self._shared.board.forget_keys()
+                self._view.memory.forget_keys()
             return following
 
     async def renew(self, lease_s: float | None) -> Traffic:
         """Renew the lease of the split in force."""
-        async with self._shared.changing() as document:
-            following = document.traffic.renew(lease_s, self._shared.clock())
-            await self._shared.write(replace(document, traffic=following))
+        async with self._view.changing() as document:
+            following = document.traffic.renew(lease_s, self._view.clock())
+            await self._view.write(replace(document, traffic=following))
             return following
 
     def describe(self, version: int) -> dict[str, str]:
         """Return a version as plain JSON values: where it comes from and how it is."""
         status, detail = self.status(version)
-        uri = self._shared.document.versions[version].uri
+        uri = self._view.document.versions[version].uri
         return {"model_uri": uri, "status": status, "detail": detail}
 
     def status(self, version: int) -> tuple[str, str]:
         """Return how a version is in all workers together, and a detail."""
-        wanted = self._shared.document.versions.get(version)
+        wanted = self._view.document.versions.get(version)
         if wanted is None:
             return "absent", ""
         if wanted.crashed:
             return "failed", wanted.crashed
-        told = [self._told(row, version, wanted) for row in self._shared.peers]
-        return min(((status, detail) for status, detail, _ in told), key=lambda t: _WORST.index(t[0]))
+        reports = [self._report(worker, version, wanted) for worker in self._view.peers]
+        worst = min(reports, key=lambda report: _WORST.index(report[0]))
+        return worst[0], worst[1]
 
     def _ready_everywhere(self, version: int) -> bool:
-        wanted = self._shared.document.versions.get(version)
+        wanted = self._view.document.versions.get(version)
         if wanted is None or wanted.crashed:
             return False
-        return all(self._told(row, version, wanted)[2] for row in self._shared.peers)
+        return all(self._report(worker, version, wanted)[2] for worker in self._view.peers)
 
     @staticmethod
-    def _told(row: Any, version: int, wanted: Wanted) -> tuple[str, str, bool]:
-        order, status, detail, ready = (row.versions.latest() or {}).get(
-            str(version), (0, "loading", "", False)
-        )
+    def _report(worker: WorkerSlot, version: int, wanted: Wanted) -> tuple[str, str, bool]:
+        reports = worker.versions.latest() or {}
+        order, status, detail, ready = reports.get(str(version), (0, "loading", "", False))
         return (status, detail, ready) if order == wanted.order else ("loading", "", ready)
 
     def _load(self, version: int, wanted: Wanted) -> Model:

@@ -1,16 +1,14 @@
 """The first thing that a request meets: the token, and the short way to a prediction.
 
 Routing, request and response objects of a web framework cost about as much as the prediction of a small
-model, so that ``POST /invocations`` is answered here; everything else goes on to the framework.
+model, so that ``POST /invocations`` is answered here; the framework answers everything else.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import random
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +16,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from airflow_mlops.serving.app_state import AppState
 from airflow_mlops.serving.invocation import Answer
+from airflow_mlops.serving.request_body import BodyTooLargeError, SlowBodyError, read_body
 
 OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -26,24 +26,17 @@ _JSON: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
 
 
-class BodyTooLargeError(Exception):
-    """A body beyond the limit."""
-
-
-class SlowBodyError(Exception):
-    """A body that did not arrive in time."""
-
-
 class Front:
-    """Refuses callers without the token, answers predictions, and passes on the rest.
+    """Rejects callers without the token, answers predictions, and passes on the rest.
 
-    ``server_of`` returns what stands behind the routes, once it is open.
+    ``state`` is there once the lifespan of ``app`` has begun.
     """
 
-    def __init__(self, app: ASGIApp, token: str, server_of: Callable[[], Any]) -> None:
+    state: AppState
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._expected = f"Bearer {token}".encode()
-        self._server_of = server_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -53,10 +46,10 @@ class Front:
         path = scope["path"]
         headers = dict(scope["headers"])
         if path not in OPEN_PATHS:
-            given = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._expected):
+            token = headers.get(b"authorization", b"")
+            if not hmac.compare_digest(token, self._expected):
                 refusal = JSONResponse(
-                    {"error": "send the server's token: Authorization: Bearer …"},
+                    {"error": "the server's token is missing or wrong: send Authorization: Bearer TOKEN"},
                     401,
                     {"WWW-Authenticate": "Bearer"},
                 )
@@ -68,8 +61,8 @@ class Front:
             await self._app(scope, receive, self._closing(send))
 
     def _closing(self, send: Send) -> Send:
-        """Tell the caller to open a new connection while this process is being replaced."""
-        if not self._server_of().leaving:
+        """Ask the caller to open a new connection while this process is being replaced."""
+        if not self.state.leaving:
             return send
 
         async def sent(message: Any) -> None:
@@ -80,58 +73,27 @@ class Front:
         return sent
 
     async def _predict(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        server = self._server_of()
-        request_id = request_id_of(headers.get(b"x-request-id"))
+        state = self.state
+        request_id = request_id_of(headers.get(b"x-request-id", b""))
         try:
-            body = await read_body(headers, receive, server.settings.max_body, server.settings.read_s)
-        except BodyTooLargeError as error:
-            answer = Answer(413, {"error": str(error)})
-        except SlowBodyError as error:
-            answer = Answer(408, {"error": str(error)})
+            body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
+        except (BodyTooLargeError, SlowBodyError) as error:
+            answer = Answer(error.status, {"error": str(error)})
         else:
-            known = Headers(scope=scope) if server.settings.sticky else {}
-            answer = await server.invocations.answer(body, request_id, known)
+            known = Headers(scope=scope) if state.settings.sticky else {}
+            answer = await state.invocations.answer(body, request_id, known)
         encoded = msgspec.json.encode(answer.body)
         fields = [_JSON, (b"content-length", b"%d" % len(encoded)), *headers_of(answer, request_id)]
-        if server.leaving or answer.status == 408:
+        if state.leaving or answer.status == 408:
             fields.append(_CLOSE)
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
         await send({"type": "http.response.body", "body": encoded})
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int, seconds: float) -> bytes:
-    """Return the body of a request.
-
-    ``limit`` is in bytes; a longer body is refused by its announced length, before it is read. Raises
-    BodyTooLargeError, and SlowBodyError when the body takes more than ``seconds``.
-    """
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                chunks.append(chunk)
-                if not message.get("more_body"):
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    except TimeoutError:
-        raise SlowBodyError(f"the body did not arrive within {seconds:g} s") from None
-
-
-def _too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"the body is larger than {limit} bytes: send fewer rows")
-
-
-def request_id_of(given: bytes | None) -> str:
+def request_id_of(header: bytes) -> str:
     """Return the caller's request id if it is a plain one, else a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given.decode("ascii")
+    if _REQUEST_ID.fullmatch(header):
+        return header.decode("ascii")
     return f"{random.getrandbits(128):032x}"
 
 

@@ -10,7 +10,7 @@ import json
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any, Final
 
@@ -40,16 +40,6 @@ class Reference:
     latency_s: float
     deciles: tuple[float, ...] | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the reference as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Reference:
-        """Build the reference from ``to_json`` output that went through JSON."""
-        deciles = data["deciles"]
-        return cls(**{**data, "deciles": None if deciles is None else tuple(deciles)})
-
 
 class Recent:
     """The champion's latest answers, from which a reference is frozen."""
@@ -59,7 +49,7 @@ class Recent:
         self._latest: deque[Seen] = deque(maxlen=SAMPLE)
 
     def add(self, champion: int, seen: Seen) -> None:
-        """Remember an answer; a new champion starts afresh."""
+        """Remember an answer; a new champion starts from zero."""
         if champion != self._champion:
             self._champion = champion
             self._latest.clear()
@@ -94,9 +84,12 @@ def events_of(seen: Seen, reference: Reference | None) -> Iterator[str]:
 
 
 def is_wrong(predictions: str | None, label: Any) -> bool | None:
-    """Say whether logged predictions (JSON) differ from the label, or the labels of all rows.
+    """Return whether logged predictions (JSON) differ from the label, or the labels of all rows.
 
-    None when that cannot be said: nothing was predicted, no label, or numbers that are no classes.
+    None when it cannot be decided: nothing was predicted, no label, or numbers that are not classes.
+
+    >>> is_wrong("[1]", 0), is_wrong("[1]", 1), is_wrong("[0.5]", 1)
+    (True, False, None)
     """
     found = json.loads(predictions) if predictions else None
     expected = label if isinstance(label, list) else [label]

@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What one version made of a request; ``seconds`` is its own time."""
+    """How one version answered a request; ``seconds`` is its own time."""
 
     predictions: Predictions | None
     status: int = 200
@@ -149,7 +149,7 @@ class Invocations:
     async def _canary(
         self, request: _Request, routed: int, referee: int
     ) -> tuple[Answer, _Outcome, _Outcome]:
-        """Return the answer, what the canary made of the request, and what the caller got."""
+        """Return the answer, how the canary answered, and what the caller got."""
         # Half of the time for the canary, so that a slow one leaves the champion time to answer.
         limit, canary = self._timeout_s / 2, request.ready[routed]
         first = await self._run(canary, lambda: canary.model.prepare(request.payload), limit)
@@ -218,7 +218,7 @@ class Invocations:
                 return f"version {version} is loading, try again shortly"
             if status == "failed" and version == self._fleet.traffic.champion:
                 return f"version {version} cannot serve: {detail}"
-        return "no model yet: give a version the alias champion and deploy it"
+        return "no model is loaded yet: set the alias champion on a version and deploy it"
 
 
 def _json(values: Any) -> str:

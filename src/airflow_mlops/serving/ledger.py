@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
-from airflow_mlops.serving.shared import Shared
+from airflow_mlops.serving.state_view import StateView
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 WAITING_ROWS: Final = 50_000
@@ -25,16 +25,16 @@ class Ledger:
     the disk refuses, counts add up and 50,000 answers wait for the log; those beyond are counted only.
     """
 
-    def __init__(self, database: Database, shared: Shared) -> None:
+    def __init__(self, database: Database, view: StateView) -> None:
         self._database = database
-        self._shared = shared
+        self._view = view
         self._waiting = Batch()
         self._writing = asyncio.Lock()
         self._recent = Recent()
 
     def first(self, pair: Pair, key: int) -> bool:
-        """Say whether a caller is new to this canary; each counts once, as its requests are alike."""
-        if not self._shared.board.claim(key):
+        """Return whether a caller is new to this canary; each counts once, as its requests are alike."""
+        if not self._view.memory.claim(key):
             return False
         self._waiting.keys.append((*pair, key))
         return True
@@ -88,7 +88,7 @@ class Ledger:
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
         found = self._measure(pair)
-        return {} if found is None else found.to_json()
+        return {} if found is None else asdict(found)
 
     async def label(self, request_id: str, label: Any, at: float) -> bool:
         """Keep the true label of a logged request and count who was wrong; False for an unknown request.
@@ -98,7 +98,7 @@ class Ledger:
         await self.flush()
         if await self._label(request_id, label, at):
             return True
-        if self._shared.alone:
+        if not self._view.others:
             return False
         await self._gather()  # Another worker may have answered it a moment ago.
         return await self._label(request_id, label, at)
@@ -125,19 +125,19 @@ class Ledger:
 
     async def _gather(self) -> None:
         await self.flush()
-        await self._shared.settle()
+        await self._view.settle()
 
     def _measure(self, pair: Pair | None) -> Reference | None:
         """Return the reference of ``pair``, frozen at the first request from which it can be."""
-        known = self._shared.document.reference
+        known = self._view.document.reference
         if known is not None and (known.champion, known.canary) == pair:
             return known
         proposed = None if pair is None else self._recent.freeze(*pair)
         if proposed is None:
             return None
-        found = self._shared.adopt(_propose(proposed)).reference
+        found = self._view.adopt(_propose(proposed)).reference
         if found is proposed or found == proposed:
-            self._waiting.state["reference"] = proposed.to_json()
+            self._waiting.state["reference"] = asdict(proposed)
         return found if found is not None and (found.champion, found.canary) == pair else None
 
     def _count(self, epoch: int, version: int, events: Iterable[str]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import mlflow
+from filelock import FileLock
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.fetching import failure, fetch, line
@@ -32,7 +31,8 @@ def load(
     mlflow.set_tracking_uri(tracking_uri)
     local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
     try:
-        with _alone(folder, version):  # Another worker may want the same; it is downloaded once.
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{version}.lock"):  # Another worker may want the same; it is downloaded once.
             if not local.exists():
                 fetch(uri, local, tracking_uri, apart=apart)
         pyfunc = mlflow.pyfunc.load_model(str(local))
@@ -55,14 +55,6 @@ def forget(version: int, folder: Path, keep: str = "") -> None:
     for local in folder.glob(f"{version}-*"):
         if not keep or not local.name.endswith(f"-{keep}"):
             shutil.rmtree(local, ignore_errors=True)
-
-
-@contextmanager
-def _alone(folder: Path, version: int) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{version}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:

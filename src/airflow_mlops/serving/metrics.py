@@ -1,47 +1,78 @@
-"""The server's figures in the Prometheus text format (version 0.0.4)."""
+"""The server's figures as Prometheus metrics.
+
+The figures of all workers are added up in the database, so that any worker answers for all and nothing is
+lost with a process; ``prometheus_client`` only writes them down.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.ledger import BUCKETS
 
-
-def exposition(fleet: Fleet, figures: Mapping[str, float]) -> str:
-    """Return all metrics as text; ``figures`` by name come from the ledger."""
-    lines = ["# TYPE mlops_serving_requests_total counter"]
-    for name, count in sorted(figures.items()):
-        if name.startswith("answers:"):
-            _, version, status = name.split(":")
-            lines.append(
-                f'mlops_serving_requests_total{{version="{version}",status="{status}"}} {round(count)}'
-            )
-    lines += _single("mlops_serving_refused_total", "counter", round(figures.get("refused", 0)))
-    lines += _single("mlops_serving_fallbacks_total", "counter", round(figures.get("fallbacks", 0)))
-    lines += _single("mlops_serving_unlogged_total", "counter", round(figures.get("unlogged", 0)))
-    lines += ["# TYPE mlops_serving_weight_percent gauge"]
-    traffic = fleet.traffic
-    shares = {version: traffic.weights.get(version, 0) for version in fleet.versions}
-    if traffic.champion is not None:
-        shares[traffic.champion] = 100 - sum(traffic.weights.values())
-    lines += [f'mlops_serving_weight_percent{{version="{v}"}} {p}' for v, p in sorted(shares.items())]
-    return "\n".join(lines + _histogram(figures)) + "\n"
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+_COUNTERS: Final = {
+    "refused": "Requests that no model could answer: the caller's fault.",
+    "fallbacks": "Requests that the champion answered in place of a canary.",
+    "unlogged": "Requests that are counted and missing in the request log, as the disk refused.",
+}
 
 
-def _single(name: str, kind: str, value: int) -> list[str]:
-    return [f"# TYPE {name} {kind}", f"{name} {value}"]
+def exposition(fleet: Fleet, figures: Mapping[str, float]) -> bytes:
+    """Return all metrics in the text format; ``figures`` by name come from the ledger."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(fleet, figures))
+    return generate_latest(registry)
 
 
-def _histogram(figures: Mapping[str, float]) -> list[str]:
-    name = "mlops_serving_latency_seconds"
-    limits = (*BUCKETS, float("inf"))
-    sums = list(accumulate(round(figures.get(f"bucket:{limit:g}", 0)) for limit in limits))
-    shown = [*(f"{limit:g}" for limit in BUCKETS), "+Inf"]
-    return [
-        f"# TYPE {name} histogram",
-        *(f'{name}_bucket{{le="{le}"}} {count}' for le, count in zip(shown, sums, strict=True)),
-        f"{name}_sum {figures.get('seconds', 0.0):.6f}",
-        f"{name}_count {sums[-1]}",
-    ]
+class _Figures(Collector):
+    def __init__(self, fleet: Fleet, figures: Mapping[str, float]) -> None:
+        self._fleet = fleet
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "mlops_serving_requests",
+            "Requests by the version that they were routed to.",
+            labels=["version", "status"],
+        )
+        for name, count in sorted(self._figures.items()):
+            if name.startswith("answers:"):
+                requests.add_metric(name.split(":")[1:], count)
+        yield requests
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(f"mlops_serving_{name}", text, value=self._figures.get(name, 0))
+        yield self._weights()
+        yield self._latency()
+
+    def _weights(self) -> Metric:
+        traffic = self._fleet.traffic
+        shares = {version: traffic.weights.get(version, 0) for version in self._fleet.versions}
+        if traffic.champion is not None:
+            shares[traffic.champion] = 100 - sum(traffic.weights.values())
+        weights = GaugeMetricFamily(
+            "mlops_serving_weight_percent", "Share of the traffic.", labels=["version"]
+        )
+        for version, percent in sorted(shares.items()):
+            weights.add_metric([str(version)], percent)
+        return weights
+
+    def _latency(self) -> Metric:
+        limits = (*BUCKETS, float("inf"))
+        counts = accumulate(self._figures.get(f"bucket:{limit:g}", 0) for limit in limits)
+        names = [*(f"{limit:g}" for limit in BUCKETS), "+Inf"]
+        buckets = list(zip(names, counts, strict=True))
+        seconds = self._figures.get("seconds", 0.0)
+        return HistogramMetricFamily(
+            "mlops_serving_latency_seconds",
+            "Time from request to answer.",
+            buckets=buckets,
+            sum_value=seconds,
+        )

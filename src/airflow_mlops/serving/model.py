@@ -80,7 +80,7 @@ class Model:
         return Prepared(payload.rows, tuple(columns), columns, payload)
 
     def shorten(self) -> bool:
-        """Take the short way from now on if it is proven to give the same answers; says whether it is."""
+        """Predict from arrays from now on if that gives the same answers; returns whether it does."""
         bare = array_model(self._raw, self._signature)
         if bare is None or self._signature is None:
             return False

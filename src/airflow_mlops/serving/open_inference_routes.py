@@ -16,8 +16,7 @@ from airflow_mlops.serving.open_inference import infer_answer, model_metadata, r
 
 async def _infer(request: Request) -> Response:
     server = server_of(request)
-    given = request.headers.get("x-request-id")
-    request_id = request_id_of(None if given is None else given.encode("latin-1"))
+    request_id = request_id_of(request.headers.get("x-request-id", "").encode("latin-1"))
     _known_model(request)
     answer = await server.invocations.answer(
         await body_of(request), request_id, request.headers, read=read_infer
@@ -57,7 +56,7 @@ async def _model_ready(request: Request) -> Response:
 def _known_model(request: Request) -> str:
     name, known = request.path_params["name"], server_of(request).settings.name
     if name != known:
-        raise UnknownModelError(f"no model {name!r} here: this server serves {known!r}")
+        raise UnknownModelError(f"model {name!r} is not served here: this server serves {known!r}")
     return known
 
 

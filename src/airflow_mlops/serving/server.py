@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import asyncio
 import logging
 import socket
 import sys
@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from filelock import FileLock, Timeout
+
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.supervisor import Supervisor
+from airflow_mlops.serving.worker_config import LOG_FORMAT
 
 PORT_REFUSED: Final = 3
 
@@ -35,22 +38,21 @@ def serve(settings: Settings) -> int:
         return PORT_REFUSED
     with listener:
         database = Database(settings.database, settings.log_rows)
-        with _alone(settings.state_dir):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-            return Supervisor(settings, listener, database).run()
+        with _exclusive(settings.state_dir):
+            logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+            return asyncio.run(Supervisor(settings, listener, database).run())
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / "server.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackendError(
-                f"state of the model server {folder}: another server uses it. Stop that one or give another "
-                "--state-dir"
-            ) from None
-        yield
+def _exclusive(folder: Path) -> Iterator[None]:
+    try:
+        with FileLock(folder / "server.lock", blocking=False):
+            yield
+    except Timeout:
+        raise BackendError(
+            f"state of the model server {folder}: another server uses it. Stop that one or give another "
+            "--state-dir"
+        ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

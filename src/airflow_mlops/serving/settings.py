@@ -1,4 +1,4 @@
-"""What a model server is told when it starts."""
+"""The settings of a model server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Settings:
         if not 1 <= self.workers <= MAX_WORKERS:
             raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
         if not self.read_s > 0 or not self.timeout_s > 0:
-            raise ConfigError("--timeout and --read-timeout must be seconds above 0")
+            raise ConfigError("--timeout and --read-timeout must be more than 0 seconds")
         if not self.token:
             raise ConfigError(
                 f"the model server needs a token: set {TOKEN_VARIABLE} (callers send it as bearer token)"
@@ -59,40 +59,33 @@ class Settings:
     @classmethod
     def from_args(cls, argv: Sequence[str], environment: Mapping[str, str]) -> Settings:
         """Read settings from command-line arguments, and the token from the environment."""
-        given = parser().parse_args(argv)
-        return cls(
-            name=given.name,
-            tracking_uri=given.tracking_uri,
-            token=environment.get(TOKEN_VARIABLE, ""),
-            state_dir=given.state_dir,
-            host=given.host,
-            port=given.port,
-            timeout_s=given.timeout,
-            read_s=given.read_timeout,
-            sticky=given.sticky,
-            workers=given.workers,
-        )
+        arguments = vars(parser().parse_args(argv))
+        return cls(token=environment.get(TOKEN_VARIABLE, ""), **arguments)
+
+
+_OPTIONS: Final = {
+    "--host": ("host", str, "address to listen on"),
+    "--port": ("port", int, "port to listen on"),
+    "--timeout": ("timeout_s", float, "seconds per prediction"),
+    "--read-timeout": ("read_s", float, "seconds that a caller may take to send a request"),
+    "--workers": ("workers", int, "number of processes"),
+    "--sticky": ("sticky", str, "keep a caller on one version: header:NAME or column:NAME"),
+}
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the server's command line."""
-    made = argparse.ArgumentParser(
+    """Return the parser of the server's command line; its results are the fields of Settings."""
+    parser = argparse.ArgumentParser(
         prog="airflow-mlops serve",
         description=f"Serve a registered model, with canary traffic. The token comes from {TOKEN_VARIABLE}.",
         epilog="example: airflow-mlops serve --name churn --tracking-uri sqlite:///mlflow.db --state-dir s",
     )
-    made.add_argument("--name", required=True, help="registered model in MLflow")
-    made.add_argument("--tracking-uri", required=True, help="address of MLflow")
-    made.add_argument("--state-dir", required=True, type=Path, help="folder for the server's state")
-    made.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    made.add_argument("--port", default=5001, type=int, help="port to listen on (default %(default)s)")
-    made.add_argument(
-        "--timeout", default=10.0, type=float, help="seconds per prediction (default %(default)s)"
-    )
-    made.add_argument(
-        "--read-timeout", default=20.0, type=float,
-        help="seconds that a caller may take to send a request (default %(default)s)",
-    )  # fmt: skip
-    made.add_argument("--workers", default=1, type=int, help="number of processes (default %(default)s)")
-    made.add_argument("--sticky", help="keep a caller to one version: header:NAME or column:NAME")
-    return made
+    parser.add_argument("--name", required=True, help="registered model in MLflow")
+    parser.add_argument("--tracking-uri", required=True, help="address of MLflow")
+    parser.add_argument("--state-dir", required=True, type=Path, help="folder for the server's state")
+    for flag, (field, type_, text) in _OPTIONS.items():
+        default = getattr(Settings, field)
+        text = text if default is None else f"{text} (default: %(default)s)"
+        metavar = flag[2:].upper()
+        parser.add_argument(flag, dest=field, type=type_, default=default, help=text, metavar=metavar)
+    return parser

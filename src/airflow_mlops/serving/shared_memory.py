@@ -1,8 +1,8 @@
-"""Memory that all worker processes of a server share: the document in force, and a row for each worker.
+"""Memory that all worker processes of a server share: the document in force, and a slot for each worker.
 
-The document (JSON) is read without a lock: its number is odd while somebody writes, and a checksum refuses
-what a writer left half done. Writers hold ``Board.lock``. A row is written by its worker alone and read by
-the others; what a worker was doing stays readable after it has died.
+The document (JSON) is read without a lock: its number is odd while somebody writes, and a checksum rejects
+what a writer left half done. Writers hold ``SharedState.lock``. A slot is written by its worker alone and
+read by the others; what a worker was doing stays readable after it has died.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from typing import Any, Final
 
 _WORD: Final = 8
 _HEAD: Final = 512  # bytes
-_ROW: Final = 16_384
+_SLOT: Final = 16_384
 _DOCUMENT: Final = 262_144
 _PLACES: Final = 16
-_SEQ, _LENGTH, _SUM, _TICKET = range(4)
+_SEQ, _LENGTH, _SUM, _FLUSH = range(4)
 _KEYS: Final = 1 << 22
+_PROBES: Final = 64
 
 
-class Block:
+class Seqlock:
     """A piece of JSON with a number that changes with its content, in memory words of its own."""
 
     def __init__(self, memory: mmap.mmap, start: int, size: int) -> None:
@@ -46,7 +47,7 @@ class Block:
         """Replace the content; one writer at a time."""
         data = json.dumps(content).encode()
         if len(data) > self._size:
-            raise ValueError(f"{len(data)} bytes of state do not fit into {self._size}")
+            raise ValueError(f"the state has {len(data)} bytes and must have at most {self._size}")
         odd = self.number | 1
         self._words[_SEQ] = odd
         self._memory[self._start : self._start + len(data)] = data
@@ -76,14 +77,14 @@ class Block:
         return None
 
 
-class Row:
-    """What one worker tells: that it lives, serves, has written, which versions it is busy with."""
+class WorkerSlot:
+    """What one worker reports: that it lives, serves, has written, which versions it is busy with."""
 
     def __init__(self, memory: mmap.mmap, start: int) -> None:
         words = memoryview(memory)[start : start + _HEAD].cast("Q")
         self._words = words[:8]
         self._busy = words[8 : 8 + 2 * _PLACES]
-        self.versions = Block(memory, start + _HEAD, _ROW - _HEAD)
+        self.versions = Seqlock(memory, start + _HEAD, _SLOT - _HEAD)
 
     pid = property(lambda self: int(self._words[0]), lambda self, value: self._set(0, value))
     serving = property(lambda self: bool(self._words[1]), lambda self, value: self._set(1, int(value)))
@@ -98,55 +99,55 @@ class Row:
         pairs = zip(self._busy[::2], self._busy[1::2], strict=True)
         return {int(version): int(requests) for version, requests in pairs if version}
 
-    def mark(self, place: int) -> Any:
+    def busy_mark(self, place: int) -> Any:
         """Return two words for a version and its requests; beyond the last place nobody reads them."""
         return self._busy[2 * place : 2 * place + 2] if place < _PLACES else [0, 0]
 
     def clear(self) -> None:
-        """Make the row free for another worker."""
+        """Make the slot free for another worker."""
         for words in (self._words, self._busy):
             for index in range(len(words)):
                 words[index] = 0
 
 
-class Board:
+class SharedState:
     """The shared memory of one server.
 
     ``fd`` is its open file, None for a server of a single process; ``folder`` holds the files to lock.
     """
 
-    def __init__(self, memory: mmap.mmap, fd: int | None, rows: int, folder: Path) -> None:
+    def __init__(self, memory: mmap.mmap, fd: int | None, slots: int, folder: Path) -> None:
         self.fd = fd
         self._memory = memory
         self._keys = memoryview(memory)[-_KEYS * _WORD :].cast("Q")
         self._folder = folder
-        self._ticket = memoryview(memory)[: 4 * _WORD].cast("Q")[_TICKET:]
-        self.document = Block(memory, 0, _DOCUMENT)
-        self.rows = [Row(memory, _DOCUMENT + index * _ROW) for index in range(rows)]
+        self._flush = memoryview(memory)[: 4 * _WORD].cast("Q")[_FLUSH:]
+        self.document = Seqlock(memory, 0, _DOCUMENT)
+        self.slots = [WorkerSlot(memory, _DOCUMENT + index * _SLOT) for index in range(slots)]
 
     @classmethod
-    def private(cls, folder: Path) -> Board:
-        """Return the board of a server that is one process; ``folder`` is for its lock."""
+    def private(cls, folder: Path) -> SharedState:
+        """Return the memory of a server that is one process; ``folder`` is for its lock."""
         folder.mkdir(parents=True, exist_ok=True)
         return cls(mmap.mmap(-1, _size(1)), None, 1, folder)
 
     @classmethod
-    def create(cls, folder: Path, rows: int) -> Board:
-        """Return a new board for ``rows`` workers, to be attached to by its ``fd``."""
+    def create(cls, folder: Path, slots: int) -> SharedState:
+        """Return new memory for ``slots`` workers, to be attached to by its ``fd``."""
         with tempfile.TemporaryFile(dir=folder) as file:
             fd = os.dup(file.fileno())
-        os.ftruncate(fd, _size(rows))
-        return cls.attach(fd, folder, rows)
+        os.ftruncate(fd, _size(slots))
+        return cls.attach(fd, folder, slots)
 
     @classmethod
-    def attach(cls, fd: int, folder: Path, rows: int) -> Board:
-        """Return the board behind an inherited file descriptor."""
-        return cls(mmap.mmap(fd, _size(rows)), fd, rows, folder)
+    def attach(cls, fd: int, folder: Path, slots: int) -> SharedState:
+        """Return the memory behind an inherited file descriptor."""
+        return cls(mmap.mmap(fd, _size(slots)), fd, slots, folder)
 
     @property
-    def ticket(self) -> int:
+    def flush_number(self) -> int:
         """The number of the latest request that all workers write down what they counted."""
-        return int(self._ticket[0])
+        return int(self._flush[0])
 
     @contextlib.contextmanager
     def lock(self, *, wait: bool = True) -> Iterator[None]:
@@ -154,22 +155,22 @@ class Board:
 
         The system gives it back when its holder dies.
         """
-        with _held(self._folder / "change.lock", wait=wait):
+        with _locked(self._folder / "change.lock", wait=wait):
             yield
 
-    def next_ticket(self) -> int:
-        """Ask all workers to write; returns the number that their rows show afterwards."""
-        with _held(self._folder / "claim.lock"):
-            self._ticket[0] = self.ticket + 1
-            return self.ticket
+    def request_flush(self) -> int:
+        """Ask all workers to write; returns the number that their slots show afterwards."""
+        with _locked(self._folder / "claim.lock"):
+            self._flush[0] = self.flush_number + 1
+            return self.flush_number
 
     def claim(self, key: int) -> bool:
-        """Say whether a key (63 bits) is new to all workers, and remember it; never in a full table."""
+        """Return whether a key (63 bits) is new to all workers, and remember it; never in a full table."""
         value = key + 1
-        if self._find(value) is None:
+        if self._free_place(value) is None:
             return False
-        with _held(self._folder / "claim.lock"):
-            place = self._find(value)
+        with _locked(self._folder / "claim.lock"):
+            place = self._free_place(value)
             if place is None:
                 return False
             self._keys[place] = value
@@ -183,21 +184,18 @@ class Board:
         except (OSError, AttributeError):
             self._memory[start:] = bytes(_KEYS * _WORD)
 
-    def _find(self, value: int) -> int | None:
+    def _free_place(self, value: int) -> int | None:
         """Return the free place for a value, None when it is there or when there is none near."""
-        place = value % _KEYS
-        for _ in range(64):
-            found = self._keys[place]
-            if found == 0:
-                return place
-            if found == value:
-                return None
-            place = (place + 1) % _KEYS
+        for place in range(value, value + _PROBES):
+            present = self._keys[place % _KEYS]
+            if present in (0, value):
+                return None if present else place % _KEYS
         return None
 
 
 @contextlib.contextmanager
-def _held(path: Path, *, wait: bool = True) -> Iterator[None]:
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    # Not filelock's: it polls for a lock that another process holds, and costs 200 times as much per request.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,5 +204,5 @@ def _held(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _size(rows: int) -> int:
-    return _DOCUMENT + rows * _ROW + _KEYS * _WORD
+def _size(slots: int) -> int:
+    return _DOCUMENT + slots * _SLOT + _KEYS * _WORD

@@ -19,7 +19,11 @@ class StickyKey:
 
     @classmethod
     def parse(cls, text: str) -> StickyKey:
-        """Read ``header:NAME`` or ``column:NAME``; raises ConfigError."""
+        """Read ``header:NAME`` or ``column:NAME``; raises ConfigError.
+
+        >>> StickyKey.parse("header:X-User")
+        StickyKey(kind='header', name='x-user')
+        """
         kind, _, name = text.partition(":")
         if kind not in ("header", "column") or not name:
             raise ConfigError(f"sticky must be header:NAME or column:NAME, got {text!r}")
@@ -40,5 +44,10 @@ def hashed(key: str, canary: int) -> int:
 
 
 def draw_of(key: int) -> float:
-    """Return the number in [0, 1) that routes a hashed key: a larger share keeps the callers of a smaller."""
+    """Return the number in [0, 1) that routes a hashed key: a larger share keeps the callers of a smaller.
+
+    >>> user = hashed("user-1", canary=2)
+    >>> round(draw_of(user), 3), hashed("user-1", canary=3) == user
+    (0.137, False)
+    """
     return (key >> 10) / 2**53

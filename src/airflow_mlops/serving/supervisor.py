@@ -1,34 +1,35 @@
-"""The process that keeps the workers alive: starts, replaces and stops them, and says why one died.
+"""The process that keeps the workers alive: starts, replaces and stops them, and finds out why one died.
 
 It holds the listening socket and the shared memory and loads no model, so that no model can end it. A worker
 that dies is started again and loads the versions before it takes callers, who wait in the socket's queue.
+
+uvicorn's own supervisor does not fit: it retires a worker by closing connections that callers are about to
+use, restarts at once however often a worker dies, and does not report why it did.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
-import select
 import signal
 import socket
-import subprocess
 import sys
+from asyncio.subprocess import PIPE, Process
 from collections import deque
-from dataclasses import dataclass
 from time import monotonic, time
 from typing import Final
 
-from airflow_mlops.serving.crash import Crash, after
+from airflow_mlops.serving.crash import Crash, apply_crash
 from airflow_mlops.serving.database import Batch, Database
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.settings import Settings
-from airflow_mlops.serving.shared import now, store, take_up
-from airflow_mlops.serving.shared_memory import Board
-from airflow_mlops.serving.worker_config import Order
+from airflow_mlops.serving.shared_memory import SharedState
+from airflow_mlops.serving.state_view import POLL_S, now, restore, store
+from airflow_mlops.serving.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
-TICK_S: Final = 0.25
-STARTING_S: Final = 0.02
 WINDOW_S: Final = 60.0
 LONGEST_WAIT_S: Final = 10.0
 HOPELESS: Final = 5
@@ -46,16 +47,6 @@ _ENVIRONMENT: Final = {
 }
 
 
-@dataclass
-class Process:
-    """One worker process; ``leaving`` when it was told to end."""
-
-    process: subprocess.Popen[bytes]
-    index: int
-    served: bool = False
-    leaving: bool = False
-
-
 class Supervisor:
     """Runs the workers on one socket until SIGTERM or SIGINT; SIGHUP replaces them, one after another."""
 
@@ -63,157 +54,148 @@ class Supervisor:
         self._settings = settings
         self._listener = listener
         self._database = database
-        self._board = Board.create(settings.state_dir, 2 * settings.workers)
-        take_up(self._board, database, now())
-        self._workers: list[Process] = []
+        # Twice as many slots as workers: while one is replaced, the new and the old one live.
+        self._memory = SharedState.create(settings.state_dir, 2 * settings.workers)
+        restore(self._memory, database, now())
+        self._processes: dict[int, Process] = {}
+        self._lives: dict[int, asyncio.Task[None]] = {}
+        self._retired: set[int] = set()
         self._crashes: deque[Crash] = deque()
-        self._not_before = 0.0
         self._failed_starts = 0
-        self._replace: deque[Process] = deque()
-        self._stopping = 0.0
-        self._told = False
+        self._has_served = False
+        self._stopping = asyncio.Event()
+        self._replacing = asyncio.Lock()
 
-    def run(self) -> int:
-        """Supervise until told to stop; returns 0 after a drain, 1 when no worker can start."""
-        reading = self._catch_signals()
-        while True:
-            self._reap()
-            if self._stopping or self._failed_starts >= HOPELESS:
-                return self._stop(reading)
-            self._start_missing()
-            self._replace_next()
-            self._announce()
-            starting = any(not worker.served for worker in self._workers)
-            select.select([reading], [], [], STARTING_S if starting else TICK_S)
-            _drain(reading)
-
-    def _catch_signals(self) -> int:
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGHUP, lambda *_: self._replace.extend(self._workers))
+    async def run(self) -> int:
+        """Supervise until a signal asks to stop; returns 0 after a drain, 1 when no worker can start."""
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: setattr(self, "_stopping", monotonic()))
-        return reading
-
-    def _start(self, index: int) -> None:
-        row = self._board.rows[index]
-        row.clear()
-        assert self._board.fd is not None
-        order = Order(
-            settings=self._settings,
-            listener=self._listener.fileno(),
-            board=self._board.fd,
-            rows=len(self._board.rows),
-            index=index,
-            load_first=self._told,
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-m", "airflow_mlops.serving.worker"],
-            stdin=subprocess.PIPE,
-            env={**_ENVIRONMENT, **os.environ},
-            pass_fds=(order.listener, order.board),
-        )
-        assert process.stdin is not None
-        process.stdin.write(order.dumps().encode())
-        process.stdin.flush()
-        self._workers.append(Process(process, index))
-
-    def _start_missing(self) -> None:
-        staying = [worker for worker in self._workers if not worker.leaving]
-        if len(staying) < self._settings.workers and monotonic() >= self._not_before:
-            taken = {worker.index for worker in self._workers}
-            free = [index for index in range(len(self._board.rows)) if index not in taken]
-            for index in free[: self._settings.workers - len(staying)]:
-                self._start(index)
-
-    def _replace_next(self) -> None:
-        """Begin, one after another: a new worker first, and the old one leaves when the new one serves."""
-        while self._replace and self._replace[0] not in self._workers:
-            self._replace.popleft()
-        if not self._replace or any(not worker.served for worker in self._workers):
-            return
-        if any(worker.leaving for worker in self._workers):
-            return
-        if len(self._workers) > self._settings.workers:
-            old = self._replace.popleft()
-            old.leaving = True
-            old.process.send_signal(signal.SIGHUP)
-        else:
-            taken = {worker.index for worker in self._workers}
-            self._start(next(i for i in range(len(self._board.rows)) if i not in taken))
-
-    def _announce(self) -> None:
-        for worker in self._workers:
-            worker.served = worker.served or self._board.rows[worker.index].serving
-            if worker.served and not self._told:
-                host, port = self._listener.getsockname()[:2]
-                log.info("serving %s on http://%s:%s", self._settings.name, host, port)
-                self._told = True
-                self._failed_starts = 0
-
-    def _reap(self) -> None:
-        for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
-            self._workers.remove(worker)
-            code = worker.process.returncode
-            row = self._board.rows[worker.index]
-            crash = Crash(monotonic(), code, row.busy())
-            row.clear()
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
-            if worker.leaving or self._stopping:
-                continue
-            if not self._told:
-                self._failed_starts += 1
-            self._blame(crash)
-            self._hold_back()
-
-    def _blame(self, crash: Crash) -> None:
-        """Count a crash against the version that ran, and take a canary's traffic away."""
-        self._crashes.append(crash)
-        log.error("a worker %s", crash.how)
-        try:
-            with self._board.lock():
-                read = self._board.document.latest()
-                found = Document.from_json(self._database.read_state() if read is None else read)
-                following, counts = after(crash, found, list(self._crashes), time())
-                if counts:
-                    self._database.write_batch(Batch(counts=counts))
-                if following is not found or read is None:
-                    store(self._database, following, time())
-                    self._board.document.write(following.to_json())
-        except Exception:
-            log.exception("the crash could not be written down")
-
-    def _hold_back(self) -> None:
-        """Start the next worker at once after a first crash, later after each one that follows soon."""
-        while self._crashes and self._crashes[0].at < monotonic() - WINDOW_S:
-            self._crashes.popleft()
-        repeated = len(self._crashes) - 1
-        wait = min(LONGEST_WAIT_S, 0.1 * 2**repeated) if repeated > 0 else 0.0
-        self._not_before = monotonic() + wait
-
-    def _stop(self, reading: int) -> int:
-        for worker in self._workers:
-            worker.process.send_signal(signal.SIGTERM)
-        deadline = monotonic() + self._settings.drain_s + GRACE_S
-        while any(worker.process.poll() is None for worker in self._workers):
-            if monotonic() > deadline:
-                for worker in self._workers:
-                    worker.process.kill()
-            select.select([reading], [], [], TICK_S)
-            _drain(reading)
-        if self._stopping:
+            loop.add_signal_handler(number, self._stopping.set)
+        replacements: set[asyncio.Task[None]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: replacements.add(loop.create_task(self._replace())))
+        for slot in range(self._settings.workers):
+            self._begin(slot)
+        announcement = loop.create_task(self._announce())
+        await self._stopping.wait()
+        await self._stop()
+        for task in (announcement, *replacements):
+            task.cancel()
+        if self._failed_starts < HOPELESS:
             return 0
         log.error("no worker could start (%s tries): the reason is above", self._failed_starts)
         return 1
 
+    def _begin(self, slot: int) -> None:
+        self._lives[slot] = asyncio.create_task(self._keep_alive(slot))
 
-def _drain(reading: int) -> None:
-    try:
-        while os.read(reading, 4096):
-            pass
-    except BlockingIOError:
-        pass
+    async def _keep_alive(self, slot: int) -> None:
+        """Run a worker in a slot, and another one after a crash, until the slot is retired."""
+        while slot not in self._retired and not self._stopping.is_set():
+            try:
+                process = self._processes[slot] = await self._start(slot)
+            except OSError:  # no memory or process left on this machine
+                log.exception("cannot start a worker; next try in %s s", LONGEST_WAIT_S)
+                await self._pause(LONGEST_WAIT_S)
+                continue
+            if self._stopping.is_set():
+                _signal(process, signal.SIGTERM)
+            code = await process.wait()
+            del self._processes[slot]
+            crash = Crash(monotonic(), code, self._memory.slots[slot].busy())
+            self._memory.slots[slot].clear()
+            if slot not in self._retired and not self._stopping.is_set():
+                await self._crashed(crash)
+        self._retired.discard(slot)
+        del self._lives[slot]
+
+    async def _start(self, slot: int) -> Process:
+        assert self._memory.fd is not None
+        config = WorkerConfig(
+            settings=self._settings,
+            listener=self._listener.fileno(),
+            memory=self._memory.fd,
+            slots=len(self._memory.slots),
+            slot=slot,
+            load_first=self._has_served,
+        )
+        command = (sys.executable, "-m", "airflow_mlops.serving.worker")
+        environment = {**_ENVIRONMENT, **os.environ}
+        files = (config.listener, config.memory)
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, env=environment, pass_fds=files)
+        assert process.stdin is not None
+        process.stdin.write(
+            config.dumps()
+        )  # stays open: at its end the worker knows that the supervisor is gone
+        return process
+
+    async def _crashed(self, crash: Crash) -> None:
+        """Find out whose fault a crash was, and wait before the next start if there were others lately."""
+        self._crashes.append(crash)
+        log.error("a worker %s", crash.how)
+        self._quarantine(crash)
+        if not self._has_served:
+            self._failed_starts += 1
+            if self._failed_starts >= HOPELESS:
+                self._stopping.set()
+        while self._crashes[0].at < monotonic() - WINDOW_S:
+            self._crashes.popleft()
+        repeated = len(self._crashes) - 1
+        if repeated:
+            await self._pause(min(LONGEST_WAIT_S, 0.1 * 2**repeated))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not for longer than the server runs."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _quarantine(self, crash: Crash) -> None:
+        """Count a crash against the version that ran, and take a canary's traffic away."""
+        try:
+            with self._memory.lock():
+                read = self._memory.document.latest()
+                found = Document.from_json(self._database.read_state() if read is None else read)
+                following, counts = apply_crash(crash, found, list(self._crashes), time())
+                if counts:
+                    self._database.write_batch(Batch(counts=counts))
+                if following is not found or read is None:
+                    store(self._database, following, time())
+                    self._memory.document.write(following.to_json())
+        except Exception:
+            log.exception("cannot write down the crash")
+
+    async def _announce(self) -> None:
+        while not any(slot.serving for slot in self._memory.slots):
+            await asyncio.sleep(POLL_S)
+        self._has_served = True
+        self._failed_starts = 0
+        host, port = self._listener.getsockname()[:2]
+        log.info("serving %s on http://%s:%s", self._settings.name, host, port)
+
+    async def _replace(self) -> None:
+        """Replace all workers, one after another: the old one leaves when the new one serves."""
+        async with self._replacing:
+            for old in list(self._lives):
+                new = next(slot for slot in range(len(self._memory.slots)) if slot not in self._lives)
+                self._begin(new)
+                while not self._memory.slots[new].serving:
+                    await asyncio.sleep(POLL_S)
+                life = self._lives[old]
+                self._retired.add(old)
+                if old in self._processes:
+                    _signal(self._processes[old], signal.SIGHUP)
+                await asyncio.wait({life})
+
+    async def _stop(self) -> None:
+        for process in self._processes.values():
+            _signal(process, signal.SIGTERM)
+        lives = set(self._lives.values())
+        _, late = await asyncio.wait(lives, timeout=self._settings.drain_s + GRACE_S) if lives else ((), ())
+        for process in self._processes.values():
+            _signal(process, signal.SIGKILL)
+        if late:
+            await asyncio.wait(late)
+
+
+def _signal(process: Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        process.send_signal(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from airflow_mlops.core.errors import ConfigError, RolloutConflict
@@ -12,7 +12,7 @@ MAX_LEASE_S: Final = 86_400.0
 
 
 class Moment(NamedTuple):
-    """A time: epoch seconds, which may jump, and seconds of a clock that only goes on, until a reboot."""
+    """A time: epoch seconds, which may jump, and seconds of a clock that never jumps, until a reboot."""
 
     wall: float
     steady: float
@@ -48,7 +48,12 @@ class Traffic:
         return self.champion, next(iter(self.weights))
 
     def route(self, ready: Container[int], draw: float) -> int | None:
-        """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready."""
+        """Return the version that answers, for a uniform ``draw`` in [0, 1); None when none is ready.
+
+        >>> traffic = Traffic(champion=1, weights={2: 25})
+        >>> [traffic.route({1, 2}, draw) for draw in (0.1, 0.3)], traffic.route({1}, 0.1)
+        ([2, 1], 1)
+        """
         point = draw * 100
         for version, percent in self.weights.items():
             if point < percent:
@@ -81,7 +86,7 @@ class Traffic:
         """Return the split after the lease ran out: every canary at 0. The same in every process."""
         return self._split(self.champion, dict.fromkeys(self.weights, 0), None, self.lease_until or 0.0)
 
-    def expel(self, version: int, now: float) -> Traffic:
+    def drop_canary(self, version: int, now: float) -> Traffic:
         """Return the split with a canary at 0; unchanged when it has neither traffic nor copies."""
         if not self.weights.get(version) and self.shadow != version:
             return self
@@ -96,7 +101,7 @@ class Traffic:
         return replace(self, lease_s=lease_s, lease_until=until, lease_ends=ends, boot=now.boot)
 
     def since_start(self, now: Moment) -> Traffic:
-        """Return the split as a server takes it up: after a reboot the steady clock says nothing."""
+        """Return the split as a server starts with it: after a reboot the steady clock begins again."""
         stale = self.boot != now.boot or self.lease_ends is None
         return self.renew(self.lease_s, now) if self.lease_s is not None and stale else self
 
@@ -109,8 +114,8 @@ class Traffic:
         same = asked == (self.champion, dict(self.weights), self.shadow)
         if change.generation < self.generation or (change.generation == self.generation and not same):
             raise RolloutConflict(
-                f"traffic is at generation {self.generation}, the change was made for {change.generation}: "
-                "read /admin/state and decide again"
+                f"traffic is at generation {self.generation}, but the change was made for "
+                f"{change.generation}: read /admin/state and decide again"
             )
         split = self if same else self._split(*asked, now.wall)
         return replace(split, generation=change.generation).renew(change.lease_s, now)
@@ -120,15 +125,6 @@ class Traffic:
     ) -> Traffic:
         epoch = max(self.epoch + 1, int(now * 1000))
         return replace(self, champion=champion, weights=dict(weights), shadow=shadow, epoch=epoch)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the split as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Traffic:
-        """Build the split from ``to_json`` output that went through JSON."""
-        return cls(**{**data, "weights": {int(v): int(p) for v, p in data["weights"].items()}})
 
 
 @dataclass(frozen=True, kw_only=True)

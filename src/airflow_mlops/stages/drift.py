@@ -14,8 +14,8 @@ _SCORE: Final = "_score"
 def run(call: StageCall) -> DriftReport:
     """Return and store the drift report of the input ``window``.
 
-    Streams the window's Parquet file. Keys, times, the target and the model's outputs are no columns of
-    the comparison; the score is compared on its own. Raises ConfigError when the champion's run has no
+    Streams the window's Parquet file. Keys, times, the target and the model's outputs are not
+    compared; the score is compared on its own. Raises ConfigError when the champion's run has no
     profile, BackendError when MLflow or storage does not answer.
     """
     from airflow_mlops.monitoring.core.drift.profiles import Profile

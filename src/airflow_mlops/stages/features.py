@@ -18,7 +18,7 @@ def run(call: StageCall) -> FeatureSet:
     """Split the labelled rows of the input ``dataset`` and write raw rows and features of both sides.
 
     The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
-    ConfigError when the pipeline quarantines rows and nobody says which.
+    ConfigError when the pipeline quarantines rows and no record names them.
     """
     data = call.pipeline.data
     frame = features.labelled(call.read(_dataset(call)), data.target)

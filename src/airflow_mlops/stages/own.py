@@ -143,7 +143,7 @@ def _opened(call: StageCall, run_id: str) -> Iterator[TaskRun]:
 
 @contextmanager
 def _active(run_: TaskRun) -> Iterator[None]:
-    """Have MLflow's own functions log to the run; the state that it ends in is not theirs to say."""
+    """Have MLflow's own functions log to the run; they do not decide the state that it ends in."""
     with fluent(run_.uri) as mlflow:
         mlflow.start_run(run_id=run_.run_id)
         try:

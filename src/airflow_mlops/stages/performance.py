@@ -22,7 +22,7 @@ def run(call: StageCall) -> PerformanceReport:
     """Return and store the performance report of the input ``window``, by ``monitoring.performance``.
 
     With ``labels`` or ``label_delay``, labels are joined to the rows by the keys, and earlier windows that
-    still wait for theirs are looked at again and stored; the report names those whose labels are overdue.
+    still wait for theirs are scanned again and stored; the report names those whose labels are overdue.
     Raises ConfigError for a metric that is unknown or does not fit the model, or labels without keys.
     """
     from airflow_mlops.monitoring.history import MonitorHistory

@@ -62,7 +62,7 @@ def log_profile(
 def _best_params(results: Sequence[TuneResult]) -> dict[str, Any]:
     scored = [result for result in results if result.best_score is not None]
     if results and not scored:
-        raise ConfigError(f"none of the {len(results)} tuning workers found parameters: look at their logs")
+        raise ConfigError(f"none of the {len(results)} tuning workers found parameters: see their logs")
     if not scored:
         return {}
     return dict(max(scored, key=lambda result: (result.best_score or 0.0, -result.worker)).best_params)

@@ -22,7 +22,7 @@ from airflow_mlops.training.tracking import TaskRun
 def run(call: StageCall) -> TuneResult:
     """Search on an inner split of the training rows; the hold-out stays unseen.
 
-    The options ``worker`` and ``workers`` say which share of the trials is this call's.
+    The options ``worker`` and ``workers`` select this call's share of the trials.
     Raises ConfigError when every trial fails.
     """
     tune = call.pipeline.train.tune

@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 def run(call: StageCall) -> ValidationReport:
     """Check the input ``dataset``.
 
-    With ``on_failure: quarantine`` bad rows are set aside and the report names the dataset that goes on.
+    With ``on_failure: quarantine`` bad rows are quarantined and the report names the dataset without them.
     Raises DataRejected listing every failure when ``on_failure`` is ``fail``, or when quarantine cannot
     help: too many rows are bad, or a failed expectation names none.
     """
@@ -46,7 +46,7 @@ def run(call: StageCall) -> ValidationReport:
 def check(
     frame: pd.DataFrame, wanted: Sequence[expectations.Expectation], section: Validate
 ) -> tuple[ValidationReport, tuple[expectations.Broken, ...]]:
-    """Return what Great Expectations says about ``frame``, and what is broken; bad data raises nothing."""
+    """Return the report on ``frame`` and the broken expectations; bad data raises nothing."""
     quarantine = section.on_failure == "quarantine"
     most = int(section.max_quarantine * len(frame)) + 1 if quarantine else 0
     found = expectations.find(frame, wanted, most=most) if wanted else ()
@@ -68,7 +68,7 @@ def check(
 
 
 def summary(report: ValidationReport, where: str) -> str:
-    """Say in a few lines what failed."""
+    """Return what failed, one line for each expectation."""
     lines = [
         f"- {failure.expectation}{f' ({failure.column})' if failure.column else ''}: {failure.detail}"
         for failure in report.failures

@@ -19,7 +19,7 @@ _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
 @dataclass(frozen=True)
 class Version:
-    """What the registry says about one version."""
+    """One version of the registered model."""
 
     version: int
     run_id: str
@@ -129,7 +129,7 @@ class Registry:
         """Return the version of ``run_id``'s model, created if it is not there yet.
 
         A retry whose earlier try got as far as the registry finds that version again. A model that was
-        trained anew in the same run is a new version.
+        trained again in the same run is a new version.
         """
         from mlflow.exceptions import MlflowException
 

@@ -23,7 +23,7 @@ def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tu
     """Hold each value of the columns in ``evaluate.slices`` against its limits.
 
     ``rows`` are the raw hold-out rows in the order of ``outcome``; gaps are a value of their own. A value
-    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is told and not judged.
+    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is reported and not judged.
     Raises ConfigError for a column that is not there or has more than 100 values.
     """
     return tuple(

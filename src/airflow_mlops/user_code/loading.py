@@ -1,4 +1,4 @@
-"""The user's own Python: found by dotted path, called with its faults told in one line."""
+"""The user's own Python: imported by dotted path, and called with its errors in one line."""
 
 from __future__ import annotations
 

@@ -255,7 +255,7 @@ def test_a_parse_cache_that_is_not_used_is_told(tmp_path: Path) -> None:
         True,
     )
     (tmp_path / "file").write_text("")
-    assert "is no folder" in check_parse_cache(str(tmp_path / "file")).message
+    assert "is not a folder" in check_parse_cache(str(tmp_path / "file")).message
     assert check_parse_cache(str(tmp_path / "file" / "below")).status == "warning"
 
 

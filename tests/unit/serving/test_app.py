@@ -39,7 +39,7 @@ def test_every_path_but_ping_asks_for_the_token(server: Client) -> None:
 def test_without_a_model_it_says_so(server: Client) -> None:
     answer = server.predict()
     assert answer.status_code == 503
-    assert "no model yet" in answer.json()["error"]
+    assert "no model is loaded yet" in answer.json()["error"]
     assert server.get("/health").status_code == 503
 
 
@@ -236,7 +236,7 @@ def test_metrics_count_what_was_answered(champion: Client) -> None:
     champion.predict()
     champion.predict({"hour": 1})
     text = champion.get("/metrics").text
-    assert 'mlops_serving_requests_total{version="1",status="200"} 1' in text
+    assert 'mlops_serving_requests_total{status="200",version="1"} 1' in text
     assert "mlops_serving_refused_total 1" in text
     assert 'mlops_serving_weight_percent{version="1"} 100' in text
     assert "mlops_serving_latency_seconds_count 1" in text

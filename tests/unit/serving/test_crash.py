@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_mlops.serving.crash import Crash, after
+from airflow_mlops.serving.crash import Crash, apply_crash
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.traffic import Moment, Traffic
 
@@ -22,7 +22,7 @@ def died(code: int, busy: dict[int, int], at: float = 0.0) -> Crash:
 @pytest.mark.parametrize("code", [7, 0, -signal.SIGSEGV, -signal.SIGABRT])
 def test_a_canary_whose_code_ran_loses_its_traffic_and_is_counted(code: int) -> None:
     crash = died(code, {2: 3, 1: 5})
-    found, counts = after(crash, document(), [crash], 1.0)
+    found, counts = apply_crash(crash, document(), [crash], 1.0)
     assert (found.traffic.champion, found.traffic.weights) == (1, {2: 0})
     assert found.traffic.epoch > 8
     assert crash.how in found.versions[2].crashed
@@ -32,7 +32,7 @@ def test_a_canary_whose_code_ran_loses_its_traffic_and_is_counted(code: int) -> 
 
 def test_a_champion_keeps_its_traffic_and_its_failures_count() -> None:
     crash = died(-signal.SIGSEGV, {1: 2})
-    found, counts = after(crash, document(), [crash], 1.0)
+    found, counts = apply_crash(crash, document(), [crash], 1.0)
     assert found == document()
     assert counts == {(8, 1, "requests"): 2, (8, 1, "failures"): 2}
 
@@ -40,15 +40,15 @@ def test_a_champion_keeps_its_traffic_and_its_failures_count() -> None:
 def test_a_process_killed_from_outside_says_nothing_until_the_third() -> None:
     crashes = [died(-signal.SIGKILL, {2: 1}, at) for at in (0.0, 1.0, 2.0)]
     for number in (1, 2):
-        assert after(crashes[number - 1], document(), crashes[:number], 1.0) == (document(), Counter())
-    found, counts = after(crashes[2], document(), crashes, 1.0)
+        assert apply_crash(crashes[number - 1], document(), crashes[:number], 1.0) == (document(), Counter())
+    found, counts = apply_crash(crashes[2], document(), crashes, 1.0)
     assert found.traffic.weights == {2: 0}
     assert counts[8, 2, "failures"] == 1
 
 
 def test_a_version_that_crashes_while_it_is_loaded_is_not_loaded_again() -> None:
     crash = died(-signal.SIGSEGV, {2: 0})
-    found, counts = after(crash, document(canary=0), [crash], 1.0)
+    found, counts = apply_crash(crash, document(canary=0), [crash], 1.0)
     assert "was killed by SIGSEGV while it was loaded" in found.versions[2].crashed
     assert found.traffic.epoch == 8
     assert not counts
@@ -56,12 +56,12 @@ def test_a_version_that_crashes_while_it_is_loaded_is_not_loaded_again() -> None
 
 def test_an_idle_worker_that_dies_changes_nothing() -> None:
     crash = died(1, {})
-    assert after(crash, document(), [crash], 1.0) == (document(), Counter())
+    assert apply_crash(crash, document(), [crash], 1.0) == (document(), Counter())
 
 
 def test_another_order_makes_a_crashed_version_loadable_again() -> None:
     crash = died(7, {2: 1})
-    found, _ = after(crash, document(), [crash], 1.0)
+    found, _ = apply_crash(crash, document(), [crash], 1.0)
     again = found.without(2).want(2, "models:/m/2")
     assert again.versions[2].crashed == ""
     assert again.versions[2].order > found.versions[2].order

@@ -65,7 +65,7 @@ def test_an_unwritable_state_dir_is_named(serving_registry: Registry, tmp_path: 
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert len(errors.strip().splitlines()) == 1
-    assert "Give a writable --state-dir" in errors
+    assert "Set --state-dir to a writable folder" in errors
 
 
 @pytest.mark.parametrize("given", [["--port", "x"], []])

@@ -6,30 +6,30 @@ from collections import Counter
 from pathlib import Path
 
 from airflow_mlops.serving.database import Batch, Database, LoggedRequest
-from airflow_mlops.serving.shared import take_up
-from airflow_mlops.serving.shared_memory import Board
+from airflow_mlops.serving.shared_memory import SharedState
+from airflow_mlops.serving.state_view import restore
 from airflow_mlops.serving.traffic import Moment
 
 
 def test_another_process_reads_the_document_and_what_a_worker_was_busy_with(tmp_path: Path) -> None:
-    board = Board.create(tmp_path, rows=2)
-    board.document.write({"traffic": "all"})
+    memory = SharedState.create(tmp_path, slots=2)
+    memory.document.write({"traffic": "all"})
     program = (
-        "import sys; from pathlib import Path; from airflow_mlops.serving.shared_memory import Board\n"
-        f"board = Board.attach({board.fd}, Path({str(tmp_path)!r}), 2)\n"
-        "assert board.document.latest() == {'traffic': 'all'} and board.claim(5)\n"
-        "mark = board.rows[1].mark(3); mark[1], mark[0] = 4, 9\n"
-        "board.document.write({'traffic': 'none'})\n"
+        "import sys; from pathlib import Path; from airflow_mlops.serving.shared_memory import SharedState\n"
+        f"memory = SharedState.attach({memory.fd}, Path({str(tmp_path)!r}), 2)\n"
+        "assert memory.document.latest() == {'traffic': 'all'} and memory.claim(5)\n"
+        "mark = memory.slots[1].busy_mark(3); mark[1], mark[0] = 4, 9\n"
+        "memory.document.write({'traffic': 'none'})\n"
     )
-    assert board.fd is not None
-    subprocess.run([sys.executable, "-c", program], pass_fds=[board.fd], check=True, env=_path())
-    assert board.document.latest() == {"traffic": "none"}
-    assert board.rows[1].busy() == {9: 4}
-    assert not board.claim(5)
-    board.forget_keys()
-    assert board.claim(5)
-    board.rows[1].clear()
-    assert board.rows[1].busy() == {}
+    assert memory.fd is not None
+    subprocess.run([sys.executable, "-c", program], pass_fds=[memory.fd], check=True, env=_path())
+    assert memory.document.latest() == {"traffic": "none"}
+    assert memory.slots[1].busy() == {9: 4}
+    assert not memory.claim(5)
+    memory.forget_keys()
+    assert memory.claim(5)
+    memory.slots[1].clear()
+    assert memory.slots[1].busy() == {}
 
 
 def _path() -> dict[str, str]:
@@ -39,24 +39,24 @@ def _path() -> dict[str, str]:
 
 
 def test_a_document_that_its_writer_left_half_done_is_not_read(tmp_path: Path) -> None:
-    board = Board.private(tmp_path)
-    board.document.write({"whole": True})
-    before = board.document.number
-    board.document._words[0] = before + 1
-    assert board.document.read() is None
-    assert board.document.latest() is None
-    board.document.write({"whole": "again"})
-    assert board.document.latest() == {"whole": "again"}
-    assert board.document.number > before
+    memory = SharedState.private(tmp_path)
+    memory.document.write({"whole": True})
+    before = memory.document.number
+    memory.document._words[0] = before + 1
+    assert memory.document.read() is None
+    assert memory.document.latest() is None
+    memory.document.write({"whole": "again"})
+    assert memory.document.latest() == {"whole": "again"}
+    assert memory.document.number > before
 
 
 def test_keys_that_were_counted_are_known_after_a_restart(tmp_path: Path) -> None:
     database = Database(tmp_path / "s.sqlite", 100)
     database.write_batch(Batch(keys=[(1, 2, 77)]))
-    board = Board.private(tmp_path)
-    take_up(board, database, Moment(0.0, 0.0))
-    assert not board.claim(77)
-    assert board.claim(78)
+    memory = SharedState.private(tmp_path)
+    restore(memory, database, Moment(0.0, 0.0))
+    assert not memory.claim(77)
+    assert memory.claim(78)
     database.close()
 
 

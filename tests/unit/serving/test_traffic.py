@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import RolloutConflict
+from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.traffic import Change, Moment, Traffic
 
 PERCENTS = st.integers(0, 100)
@@ -53,7 +54,8 @@ def test_generations_never_go_back_and_epochs_never_repeat(orders: list[tuple[in
             assert generation <= before.generation
         assert traffic.generation >= before.generation
         assert seen.setdefault(traffic.epoch, dict(traffic.weights)) == dict(traffic.weights)
-        assert Traffic.from_json(json.loads(json.dumps(traffic.to_json()))) == traffic
+        stored = json.loads(json.dumps(Document(traffic=traffic).to_json()))
+        assert Document.from_json(stored).traffic == traffic
 
 
 def test_the_lease_ends_canary_traffic_and_a_renewal_keeps_it() -> None:
@@ -102,7 +104,7 @@ def test_every_process_sees_the_same_split_after_a_lease() -> None:
 
 def test_a_version_that_is_expelled_has_no_traffic_and_the_others_keep_theirs() -> None:
     traffic = Traffic(champion=1, weights={2: 30, 3: 10}, epoch=4)
-    expelled = traffic.expel(2, 0.0)
+    expelled = traffic.drop_canary(2, 0.0)
     assert (expelled.weights, expelled.epoch) == ({2: 0, 3: 10}, 5)
-    assert expelled.expel(2, 0.0) == expelled
-    assert Traffic(champion=1, weights={2: 0}, shadow=2).expel(2, 0.0).shadow is None
+    assert expelled.drop_canary(2, 0.0) == expelled
+    assert Traffic(champion=1, weights={2: 0}, shadow=2).drop_canary(2, 0.0).shadow is None

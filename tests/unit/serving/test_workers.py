@@ -81,9 +81,9 @@ def test_answers_of_all_workers_are_counted_once(server: ServerProcess) -> None:
     assert answered(server) == before + 40
 
 
-def answered(server: ServerProcess) -> int:
+def answered(server: ServerProcess) -> float:
     lines = server.get("/metrics").text.splitlines()
-    return sum(int(line.split()[-1]) for line in lines if line.startswith("mlops_serving_requests_total{"))
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("mlops_serving_requests_total{"))
 
 
 def test_a_caller_keeps_its_version_in_every_worker_and_counts_once(server: ServerProcess) -> None:

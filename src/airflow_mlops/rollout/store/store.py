@@ -16,8 +16,8 @@ from airflow_mlops.rollout.store.tables import HISTORY, ROLLOUTS, Database
 class RolloutStore:
     """The truth about rollouts.
 
-    ``url`` is a path or ``sqlite:///path`` (missing folders are made), or ``postgresql://user@host/name``;
-    tables are made where they are missing. Safe to use from several processes, with PostgreSQL from several
+    ``url`` is a path or ``sqlite:///path`` (missing folders are created), or ``postgresql://user@host/name``;
+    missing tables are created. Safe to use from several processes, with PostgreSQL from several
     machines: a write names the revision that it was made from. Raises ConfigError for another database and
     BackendError when it cannot be used.
     """
@@ -37,7 +37,7 @@ class RolloutStore:
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            raise ConfigError(f"no rollout {id_!r} in {self._database.where}")
+            raise ConfigError(f"rollout {id_!r} does not exist in {self._database.where}")
         return _state(row.state), int(row.revision)
 
     def create_or_get(self, plan: RolloutPlan, now: float, who: str = "controller") -> RolloutState:

@@ -106,7 +106,7 @@ class Database:
         self._engine = _engine(self._url)
 
     def prepare(self) -> None:
-        """Make the tables, and the folder of a file, where they are missing."""
+        """Create the tables, and the folder of a file, where they are missing."""
         if self._sqlite:
             try:
                 Path(self.where).parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class Database:
                 _create(connection)
 
     def has_tables(self) -> bool:
-        """Return whether the tables are there; makes none."""
+        """Return whether the tables exist; creates none."""
         with self.read() as connection:
             return inspect(connection).has_table(HISTORY.name)
 
@@ -137,7 +137,7 @@ class Database:
         )
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Return a connection that only reads, and holds nobody up."""
+        """Return a connection that only reads and blocks no writer."""
         return self._transaction(self._engine.execution_options(**{_READS: True}))
 
     def write(self) -> AbstractContextManager[Connection]:
@@ -162,12 +162,12 @@ def _parsed(url: str | Path | URL) -> URL:
         found = make_url(url)
         backend = found.get_backend_name()
     except (ArgumentError, ValueError) as error:
-        raise ConfigError(f"rollout store: no database URL ({error})") from error
+        raise ConfigError(f"rollout store: not a database URL ({error})") from error
     if backend in ("postgres", "postgresql"):
         return _with_driver(found)
     if backend != "sqlite" or not found.database:
         raise ConfigError(
-            f"rollout store {backend}:// is not supported: give sqlite:///path, a path or postgresql://…"
+            f"rollout store {backend}:// is not supported: set sqlite:///path, a path or postgresql://…"
         )
     return found
 
@@ -175,7 +175,7 @@ def _parsed(url: str | Path | URL) -> URL:
 def _with_driver(url: URL) -> URL:
     asked = url.drivername.partition("+")[2]
     if asked and asked not in _DRIVERS:
-        raise ConfigError(f"rollout store {url.drivername}:// is not supported: give postgresql://…")
+        raise ConfigError(f"rollout store {url.drivername}:// is not supported: set postgresql://…")
     for driver in (asked,) if asked else _DRIVERS:
         if importlib.util.find_spec(driver) is not None:
             return url.set(drivername=f"postgresql+{driver}")
@@ -212,6 +212,6 @@ def _end_in_time(connection: Connection) -> None:
 
 def _create(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        # CREATE TABLE IF NOT EXISTS is no protection against a second first user.
+        # CREATE TABLE IF NOT EXISTS does not protect against a second first user.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     _METADATA.create_all(connection)

@@ -153,7 +153,7 @@ class RolloutStoreContract:
 
     def test_an_unknown_rollout_is_named(self, store: RolloutStore) -> None:
         assert store.find("x") is None
-        with pytest.raises(ConfigError, match="no rollout 'x'"):
+        with pytest.raises(ConfigError, match="rollout 'x' does not exist"):
             store.get("x")
 
     def test_decisions_need_the_right_phase(self, store: RolloutStore) -> None:
@@ -248,7 +248,7 @@ class TestPostgres(RolloutStoreContract):
 
 
 def test_other_databases_and_a_missing_driver_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"mysql.*give sqlite:///path, a path or postgresql"):
+    with pytest.raises(ConfigError, match=r"mysql.*set sqlite:///path, a path or postgresql"):
         RolloutStore("mysql://host/db")
     with pytest.raises(ConfigError, match="no database URL"):
         RolloutStore("nothing at all://")

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from airflow_mlops.monitoring.core.drift.finding import psi
 from hypothesis import given
 from hypothesis import strategies as st
+
+from airflow_mlops.monitoring.core.drift.base import psi
 
 COUNTS = st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 5_000)), min_size=1, max_size=20)
 

@@ -14,7 +14,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Document, Wanted
 from airflow_mlops.serving.model import Model
-from airflow_mlops.serving.shared_memory import Row
+from airflow_mlops.serving.shared_memory import WorkerSlot
 
 log = logging.getLogger(__name__)
 LOADED: Final = "loaded and healthy"
@@ -22,7 +22,7 @@ Load = Callable[[int, Wanted], Model]
 
 
 @dataclass
-class Slot:
+class LoadedVersion:
     """One version: what was ordered, how it is, and its batcher once it is ready."""
 
     wanted: Wanted
@@ -34,48 +34,48 @@ class Slot:
     loading: asyncio.Task[None] | None = None
 
 
-class Slots:
-    """Follows the orders of the shared state: loads, swaps and lets go of versions; tells all on its row.
+class LoadedVersions:
+    """Follows the orders of the shared state: loads, swaps and drops versions, and reports them in its slot.
 
     ``load`` blocks and returns a model, or raises BackendError or ConfigError.
     """
 
-    def __init__(self, row: Row, load: Load) -> None:
-        self._row = row
+    def __init__(self, worker: WorkerSlot, load: Load) -> None:
+        self._worker = worker
         self._load = load
-        self._slots: dict[int, Slot] = {}
+        self._versions: dict[int, LoadedVersion] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self.ready: dict[int, Batcher] = {}
 
     def follow(self, document: Document) -> None:
         """Begin what the state asks for."""
-        for version in [v for v in self._slots if v not in document.versions]:
-            self._let_go(self._slots.pop(version))
+        for version in [v for v in self._versions if v not in document.versions]:
+            self._drop(self._versions.pop(version))
         for version, wanted in document.versions.items():
-            slot = self._slots.get(version)
+            slot = self._versions.get(version)
             if slot is None:
                 place = self._free_place()
-                slot = self._slots[version] = Slot(wanted, place, self._row.mark(place))
+                slot = self._versions[version] = LoadedVersion(wanted, place, self._worker.busy_mark(place))
                 self._begin(version, slot)
             elif slot.wanted != wanted:
                 slot.wanted = wanted
                 self._begin(version, slot)
-        self._tell()
+        self._report()
 
     async def loaded(self) -> None:
         """Wait until nothing is loading."""
-        while tasks := [slot.loading for slot in self._slots.values() if slot.loading is not None]:
+        while tasks := [slot.loading for slot in self._versions.values() if slot.loading is not None]:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Stop loading and let the batches finish."""
-        for slot in self._slots.values():
+        for slot in self._versions.values():
             if slot.loading is not None:
                 slot.loading.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(batcher.close() for batcher in self.ready.values()))
 
-    def _begin(self, version: int, slot: Slot) -> None:
+    def _begin(self, version: int, slot: LoadedVersion) -> None:
         if slot.loading is not None:
             slot.loading.cancel()
             slot.loading = None
@@ -86,7 +86,7 @@ class Slots:
         slot.status, slot.detail = "loading", ""
         slot.loading = self._spawn(self._fill(version, slot, slot.wanted))
 
-    async def _fill(self, version: int, slot: Slot, wanted: Wanted) -> None:
+    async def _fill(self, version: int, slot: LoadedVersion, wanted: Wanted) -> None:
         started = monotonic()
         slot.mark[1], slot.mark[0] = 0, version
         try:
@@ -98,7 +98,7 @@ class Slots:
             slot.status = "unreachable" if isinstance(error, BackendError) else "failed"
             slot.detail = str(error)
             if slot.batcher is not None:
-                slot.status, slot.detail = "ok", f"not loaded anew, the one from before serves: {error}"
+                slot.status, slot.detail = "ok", f"not loaded again, the one from before serves: {error}"
         else:
             before, slot.batcher = slot.batcher, Batcher(model, slot.mark)
             slot.status, slot.detail = "ok", LOADED
@@ -106,28 +106,28 @@ class Slots:
                 self._spawn(before.close())
         slot.mark[0] = 0
         slot.loading = None
-        self._tell()
+        self._report()
         took = monotonic() - started
         log.info("version %s: %s (%s) %.1f s", version, slot.status, slot.detail, took)
 
-    def _let_go(self, slot: Slot) -> None:
+    def _drop(self, slot: LoadedVersion) -> None:
         if slot.loading is not None:
             slot.loading.cancel()
         self._release(slot)
 
-    def _release(self, slot: Slot) -> None:
+    def _release(self, slot: LoadedVersion) -> None:
         if slot.batcher is not None:
             self._spawn(slot.batcher.close())
             slot.batcher = None
 
-    def _tell(self) -> None:
-        slots = self._slots.items()
+    def _report(self) -> None:
+        slots = self._versions.items()
         self.ready = {version: slot.batcher for version, slot in slots if slot.batcher is not None}
-        told = {str(v): [s.wanted.order, s.status, s.detail, s.batcher is not None] for v, s in slots}
-        self._row.versions.write(told)
+        report = {str(v): [s.wanted.order, s.status, s.detail, s.batcher is not None] for v, s in slots}
+        self._worker.versions.write(report)
 
     def _free_place(self) -> int:
-        taken = {slot.place for slot in self._slots.values()}
+        taken = {slot.place for slot in self._versions.values()}
         return next(place for place in count() if place not in taken)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
