@@ -183,7 +183,8 @@ def check_task(name: str) -> str:
     """Return ``name`` when it is a task of the life-cycle table; raises ValueError otherwise."""
     known = task_ids()
     if name not in known:
-        raise ValueError(f"must be a task, got {name!r:.80}{did_you_mean(name, known)}: {', '.join(known)}")
+        hint = did_you_mean(name, known)
+        raise ValueError(f"must be a task, got {name!r:.80}{hint}; tasks are {', '.join(known)}")
     return name
 
 

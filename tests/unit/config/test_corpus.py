@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from airflow_mlops.config.faults import Fault
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.schema import build_schema
+from tests.support.plain_english import unplain
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 FAULTY = sorted((CORPUS / "faulty").glob("*.yaml"))
@@ -40,8 +42,16 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def errors(file: Path, libraries: Libraries) -> list[str]:
+def lint(file: Path, libraries: Libraries) -> tuple[Fault, ...]:
+    """Return what lint finds in a file; every message of the corpora is a sentence in plain English."""
     found = lint_files([(file, file.parent)], libraries=libraries)
+    for fault in found:
+        assert unplain(fault.message) == [], str(fault)
+    return found
+
+
+def errors(file: Path, libraries: Libraries) -> list[str]:
+    found = lint(file, libraries)
     return [
         f"{fault.line} {fault.path}: {fault.message}" if fault.path else f"{fault.line} {fault.message}"
         for fault in found
@@ -65,7 +75,7 @@ def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(
     file: Path, unseen: Path, libraries: Libraries
 ) -> None:
     expected = re.findall(r"^# expect: (\d+) (.+)$", file.read_text(), re.MULTILINE)
-    found = lint_files([(unseen / file.name, unseen)], libraries=libraries)
+    found = lint(unseen / file.name, libraries)
     left = [fault for fault in found if fault.level != "note"]
     for line, word in expected:
         fitting = [fault for fault in left if fault.line == int(line) and word in str(fault)]
@@ -76,7 +86,7 @@ def test_an_unseen_fault_is_found_at_its_line_and_nothing_else_is(
 
 @pytest.mark.parametrize("file", UNUSUAL, ids=lambda file: file.stem)
 def test_an_unusual_but_valid_file_raises_no_alarm(file: Path, libraries: Libraries) -> None:
-    found = lint_files([(file, file.parent)], libraries=libraries)
+    found = lint(file, libraries)
     alarms = [fault for fault in found if fault.level != "note"]
     assert list(map(str, alarms)) == []
     jsonschema.Draft202012Validator(build_schema()).validate(plain(file))

@@ -147,7 +147,7 @@ monitor:
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        ("{type: csv, filepath: labels.csv}", "error : no column 'at' in labels.csv"),
+        ("{type: csv, filepath: labels.csv}", "error : column 'at' is not in labels.csv"),
         (
             "{type: csv, filepath: 'labels-{{ ds }}.csv'}",
             "warning .filepath: holds the labels of one run, but",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition, Sources
@@ -58,6 +58,15 @@ class Lineage:
     def has(self, attribute: str) -> bool:
         """Whether one of the classes defines ``attribute``."""
         return any(item.has(attribute) for item in self.classes)
+
+    def literal(self, attribute: str) -> Any:
+        """Return the value of a class attribute, its own or inherited; None when it is not a literal."""
+        found = next((item.members[attribute] for item in self.classes if item.has(attribute)), None)
+        value = found.value if isinstance(found, ast.Assign | ast.AnnAssign) else None
+        try:
+            return None if value is None else ast.literal_eval(value)
+        except ValueError:  # only running it would tell
+            return None
 
     def constructor(self) -> Signature:
         """Return what creating an object accepts; raises NotChecked when the source does not say."""

@@ -40,7 +40,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
     for path, name in _column_names(subject):
         if name not in known:
             where = data.source.filepath
-            message = f"no column {name!r} in {where}{did_you_mean(name, known)}{_separator_hint(known)}"
+            message = f"column {name!r} is not in {where}{did_you_mean(name, known)}{_separator_hint(known)}"
             yield Finding(path, message)
 
 
@@ -75,7 +75,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
             continue
         for name in (*data.keys, data.target):
             if name not in known:
-                message = f"no column {name!r} in {source.filepath}{did_you_mean(name, known)}"
+                message = f"column {name!r} is not in {source.filepath}{did_you_mean(name, known)}"
                 yield Finding(path, message)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.classes import Lineage, Parameter, Signature, lineage, signature
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, is_template
 from airflow_mlops.config.lint.functions import cannot_import, check_result, resolve
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition
@@ -126,40 +126,26 @@ def _parameters(subject: Subject, accepted: Signature) -> Iterator[Finding]:
 def _values(subject: Subject, installed: Installed, names: Sequence[str]) -> Iterator[Finding]:
     """Each value, and both ends of each range, is one that the library takes, alone and with the others."""
     train = subject.pipeline.train
-    params: dict[str, Sequence[Any]] = {name: [value] for name, value in train.params.items()}
-    space = {name: sampled_values(form) for name, form in (train.tune.space if train.tune else {}).items()}
+    params = {name: [value] for name, value in train.params.items() if name in names}
+    space = train.tune.space if train.tune else {}
+    tuned = {name: sampled_values(form) for name, form in space.items() if name in names}
     try:
         wrong = [
-            finding
-            for path, values in ((("train", "params"), params), (("train", "tune", "space"), space))
-            for finding in _refused(path, installed, _literal(values, names))
+            *_refused(("train", "params"), installed, params),
+            *_refused(("train", "tune", "space"), installed, tuned),
         ]
-        yield from wrong or _refused_together(installed, params, space, names)
+        yield from wrong or _refused_together(installed, params, tuned)
     except NotChecked as error:
         yield _parameters_unchecked(str(error))
 
 
-def _literal(values: Mapping[str, Sequence[Any]], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Leave out templates, and parameters that the estimator does not have."""
-    return {
-        name: [value for value in candidates if not _is_template(value)]
-        for name, candidates in values.items()
-        if name in names
-    }
-
-
-def _is_template(value: Any) -> bool:
-    return isinstance(value, str) and "{{" in value
-
-
 def _refused(path: KeyPath, installed: Installed, values: Mapping[str, list[Any]]) -> Iterator[Finding]:
-    if not values:
-        return
     reported = set()
-    for name, number, expected in installed.ask("refused", values=values):
-        if name not in reported:
+    for name, number, expected in installed.ask("refused", values=values) if values else ():
+        value = values[name][number]
+        if name not in reported and not is_template(value):
             reported.add(name)
-            message = f"{name} of {installed.name} must be {_as_yaml(expected)}, got {values[name][number]!r}"
+            message = f"{name} of {installed.name} must be {_as_yaml(expected)}, got {value!r}"
             yield Finding((*path, name), message)
 
 
@@ -174,21 +160,18 @@ def _sorted(words: str) -> str:
 
 
 def _refused_together(
-    installed: Installed,
-    params: Mapping[str, Sequence[Any]],
-    space: Mapping[str, Sequence[Any]],
-    names: Sequence[str],
+    installed: Installed, params: Mapping[str, list[Any]], tuned: Mapping[str, list[Any]]
 ) -> Iterator[Finding]:
     """Values that scikit-learn takes one by one but refuses together: it says so when it is fitted."""
-    values = {name: candidates for name, candidates in {**params, **space}.items() if name in names}
+    values = {**params, **tuned}
     every = [value for candidates in values.values() for value in candidates]
-    unknown = any(isinstance(value, list | dict) or _is_template(value) for value in every)
+    unknown = any(isinstance(value, list | dict) or is_template(value) for value in every)
     if not values or unknown or not installed.module.startswith("sklearn."):
         return
     refusal = installed.ask("unfit", values=values)
     if refusal is not None:
         name, reason = refusal
-        where: KeyPath = ("train", *(("tune", "space") if name in space else ("params",)), name)
+        where: KeyPath = ("train", *(("tune", "space") if name in tuned else ("params",)), name)
         yield Finding(where, f"{installed.name} cannot be fitted with this value: {reason}")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.expectations import NATIVE, TYPE, Expectation, expand_one
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.finding import Finding, Subject, is_template
 from airflow_mlops.config.lint.libraries import NotChecked
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 
@@ -137,7 +137,7 @@ def _refused(
         elif messages == ["extra fields not permitted"]:
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
             yield Finding((*path, name), f"{item.name} has no argument {name!r}{hint}")
-        elif not (isinstance(value, str) and "{{" in value):
+        elif not is_template(value):
             # a mapping is what it takes for a parameter such as now(), beside the values meant
             reasons = [text for text in messages if text != "value is not a valid dict"] or messages
             reason = "; ".join(dict.fromkeys(text.rstrip(".") for text in reasons))
@@ -147,7 +147,7 @@ def _refused(
 
 def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[Finding]:
     """Yield what is wrong with the arguments together."""
-    templated = any("{{" in value for value in item.arguments.values() if isinstance(value, str))
+    templated = any(map(is_template, item.arguments.values()))
     for place, message in faults:
         if not templated and (not place or place[0] == "__root__"):
             yield Finding(path, f"{item.name} is not valid: {message}")

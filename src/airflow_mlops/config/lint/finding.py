@@ -75,6 +75,11 @@ def sources(section: Section, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Sou
             yield from sources(value, (*path, name))
 
 
+def is_template(value: Any) -> bool:
+    """Whether Jinja fills in a value when the pipeline runs, so that it is not known yet."""
+    return isinstance(value, str) and "{{" in value
+
+
 def texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """Yield every text below a value, with its path."""
     if isinstance(value, str):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
-from airflow_mlops.config.lint.finding import Subject
+from airflow_mlops.config.lint.finding import Subject, is_template
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
 from airflow_mlops.config.lint.source import Definition, Sources
@@ -61,7 +61,7 @@ class Learner:
         if self.owner is None or self.values is None:
             return None
         values = {
-            name: [] if any("{{" in str(value) for value in candidates) else candidates
+            name: [] if any(map(is_template, candidates)) else candidates
             for name, candidates in self.values.items()
         }
         try:

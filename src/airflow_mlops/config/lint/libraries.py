@@ -133,7 +133,7 @@ class Libraries:
         """Start a child that sees installed packages only: neither its own folder nor the user's."""
         self._scratch = tempfile.TemporaryDirectory(prefix="airflow-mlops-lint-")
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-W", "ignore", str(_PROBE), str(self._seconds), *_search_path()],
+            [sys.executable, "-I", "-W", "ignore", str(_PROBE), str(self._seconds), *_other_folders()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -211,20 +211,15 @@ def _packages_in(folder: Path) -> frozenset[str]:
     return frozenset(file.parts[0].removesuffix(".py") for file in files)
 
 
-def _search_path() -> Sequence[str]:
-    """Return the part of ``sys.path`` that holds Python itself and installed packages."""
-    standard = Path(sysconfig.get_path("stdlib")).resolve()
+def _other_folders() -> list[str]:
+    """Return the places of installed packages on ``sys.path`` that an isolated Python does not search."""
     folders = dict.fromkeys(Path(entry).resolve() for entry in sys.path if entry)
-    return [str(folder) for folder in folders if _is_standard(folder, standard) or _holds_packages(folder)]
-
-
-def _is_standard(folder: Path, standard: Path) -> bool:
-    archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-    return standard in (folder, folder.parent) or folder.name == archive
-
-
-def _holds_packages(folder: Path) -> bool:
-    return folder in _site_folders() or bool(_packages_in(folder))
+    user = Path(site.getusersitepackages()).resolve()
+    return [
+        str(folder)
+        for folder in folders
+        if folder == user or (folder not in _site_folders() and _packages_in(folder))
+    ]
 
 
 def _encoded(value: Any) -> Mapping[str, str]:

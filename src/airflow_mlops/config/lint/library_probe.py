@@ -1,7 +1,7 @@
 """Answers questions about installed libraries in a process of its own, one JSON document per line.
 
 Run by its path: it imports nothing of this project, so that the process is small and sees only what is
-installed. Arguments: the seconds that an answer may take, then the folders to import from.
+installed. Arguments: the seconds that an answer may take, then further folders to import from.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ def main(seconds: str, *folders: str) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    sys.path[:] = folders
+    sys.path += folders
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _MOST_MEMORY)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

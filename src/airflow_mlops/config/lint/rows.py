@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.class_attributes import literal_attribute
+from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.lint.secrets import secret_in
@@ -37,7 +37,7 @@ def rows(subject: Subject) -> Iterator[Finding]:
 def _own(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
     """A class of one's own is there, and has the keys that its source says it needs."""
     found = yield from resolve(subject, (*path, "type"), source.type)
-    for name in literal_attribute(found, "needs", subject.sources) or () if found else ():
+    for name in lineage(found, subject.sources).literal("needs") or () if found else ():
         if getattr(source, str(name), None) is None:
             yield Finding(path, f"a source of type {source.type} needs {name}")
 

@@ -58,7 +58,7 @@ def retry_exceptions(subject: Subject) -> Iterator[Finding]:
         if module == "builtins":
             if name not in _RAISED:
                 hint = did_you_mean(name, _RAISED)
-                yield Finding(path, f"no exception {name!r} in builtins{hint}")
+                yield Finding(path, f"exception {name!r} is not in builtins{hint}")
             continue
         try:
             raised = _is_raised(subject.sources.find(dotted), subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from airflow_mlops.config.lint.class_attributes import literal_attribute
+from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.models import Deploy
@@ -20,7 +20,7 @@ def target(subject: Subject) -> Iterator[Finding]:
         unsupported: Mapping[str, str] = targets.facts(section.target).unsupported
     else:
         found = yield from resolve(subject, ("deploy", "target"), section.target)
-        read = None if found is None else literal_attribute(found, "unsupported", subject.sources)
+        read = None if found is None else lineage(found, subject.sources).literal("unsupported")
         unsupported = read if isinstance(read, dict) else {}
     for key, reason in unsupported.items():
         if _is_set(section, key):

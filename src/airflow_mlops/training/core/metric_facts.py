@@ -57,7 +57,7 @@ def facts(name: str, task: str | None = None) -> MetricFacts:
     found = METRIC_FACTS.get(name)
     if found is None:
         hint = did_you_mean(name, METRIC_FACTS)
-        raise ConfigError(f"unknown metric {name!r}{hint}; known: {', '.join(METRIC_FACTS)}")
+        raise ConfigError(f"must be a metric, got {name!r:.80}{hint}; metrics are {', '.join(METRIC_FACTS)}")
     if task is not None and found.task != task:
         others = ", ".join(other for other, row in METRIC_FACTS.items() if row.task == task)
         raise ConfigError(

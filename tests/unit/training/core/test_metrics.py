@@ -68,7 +68,7 @@ def test_regression_gives_scikit_learns_figures() -> None:
 
 
 def test_a_misspelt_metric_is_named_with_its_neighbour() -> None:
-    with pytest.raises(ConfigError, match=r"unknown metric 'roc_auk' \(did you mean roc_auc\?\)"):
+    with pytest.raises(ConfigError, match=r"must be a metric, got 'roc_auk' \(did you mean roc_auc\?\)"):
         metrics.facts("roc_auk")
 
 
