@@ -16,6 +16,7 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_mlops.get_provider_info import get_provider_info
+from airflow_mlops.rollout import targets
 from tests.support.project import ENVIRONMENT
 
 GOOD = """\
@@ -67,6 +68,22 @@ def test_airflow_lists_connections_links_and_settings() -> None:
         assert hook.connection_type == connection_type
     assert "airflow_mlops.operators.links.MlflowRunLink" in manager.extra_links_class_names
     assert "mlops" in dict(manager.provider_configs)["airflow-mlops"]
+
+
+def test_the_form_of_a_server_shows_what_a_target_reads() -> None:
+    [form] = [
+        entry["ui-field-behaviour"]
+        for entry in get_provider_info()["connection-types"]
+        if entry["connection-type"] == "mlops_serving"
+    ]
+    places = {
+        field.place.partition(".")[0]
+        for name in targets.names()
+        for field in targets.facts(name).connection_fields
+    }
+    assert {"host", "password", "extra"} <= places
+    assert not places & set(form["hidden-fields"])
+    assert set(json.loads(form["placeholders"]["extra"])["haproxy"]) == {"socket", "slots"}
 
 
 def test_airflow_loads_the_plugin() -> None:

@@ -158,7 +158,9 @@ def test_the_hook_of_a_provider_makes_the_engine(
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar() == "reader"
     define(monkeypatch, fields, driver="nosuch")
-    with pytest.raises(ConfigError, match="is of type shop, which is no database that can be read") as told:
+    with pytest.raises(
+        ConfigError, match="is of type shop, which is not a database that can be read"
+    ) as told:
         AirflowConnections().engine("shop")
     assert PASSWORD not in str(told.value)
 

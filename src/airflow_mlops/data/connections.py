@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -106,22 +106,37 @@ def url_of(connection: Connection) -> URL:
     dialect = _SAME.get(connection.conn_type, connection.conn_type.replace("_", "+"))
     if dialect == "sqlite":
         return URL.create("sqlite", database=connection.host or connection.schema or None)
+    options = [key for key, value in connection.extra.items() if isinstance(value, str | int)]
+    return server_url(_with_driver(dialect, connection), connection, options)
+
+
+def server_url(drivername: str, connection: Connection, options: Iterable[str]) -> URL:
+    """Return the URL of a database server, with its password.
+
+    ``drivername`` is SQLAlchemy's, ``options`` are the keys of the connection's extra that go into the URL.
+
+    >>> shop = Connection(conn_id="shop", conn_type="postgres", host="db", port=5432, schema="shop")
+    >>> str(server_url("postgresql", shop, ["sslmode"]))
+    'postgresql://db:5432/shop'
+    """
+    from sqlalchemy import URL
+
     return URL.create(
-        _with_driver(dialect, connection),
+        drivername,
         username=connection.login or None,
         password=connection.password or None,
         host=connection.host or None,
         port=connection.port,
         database=connection.schema or None,
-        query={key: str(value) for key, value in connection.extra.items() if isinstance(value, str | int)},
+        query={key: str(connection.extra[key]) for key in options if key in connection.extra},
     )
 
 
 def no_database(conn_id: str, conn_type: str) -> str:
-    """Say that a connection is of no database that is known here, and what makes it known."""
+    """Return the message that a connection is not one of a database, with the next step."""
     return (
-        f"the connection {conn_id!r} is of type {conn_type or 'none'}, which is no database that can be read "
-        "here: install Airflow's provider for it with its driver, or name a connection of a database"
+        f"the connection {conn_id!r} is of type {conn_type or 'none'}, which is not a database that can be "
+        "read here: install Airflow's provider for it with its driver, or name a connection of a database"
     )
 
 

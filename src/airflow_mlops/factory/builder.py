@@ -58,16 +58,12 @@ def build_dag(pipeline: Pipeline, kind: Kind, base: Any = None) -> DAG:
         tasks: dict[str, Any] = {}
         for row in tasks_of(pipeline, kind):
             operator = operator_class(row)
-            arguments = {"task_id": row.id, **resolve(task_arguments(pipeline, row, base))}
-            inputs: dict[str, Any] = {
-                name: tasks[task_id].output for name, task_id in row.inputs.items() if task_id in tasks
-            }
-            if row.operator == GENERIC_OPERATOR:
-                inputs = {"inputs": inputs}
+            outputs = {task_id: earlier.output for task_id, earlier in tasks.items()}
+            arguments = resolve(task_arguments(pipeline, row, base)) | input_arguments(row, outputs)
             if expansion := task_expansion(pipeline, row):
-                task = operator.partial(**arguments, **inputs).expand(**expansion)
+                task = operator.partial(**arguments).expand(**expansion)
             else:
-                task = operator(**arguments, **inputs)
+                task = operator(**arguments)
             for earlier in row.after:
                 if earlier in tasks:
                     tasks[earlier] >> task
@@ -96,8 +92,8 @@ def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
 
 
 def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
-    """Return the arguments of a row's operator, without its id and its inputs; values may be calls."""
-    arguments = {"pipeline": pipeline, **task_overrides(pipeline, row.id)}
+    """Return the arguments of a row's operator, without its inputs; values may be calls."""
+    arguments = {"task_id": row.id, "pipeline": pipeline, **task_overrides(pipeline, row.id)}
     if row.operator == GENERIC_OPERATOR:
         arguments["stage"] = row.id
     if row.trigger_rule != TriggerRule.ALL_SUCCESS:
@@ -107,6 +103,12 @@ def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
     if outlet := row.updates(pipeline):
         arguments["outlets"] = [pipeline_asset(pipeline.name, outlet)]
     return arguments
+
+
+def input_arguments(row: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of a row's operator, from the outputs of earlier tasks that exist in the pipeline."""
+    inputs = {name: outputs[task_id] for name, task_id in row.inputs.items() if task_id in outputs}
+    return {"inputs": inputs} if row.operator == GENERIC_OPERATOR else inputs
 
 
 def task_expansion(pipeline: Pipeline, row: Task) -> dict[str, Any] | None:

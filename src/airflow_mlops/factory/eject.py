@@ -18,7 +18,13 @@ from airflow.sdk import DAG
 from airflow_mlops import __version__
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
-from airflow_mlops.factory.builder import dag_arguments, operator_class, task_arguments, task_expansion
+from airflow_mlops.factory.builder import (
+    dag_arguments,
+    input_arguments,
+    operator_class,
+    task_arguments,
+    task_expansion,
+)
 from airflow_mlops.factory.documentation import summary
 from airflow_mlops.factory.python_source import SourceWriter, verbatim
 from airflow_mlops.factory.settings import default_args
@@ -118,14 +124,10 @@ def _task(
     variable: ast.Name,
     others: dict[str, ast.expr],
 ) -> Iterator[ast.stmt]:
-    """Yield the statements of one task; inputs come from the ``others`` that exist."""
+    """Yield the statements of one task; ``others`` holds the variables of earlier tasks by their id."""
     operator = operator_class(row)
-    outputs = {
-        name: ast.Attribute(others[task_id], "output")
-        for name, task_id in row.inputs.items()
-        if task_id in others
-    }
-    arguments = {"task_id": row.id, **task_arguments(pipeline, row, base), **outputs}
+    outputs = {task_id: ast.Attribute(other, "output") for task_id, other in others.items()}
+    arguments = task_arguments(pipeline, row, base) | input_arguments(row, outputs)
     if expansion := task_expansion(pipeline, row):
         mapped = writer.call(
             ast.Attribute(ast.Name(writer.imported(operator)), "partial"), keywords=arguments

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.data.connections import server_url
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -108,19 +109,9 @@ def checked_place(setting: str) -> str:
 
 def postgres_url(connection: Connection) -> URL:
     """Return the URL of a connection's database, with its password; raises ConfigError for another kind."""
-    from sqlalchemy import URL
-
     if connection.conn_type not in ("postgres", "postgresql") or not connection.host:
         raise ConfigError(
             f"{SETTING}: Airflow connection {connection.conn_id!r} must be of type postgres and have a host, "
             f"it is of type {connection.conn_type}"
         )
-    return URL.create(
-        "postgresql",
-        username=connection.login or None,
-        password=connection.password or None,
-        host=connection.host,
-        port=connection.port,
-        database=connection.schema or None,
-        query={name: str(connection.extra[name]) for name in _OPTIONS if name in connection.extra},
-    )
+    return server_url("postgresql", connection, _OPTIONS)

@@ -16,8 +16,11 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.factory.builder import build
 from airflow_mlops.factory.eject import formatted
 from airflow_mlops.factory.python_source import SourceWriter
+from airflow_mlops.lifecycle import table
+from airflow_mlops.lifecycle.table import GENERIC_OPERATOR, Task
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "valid"
 UNUSUAL = CORPUS.with_name("unusual")
@@ -106,6 +109,30 @@ def test_beside_its_pipeline_file_an_ejected_one_needs_no_folder(
     assert eject(file, tmp_path / "small.py") == 0
     assert (tmp_path / "small.py").read_text() == printed
     assert str(tmp_path) not in printed
+
+
+def test_a_row_of_the_life_cycle_without_an_operator_of_its_own_is_ejected_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = Task(
+        id="audit",
+        dag="train",
+        does="Audits the model.",
+        record="ModelRef",
+        inputs={"model": "train"},
+        after=("evaluate",),
+        operator=GENERIC_OPERATOR,
+    )
+    monkeypatch.setattr(table, "TASKS", (*table.TASKS, audit))
+    file, out = Path(shutil.copy(CORPUS / "minimal.yaml", tmp_path)), tmp_path / "audited.py"
+    assert eject(file, out) == 0
+    assert "    # Audits the model.\n    audit = StageOperator(\n" in out.read_text()
+    (dag,) = parsed(out).values()
+    (built,) = build(load_pipeline(file)).values()
+    assert dag.get_task("audit").upstream_task_ids == {"train", "evaluate"}
+    ejected, original = (DagSerialization.to_dict(made)["dag"]["tasks"] for made in (dag, built))
+    assert ejected == original
+    assert dag.get_task("audit").stage == "audit"
 
 
 def test_eject_overwrites_nothing_and_tells_faults(

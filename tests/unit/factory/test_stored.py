@@ -22,6 +22,26 @@ def stored(file: Path) -> dict[str, str]:
     }
 
 
+EXAMPLE = EVERYTHING.parents[3] / "dags" / "pipelines" / "flights.yaml"
+BYTES_PER_TASK = 800
+
+
+@pytest.mark.parametrize("file", [EVERYTHING, EXAMPLE], ids=lambda file: file.stem)
+def test_a_task_is_small(file: Path) -> None:
+    tasks = [task for dag in stored(file).values() for task in json.loads(dag)["dag"]["tasks"]]
+    assert sum(len(json.dumps(task)) for task in tasks) / len(tasks) <= BYTES_PER_TASK
+
+
+def test_what_tasks_share_is_stored_once() -> None:
+    """The parameters of the DAG, and of the configuration only the name."""
+    dags = stored(EVERYTHING)
+    assert json.loads(dags["deploy"])["dag"]["params"]
+    for dag in dags.values():
+        for task in json.loads(dag)["dag"]["tasks"]:
+            assert "params" not in task["__var"]
+            assert "HistGradientBoosting" not in json.dumps(task)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "changed"),
     [

@@ -114,7 +114,7 @@ class Target(ABC):
         missing = [field for field in cls.connection_fields if field.required and not found[field.option]]
         if missing:
             needs = ", ".join(f"{field.help} as {field.place}" for field in missing)
-            extra = _example(cls.connection_fields) if any(field.keys for field in missing) else None
+            extra = cls.example_extra() if any(field.keys for field in missing) else None
             example = f", with an extra such as {json.dumps(extra)}" if extra else ""
             raise ConfigError(
                 f"Airflow connection {connection.conn_id!r}: target {cls.name} needs {needs}{example}"
@@ -123,10 +123,23 @@ class Target(ABC):
         return {option: value for option, value in found.items() if value is not None}
 
     @classmethod
+    def example_extra(cls) -> dict[str, Any]:
+        """Return a connection's extra that has every field that the target needs there."""
+        example: dict[str, Any] = {}
+        for field in cls.connection_fields:
+            if field.keys and field.required:
+                *outer, last = field.keys
+                group = example
+                for key in outer:
+                    group = group.setdefault(key, {})
+                group[last] = field.example
+        return example
+
+    @classmethod
     def arguments(cls) -> str:
         """Return the arguments of ``airflow connections add`` for a connection of this target."""
         flags = [f"--conn-{field.place} {field.example}" for field in cls.connection_fields if not field.keys]
-        extra = _example(cls.connection_fields)
+        extra = cls.example_extra()
         return " ".join([*flags, *([f"--conn-extra '{json.dumps(extra)}'"] if extra else [])])
 
     @classmethod
@@ -223,16 +236,3 @@ def _check_extra(target: type[Target], connection: Connection) -> None:
                 f"Airflow connection {connection.conn_id!r}: unknown key(s) {', '.join(unknown)} in its "
                 f"extra {group}; known: {', '.join(known)}"
             )
-
-
-def _example(fields: Sequence[ConnectionField]) -> dict[str, Any]:
-    """Return an extra that has every required field."""
-    example: dict[str, Any] = {}
-    for field in fields:
-        if field.keys and field.required:
-            *outer, last = field.keys
-            group = example
-            for key in outer:
-                group = group.setdefault(key, {})
-            group[last] = field.example
-    return example

@@ -223,7 +223,7 @@ def test_arguments_of_the_reader_reach_it_and_others_are_refused(lite: str) -> N
         (f"postgres://me:{PASSWORD}", "AIRFLOW_CONN_ODD is neither the URI nor the JSON of a connection"),
         (
             "http://somewhere",
-            "the connection 'odd' is of type http, which is no database that can be read here",
+            "the connection 'odd' is of type http, which is not a database that can be read here",
         ),
         (
             "oracle://db",

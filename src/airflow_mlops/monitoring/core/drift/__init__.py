@@ -24,6 +24,6 @@ DRIFT_TESTS: Final[ClassTable[DriftTest[Any]]] = ClassTable(
 """The test of each kind of column."""
 
 
-def test_of(kind: str) -> DriftTest[Any]:
+def drift_test(kind: str) -> DriftTest[Any]:
     """Return the drift test of a kind of column; raises ConfigError for an unknown kind."""
     return DRIFT_TESTS.load(kind)()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from airflow_mlops.monitoring.core.drift import test_of
+from airflow_mlops.monitoring.core.drift import drift_test
 from airflow_mlops.monitoring.core.drift.profiles import ColumnProfile
 
 _MORE_NULLS: Final = 0.05
@@ -31,4 +31,4 @@ def _nulls(before: ColumnProfile, after: ColumnProfile) -> str:
 
 
 def _values(before: ColumnProfile, after: ColumnProfile) -> str:
-    return test_of(before.kind).fault(before, after) if before.count and after.count else ""
+    return drift_test(before.kind).fault(before, after) if before.count and after.count else ""

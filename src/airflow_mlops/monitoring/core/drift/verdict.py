@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.core.records import ColumnDrift
-from airflow_mlops.monitoring.core.drift import test_of
+from airflow_mlops.monitoring.core.drift import drift_test
 from airflow_mlops.monitoring.core.drift.base import Finding
 from airflow_mlops.monitoring.core.drift.multiple import benjamini_hochberg
 from airflow_mlops.monitoring.core.drift.profiles import ColumnProfile
@@ -30,7 +30,7 @@ def compare_column(reference: ColumnProfile, window: ColumnProfile) -> Finding:
     """Compare two profiles of one column by the test of their kind; raises ValueError when kinds differ."""
     if reference.kind != window.kind:
         raise ValueError(f"a {reference.kind} profile cannot be compared with a {window.kind} one")
-    return test_of(reference.kind).compare(reference, window)
+    return drift_test(reference.kind).compare(reference, window)
 
 
 def judge(

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import pytest
 
-from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.monitoring.core import drift
 from airflow_mlops.monitoring.core.drift.categorical import CategoricalDrift
 from airflow_mlops.monitoring.core.drift.numeric import NumericDrift
 from airflow_mlops.monitoring.core.drift.profiles import CategoricalProfile, NumericProfile, numeric_profile
@@ -69,12 +66,3 @@ class TestCategorical(DriftTestContract):
     def draw(self, rng: np.random.Generator, rows: int, shift: float) -> CategoricalProfile:
         shares = np.array([0.5, 0.3, 0.2]) + shift * np.array([-0.2, 0.0, 0.2])
         return counts(*map(int, rng.multinomial(rows, shares)))
-
-
-def test_every_kind_of_column_has_its_test() -> None:
-    assert {kind: drift.test_of(kind).profile.kind for kind in drift.DRIFT_TESTS.names()} == {
-        "numeric": "numeric",
-        "categorical": "categorical",
-    }
-    with pytest.raises(ConfigError, match="a drift test must be 'numeric', 'categorical' or a class"):
-        drift.test_of("image")
