@@ -9,15 +9,6 @@ import pytest
 from tests.support.plain_english import mannered, raised_messages, unplain
 
 PACKAGE = Path(__file__).parents[2] / "src" / "airflow_mlops"
-NOT_YET_PLAIN: set[str] = {
-    "hooks/mlflow.py",
-    "hooks/rollouts.py",
-    "local_run/paths.py",
-    "operators/approve.py",
-    "operators/evaluate.py",
-    "stages/own.py",
-}
-"""Modules that still raise a mannered word: nothing may be added here."""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +65,6 @@ def test_no_message_that_is_raised_has_a_mannered_word() -> None:
     found = [
         f"{name}:{line}: {message!r}: {fault}"
         for name, source in modules.items()
-        if name not in NOT_YET_PLAIN
         for line, message in raised_messages(source)
         for fault in mannered(message)
     ]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+MLFLOW_CONN_ID: Final = "mlops_mlflow_default"
+SERVING_CONN_ID: Final = "mlops_serving_default"
+"""The Airflow connections that a pipeline uses when its file names no others."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_mlops.core.connection import MLFLOW_CONN_ID
 from airflow_mlops.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class MlflowHook(BaseHook):
     """
 
     conn_name_attr = "mlflow_conn_id"
-    default_conn_name = "mlops_mlflow_default"
+    default_conn_name = MLFLOW_CONN_ID
     conn_type = "mlops_mlflow"
     hook_name = "MLflow (airflow-mlops)"
 

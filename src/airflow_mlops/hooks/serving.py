@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_mlops.core.connection import Connection
+from airflow_mlops.core.connection import SERVING_CONN_ID, Connection
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.hooks.connections import fields_of
 from airflow_mlops.rollout import targets
@@ -30,7 +30,7 @@ class ServingHook(BaseHook):
     """
 
     conn_name_attr = "serving_conn_id"
-    default_conn_name = "mlops_serving_default"
+    default_conn_name = SERVING_CONN_ID
     conn_type = "mlops_serving"
     hook_name = "Model server (airflow-mlops)"
 

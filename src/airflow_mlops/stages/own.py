@@ -214,4 +214,4 @@ def _record(call: StageCall, returned: Any, run_id: str) -> Record:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

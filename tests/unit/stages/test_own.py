@@ -75,7 +75,7 @@ def test_a_frame_that_is_returned_twice_is_one_file(project: Project) -> None:
         ),
         (
             {"at": pd.Timestamp(0)},
-            "own returned a mapping that is not plain JSON: Timestamp is no JSON value",
+            "own returned a mapping that is not plain JSON: Timestamp is not a JSON value",
         ),
         ({"rate": [np.nan]}, "own returned a mapping that is not plain JSON: Out of range float values"),
     ],

@@ -7,11 +7,12 @@ from typing import Final
 
 from airflow_mlops.cli.migrate.conversion import Conversion
 from airflow_mlops.cli.migrate.recipe import Recipe
+from airflow_mlops.core.connection import MLFLOW_CONN_ID
 
 _LONGEST: Final = 63
 _NAMES: Final = (("model_registry", "model_name"), ("experiment", "name"))
 _MLFLOW: Final = (
-    "airflow connections add mlops_mlflow_default --conn-type mlops_mlflow --conn-host URI, with this URI"
+    f"airflow connections add {MLFLOW_CONN_ID} --conn-type mlops_mlflow --conn-host URI, with this URI"
 )
 _TODO: Final[dict[tuple[str, str], str]] = {
     ("experiment", "tracking_uri"): _MLFLOW,

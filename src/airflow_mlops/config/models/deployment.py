@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import STRICT_FLOAT, ConnId, Duration, FieldError, StrictFloat, StrictInt
+from airflow_mlops.core.connection import SERVING_CONN_ID
 from airflow_mlops.rollout.targets import TARGETS
 
 GuardAction = Literal["warn", "pause", "rollback"]
@@ -112,5 +113,5 @@ class Deploy(Section):
         description="What serves the model; a target of one's own is `package.module:Class`.",
         json_schema_extra=described_by(TARGETS),
     )
-    conn_id: ConnId = Field("mlops_serving_default", description="Airflow connection of the server.")
+    conn_id: ConnId = Field(SERVING_CONN_ID, description="Airflow connection of the server.")
     canary: Canary = Field(Canary(), description="How traffic is shifted to a new version, step by step.")

@@ -12,6 +12,7 @@ from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, T
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Validate
 from airflow_mlops.config.values import ConnId, Name, Schedule, StrictInt, TaskName, Text
+from airflow_mlops.core.connection import MLFLOW_CONN_ID
 
 
 class Pipeline(Section):
@@ -46,7 +47,7 @@ class Pipeline(Section):
     tasks: dict[TaskName, TaskSettings] = Field(
         default_factory=dict, description="Settings per task, as `{train: {pool: gpu, timeout: 2h}}`."
     )
-    mlflow_conn_id: ConnId = Field("mlops_mlflow_default", description="Airflow connection of MLflow.")
+    mlflow_conn_id: ConnId = Field(MLFLOW_CONN_ID, description="Airflow connection of MLflow.")
     data: Data = Field(description="The training data.")
     validate_: Validate | None = Field(None, alias="validate", description="Expectations on the data.")
     features: Text | None = Field(None, description="`module:function` that turns a DataFrame into features.")
