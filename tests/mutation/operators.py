@@ -29,6 +29,7 @@ _ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.Pow: ast.Mult,
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
+    ast.MatMult: ast.Mult,
 }
 _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 # What is never changed: types, names of what is public, decorators, and the words of a message.

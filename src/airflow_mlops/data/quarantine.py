@@ -1,4 +1,4 @@
-"""Parts rows that break expectations from those that keep them."""
+"""Separates the rows that break expectations from the others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def bad_rows(found: Sequence[Broken], rows: int) -> np.ndarray[Any, Any] | None:
 
 
 def parted(frame: pd.DataFrame, found: Sequence[Broken]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows that break nothing, and the others with their reasons, each in its old order.
+    """Return the rows that break nothing, and the others with their reasons, both in their old order.
 
-    The rows of every item of ``found`` are named.
+    Every item of ``found`` must have its rows.
     """
     reasons = np.full(len(frame), "", dtype=object)
     for item in found:

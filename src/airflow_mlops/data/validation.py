@@ -43,7 +43,7 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Broken:
-    """An expectation that did not hold, and the positions of the rows that break it, if they are named."""
+    """A failed expectation, and the positions of the rows that break it where they were asked for."""
 
     failure: Failure
     rows: np.ndarray[Any, Any] | None = None
@@ -58,7 +58,7 @@ def check(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> tuple[Fai
 def find(frame: pd.DataFrame, expectations: Sequence[Expectation], *, most: int = 0) -> tuple[Broken, ...]:
     """Return the expectations that ``frame`` does not meet, with rows for those that few rows break.
 
-    :param most: name the rows of an expectation that at most so many rows break: the cost grows with them.
+    :param most: positions are returned for expectations that at most this many rows break; 0 for none.
 
     A column that does not exist is a failure of its own. Raises ConfigError when Great Expectations does
     not know an expectation or an argument, or cannot evaluate it.
@@ -83,9 +83,9 @@ def find(frame: pd.DataFrame, expectations: Sequence[Expectation], *, most: int 
 
 
 def _type_failure(frame: pd.DataFrame, item: Expectation) -> Failure | None:
-    """Hold a column's type against a family such as ``int``, or a pandas type by its exact name.
+    """Compare a column's type with a family such as ``int``, or with one pandas type by its exact name.
 
-    Our own, because Great Expectations 1.24 does not recognise the text and time types of pandas 3.
+    Not left to Great Expectations: version 1.24 does not recognise the text and time types of pandas 3.
     """
     column, wanted = str(item.arguments["column"]), str(item.arguments["type"])
     family = _FAMILIES.get(wanted)
@@ -136,7 +136,7 @@ def _validation_message(error: Exception) -> str:
 
 
 def _needed(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> pd.DataFrame:
-    """Drop the columns that nobody asks about; table expectations and conditions on rows need them all."""
+    """Keep the columns that expectations name; table expectations and row conditions need all of them."""
     if any(not item.columns or "row_condition" in item.arguments for item in expectations):
         return frame
     wanted = {column for item in expectations for column in item.columns}
@@ -188,7 +188,7 @@ def _by_row(result: Mapping[str, Any]) -> bool:
 
 
 def _rows(batch: Any, native: Any, failure: Failure) -> np.ndarray[Any, Any] | None:
-    """Ask again for the positions of the rows that break an expectation, without their values."""
+    """Return the positions of the rows that break an expectation, from a second validation without values."""
     named = {"result_format": "COMPLETE", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
     positions = batch.validate(native, result_format=named).result.get("unexpected_index_list")
     if positions is None or len(positions) != failure.rows:

@@ -1,4 +1,4 @@
-"""What the text of a SQL query tells without a parser: its first word, its statements, its parameters."""
+"""Facts about the text of a SQL query, read without a parser: first word, statements, parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def is_template(sql: str) -> bool:
 
 
 def parameters(sql: str) -> tuple[str, ...]:
-    """Return the names of the parameters ``:name`` in the order of their first use; templates have none."""
+    """Return the names of the parameters ``:name`` in the order of their first use; templates have none.
+
+    >>> parameters("SELECT * FROM t WHERE a = :a AND b = ':b' AND c = :window_start")
+    ('a', 'window_start')
+    """
     return tuple(dict.fromkeys(_named(_TEMPLATE.sub(" ", sql))))
 
 
@@ -50,7 +54,11 @@ def unknown_parameter(sql: str, given: Collection[str]) -> str | None:
 
 
 def misfit(sql: str) -> str | None:
-    """Return why a text is no single query that reads rows, or None; what a template fills in is not seen."""
+    """Return why a text is not one query that reads rows, or None; what a template fills in is not seen.
+
+    >>> misfit("SELECT 1; SELECT 2")
+    'is more than one statement: give one query'
+    """
     plain = _QUIET.sub(" '' ", _TEMPLATE.sub(" TEMPLATE ", sql)).replace("''", " ").strip().rstrip("; \n\t\r")
     if not plain:
         return "is empty"

@@ -43,7 +43,7 @@ class LocalTarget(Target):
         self._server.close()
 
     def ensure(self, version: int, model_uri: str) -> Health:
-        """Have ``version`` loaded; ``loading`` when it takes longer than the server waits."""
+        """Load ``version``; its health is ``loading`` when that takes longer than the server waits."""
         return self._server.put_version(version, model_uri)
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
@@ -57,7 +57,7 @@ class LocalTarget(Target):
         self._server.put_traffic({version: 0}, champion, self._lease_s, shadow=version)
 
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
-        """Return how the version is, what traffic it gets, and the counts after epoch ``since``."""
+        """Return the version's health and traffic, and the counts after epoch ``since``."""
         state = self._server.state()
         epochs: tuple[EpochCounts, ...] = ()
         if since is not None:

@@ -19,11 +19,11 @@ _BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)
 
 
 class UnreachableServerError(BackendError):
-    """Nobody answers at the address of a model server."""
+    """No model server answers at its address."""
 
 
 class _OvertakenError(BackendError):
-    """The server's state is another one than the call was made for."""
+    """The server's state changed between reading it and writing."""
 
 
 class ModelServer:
@@ -58,7 +58,7 @@ class ModelServer:
         return list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
 
     def put_version(self, version: int, model_uri: str) -> Health:
-        """Have a version loaded; ``loading`` when it takes longer than the server waits."""
+        """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
         return health_of(self._call("PUT", f"/admin/versions/{version}", {"model_uri": model_uri}))
 
     def drop_version(self, version: int) -> None:
@@ -72,10 +72,10 @@ class ModelServer:
         lease_s: float | None,
         shadow: int | None = None,
     ) -> dict[str, Any]:
-        """Put a split in force, whatever was before, and return the state after it.
+        """Replace the traffic split and return the state after it.
 
         A server that has just started takes its champion from the registry by itself; when that comes
-        between, the split is put anew on top of it.
+        between, the split is sent again.
         """
         body = {
             "weights": {str(version): percent for version, percent in weights.items()},
@@ -93,7 +93,7 @@ class ModelServer:
         raise AssertionError("the last try returns or raises")
 
     def renew(self, lease_s: float | None) -> None:
-        """Renew the lease of the split in force for so many seconds, None for ever."""
+        """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
         self._call("POST", "/admin/lease", {"lease_s": lease_s})
 
     def latency(self) -> dict[str, int]:
@@ -106,7 +106,7 @@ class ModelServer:
             answer: dict[str, Any] = response.json()
         except ValueError as error:
             where = f"{method} {self.base_url}{path}"
-            raise BackendError(f"{where} answered no JSON: is this a model server?") from error
+            raise BackendError(f"{where} did not answer with JSON: is this a model server?") from error
         return answer
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
@@ -134,7 +134,7 @@ class ModelServer:
 
 
 def health_of(item: Mapping[str, Any]) -> Health:
-    """Return the health that a server tells of a version."""
+    """Return the health in a server's answer about a version."""
     return Health(str(item["status"]), str(item.get("detail", "")))
 
 

@@ -58,3 +58,17 @@ def test_every_fault_has_words_and_an_unknown_one_a_neighbour() -> None:
 )
 def test_a_fault_that_no_guard_would_see(fault: str, guards: list[str], missing: str) -> None:
     assert missing_guard(fault, guards) == missing
+
+
+def test_the_words_of_a_fault_are_those_of_the_help() -> None:
+    assert {fault: describe_fault(fault) for fault in FAULTS} == {
+        "none": "the version equals the champion",
+        "errors": "the version fails three times as often as the champion, and at least 2 % more",
+        "latency": "the version is slower than the champion's 95th percentile four times as often",
+        "quality": "the version is wrong 1.5 times as often",
+        "shift": "four in five of the version's upper scores fall into the lower deciles",
+        "no-traffic": "there are no requests",
+        "no-load": "the version does not load",
+        "dead-controller": "the controller dies in the first step, another one comes an hour later",
+        "dead-server": "the model server dies in the first step and is back an hour later",
+    }

@@ -23,6 +23,8 @@ from airflow_mlops.rollout.core import (
     new_state,
     rollout_id,
 )
+from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRateProcess
+from airflow_mlops.rollout.core.guards import find
 from tests.support.simulation import at_most, runs
 
 LATENCY = GuardPlan(name="latency_p95", max_ratio=2.0, tolerance=0.1)
@@ -178,3 +180,121 @@ def test_guards_are_part_of_the_rollouts_identity() -> None:
 def test_impossible_guards_are_refused(make: Any) -> None:
     with pytest.raises(ConfigError):
         make()
+
+
+def limits(harm: float = 1e9, good: float = 1e9) -> dict[str, float]:
+    return {"harm_limit": harm, "pass_limit": good}
+
+
+def test_a_shift_is_the_mean_of_both_directions_of_every_decile() -> None:
+    """Events that both versions share are left out; a version without deciles counts as zeros."""
+    first = EpochCounts(1, 25, Counts(deciles=(9, 2)), Counts(deciles=(20, 30, 7)))
+    shadow = EpochCounts(2, 0, Counts(deciles=(5, 5, 1)), Counts(deciles=(4, 8)), Counts(deciles=(3, 6)))
+    found = find(SHIFT, [first, shadow], **limits())
+    counted = [((9, 20), (2, 1)), ((2, 30), (0, 2)), ((0, 7), (1, 0))]
+    evidence = 0.0
+    for (ours, theirs), (copied, beside) in counted:
+        for process in (EventShareProcess.inferiority(1.5), EventShareProcess.non_inferiority(1 / 1.5)):
+            evidence += np.exp(process.add(ours, theirs, 0.25).add(copied, beside, 0.5).log_e) / 6
+    assert found.evidence == {
+        "canary": {"deciles": [14, 7, 1]},
+        "champion": {"deciles": [24, 38, 7]},
+        "shifted": {"log_e": pytest.approx(np.log(evidence)), "limit": 1e9},
+    }
+    assert (found.harm, found.good, found.missing) == (None, "no shift of the scores found", None)
+    empty = find(SHIFT, [], **limits())
+    assert empty.evidence["shifted"]["log_e"] == 0
+    assert (empty.good, empty.missing) == (
+        None,
+        "prediction_shift was not measured (0 canary and 0 champion requests)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("spread", "decile", "holds"),
+    [((10, 190, *EVEN[2:]), 1, "1%"), ((*EVEN[2:], 5, 195), 9, "0%"), ((*(78,) * 9, 298), 10, "30%")],
+)
+def test_the_decile_that_has_moved_most_is_named(spread: tuple[int, ...], decile: int, holds: str) -> None:
+    found = find(SHIFT, [epoch(dataclasses.replace(GOOD, deciles=spread))], **limits(harm=3.0))
+    assert found.harm is not None
+    assert found.harm.startswith(
+        f"the canary's scores are spread differently: decile {decile} holds {holds} of them against "
+        "10% of the champion's, log E "
+    )
+    assert found.harm.endswith(" >= 3.00")
+    assert found.good is None
+
+
+def test_evidence_that_just_reaches_its_limit_decides() -> None:
+    counts = [epoch(Counts(1000, 30), Counts(1000, 10))]
+    errors = GuardPlan(name="error_rate", max_ratio=5.0, tolerance=0.1)
+    figures = find(errors, counts, **limits()).evidence
+    names = ("worse", "within_max_ratio", "within_tolerance")
+    worse, within, tolerable = (figures[name]["log_e"] for name in names)
+    assert worse == EventShareProcess().add(30, 10, 0.5).log_e
+    assert within == EventShareProcess.non_inferiority(5.0).add(30, 10, 0.5).log_e
+    assert tolerable == FailureRateProcess(0.1, 1000, 30).log_e
+    assert find(errors, counts, **limits(harm=worse)).harm == (
+        f"the canary fails more often than the champion: 30 of 1000 failed against 10 of 1000, "
+        f"log E {worse:.2f} >= {worse:.2f}"
+    )
+    assert find(errors, counts, **limits(harm=worse * 1.0001)).harm is None
+    by_rate = f"failure rate below 0.1 (30 of 1000 failed): log E {tolerable:.2f} >= {tolerable:.2f}"
+    assert find(errors, counts, **limits(good=tolerable)).good == by_rate
+    assert find(errors, counts, **limits(good=tolerable * 1.0001)).good is None
+    alone = dataclasses.replace(errors, tolerance=None)
+    by_ratio = f"failure ratio below 5: log E {within:.2f} >= {within:.2f}"
+    assert find(alone, counts, **limits(good=within)).good == by_ratio
+    assert find(alone, counts, **limits(good=within)).evidence["within_tolerance"]["log_e"] is None
+    assert find(alone, counts, **limits(good=within + 0.001)).good is None
+    assert figures["worse"]["limit"] == figures["within_max_ratio"]["limit"] == 1e9
+
+
+def test_shared_events_of_a_shadow_are_left_out_but_shown() -> None:
+    counts = EpochCounts(1, 0, Counts(100, 9), Counts(100, 8), Counts(100, 6))
+    found = find(GuardPlan(name="error_rate", max_ratio=2.0, tolerance=0.02), [counts], **limits())
+    assert found.evidence["worse"]["log_e"] == EventShareProcess().add(3, 2, 0.5).log_e
+    assert found.evidence["canary"] == {"requests": 100, "failures": 9}
+    assert found.evidence["champion"] == {"requests": 100, "failures": 8}
+    odd = EpochCounts(1, 0, Counts(100, 3), Counts(100, 4), Counts(100, 6))
+    assert find(QUALITY, [odd], **limits()).evidence["worse"]["log_e"] == pytest.approx(0)
+    assert find(GuardPlan(name="error_rate", max_ratio=2.0), [odd], **limits()).evidence["worse"][
+        "log_e"
+    ] == pytest.approx(0)
+
+
+def test_errors_alone_are_harm_even_beside_a_champion_without_requests() -> None:
+    failing = [epoch(Counts(60, 60, 60, 60), Counts())]
+    errors = find(GuardPlan(name="error_rate", max_ratio=2.0), failing, **limits(harm=1.0))
+    assert errors.harm is not None
+    assert errors.missing == "error_rate was not measured (60 canary and 0 champion requests)"
+    slow = find(dataclasses.replace(LATENCY, max_ratio=1.1), failing, **limits(harm=1.0))
+    assert slow.harm is None
+    assert slow.missing == "latency_p95 was not measured (60 canary and 0 champion requests)"
+
+
+def test_a_slow_answer_is_harm_from_the_margin_on_and_a_failure_from_the_first_difference() -> None:
+    counts = [epoch(dataclasses.replace(GOOD, slow=200, wrong=200))]
+    slow, wrong = find(LATENCY, counts, **limits()), find(QUALITY, counts, **limits())
+    assert slow.evidence["worse"]["log_e"] == EventShareProcess.inferiority(2.0).add(200, 50, 0.5).log_e
+    assert wrong.evidence["worse"]["log_e"] == EventShareProcess.inferiority(1.0).add(200, 100, 0.5).log_e
+    assert slow.evidence["canary"] == {"timed": 1000, "slow": 200}
+    assert wrong.evidence["champion"] == {"labelled": 1000, "wrong": 100}
+    assert (slow.guard, slow.action) == ("latency_p95", "rollback")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"name": "speed"},
+            "unknown guard 'speed'; known: error_rate, latency_p95, quality, prediction_shift",
+        ),
+        ({"action": "panic"}, "guard quality: action must be one of"),
+        ({"max_ratio": 1.0}, "guard quality: max_ratio must be above 1, got 1.0"),
+    ],
+)
+def test_a_guard_that_is_refused_says_what_is_wrong(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        dataclasses.replace(QUALITY, **change)
+    assert GuardPlan(name="error_rate", max_ratio=2.0).action == "rollback"

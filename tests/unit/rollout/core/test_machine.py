@@ -589,3 +589,14 @@ def test_requests_of_both_versions_keep_a_step_fresh() -> None:
     moved, _ = advance(state, look(5, "ok", epoch(5, (41, 0), (899, 0))), 6)
     assert (moved.fresh, moved.epochs[0].canary.requests) == (4, 41)
     assert advance(state, look(5, "ok", epoch(5, (41, 0), (901, 0))), 6)[0].fresh == 6
+
+
+def test_every_guard_that_was_not_measured_is_named() -> None:
+    guards = tuple(GuardPlan(name=name, max_ratio=2) for name in ("latency_p95", "quality"))
+    state, _ = advance(
+        at_step(dataclasses.replace(LIMITS, guards=guards)), look(5, "ok", epoch(5, (60, 0))), 100
+    )
+    assert state.reason.endswith(
+        "latency_p95 was not measured (0 canary and 0 champion requests); "
+        "quality was not measured (0 canary and 0 champion requests)"
+    )

@@ -150,7 +150,7 @@ def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_s
     assert place.answered_by(10) == {"1": 10}
     assert target.observe(2, 1, since).epochs == ()
     target.set_weight(2, 1, 25)
-    assert "HAProxy has forgotten the split" in caplog.text
+    assert "has lost the split" in caplog.text
     assert place.answered_by(20) == {"1": 15, "2": 5}
     [after] = target.observe(2, 1, since).epochs
     assert after.epoch > before.epoch

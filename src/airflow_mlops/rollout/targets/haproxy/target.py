@@ -130,7 +130,7 @@ class HaproxyTarget(Target):
             server.close()
 
     def ensure(self, version: int, model_uri: str) -> Health:
-        """Have ``version`` loaded in its slot, or in the slot that the champion does not use."""
+        """Load ``version`` in its slot, or in the slot that the champion does not use."""
         view = self._look()
         slot = view.slot_of(version)
         if slot is None:
@@ -146,9 +146,9 @@ class HaproxyTarget(Target):
         view = self._look()
         canary_slot, champion_slot = view.slot_of(version), view.slot_of(champion)
         if percent and canary_slot is None:
-            raise BackendError(f"version {version} is loaded in no slot that answers: have it loaded first")
+            raise BackendError(f"version {version} is not loaded in a slot that answers: load it first")
         if percent < 100 and champion is not None and champion_slot is None and percent:
-            raise BackendError(f"the champion, version {champion}, is loaded in no slot that answers")
+            raise BackendError(f"the champion, version {champion}, is not loaded in a slot that answers")
         weights = {slot: 0 for slot in self._servers}
         for slot, weight in (
             (champion_slot or view.dead_slot_of(champion), 100 - percent),
@@ -164,7 +164,7 @@ class HaproxyTarget(Target):
             self._servers[canary_slot].renew(lease)
 
     def observe(self, version: int, champion: int | None, since: int | None) -> Observation:
-        """Return how the version is, what traffic it gets, and the counts of the splits after ``since``."""
+        """Return the version's health and traffic, and the counts of the splits after ``since``."""
         view = self._look()
         wanted = [
             split
@@ -192,7 +192,9 @@ class HaproxyTarget(Target):
         view = self._look()
         slot = view.slot_of(champion)
         if champion is not None and slot is None:
-            raise BackendError(f"version {champion} is loaded in no slot that answers: it cannot get traffic")
+            raise BackendError(
+                f"version {champion} is not loaded in a slot that answers: it cannot get traffic"
+            )
         if slot is not None:
             self._servers[slot].put_traffic({}, champion, None)
         self._weigh({name: 100 if name == slot else 0 for name in self._servers}, view)
@@ -224,13 +226,13 @@ class HaproxyTarget(Target):
         return View(stats=stats, states=states, silent=silent, splits=splits)
 
     def _move(self, asked: Split, weights: Mapping[str, int], lease: float | None, view: View) -> None:
-        """Change the split: count for nobody, move the weights, read them back, count anew."""
+        """Change the split: stop counting, move the weights, read them back, count again."""
         before = latest(view.splits)
         if before is None and asked.canary_slot is not None and asked.percent:
             held = view.states[asked.canary_slot]["weights"].get(str(asked.version))
             if held:
                 log.warning(
-                    "HAProxy has forgotten the split (it was started again): %d %% anew", asked.percent
+                    "HAProxy was started again and has lost the split: setting %d %% again", asked.percent
                 )
         self._end(before, view)
         canary, champion = asked.canary_slot, asked.champion_slot
