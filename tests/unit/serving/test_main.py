@@ -50,8 +50,11 @@ def test_the_process_serves_and_stops_on_sigterm(serving_registry: Registry, tmp
         url = line.split("serving flights on ")[1].strip()
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
             uri = {"model_uri": serving_registry.model_uri("broken")}
-            answer = client.put("/admin/versions/3", json=uri)
-            assert answer.json().get("status") == "ok", answer.text
+            status = "loading"
+            while status == "loading":
+                answer = client.put("/admin/versions/3", json=uri)
+                status = answer.json().get("status")
+            assert status == "ok", answer.text
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)

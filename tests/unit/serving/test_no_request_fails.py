@@ -71,10 +71,14 @@ def a_life(server: ServerProcess, registry: Registry) -> None:
     for percent in (10, 50):
         assert server.traffic(1, {2: percent}).status_code == 200
     again = server.put("/admin/versions/2", json={"model_uri": good, "reload": True}).json()
+    while again["status"] == "loading":
+        again = server.load(2, good).json()
     assert (again["status"], again["detail"]) == ("ok", "loaded and healthy")
     assert server.traffic(2, {1: 0}).status_code == 200
     assert server.traffic(1, {2: 0}).status_code == 200
     broken = server.load(98, f"{good}00000").json()
+    while broken["status"] == "loading":
+        broken = server.load(98, f"{good}00000").json()
     assert broken["status"] == "failed"
     assert server.delete("/admin/versions/98").status_code == 200
     replaced = server.workers
