@@ -171,6 +171,10 @@ def test_no_module_of_the_user_is_run_wherever_it_is(tmp_path: Path) -> None:
         folder.mkdir()
         for name in names:
             (folder / f"{name}.py").write_text(USER_CODE.format(ran=str(ran)))
+    about = path / "onpath.egg-info"  # what `pip install --editable` leaves beside the source
+    about.mkdir()
+    (about / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: onpath\nVersion: 1.0\n")
+    (about / "SOURCES.txt").write_text("onpath.py\n")
     texts = {
         "beside": FILE % ("beside.Model", "dpth: 1"),
         "onpath": FILE % ("onpath.Model", "dpth: 1"),

@@ -34,7 +34,7 @@ _QUIET: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "MPLBACKEND": "agg",
     "GX_ANALYTICS_ENABLED": "false",
-    "HAYSTACK_TELEMETRY_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
 }
 
 
@@ -104,7 +104,7 @@ class Libraries:
         except OSError as error:
             reason = f"{package} cannot be asked: {error.strerror}"
         else:
-            if line.endswith(b"\n"):
+            with contextlib.suppress(ValueError):  # cut short, or not ours
                 return dict(json.loads(line))
             reason = f"{package} ended the process that imported it"
         self.close()
@@ -132,8 +132,9 @@ class Libraries:
     def _start(self) -> subprocess.Popen[bytes]:
         """Start a child that sees installed packages only: neither its own folder nor the user's."""
         self._scratch = tempfile.TemporaryDirectory(prefix="airflow-mlops-lint-")
+        flags = ["-I", "-W", "ignore", *(["-B"] if sys.dont_write_bytecode else [])]
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-W", "ignore", str(_PROBE), str(self._seconds), *_other_folders()],
+            [sys.executable, *flags, str(_PROBE), str(self._seconds), *_other_folders()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -192,8 +193,7 @@ class Description:
 def is_installed(folder: Path, package: str) -> bool:
     """Whether the folder of a package is a place of installed packages, and not of the user's modules.
 
-    Beside Python's own ``site-packages`` it is one that holds the package's metadata, as ``pip install
-    --target`` writes it.
+    It is Python's own ``site-packages``, or holds the package's metadata as ``pip install --target`` does.
     """
     return folder in _site_folders() or package in _packages_in(folder)
 
@@ -206,8 +206,12 @@ def _site_folders() -> frozenset[Path]:
 
 @cache
 def _packages_in(folder: Path) -> frozenset[str]:
-    """Return the top-level names of the distributions whose metadata stand in ``folder``."""
-    files = (file for found in metadata.distributions(path=[str(folder)]) for file in found.files or ())
+    """Return the top-level names that were installed into ``folder``.
+
+    An ``.egg-info`` does not count: setuptools leaves it beside the user's own source.
+    """
+    abouts = folder.glob("*.dist-info")
+    files = (file for about in abouts for file in metadata.Distribution.at(about).files or ())
     return frozenset(file.parts[0].removesuffix(".py") for file in files)
 
 
