@@ -105,7 +105,7 @@ def test_rollouts_in_postgresql_are_looked_at_through_their_connection(
     monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", f"postgresql://me:{SECRET}@db/rollouts")
     code, found, printed = told(capsys)
     assert (code, found["rollouts"]["status"]) == (1, "failed")
-    assert "has a password in it: make an Airflow connection" in found["rollouts"]["message"]
+    assert "must not hold a password: create an Airflow connection" in found["rollouts"]["message"]
     assert SECRET not in printed
     monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", "conn_id://doctors_rollouts")
     code, found, _ = told(capsys)

@@ -177,9 +177,9 @@ def test_a_file_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("place", "told"),
     [
-        (f"postgresql://me:{PASSWORD}@db/rollouts", "has a password in it: make an Airflow connection"),
-        (f"postgresql://me:#{PASSWORD}@db/rollouts", "has a password in it"),
-        (f"postgresql://me@db/rollouts?password={PASSWORD}", "has a password in it"),
+        (f"postgresql://me:{PASSWORD}@db/rollouts", "must not hold a password: create an Airflow connection"),
+        (f"postgresql://me:#{PASSWORD}@db/rollouts", "must not hold a password"),
+        (f"postgresql://me@db/rollouts?password={PASSWORD}", "must not hold a password"),
         (f"conn_id://me:{PASSWORD}@db", "after conn_id:// comes the name of an Airflow connection only"),
         (f"postgresql://db:{PASSWORD}/rollouts", "is no URL of a database"),
     ],

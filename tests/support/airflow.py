@@ -182,7 +182,7 @@ DEPLOY: dict[str, Any] = {
         "hold": "0.5s",
         "min_requests": 20,
         "poll": "0.2s",
-        "step_timeout": "30s",
+        "step_timeout": "2m",
         "guards": {"error_rate": {"tolerance": 0.4}},
     }
 }

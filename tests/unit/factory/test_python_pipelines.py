@@ -85,9 +85,12 @@ def test_every_fault_is_told_by_its_key(make: Any, told: str) -> None:
     assert str(caught.value) == told
 
 
-def test_a_running_task_builds_only_its_own_pipeline() -> None:
+def test_a_running_task_builds_only_its_own_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     pipelines = [Pipeline(name=name, **SMALL) for name in ("one", "two")]
     assert found(*pipelines).keys() == {"one__train", "two__train"}
+    # Airflow leaves these variables set; monkeypatch takes them away again.
+    for name in ("DAG_ID", "TASK_ID"):
+        monkeypatch.setenv(f"_AIRFLOW_PARSING_CONTEXT_{name}", "")
     # As Airflow's task runner does before it parses the file of a task.
     with _airflow_parsing_context_manager("two__train", "ingest"):
         assert found(*pipelines).keys() == {"two__train"}
