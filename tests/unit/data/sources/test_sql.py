@@ -137,7 +137,7 @@ def test_a_query_may_stand_in_a_file_beside_the_pipeline(postgres: Postgres, tmp
     (tmp_path / "visits.sql").write_text(f"-- rows of the shop\n{WINDOW};\n")
     assert ids("visits.sql", "shop", tmp_path, start=SECOND) == [0, 2, 3]
     told = str(fault("visit.sql", "shop", tmp_path))
-    assert told == f"the query on shop: no such file {tmp_path}/visit.sql (did you mean visits.sql?)"
+    assert told == f"the query on shop: file {tmp_path}/visit.sql does not exist (did you mean visits.sql?)"
 
 
 @pytest.mark.parametrize("lite", ["text"], indirect=True)

@@ -298,3 +298,26 @@ def test_a_guard_that_is_refused_says_what_is_wrong(change: dict[str, Any], word
     with pytest.raises(ConfigError, match=words):
         dataclasses.replace(QUALITY, **change)
     assert GuardPlan(name="error_rate", max_ratio=2.0).action == "rollback"
+
+
+def test_a_shift_that_just_reaches_its_limit_is_harm() -> None:
+    counts = [epoch(dataclasses.replace(GOOD, deciles=(120, 80, *EVEN[2:])))]
+    reached = find(SHIFT, counts, **limits()).evidence["shifted"]["log_e"]
+    assert find(SHIFT, counts, **limits(harm=reached)).harm is not None
+    assert find(SHIFT, counts, **limits(harm=reached + 0.001)).harm is None
+
+
+def test_more_shared_events_than_a_version_has_are_none_of_its_own() -> None:
+    odd = EpochCounts(1, 0, Counts(deciles=(1, 5)), Counts(deciles=(5, 1)), Counts(deciles=(5, 5)))
+    assert find(SHIFT, [odd], **limits()).evidence["shifted"]["log_e"] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("guard", "noun"), [(LATENCY, "slow-answer"), (QUALITY, "wrong-prediction")])
+def test_a_guard_that_passes_names_its_events_and_its_limits(guard: GuardPlan, noun: str) -> None:
+    found = find(guard, [epoch(GOOD)], **limits(harm=7.0, good=-1e9))
+    assert found.good is not None
+    assert found.good.startswith(f"{noun} ratio below {guard.max_ratio:g}: log E ")
+    figures = {
+        name: found.evidence[name]["limit"] for name in ("worse", "within_max_ratio", "within_tolerance")
+    }
+    assert figures == {"worse": 7.0, "within_max_ratio": -1e9, "within_tolerance": -1e9}
