@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
-from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.shape import keys_at, sections_with
 from airflow_mlops.config.values import FieldError
 from airflow_mlops.config.yaml_errors import odd_characters
@@ -26,17 +26,31 @@ _LIMITS: Final = "require"
 _KINDS: Final = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
 
 
-def explain(
-    layer: Layer, errors: Sequence[Mapping[str, Any]], model: type[BaseModel] = Pipeline
-) -> list[Fault]:
-    """Return the faults for pydantic's errors about a ``model``, each with its place.
+@dataclass(frozen=True)
+class Schema:
+    """The model that was to be built, and the model of the whole file, whose sections a message may name."""
+
+    model: type[BaseModel]
+    root: type[BaseModel]
+
+    def keys(self, path: KeyPath) -> list[str]:
+        """Return the keys of the section at ``path``."""
+        return keys_at(path, self.model)
+
+    def sections_with(self, key: str) -> tuple[str, ...]:
+        """Return the sections of the file that have a key."""
+        return sections_with(key, self.root)
+
+
+def explain(layer: Layer, errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[Fault]:
+    """Return the faults for pydantic's errors about a model, each with its place.
 
     One mistake is one fault: a list that is too short because its items are wrong is not reported, nor is a
     required key that is missing because it was misspelt or stands in another section.
     """
     paths = [key_path(item) for item in errors]
     unknown = [path for item, path in zip(errors, paths, strict=True) if item["type"] == "extra_forbidden"]
-    intended = {meant for path in unknown for meant in _intended(path, model)}
+    intended = {meant for path in unknown for meant in _intended(path, schema)}
     parents = {path[:-1] for path in paths if path}
     faults = []
     for item, path in zip(errors, paths, strict=True):
@@ -44,16 +58,16 @@ def explain(
             item["type"] == "missing" and path in intended
         )
         if not follows:
-            faults.append(_fault(layer, item, path, model))
+            faults.append(_fault(layer, item, path, schema))
     return faults
 
 
-def config_error_from(model: type[BaseModel], values: dict[str, Any], error: ValidationError) -> ConfigError:
+def config_error_from(schema: Schema, values: dict[str, Any], error: ValidationError) -> ConfigError:
     """Return the error for a section that was built in Python: one line per fault, with its path."""
     layer = Layer(values, {(): Place("", (), Mark(), Mark())})
-    name = values.get("name") if model is Pipeline else None
-    subject = f"{model.__name__} {name}" if isinstance(name, str) else model.__name__
-    faults = explain(layer, error.errors(include_url=False), model)
+    name, kind = values.get("name"), schema.model.__name__
+    subject = f"{kind} {name}" if schema.model is schema.root and isinstance(name, str) else kind
+    faults = explain(layer, error.errors(include_url=False), schema)
     return ConfigError(
         "\n".join(": ".join(filter(None, (subject, fault.path, fault.message))) for fault in faults)
     )
@@ -64,21 +78,21 @@ def key_path(item: Mapping[str, Any]) -> KeyPath:
     return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
 
 
-def _intended(path: KeyPath, model: type[BaseModel]) -> Iterator[KeyPath]:
+def _intended(path: KeyPath, schema: Schema) -> Iterator[KeyPath]:
     """Yield what an unknown key may have been meant for, as its message will say."""
     name, section = str(path[-1]), path[:-1]
-    if _is_limit(path, model):
+    if _is_limit(path, schema):
         yield (*section, _LIMITS)
-    elif near := _nearest_key(name, keys_at(section, model), sections_with(name)):
+    elif near := _nearest_key(name, schema.keys(section), schema.sections_with(name)):
         yield (*section, near)
     else:
-        yield from ((*home.split("."), name) for home in sections_with(name))
+        yield from ((*home.split("."), name) for home in schema.sections_with(name))
 
 
-def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, model: type[BaseModel]) -> Fault:
+def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, schema: Schema) -> Fault:
     kind = item["type"]
     if kind == "extra_forbidden":
-        return layer.fault(path, _unknown_key(layer, path, model), at_key=True)
+        return layer.fault(path, _unknown_key(layer, path, schema), at_key=True)
     if kind == "missing":
         return layer.fault(path, "required key is missing", at_key=True)
     if isinstance(error := item.get("ctx", {}).get("error"), FieldError):
@@ -141,17 +155,17 @@ def _not_text(layer: Layer, path: KeyPath, value: Any) -> str:
     return f"must be text, but YAML reads {text} as {kind}: write it in quotes"
 
 
-def _is_limit(path: KeyPath, model: type[BaseModel]) -> bool:
+def _is_limit(path: KeyPath, schema: Schema) -> bool:
     """Whether a key is the name of a metric in a section with limits."""
-    return path[-1] in METRIC_FACTS and _LIMITS in keys_at(path[:-1], model)
+    return path[-1] in METRIC_FACTS and _LIMITS in schema.keys(path[:-1])
 
 
-def _unknown_key(layer: Layer, path: KeyPath, model: type[BaseModel]) -> str:
+def _unknown_key(layer: Layer, path: KeyPath, schema: Schema) -> str:
     """Name the key that was meant, or the section that this one belongs to."""
-    if _is_limit(path, model):
+    if _is_limit(path, schema):
         return f"is not a known key: limits belong under {_LIMITS}: {_as_limit(layer, path)}"
     name = str(path[-1])
-    keys, elsewhere, odd = sorted(keys_at(path[:-1], model)), sections_with(name), odd_characters(name)
+    keys, elsewhere, odd = sorted(schema.keys(path[:-1])), schema.sections_with(name), odd_characters(name)
     if near := _nearest_key(name, keys, elsewhere):
         return f"is not a known key (did you mean {near}?){odd or _foreign_letter(name)}"
     if elsewhere:

@@ -12,13 +12,13 @@ from pydantic.fields import FieldInfo
 from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer
-from airflow_mlops.config.models import Pipeline
 
 
-def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
+def keys_at(path: KeyPath, model: type[BaseModel]) -> list[str]:
     """Return the keys of the section at ``path`` of ``model``, as they are written in a file.
 
-    >>> keys_at(("approve",))
+    >>> from airflow_mlops.config.models import Pipeline
+    >>> keys_at(("approve",), Pipeline)
     ['by', 'within', 'on_timeout']
     """
     parts = iter(path)
@@ -30,14 +30,14 @@ def keys_at(path: KeyPath, model: type[BaseModel] = Pipeline) -> list[str]:
         if inner is None:
             break
         model = inner
-    return [*_fields(model), *(["profiles"] if model is Pipeline else [])]
+    return [*_fields(model), *getattr(model, "keys_of_layers", ())]
 
 
 @cache
-def _sections() -> dict[str, tuple[str, ...]]:
-    """Return every key of a pipeline file with the sections that have it, the outermost first."""
+def _sections(root: type[BaseModel]) -> dict[str, tuple[str, ...]]:
+    """Return every key below a model with the sections that have it, the outermost first."""
     found: dict[str, list[str]] = {}
-    waiting: list[tuple[str, type[BaseModel]]] = [("", Pipeline)]
+    waiting: list[tuple[str, type[BaseModel]]] = [("", root)]
     while waiting:
         section, model = waiting.pop(0)
         for key, field in _fields(model).items():
@@ -50,13 +50,14 @@ def _sections() -> dict[str, tuple[str, ...]]:
     return {key: tuple(sections) for key, sections in found.items()}
 
 
-def sections_with(key: str) -> tuple[str, ...]:
-    """Return the sections that have a key, for one that stands in another section.
+def sections_with(key: str, root: type[BaseModel]) -> tuple[str, ...]:
+    """Return the sections below ``root`` that have a key, for one that stands in another section.
 
-    >>> sections_with("n_trials")
+    >>> from airflow_mlops.config.models import Pipeline
+    >>> sections_with("n_trials", Pipeline)
     ('train.tune',)
     """
-    return _sections().get(key, ())
+    return _sections(root).get(key, ())
 
 
 def model_of(field: FieldInfo | None) -> type[BaseModel] | None:
@@ -75,13 +76,13 @@ def optional(field: FieldInfo) -> bool:
     return type(None) in get_args(field.annotation)
 
 
-def off_as_none(layer: Layer) -> tuple[dict[str, Any], list[Fault]]:
+def off_as_none(layer: Layer, model: type[BaseModel]) -> tuple[dict[str, Any], list[Fault]]:
     """Return the values with ``off`` turned into None, and the faults of sections that cannot be off.
 
     An empty section is a fault as well: it could mean the defaults of the section, or no section.
     """
     faults: list[Fault] = []
-    return _switch(layer, layer.values, Pipeline, (), faults), faults
+    return _switch(layer, layer.values, model, (), faults), faults
 
 
 def _switch(

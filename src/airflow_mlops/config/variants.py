@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from airflow_mlops.config.explain import explain
+from airflow_mlops.config.explain import Schema, explain
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer, merge, profile_layer
 from airflow_mlops.config.models import Pipeline
@@ -146,14 +146,14 @@ def _profiles(whole: Layer, faults: list[Fault]) -> Iterator[tuple[str, Layer, l
 def _checked(
     profile: str | None, whole: Layer, wrong: Iterable[Fault] = (), *, partial: bool = False
 ) -> Variant:
-    values, faults = off_as_none(whole)
+    values, faults = off_as_none(whole, Pipeline)
     faults += wrong
     try:
         pipeline = Pipeline.model_validate(values)
     except ValidationError as error:
         errors = [item for item in error.errors(include_url=False) if not (partial and _is_missing(item))]
         reported = {fault.path for fault in faults}
-        explained = explain(whole, errors[:_MAX_EXPLAINED])
+        explained = explain(whole, errors[:_MAX_EXPLAINED], Schema(Pipeline, Pipeline))
         faults += [fault for fault in explained if fault.path not in reported]
         pipeline = None
     return Variant(profile, whole, None if faults else pipeline, tuple(faults))

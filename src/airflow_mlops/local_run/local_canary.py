@@ -113,8 +113,8 @@ class LocalRollouts:
             if not state.terminal:  # the end is the task's own line
                 self.note(f"{entry.to:<18} {entry.reason}")
         if state.phase in (Phase.SHADOW, Phase.STEP):
-            sent = sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)
-            progress(min(sent, state.plan.min_requests), state.plan.min_requests, state.label)
+            needed = state.plan.min_requests
+            progress(min(state.step_requests, needed), needed, state.label)
         return len(state.history)
 
 

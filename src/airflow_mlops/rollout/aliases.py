@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from airflow_mlops.core.tags import ROLLOUT_AT, ROLLOUT_ID, ROLLOUT_OUTCOME, ROLLOUT_REASON
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 
 
@@ -36,10 +37,10 @@ class Aliases(Protocol):
 def outcome_tags(ended: RolloutState, now: float) -> dict[str, str]:
     """Return the tags that record how a rollout ended; ``now`` in epoch seconds."""
     return {
-        "mlops.rollout.outcome": str(ended.phase),
-        "mlops.rollout.reason": ended.reason,
-        "mlops.rollout.id": ended.id,
-        "mlops.rollout.at": datetime.fromtimestamp(now, UTC).isoformat(),
+        ROLLOUT_OUTCOME: str(ended.phase),
+        ROLLOUT_REASON: ended.reason,
+        ROLLOUT_ID: ended.id,
+        ROLLOUT_AT: datetime.fromtimestamp(now, UTC).isoformat(),
     }
 
 

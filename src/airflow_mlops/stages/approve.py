@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from airflow_mlops.core.errors import ConfigError, NothingToDo
 from airflow_mlops.core.records import Approval, ApprovalRequest, DeployRequest
 from airflow_mlops.core.records.deployment import APPROVE, REJECT
+from airflow_mlops.core.tags import APPROVAL, APPROVAL_AT, APPROVAL_BY
 from airflow_mlops.lifecycle.call import StageCall
 
 
@@ -40,9 +41,9 @@ def _kept(call: StageCall, request: DeployRequest, approval: Approval) -> Approv
     registry.tag(
         request.model_version,
         {
-            "mlops.approval": approval.chosen,
-            "mlops.approval.by": approval.by,
-            "mlops.approval.at": approval.at,
+            APPROVAL: approval.chosen,
+            APPROVAL_BY: approval.by,
+            APPROVAL_AT: approval.at,
         },
     )
     if not approval.approved and registry.get("challenger") == request.model_version:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
+from airflow_mlops.core.tags import EVALUATION
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, slices
 from airflow_mlops.training.core import gates, metrics
@@ -112,5 +113,5 @@ def _log(call: StageCall, evaluation: Evaluation) -> None:
         found = ", ".join(f"{check.name} {check.value:.4f}" for check in item.checks)
         _LOG.info("%s=%s: %s rows, %s", item.column, item.value, f"{item.rows:,}", found or item.skipped)
     verdict = "passed" if evaluation.passed else "failed"
-    run_.tag({"mlops.evaluation": verdict})
+    run_.tag({EVALUATION: verdict})
     _LOG.info("evaluation %s: %s %s", verdict, dict(evaluation.metrics), "; ".join(evaluation.reasons))

@@ -25,6 +25,7 @@ from airflow_mlops.core.records import (
     RegisteredVersion,
     ScoredWindow,
 )
+from airflow_mlops.core.tags import STAGE
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
@@ -135,7 +136,7 @@ def _opened(call: StageCall, run_id: str) -> Iterator[TaskRun]:
     if run_id:
         yield call.mlflow.run(run_id)
         return
-    tags = {"mlops.stage": call.stage}
+    tags = {STAGE: call.stage}
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with call.mlflow.task_run(*where) as run_:
         yield run_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_mlops.core import tags as tag_names
 from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.core.records import Evaluation, RegisteredVersion
 from airflow_mlops.lifecycle.call import StageCall
@@ -20,10 +21,10 @@ def run(call: StageCall) -> RegisteredVersion:
         raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
     registry = call.registry
     run_tags = registry.run_tags(model.run_id)
-    kept = ("mlops.data_digest", "mlops.config_digest", "mlops.task_key")
+    kept = (tag_names.DATA_DIGEST, tag_names.CONFIG_DIGEST, tag_names.TASK_KEY)
     tags = {key: run_tags[key] for key in kept if key in run_tags}
-    tags |= {"mlops.evaluation": "passed", "mlops.model_digest": model.digest}
-    tags |= {f"mlops.metric.{name}": f"{value:.6g}" for name, value in evaluation.metrics.items()}
+    tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
+    tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
     version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description)
     alias = "challenger" if call.pipeline.deploy else "champion"
     if alias == "champion":

@@ -12,6 +12,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
+from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.shipping import shipped_by_value
@@ -31,9 +32,9 @@ def run(call: StageCall) -> ModelRef:
     estimator = estimators.make_estimator(call.pipeline.train.estimator, params, call.base)
     estimators.check_metrics(call.pipeline.evaluate, estimator)
     tags = {
-        "mlops.stage": "train",
-        "mlops.data_digest": found.train.digest,
-        "mlops.config_digest": config_digest(call),
+        STAGE: "train",
+        DATA_DIGEST: found.train.digest,
+        CONFIG_DIGEST: config_digest(call),
     }
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(), call.mlflow.task_run(*where) as run_:

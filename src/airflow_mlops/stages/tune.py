@@ -11,6 +11,7 @@ import pandas as pd
 from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
+from airflow_mlops.core.tags import STAGE, WORKER
 from airflow_mlops.data import features
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, search
@@ -33,7 +34,7 @@ def run(call: StageCall) -> TuneResult:
     metric = call.pipeline.evaluate.metrics[0]
     _check(call, tune)
     score = _scorer(call, call.input("features", FeatureSet))
-    tags = {"mlops.stage": "tune", "mlops.worker": str(worker)}
+    tags = {STAGE: "tune", WORKER: str(worker)}
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(workers), call.mlflow.task_run(*where) as run_:
         top: list[search.Trial] = []

@@ -10,16 +10,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from filelock import FileLock
 
 from airflow_mlops import process_environment
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
+from airflow_mlops.core.tags import PIPELINE, TASK_KEY, retried_tag
 from airflow_mlops.training.mlflow_address import database_file, reach
-
-TASK_KEY: Final = "mlops.task_key"
 
 
 def connect(uri: str) -> Any:
@@ -121,7 +120,7 @@ class TaskRun:
         self.client.log_batch(self.run_id, params=fresh)
         for key, value in text.items():
             if known.get(key, value) != value:
-                self.client.set_tag(self.run_id, f"mlops.retried.{key}", value[:5000])
+                self.client.set_tag(self.run_id, retried_tag(key), value[:5000])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log figures at one step."""
@@ -157,7 +156,7 @@ def task_run(
     client = connect(uri)
     with translated(uri):
         experiment = _experiment(client, uri, pipeline, artifacts)
-        every = {"mlops.pipeline": pipeline, TASK_KEY: task_key, **tags}
+        every = {PIPELINE: pipeline, TASK_KEY: task_key, **tags}
         quote = '"' if "'" in task_key else "'"
         wanted = f"tags.`{TASK_KEY}` = {quote}{task_key}{quote}"
         found = client.search_runs([experiment], filter_string=wanted, max_results=1)

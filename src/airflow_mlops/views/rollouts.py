@@ -116,7 +116,7 @@ def rollout_view(state: RolloutState) -> RolloutView:
         settled=state.settled,
         step=state.step + 1 if in_step else None,
         steps=plan.steps,
-        requests=sum(item.canary.requests for item in state.epochs if item.percent == state.percent),
+        requests=state.step_requests,
         min_requests=plan.min_requests,
         hold_left_s=_left(hold, state.watched),
         timeout_left_s=_left(timeout, state.watched),

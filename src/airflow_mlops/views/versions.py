@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_mlops.core.records.deployment import APPROVE, REJECT
+from airflow_mlops.core.tags import (
+    APPROVAL,
+    APPROVAL_AT,
+    APPROVAL_BY,
+    EVALUATION,
+    ROLLOUT_AT,
+    ROLLOUT_ID,
+    ROLLOUT_OUTCOME,
+    ROLLOUT_REASON,
+    metric_of,
+)
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.views.view import View, parsed_time
 
@@ -15,7 +27,6 @@ if TYPE_CHECKING:
     from airflow_mlops.training.registry import Registry, Version
 
 ROLES: Final = ("champion", "challenger", "previous")
-_METRIC: Final = "mlops.metric."
 _VERBS: Final = {APPROVE: "approved", REJECT: "rejected"}
 
 
@@ -94,7 +105,7 @@ def version_view(version: Version) -> VersionView:
         role=next((role for role in ROLES if role in version.aliases), ""),
         aliases=version.aliases,
         metrics=_metrics(tags),
-        evaluation=tags.get("mlops.evaluation", ""),
+        evaluation=tags.get(EVALUATION, ""),
         approval=_approval(tags),
         rollout=_outcome(tags),
         run_id=version.run_id,
@@ -105,29 +116,28 @@ def version_view(version: Version) -> VersionView:
 def _metrics(tags: Mapping[str, str]) -> dict[str, float]:
     found = {}
     for key, text in tags.items():
-        if key.startswith(_METRIC):
-            try:
-                found[key.removeprefix(_METRIC)] = float(text)
-            except ValueError:
-                continue
+        name = metric_of(key)
+        if name is not None:
+            with suppress(ValueError):
+                found[name] = float(text)
     return found
 
 
 def _approval(tags: Mapping[str, str]) -> ApprovalView | None:
-    answer = tags.get("mlops.approval")
+    answer = tags.get(APPROVAL)
     if not answer:
         return None
-    at = parsed_time(tags.get("mlops.approval.at", ""))
-    return ApprovalView(answer=answer, by=tags.get("mlops.approval.by", ""), at=at)
+    at = parsed_time(tags.get(APPROVAL_AT, ""))
+    return ApprovalView(answer=answer, by=tags.get(APPROVAL_BY, ""), at=at)
 
 
 def _outcome(tags: Mapping[str, str]) -> RolloutOutcome | None:
-    outcome = tags.get("mlops.rollout.outcome")
+    outcome = tags.get(ROLLOUT_OUTCOME)
     if not outcome:
         return None
     return RolloutOutcome(
-        rollout_id=tags.get("mlops.rollout.id", ""),
+        rollout_id=tags.get(ROLLOUT_ID, ""),
         outcome=outcome,
-        reason=tags.get("mlops.rollout.reason", ""),
-        at=parsed_time(tags.get("mlops.rollout.at", "")),
+        reason=tags.get(ROLLOUT_REASON, ""),
+        at=parsed_time(tags.get(ROLLOUT_AT, "")),
     )

@@ -36,27 +36,18 @@ MIXIN_TASKS: Final = {
 Values = Mapping[str, Sequence[Any]]
 
 
-class NotThere(Exception):
-    """The library was imported and does not have what was asked for."""
-
-
 def find(module: str, name: str) -> Any:
-    """Import ``module`` and return what ``name`` is in it; raises NotThere."""
-    found = importlib.import_module(module)
-    try:
-        return getattr(found, name)
-    except AttributeError:
-        raise NotThere(name) from None
+    """Import ``module`` and return what ``name`` is in it."""
+    return getattr(importlib.import_module(module), name)
 
 
 def describe(module: str, name: str) -> dict[str, Any]:
     """Say what a name of a library is: its parameters, methods and task, or which names are near it."""
-    try:
-        found = find(module, name)
-    except NotThere:
+    if not hasattr(importlib.import_module(module), name):
         if importlib.util.find_spec(f"{module}.{name}"):
             return {"kind": "module"}
         return {"kind": "missing", "known": _public_names(module), "elsewhere": _elsewhere(module, name)}
+    found = find(module, name)
     if not callable(found):
         return {"kind": "module" if inspect.ismodule(found) else "value"}
     answer: dict[str, Any] = {"kind": "class" if inspect.isclass(found) else "function", **_signature(found)}

@@ -28,8 +28,8 @@ def limits(subject: Subject) -> Iterator[Finding]:
 def undeclared_metric(subject: Subject) -> Iterator[Finding]:
     """A metric with a limit is declared in evaluate.metrics."""
     section = subject.pipeline.evaluate
-    for key, limits_ in (("require", section.require), ("against_champion", section.against_champion)):
-        for name in limits_:
+    for key, required in (("require", section.require), ("against_champion", section.against_champion)):
+        for name in required:
             if name not in section.metrics:
                 message = f"{name} is not in evaluate.metrics: add it there"
                 yield Finding(("evaluate", key, name), message)

@@ -50,7 +50,7 @@ def salvage(variant: Variant) -> Salvaged | None:
     """
     if variant.pipeline is not None:
         return Salvaged(variant.pipeline)
-    values, faults = off_as_none(variant.layer)
+    values, faults = off_as_none(variant.layer, Pipeline)
     dropped = [_path(fault.path, variant.profile) for fault in faults]
     values = _copy({key: value for key, value in values.items() if key != "profiles"})
     for _ in range(_ROUNDS):

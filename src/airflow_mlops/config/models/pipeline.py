@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -26,6 +26,8 @@ class Pipeline(Section):
     ... ).effective()["retries"]
     1
     """
+
+    keys_of_layers: ClassVar[tuple[str, ...]] = ("profiles",)
 
     version: Literal[1] = Field(1, description="Version of this file format.")
     name: Name = Field(description="Name of the pipeline, its DAGs and its registered model.")
@@ -68,3 +70,6 @@ class Pipeline(Section):
     def __str__(self) -> str:
         """Return the name alone: Airflow stores this text with a mapped task."""
         return f"pipeline {self.name}"
+
+
+Section.root = Pipeline

@@ -83,7 +83,7 @@ def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
         return stopped
     # Labels may come days later; the steps after this one wait for them.
     missing = [words for words in judgement.missing if not words.startswith("quality ")]
-    requests = _canary_requests(state)
+    requests = state.step_requests
     if state.settled and state.watched >= plan.shadow_s and requests >= plan.min_requests and not missing:
         reason = f"no harm found in {requests} shadowed requests"
         return move(state, Phase.STEP, now, "guard", reason, evidence_of(state, judgement), step=0)
@@ -98,7 +98,7 @@ def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
-    enough = state.settled and _canary_requests(state) >= state.plan.min_requests
+    enough = state.settled and state.step_requests >= state.plan.min_requests
     if judgement.pass_ and enough and state.watched >= state.plan.hold_s:
         return _next_step(state, now, "guard", judgement.pass_, evidence_of(state, judgement))
     if state.watched >= state.plan.step_timeout_s:
@@ -127,7 +127,7 @@ def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enou
     lacking = "; ".join(judgement.missing) or "not enough evidence"
     reason = (
         f"inconclusive after {state.watched:.0f} s {where}: "
-        f"{_canary_requests(state)} canary requests (at least {plan.min_requests} needed), {lacking}"
+        f"{state.step_requests} canary requests (at least {plan.min_requests} needed), {lacking}"
     ) + _no_new_requests(state)
     if plan.on_inconclusive == "rollback":
         return roll_back(state, now, "guard", reason, evidence)
@@ -215,8 +215,3 @@ def _merge_counts(state: RolloutState, seen: Observation) -> RolloutState:
 
 def _total_requests(epochs: Sequence[EpochCounts]) -> int:
     return sum(epoch.canary.requests + epoch.champion.requests for epoch in epochs)
-
-
-def _canary_requests(state: RolloutState) -> int:
-    # Steps ascend strictly, so the percent names the step; 0 is the shadow.
-    return sum(epoch.canary.requests for epoch in state.epochs if epoch.percent == state.percent)

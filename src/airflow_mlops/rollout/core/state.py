@@ -181,6 +181,14 @@ class RolloutState(Record):
         return 100 if self.phase in (Phase.PROMOTING, Phase.PROMOTED) else 0
 
     @property
+    def step_requests(self) -> int:
+        """Canary requests counted at the present share of the traffic.
+
+        Steps ascend strictly, so the percent names the step; 0 is the shadow.
+        """
+        return sum(epoch.canary.requests for epoch in self.epochs if epoch.percent == self.percent)
+
+    @property
     def shadows(self) -> bool:
         """Whether the version should answer copies of the requests."""
         return self.phase in (Phase.SHADOW, Phase.PAUSED) and self.step == SHADOW_STEP

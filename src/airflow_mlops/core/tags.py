@@ -1,0 +1,46 @@
+"""The names of the tags on MLflow runs and model versions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPROVAL: Final = "mlops.approval"
+APPROVAL_AT: Final = "mlops.approval.at"
+APPROVAL_BY: Final = "mlops.approval.by"
+CONFIG_DIGEST: Final = "mlops.config_digest"
+DATA_DIGEST: Final = "mlops.data_digest"
+EVALUATION: Final = "mlops.evaluation"
+MODEL_DIGEST: Final = "mlops.model_digest"
+PIPELINE: Final = "mlops.pipeline"
+ROLLOUT_AT: Final = "mlops.rollout.at"
+ROLLOUT_ID: Final = "mlops.rollout.id"
+ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"
+ROLLOUT_REASON: Final = "mlops.rollout.reason"
+STAGE: Final = "mlops.stage"
+TASK_KEY: Final = "mlops.task_key"
+WORKER: Final = "mlops.worker"
+_METRIC: Final = "mlops.metric."
+_RETRIED: Final = "mlops.retried."
+
+
+def metric_tag(name: str) -> str:
+    """Return the tag of a metric.
+
+    >>> metric_tag("roc_auc")
+    'mlops.metric.roc_auc'
+    """
+    return f"{_METRIC}{name}"
+
+
+def metric_of(tag: str) -> str | None:
+    """Return the metric that a tag holds, or None for another tag.
+
+    >>> metric_of("mlops.metric.roc_auc"), metric_of(STAGE)
+    ('roc_auc', None)
+    """
+    return tag.removeprefix(_METRIC) if tag.startswith(_METRIC) else None
+
+
+def retried_tag(param: str) -> str:
+    """Return the tag that keeps a parameter's value of a later try."""
+    return f"{_RETRIED}{param}"
