@@ -1,10 +1,12 @@
 """What the documentation shows is true: pipelines load, files exist, keys and defaults are real."""
 
+import ast
 import json
 import re
 import runpy
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
@@ -156,6 +158,33 @@ def test_every_key_of_the_file_is_in_a_guide_with_its_default() -> None:
     assert {key: text for key, text in wrong.items() if rows.get(key) != real[key]} == {}
     dotted = {key for key in rows if "." in key}
     assert dotted <= set(real), "a guide names a key that does not exist"
+
+
+def problems() -> list[Any]:
+    """Return the messages that the guides explain, in tables with the heading ``you see``."""
+    return [
+        pytest.param(message, id=f"{guide.stem}: {message[:50]}")
+        for guide in GUIDES
+        for table in re.findall(r"^\| you see \| do \|\n\|---\|---\|\n((?:\|.*\n)+)", guide.read_text(), re.M)
+        for message in re.findall(r"^\| `+(.+?)`+[ ,|]", table, re.M)
+    ]
+
+
+@cache
+def written_messages() -> frozenset[str]:
+    """Return how each piece of text between the values of a message begins, if it is more than a word."""
+    pieces = {
+        node.value.strip(" :;,.()'")
+        for file in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return frozenset(piece[:24].strip() for piece in pieces if " " in piece and len(piece) >= 8)
+
+
+@pytest.mark.parametrize("message", problems())
+def test_a_message_that_a_guide_explains_is_one_of_the_package(message: str) -> None:
+    assert any(piece in message for piece in written_messages())
 
 
 def test_the_feature_table_has_every_row_and_a_mark() -> None:
