@@ -5,29 +5,27 @@ Only packages that are installed are asked. The user's modules are read by ``sou
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import selectors
 import signal
 import site
+import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from airflow_mlops.core.suggestions import did_you_mean
 
-_PROBE: Final = Path(__file__).with_name("library_probe.py")
+_PROBE: Final = str(Path(__file__).with_name("library_probe.py"))
 _SECONDS: Final = 60.0
 _QUIET: Final = {
     "OMP_NUM_THREADS": "1",
@@ -46,7 +44,7 @@ class NotThere(Exception):
     """The dotted path leads nowhere, and why."""
 
 
-class Libraries:
+class Libraries(AbstractContextManager["Libraries"]):
     """Asks installed libraries in a child process, which starts with the first question.
 
     A library that crashes, hangs for longer than ``seconds`` or cannot be imported raises NotChecked and
@@ -55,31 +53,15 @@ class Libraries:
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
-        self._child: subprocess.Popen[bytes] | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._child = ExitStack()
+        self._socket: socket.socket | None = None
         self._replies: dict[str, Mapping[str, Any]] = {}
         self._silent: dict[str, str] = {}
 
-    def __enter__(self) -> Libraries:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the child and everything that it started."""
-        if self._child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
-            for stream in (self._child.stdin, self._child.stdout):
-                with contextlib.suppress(OSError):  # what was not written yet finds no reader
-                    stream.close()  # type: ignore[union-attr]  # both are pipes
-        if self._scratch is not None:
-            self._scratch.cleanup()
-        self._child = self._scratch = None
+        self._child.close()
+        self._socket = None
 
     def ask(self, question: str, package: str, **arguments: Any) -> Any:
         """Return the answer of ``library_probe`` to a question about a package.
@@ -98,51 +80,48 @@ class Libraries:
 
     def _reply(self, asked: str, package: str) -> Mapping[str, Any]:
         try:
-            line = self._exchange(asked)
+            self._socket = self._socket or self._start()
+            self._socket.sendall(asked.encode() + b"\n")
+            with self._socket.makefile("rb") as stream:
+                line = stream.readline()
         except TimeoutError:
             reason = f"{package} did not answer within {self._seconds:g} s"
         except OSError as error:
             reason = f"{package} cannot be asked: {error.strerror}"
         else:
-            with contextlib.suppress(ValueError):  # cut short, or not ours
+            with suppress(ValueError):  # cut short, or not ours
                 return dict(json.loads(line))
             reason = f"{package} ended the process that imported it"
-        self.close()
+        self.__exit__()
         self._silent[package] = reason
         raise NotChecked(reason)
 
-    def _exchange(self, asked: str) -> bytes:
-        child = self._child or self._start()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(asked.encode() + b"\n")
-        child.stdin.flush()
-        deadline, line = time.monotonic() + self._seconds, b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
-                if not selector.select(max(deadline - time.monotonic(), 0)):
-                    raise TimeoutError
-                part = os.read(child.stdout.fileno(), 65_536)
-                if not part:
-                    break
-                line += part
-        return line
-
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> socket.socket:
         """Start a child that sees installed packages only: neither its own folder nor the user's."""
-        self._scratch = tempfile.TemporaryDirectory(prefix="airflow-mlops-lint-")
+        scratch = self._child.enter_context(tempfile.TemporaryDirectory(prefix="airflow-mlops-lint-"))
+        ours, theirs = socket.socketpair()
+        self._child.enter_context(ours)
+        ours.settimeout(max(self._seconds, 0.001))
         flags = ["-I", "-W", "ignore", *(["-B"] if sys.dont_write_bytecode else [])]
-        self._child = subprocess.Popen(
-            [sys.executable, *flags, str(_PROBE), str(self._seconds), *_other_folders()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._scratch.name,
-            env={**os.environ, **_QUIET},
-            process_group=0,
-        )
-        return self._child
+        with theirs:
+            child = subprocess.Popen(
+                [sys.executable, *flags, _PROBE, str(theirs.fileno()), str(self._seconds), *_other_folders()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=scratch,
+                env={**os.environ, **_QUIET},
+                process_group=0,
+                pass_fds=[theirs.fileno()],
+            )
+        self._child.callback(_end, child)
+        return ours
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 @dataclass(frozen=True)

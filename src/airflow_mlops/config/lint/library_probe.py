@@ -1,7 +1,8 @@
 """Answers questions about installed libraries in a process of its own, one JSON document per line.
 
 Run by its path: it imports nothing of this project, so that the process is small and sees only what is
-installed. Arguments: the seconds that an answer may take, then further folders to import from.
+installed. Arguments: the number of an open socket, the seconds that an answer may take, then further folders
+to import from.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import importlib.util
 import inspect
 import itertools
 import json
-import os
 import re
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -257,9 +258,9 @@ QUESTIONS: Final[Mapping[str, Callable[..., Any]]] = {
 }
 
 
-def serve(questions: TextIO, answers: TextIO, seconds: float) -> None:
-    """Answer each line of ``questions``; this process ends when one takes much longer than ``seconds``."""
-    for line in questions:
+def serve(stream: TextIO, seconds: float) -> None:
+    """Answer each line of ``stream``; this process ends when one takes much longer than ``seconds``."""
+    for line in iter(stream.readline, ""):
         signal.setitimer(signal.ITIMER_REAL, seconds + 5)  # should nobody be left to end this process
         name, arguments = json.loads(line, object_hook=_decoded)
         try:
@@ -267,8 +268,8 @@ def serve(questions: TextIO, answers: TextIO, seconds: float) -> None:
         except BaseException as error:  # noqa: BLE001  # an import may raise anything, SystemExit as well
             reply = {"failed": f"{type(error).__name__}: {error}"[:500]}
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(json.dumps(reply, default=str) + "\n")
-        answers.flush()
+        stream.write(json.dumps(reply, default=str) + "\n")
+        stream.flush()
 
 
 def _decoded(value: dict[str, Any]) -> Any:
@@ -278,19 +279,15 @@ def _decoded(value: dict[str, Any]) -> Any:
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
 
 
-def main(seconds: str, *folders: str) -> None:
-    """Serve on the streams of this process, which nothing else can write to any more."""
-    questions = os.fdopen(os.dup(0), encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
+def main(connection: str, seconds: str, *folders: str) -> None:
+    """Serve on an open socket, of which ``connection`` is the number of its file."""
+    stream = socket.socket(fileno=int(connection)).makefile("rw", encoding="utf-8")
     sys.path += folders
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _MOST_MEMORY)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     gc.disable()  # importing makes hundreds of thousands of objects that all stay
-    serve(questions, answers, float(seconds))
+    serve(stream, float(seconds))
 
 
 if __name__ == "__main__":
