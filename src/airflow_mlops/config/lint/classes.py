@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
@@ -14,33 +15,20 @@ _PLAIN_BASES: Final = {"object", "Generic", "Protocol", "ABC"}
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A parameter of a call; ``required`` when it has no default."""
-
-    name: str
-    required: bool
-
-
-@dataclass(frozen=True)
 class Signature:
-    """What a call accepts.
+    """What a call accepts: the names of its parameters, and those that have no default.
 
     ``open`` says that it takes any keyword, ``positional`` how many arguments by place (None: any number).
     """
 
-    parameters: tuple[Parameter, ...]
+    names: Sequence[str]
+    required: Sequence[str]
     open: bool
-    positional: int | None
+    positional: int | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """The names of its parameters."""
-        return [item.name for item in self.parameters]
-
-    @property
-    def required(self) -> list[str]:
-        """The names of the parameters that a call must give."""
-        return [item.name for item in self.parameters if item.required]
+    def after(self, places: int) -> Signature:
+        """Return what may and must still be given by name after some arguments by place."""
+        return replace(self, names=self.names[places:], required=self.required[places:])
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ class Lineage:
                 raise NotChecked(f"__init__ of {item.node.name} is not a plain function")
         if self.gap:
             raise NotChecked(self.gap)
-        return Signature((), False, 0)
+        return Signature((), (), False, 0)
 
     def fields(self) -> dict[str, ast.AnnAssign]:
         """Return the annotated fields, those of bases included."""
@@ -112,42 +100,34 @@ def lineage(definition: Definition, sources: Sources) -> Lineage:
     return Lineage(tuple(found), gaps[0] if gaps else None)
 
 
+def call_signature(found: Definition, sources: Sources) -> Signature:
+    """Return what calling a class or function accepts; raises NotChecked when its source does not say."""
+    if isinstance(found.node, ast.ClassDef):
+        return lineage(found, sources).constructor()
+    if found.node.decorator_list:
+        raise NotChecked(f"{found.node.name} has a decorator")
+    return signature(found.node)
+
+
 def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool = False) -> Signature:
     """Return what a function accepts; ``method`` leaves out the first parameter."""
     arguments = node.args
     places = [*arguments.posonlyargs, *arguments.args]
     free = len(places) - len(arguments.defaults)
-    named = [Parameter(item.arg, number < free) for number, item in enumerate(places)][method:]
     keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    named += [Parameter(item.arg, default is None) for item, default in keywords]
-    positional = None if arguments.vararg else len(places) - method
-    return Signature(tuple(named), arguments.kwarg is not None, positional)
+    needed = [*places[method:free], *(item for item, default in keywords if default is None)]
+    return Signature(
+        names=[item.arg for item in (*places[method:], *arguments.kwonlyargs)],
+        required=[item.arg for item in needed],
+        open=arguments.kwarg is not None,
+        positional=None if arguments.vararg else len(places) - method,
+    )
 
 
 def _base(base: ast.expr, item: Definition, sources: Sources) -> list[Definition]:
     if isinstance(base, ast.Subscript):
         base = base.value
-    text = ast.unparse(base)
-    if text.rpartition(".")[2] in _PLAIN_BASES:
+    if ast.unparse(base).rpartition(".")[2] in _PLAIN_BASES:
         return []
-    if isinstance(base, ast.Name):
-        found = sources.named(item.module, base.id)
-    elif isinstance(base, ast.Attribute):
-        found = sources.find(_spelled_out(text, item))
-    else:
-        raise NotChecked("it is computed")
+    found = sources.meaning(base, item.module)
     return [found] if isinstance(found.node, ast.ClassDef) else []
-
-
-def _spelled_out(text: str, item: Definition) -> str:
-    """Replace the first part of ``alias.Name`` by the module that the alias was imported from."""
-    first, _, rest = text.partition(".")
-    node = item.module.names.get(first)
-    if isinstance(node, ast.Import):
-        real = next(
-            (name.name for name in node.names if (name.asname or name.name.partition(".")[0]) == first), first
-        )
-        return f"{real if real != first and '.' not in real else first}.{rest}"
-    if isinstance(node, ast.ImportFrom) and not node.level:
-        return f"{node.module}.{text}"
-    raise NotChecked(f"{first} is not an import")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.classes import Lineage, Parameter, Signature, lineage, signature
+from airflow_mlops.config.lint.classes import Signature, call_signature, lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, is_template
 from airflow_mlops.config.lint.functions import cannot_import, check_result, resolve
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
@@ -28,7 +28,7 @@ def estimator(subject: Subject) -> Iterator[Finding]:
     """The estimator exists, has fit and predict, and takes its parameters."""
     dotted = subject.pipeline.train.estimator
     try:
-        installed = None if "{{" in dotted else subject.sources.installed(dotted)
+        installed = None if is_template(dotted) else subject.sources.installed(dotted)
     except NotThere:
         installed = None
     if installed is not None:
@@ -52,8 +52,7 @@ def _of_library(subject: Subject, installed: Installed) -> Iterator[Finding]:
     if found.parameters is None:
         yield _parameters_unchecked(f"{dotted} does not name them")
     else:
-        parameters = tuple(Parameter(name, name in found.required) for name in found.parameters)
-        yield from _parameters(subject, Signature(parameters, found.open, None))
+        yield from _parameters(subject, Signature(found.parameters, found.required, found.open))
     if found.kind == "class":
         yield from _values(subject, installed, found.parameters or ())
         yield from _methods(dotted, [name for name in _METHODS if name not in found.methods])
@@ -62,7 +61,7 @@ def _of_library(subject: Subject, installed: Installed) -> Iterator[Finding]:
 def _of_user(subject: Subject, found: Definition) -> Iterator[Finding]:
     dotted = subject.pipeline.train.estimator
     try:
-        call = _call(found, subject)
+        call = call_signature(found, subject.sources)
     except NotChecked as error:
         call = None
         yield _parameters_unchecked(str(error))
@@ -72,27 +71,13 @@ def _of_user(subject: Subject, found: Definition) -> Iterator[Finding]:
         yield from () if found.node.decorator_list else check_result(_ESTIMATOR, found, "an estimator")
         return
     line = lineage(found, subject.sources)
-    base = _library_base(subject, line)
-    if base is not None and call is not None:
+    # The library's class that checks the parameters of a user's class: the nearest that has fit.
+    fitted = next((item.path for item in line.classes if item.has("fit")), None)
+    base = fitted and subject.sources.installed(fitted)
+    if base and call is not None:
         yield from _values(subject, base, call.names)
     if not line.gap:
         yield from _methods(dotted, [name for name in _METHODS if not line.has(name)])
-
-
-def _call(found: Definition, subject: Subject) -> Signature:
-    if isinstance(found.node, ast.ClassDef):
-        return lineage(found, subject.sources).constructor()
-    if found.node.decorator_list:
-        raise NotChecked(f"{found.node.name} has a decorator")
-    return signature(found.node)
-
-
-def _library_base(subject: Subject, line: Lineage) -> Installed | None:
-    """Return the library's class that checks the parameters of a user's class: the nearest that has fit."""
-    for item in line.classes:
-        if item.has("fit"):
-            return subject.sources.installed(item.path)
-    return None
 
 
 def _parameters_unchecked(reason: str) -> Finding:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.classes import signature
-from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.classes import Signature, signature
+from airflow_mlops.config.lint.finding import Finding, Subject, is_template, sources
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition
 from airflow_mlops.config.models import Source
@@ -32,38 +32,40 @@ def functions(subject: Subject) -> Iterator[Finding]:
 def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding]:
     """The arguments of a reader are its own; pandas' decorators leave them as they are."""
     reader = f"pandas.read_{source.type}"
-    try:
-        found = subject.sources.find(reader).node
-    except (NotThere, NotChecked):
+    accepted, text = _of_pandas(subject, reader), _of_pandas(subject, "pandas.read_csv")
+    if accepted is None:
         return
-    if isinstance(found, ast.ClassDef):
-        return
-    if signature(found).open:
-        yield from _of_text(subject, reader, signature(found).names)
-        return
-    known = signature(found).names[1:]
+    path = (*path, "load_args")
+    yield from unknown_arguments(path, reader, accepted.after(1), source.load_args)
+    # A reader that hands arguments on to its engine gets none that only text files have.
+    strange = {*text.names} - {*accepted.names, *_OF_ENGINES} if accepted.open and text else ()
     for name in source.load_args:
-        if name not in known:
-            at = (*path, "load_args", name)
-            yield Finding(at, f"{reader} has no parameter {name!r}{did_you_mean(name, known)}")
-
-
-def _of_text(subject: Subject, reader: str, own: Iterable[str]) -> Iterator[Finding]:
-    """A reader that hands arguments on to its engine gets none that only text files have."""
-    try:
-        text = subject.sources.find("pandas.read_csv").node
-    except (NotThere, NotChecked):
-        return
-    strange = set() if isinstance(text, ast.ClassDef) else set(signature(text).names) - {*own, *_OF_ENGINES}
-    for name in subject.pipeline.data.source.load_args:
         if name in strange:
-            at = ("data", "source", "load_args", name)
-            yield Finding(at, f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
+            message = f"{reader} has no parameter {name!r}: it is one of pandas.read_csv"
+            yield Finding((*path, name), message)
+
+
+def _of_pandas(subject: Subject, path: str) -> Signature | None:
+    try:
+        found = subject.sources.find(path).node
+    except (NotThere, NotChecked):
+        return None
+    return None if isinstance(found, ast.ClassDef) else signature(found)
+
+
+def unknown_arguments(
+    path: KeyPath, called: str, accepted: Signature, names: Iterable[str]
+) -> Iterator[Finding]:
+    """Yield the arguments below ``path`` that what is called does not have."""
+    for name in names if not accepted.open else ():
+        if name not in accepted.names:
+            hint = did_you_mean(name, accepted.names)
+            yield Finding((*path, name), f"{called} has no parameter {name!r}{hint}")
 
 
 def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, None, Definition | None]:
     """Yield what is wrong with a dotted path; returns its definition or None."""
-    if "{{" in dotted:
+    if is_template(dotted):
         yield Finding(path, "not checked: it is a template", "note")
         return None
     try:
@@ -83,7 +85,7 @@ def cannot_import(path: KeyPath, dotted: str, error: NotThere) -> Finding:
 
 
 def _function(
-    subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Iterable[str] = ()
+    subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Collection[str] = ()
 ) -> Iterator[Finding]:
     found = yield from resolve(subject, path, dotted)
     if found is None or found.node.decorator_list:
@@ -94,13 +96,11 @@ def _function(
     yield from check_result(path, found, "a DataFrame")
     if isinstance(found.node, ast.AsyncFunctionDef):
         return
-    accepted, given = signature(found.node), set(keywords)
+    accepted = signature(found.node)
     if accepted.positional is not None and accepted.positional < places:
         yield Finding(path, "takes no argument, but is called with the data frame")
-    for name in sorted(given - set(accepted.names)) if not accepted.open else ():
-        at = (*path[:-1], "load_args", name)
-        yield Finding(at, f"{dotted} has no parameter {name!r}{did_you_mean(name, accepted.names)}")
-    missing = [name for name in accepted.required[places:] if name not in given]
+    yield from unknown_arguments((*path[:-1], "load_args"), dotted, accepted, sorted(keywords))
+    missing = [name for name in accepted.after(places).required if name not in keywords]
     if missing:
         how = "the data frame alone" if places else "load_args alone"
         yield Finding(path, f"needs the argument {', '.join(missing)}, but is called with {how}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Subject, is_template
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
-from airflow_mlops.config.lint.source import Definition, Sources
+from airflow_mlops.config.lint.source import Definition, Module, Sources, bound_names, own_nodes
 from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 
@@ -124,31 +124,24 @@ def _returned(found: Definition, sources: Sources, depth: int) -> Iterator[Learn
     node = found.node
     if depth > _DEEPEST or not isinstance(node, ast.FunctionDef) or node.decorator_list:
         raise NotChecked("not a plain function")
-    scope = _Scope(found, sources, depth)
-    results = [item.value for item in own_statements(node.body) if isinstance(item, ast.Return)]
+    nodes = list(own_nodes(node.body))
+    results = [item.value for item in nodes if isinstance(item, ast.Return)]
     if not results:
         raise NotChecked("it returns nothing")
+    imports = (item for item in nodes if isinstance(item, ast.Import | ast.ImportFrom))
+    imported = {name: item for item in imports for name in bound_names(item)}
+    module = replace(found.module, names={**found.module.names, **imported})
+    scope = _Scope(module, [item for item in nodes if isinstance(item, ast.Assign)], sources, depth)
     for result in results:
         yield from scope.learners(result)
-
-
-def own_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a function, not those of functions and classes inside it."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        for inner in ("body", "orelse", "finalbody"):
-            yield from own_statements(getattr(node, inner, ()))
-        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-            yield from own_statements(part.body)
 
 
 @dataclass(frozen=True)
 class _Scope:
     """A function's body: what its names stand for."""
 
-    function: Definition
+    module: Module
+    assignments: Sequence[ast.Assign]
     sources: Sources
     depth: int
 
@@ -165,7 +158,7 @@ class _Scope:
             raise NotChecked("not a call")
 
     def _called(self, node: ast.Call) -> Iterator[Learner]:
-        found = self._definition(node.func)
+        found = self.sources.meaning(node.func, self.module)
         name = found.node.name
         if name in _LAST or name in _ABOUT:
             yield from self.learners(_last_step(node) if name in _LAST else _argument(node, "estimator"))
@@ -174,27 +167,11 @@ class _Scope:
         else:
             yield from _returned(found, self.sources, self.depth + 1)
 
-    def _definition(self, node: ast.expr) -> Definition:
-        if isinstance(node, ast.Name):
-            for item in own_statements(self.function.node.body):
-                if isinstance(item, ast.ImportFrom) and not item.level:
-                    for alias in item.names:
-                        if (alias.asname or alias.name) == node.id:
-                            return self.sources.find(f"{item.module}:{alias.name}")
-            return self.sources.named(self.function.module, node.id)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            origin = self.function.module.names.get(node.value.id)
-            if isinstance(origin, ast.ImportFrom) and not origin.level:
-                real = next(item.name for item in origin.names if (item.asname or item.name) == node.value.id)
-                return self.sources.find(f"{origin.module}.{real}:{node.attr}")
-        raise NotChecked("not a plain name")
-
     def _assigned(self, name: str) -> ast.expr:
         found = [
             item.value
-            for item in own_statements(self.function.node.body)
-            if isinstance(item, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == name for target in item.targets)
+            for item in self.assignments
+            if any(isinstance(target, ast.Name) and target.id == name for target in item.targets)
         ]
         if len(found) != 1 or isinstance(found[0], ast.Name):
             raise NotChecked(f"{name} is not assigned once")

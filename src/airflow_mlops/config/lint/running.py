@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.classes import lineage, signature
+from airflow_mlops.config.lint.classes import call_signature, lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.functions import resolve
+from airflow_mlops.config.lint.functions import resolve, unknown_arguments
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition
 from airflow_mlops.config.models import Callback, Resources
@@ -94,39 +94,22 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
     found = yield from resolve(subject, here, callback.notifier)
     if found is None:
         return
-    try:
-        accepted = _accepted(found, subject)
-    except NotChecked as error:
-        yield Finding(here, f"arguments are not checked: {error}", "note")
-        return
-    except NotThere as error:
-        yield Finding(here, str(error))
-        return
-    if accepted is None:
+    is_class = isinstance(found.node, ast.ClassDef)
+    line = lineage(found, subject.sources)
+    if is_class and not (line.gap or line.has("notify") or line.has("__call__")):
         message = f"{callback.notifier} is not a notifier: it has neither notify nor __call__"
         yield Finding(here, message)
         return
-    names, required, open_ = accepted
-    for name in callback.args if not open_ else ():
-        if name not in names:
-            hint = did_you_mean(name, names)
-            yield Finding((*path, "args", name), f"{callback.notifier} has no parameter {name!r}{hint}")
-    missing = [name for name in required if name not in callback.args]
+    try:
+        accepted = call_signature(found, subject.sources)
+    except NotChecked as error:
+        yield Finding(here, f"arguments are not checked: {error}", "note")
+        return
+    if not is_class and accepted.positional == 0:
+        yield Finding(here, "takes no argument, but is called with the context first")
+        return
+    accepted = accepted.after(0 if is_class else 1)  # a function gets the context, then args
+    yield from unknown_arguments((*path, "args"), callback.notifier, accepted, callback.args)
+    missing = [name for name in accepted.required if name not in callback.args]
     if missing:
         yield Finding(here, f"needs {', '.join(missing)}: add them to args")
-
-
-def _accepted(found: Definition, subject: Subject) -> tuple[list[str], list[str], bool] | None:
-    """Return the names that ``args`` may and must have, and whether any will do; None without a method."""
-    if isinstance(found.node, ast.ClassDef):
-        line = lineage(found, subject.sources)
-        if not line.gap and not (line.has("notify") or line.has("__call__")):
-            return None
-        call = line.constructor()
-        return call.names, call.required, call.open
-    if found.node.decorator_list:
-        raise NotChecked(f"{found.node.name} has a decorator")
-    call = signature(found.node)  # called with the context, then args
-    if call.positional == 0:
-        raise NotThere("takes no argument, but is called with the context first")
-    return call.names[1:], call.required[1:], call.open

@@ -69,7 +69,7 @@ class Definition:
     @property
     def yields(self) -> bool:
         """Whether it is a generator."""
-        return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _inside(self.node.body))
+        return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(self.node.body))
 
     @property
     def returns(self) -> bool:
@@ -77,7 +77,7 @@ class Definition:
         sketch = all(isinstance(node, ast.Pass | ast.Expr | ast.Raise) for node in self.node.body)
         return sketch or any(
             isinstance(node, ast.Raise) or (isinstance(node, ast.Return) and node.value is not None)
-            for node in _inside(self.node.body)
+            for node in own_nodes(self.node.body)
         )
 
 
@@ -136,6 +136,21 @@ class Sources:
         known = [key for key in module.names if not key.startswith("_")]
         raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
 
+    def meaning(self, node: ast.expr, module: Module) -> Definition:
+        """Return what the expression ``Name`` or ``package.Name`` means inside a module, imports followed."""
+        if isinstance(node, ast.Name):
+            return self.named(module, node.id)
+        if not isinstance(node, ast.Attribute):
+            raise NotChecked("it is computed")
+        first, _, rest = ast.unparse(node).partition(".")
+        origin = module.names.get(first)
+        if isinstance(origin, ast.Import):
+            aliases = {item.asname: item.name for item in origin.names}
+            return self.find(f"{aliases.get(first, first)}.{rest}")
+        if isinstance(origin, ast.ImportFrom):
+            return self.find(f"{_absolute(origin, module.package)}.{_original(origin, first)}.{rest}")
+        raise NotChecked(f"{first} is not an import")
+
     def module(self, name: str) -> Module:
         """Return the module ``name``; raises NotThere or NotChecked."""
         if name not in self._modules:
@@ -147,8 +162,8 @@ class Sources:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             return Definition(node, module)
         if isinstance(node, ast.ImportFrom):
-            real = next(item.name for item in node.names if (item.asname or item.name) == name)
-            return self.named(self.module(_absolute(node, module.package)), real, steps + 1)
+            origin = self.module(_absolute(node, module.package))
+            return self.named(origin, _original(node, name), steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id != name:
             return self.named(module, node.value.id, steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
@@ -237,7 +252,7 @@ def _read(name: str, package: str, file: Path, _version: tuple[int, int]) -> Mod
     names: dict[str, ast.stmt] = {}
     stars: list[str] = []
     for node in _statements(tree.body):
-        for key in _bound(node):
+        for key in bound_names(node):
             if key == "*" and isinstance(node, ast.ImportFrom):
                 stars.append(_absolute(node, package))
             elif key not in names or not isinstance(node, ast.Assign):
@@ -258,7 +273,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _statements(handler.body)
 
 
-def _bound(node: ast.stmt) -> list[str]:
+def bound_names(node: ast.stmt) -> list[str]:
     """Return the names that a statement gives a meaning."""
     if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return [node.name]
@@ -273,12 +288,17 @@ def _as_function(name: str, node: ast.Lambda) -> ast.FunctionDef:
     return ast.FunctionDef(name=name, args=node.args, body=body, decorator_list=[])
 
 
-def _inside(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+def own_nodes(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """Yield the nodes of a function, not those of functions and classes in it."""
     for node in body:
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _inside(list(ast.iter_child_nodes(node)))
+            yield from own_nodes(list(ast.iter_child_nodes(node)))
+
+
+def _original(node: ast.ImportFrom, name: str) -> str:
+    """Return what ``name`` is called in the module that it is imported from."""
+    return next(item.name for item in node.names if (item.asname or item.name) == name)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
