@@ -7,17 +7,13 @@ from typing import Any
 
 from pydantic import AfterValidator
 
+from airflow_mlops.config.values import passes
 from airflow_mlops.core.class_table import PATH_PATTERN, ClassTable
 
 
 def known_in(table: ClassTable[Any]) -> AfterValidator:
     """Return the check that a value is in ``table``, or has the form of a class path."""
-
-    def check(kind: str) -> str:
-        table.check(kind)
-        return kind
-
-    return AfterValidator(check)
+    return AfterValidator(passes(table.check))
 
 
 def described_by(table: ClassTable[Any]) -> Callable[[dict[str, Any]], None]:

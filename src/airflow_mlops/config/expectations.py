@@ -51,12 +51,6 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
     return tuple(found)
 
 
-def check_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return one entry of ``validate.expect``; raises ConfigError when it has neither form."""
-    expand_one(entry)
-    return entry
-
-
 def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
     """Turn one entry into native expectations; raises ConfigError when it has neither form."""
     native = [key for key in entry if key.startswith(NATIVE)]

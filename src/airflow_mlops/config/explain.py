@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath, Mark
 from airflow_mlops.config.merge import Layer
-from airflow_mlops.config.shape import keys_at, sections_with
+from airflow_mlops.config.shape import Schema
 from airflow_mlops.config.values import FieldError
 from airflow_mlops.config.yaml_errors import odd_characters
 from airflow_mlops.core.errors import ConfigError
@@ -24,22 +23,6 @@ from airflow_mlops.training.core.metric_facts import METRIC_FACTS
 _WRAPPERS: Final = ("function-", "[key]")
 _LIMITS: Final = "require"
 _KINDS: Final = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The model that was to be built, and the model of the whole file, whose sections a message may name."""
-
-    model: type[BaseModel]
-    root: type[BaseModel]
-
-    def keys(self, path: KeyPath) -> list[str]:
-        """Return the keys of the section at ``path``."""
-        return keys_at(path, self.model)
-
-    def sections_with(self, key: str) -> tuple[str, ...]:
-        """Return the sections of the file that have a key."""
-        return sections_with(key, self.root)
 
 
 def explain(layer: Layer, errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[Fault]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.config.cache import ParseCache, key
-from airflow_mlops.config.document import Document, parse
+from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault as Fault
 from airflow_mlops.config.faults import FileFaults as FileFaults
-from airflow_mlops.config.merge import Layer, layer_of, merge
+from airflow_mlops.config.merge import Layer, merge
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.config.variants import Variant as Variant
@@ -62,9 +62,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class _Texts:
-    """The texts of a pipeline file and of its ``defaults.yaml``."""
+    """The texts of a pipeline file and of its ``defaults.yaml``; ``root`` ends the search for that."""
 
     file: Path
+    root: Path
     text: str
     defaults: Path | None
     defaults_text: str | None
@@ -96,14 +97,13 @@ def load_pipeline(
     >>> load_pipeline("iris.yaml", profile="laptop").data.holdout
     0.5
     """
-    path, top = _path_and_root(file, root)
-    texts = _texts(path, top)
+    texts, profile = _texts(file, root), profile or None
     if cache is None:
-        return _loaded(texts, top).chosen(profile or None)
+        return _loaded(texts).chosen(profile)
     entry = key(profile, texts.text, texts.defaults_text)
     found = cache.find(entry)
     if found is None:
-        found = _loaded(texts, top).chosen(profile or None)
+        found = _loaded(texts).chosen(profile)
         cache.keep(entry, found)
     return found
 
@@ -113,8 +113,7 @@ def read_pipeline(file: Path | str, *, root: Path | str | None = None) -> Loaded
 
     Raises ConfigError when the file or its ``defaults.yaml`` cannot be read, FileFaults when it is not YAML.
     """
-    path, top = _path_and_root(file, root)
-    return _loaded(_texts(path, top), top)
+    return _loaded(_texts(file, root))
 
 
 def read_defaults(file: Path) -> Loaded:
@@ -122,7 +121,7 @@ def read_defaults(file: Path) -> Loaded:
 
     Raises FileFaults when it cannot be read or is not YAML.
     """
-    whole, faults = _lower(file, _lower_text(file))
+    whole, faults = _defaults_layer(file, _defaults_text(file))
     named, more = variants(whole, partial=True)
     return Loaded(file, tree_root(file), named, _each_once(faults, more), whole, file)
 
@@ -132,7 +131,7 @@ def is_defaults(file: Path) -> bool:
     return file.stem == DEFAULTS and file.suffix in (".yaml", ".yml")
 
 
-def _lower_text(file: Path) -> str:
+def _defaults_text(file: Path) -> str:
     """Return the text of a ``defaults.yaml``; raises FileFaults, so that its own place is reported."""
     try:
         return read_text(file)
@@ -143,21 +142,25 @@ def _lower_text(file: Path) -> str:
         raise FileFaults([Fault(str(file), 1, 1, "", text, rule="file")]) from None
 
 
-def _lower(file: Path, text: str) -> tuple[Layer, list[Fault]]:
+def _defaults_layer(file: Path, text: str) -> tuple[Layer, list[Fault]]:
     """Return the values of a ``defaults.yaml``, which may be empty, and its faults."""
+    whole, faults = _layer(file, text, "defaults.yaml must be a mapping of sections", may_be_empty=True)
+    if "name" in whole.values:
+        message = "a name must be in the pipeline file, not in the defaults"
+        faults.append(whole.fault(("name",), message, at_key=True))
+    return whole, faults
+
+
+def _layer(file: Path, text: str, expected: str, *, may_be_empty: bool = False) -> tuple[Layer, list[Fault]]:
+    """Return the values of a file and its faults; raises FileFaults when it is not a mapping."""
     document = parse(text, str(file))
-    if document.values is None and not document.faults:
+    empty = document.values is None and not document.faults
+    if empty and may_be_empty:
         document.values = {}
     if not isinstance(document.values, dict):
-        raise FileFaults(
-            [*document.faults, document.fault((), "defaults.yaml must be a mapping of sections")]
-        )
-    whole, faults = layer_of(document), list(document.faults)
-    if "name" in document.values:
-        faults.append(
-            whole.fault(("name",), "a name must be in the pipeline file, not in the defaults", at_key=True)
-        )
-    return whole, faults
+        message = f"is empty: {expected}" if empty else expected
+        raise FileFaults([*document.faults, document.fault((), message)])
+    return Layer(document.values, document.places), document.faults
 
 
 def _each_once(unread: list[Fault], faults: list[Fault]) -> tuple[Fault, ...]:
@@ -168,19 +171,16 @@ def _each_once(unread: list[Fault], faults: list[Fault]) -> tuple[Fault, ...]:
 
 def pipeline_files(folder: Path) -> list[Path]:
     """Return the pipeline files in a folder and below it, by name, without hidden ones and defaults."""
-    found = (path for suffix in ("*.yaml", "*.yml") for path in folder.rglob(suffix))
-    return sorted(
-        path
-        for path in found
-        if path.stem != DEFAULTS
-        and not any(part[0] == "." for part in path.relative_to(folder).parts)
-        and not path.is_dir()
-    )
+    return [file for file in _yaml_files(folder) if file.stem != DEFAULTS]
 
 
 def defaults_files(folder: Path) -> list[Path]:
     """Return the ``defaults.yaml`` files in a folder and below it, without hidden ones."""
-    found = [path for suffix in ("yaml", "yml") for path in folder.rglob(f"{DEFAULTS}.{suffix}")]
+    return [file for file in _yaml_files(folder) if file.stem == DEFAULTS]
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    found = (path for suffix in ("yaml", "yml") for path in folder.rglob(f"*.{suffix}") if not path.is_dir())
     return sorted(
         path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts)
     )
@@ -196,7 +196,7 @@ def tree_root(file: Path, folder: Path | None = None) -> Path:
     return next((parent for parent in parents if parent.name == _ROOT), folder or parents[0])
 
 
-def _defaults(file: Path, root: Path) -> Path | None:
+def _nearest_defaults(file: Path, root: Path) -> Path | None:
     top = root.absolute()
     for folder in file.absolute().parents:
         for name in (f"{DEFAULTS}.yaml", f"{DEFAULTS}.yml"):
@@ -208,30 +208,19 @@ def _defaults(file: Path, root: Path) -> Path | None:
     return None
 
 
-def _path_and_root(file: Path | str, root: Path | str | None) -> tuple[Path, Path]:
+def _texts(file: Path | str, root: Path | str | None) -> _Texts:
     path = Path(file)
-    return path, tree_root(path) if root is None else Path(root)
+    top = tree_root(path) if root is None else Path(root)
+    text, defaults = read_text(path), _nearest_defaults(path, top)
+    return _Texts(path, top, text, defaults, None if defaults is None else _defaults_text(defaults))
 
 
-def _texts(path: Path, top: Path) -> _Texts:
-    text, defaults = read_text(path), _defaults(path, top)
-    return _Texts(path, text, defaults, None if defaults is None else _lower_text(defaults))
-
-
-def _loaded(texts: _Texts, top: Path) -> Loaded:
-    own = _document(texts.file, texts.text, "a pipeline file must be a mapping that starts with `name:`")
-    faults, whole = list(own.faults), layer_of(own)
+def _loaded(texts: _Texts) -> Loaded:
+    whole, faults = _layer(
+        texts.file, texts.text, "a pipeline file must be a mapping that starts with `name:`"
+    )
     if texts.defaults is not None and texts.defaults_text is not None:
-        lower, wrong = _lower(texts.defaults, texts.defaults_text)
-        faults += wrong
-        whole = merge(lower, whole)
+        lower, more = _defaults_layer(texts.defaults, texts.defaults_text)
+        whole, faults = merge(lower, whole), [*faults, *more]
     named, more = variants(whole)
-    return Loaded(texts.file, top, named, _each_once(faults, more), whole, texts.defaults)
-
-
-def _document(path: Path, text: str, otherwise: str) -> Document:
-    document = parse(text, str(path))
-    if not isinstance(document.values, dict):
-        empty = "is empty: " if document.values is None and not document.faults else ""
-        raise FileFaults([*document.faults, document.fault((), empty + otherwise)])
-    return document
+    return Loaded(texts.file, texts.root, named, _each_once(faults, more), whole, texts.defaults)

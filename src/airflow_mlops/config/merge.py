@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from airflow_mlops.config.document import Document, Place
+from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath, dotted
 
 _TYPED: Final = (("data", "source"), ("monitor", "performance", "labels"))
@@ -44,17 +45,12 @@ class Layer:
         return path
 
 
-def layer_of(document: Document) -> Layer:
-    """Return a document's values as a layer; the document is a mapping."""
-    return Layer(dict(document.values), document.places)
-
-
 def merge(lower: Layer, upper: Layer) -> Layer:
     """Return ``upper`` over ``lower``: mappings are merged key by key, everything else is replaced.
 
     >>> from airflow_mlops.config.document import parse
     >>> defaults, file = parse("retry: {delay: 1m, backoff: 3}", "a"), parse("retry: {delay: 5m}", "b")
-    >>> merge(layer_of(defaults), layer_of(file)).values
+    >>> merge(Layer(defaults.values, defaults.places), Layer(file.values, file.places)).values
     {'retry': {'delay': '5m', 'backoff': 3}}
     """
     places: dict[KeyPath, Place] = {(): _explicit_place(lower, upper, ())}
@@ -75,7 +71,10 @@ def profile_layer(document: Layer, profile: str) -> tuple[Layer, list[Fault]]:
             message = "a dotted key must not have an empty part between its dots"
             faults.append(document.fault(source, message, at_key=True))
             continue
-        clash = _insert(values, _nested(parts, value), ())
+        nested = value
+        for part in reversed(parts):
+            nested = {part: nested}
+        clash = _insert(values, nested, ())
         if clash is not None:
             message = f"{dotted(clash)} is set by another key of the profile as well"
             faults.append(document.fault(source, message, at_key=True))
@@ -93,27 +92,17 @@ def _explicit_place(lower: Layer, upper: Layer, path: KeyPath) -> Place:
     return upper.places[path] if upper.places[path].explicit else lower.places[path]
 
 
-def _nested(parts: KeyPath, value: Any) -> dict[str, Any]:
-    for part in reversed(parts):
-        value = {part: value}
-    return dict(value)
-
-
 def _insert(target: dict[str, Any], added: dict[str, Any], path: KeyPath) -> KeyPath | None:
     """Insert ``added`` into ``target`` in place; returns the first path that both set, or None."""
     for key, value in added.items():
         here = (*path, key)
         if key not in target:
-            target[key] = _copy_mappings(value)
+            target[key] = deepcopy(value)
         elif not (isinstance(value, dict) and isinstance(target[key], dict)):
             return here
         elif (clash := _insert(target[key], value, here)) is not None:
             return clash
     return None
-
-
-def _copy_mappings(value: Any) -> Any:
-    return {key: _copy_mappings(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _copy_places(

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any, Final
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
 from airflow_mlops.config.models import Pipeline
 
 FILE: Final = "airflow_mlops.schema.json"
@@ -19,6 +22,21 @@ _PROFILES: Final = {
     "type": "object",
     "additionalProperties": {"type": "object"},
 }
+
+
+class _FileSchema(GenerateJsonSchema):
+    """A schema without the titles that pydantic makes of names, in which ``off`` stands for null."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        section = super().model_schema(schema)
+        del section["title"]
+        return section
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return {"anyOf": [*super().nullable_schema(schema)["anyOf"], {"const": False}]}
 
 
 def build_schema() -> dict[str, Any]:
@@ -54,7 +72,7 @@ def build_schema() -> dict[str, Any]:
 
 def model_schema() -> dict[str, Any]:
     """Return the schema of a whole configuration, with every key that it must have."""
-    schema = _tidied(Pipeline.model_json_schema(by_alias=True))
+    schema = Pipeline.model_json_schema(by_alias=True, schema_generator=_FileSchema)
     schema["properties"]["profiles"] = _PROFILES
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -94,22 +112,6 @@ def reference(schema: Mapping[str, Any]) -> str:
             what = str(value.get("description", "")).replace("|", "\\|")
             lines.append(f"| `{key}` | {_type(value, schema)} | {default} | {what} |")
     return "\n".join(lines) + "\n"
-
-
-def _tidied(node: Any, *, names: bool = False) -> Any:
-    """Drop the titles that pydantic makes of key names, and let ``off`` stand for null."""
-    if isinstance(node, list):
-        return [_tidied(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kept = {
-        key: _tidied(value, names=key in ("properties", "$defs"))
-        for key, value in node.items()
-        if names or key != "title"
-    }
-    if not names and isinstance(kept.get("anyOf"), list) and {"type": "null"} in kept["anyOf"]:
-        kept["anyOf"] = [*kept["anyOf"], {"const": False}]
-    return kept
 
 
 def _sections(

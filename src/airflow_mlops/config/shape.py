@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin
 
@@ -14,23 +15,35 @@ from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer
 
 
-def keys_at(path: KeyPath, model: type[BaseModel]) -> list[str]:
-    """Return the keys of the section at ``path`` of ``model``, as they are written in a file.
+@dataclass(frozen=True)
+class Schema:
+    """The model that was to be built, and the model of the whole file, whose sections a message may name.
 
     >>> from airflow_mlops.config.models import Pipeline
-    >>> keys_at(("approve",), Pipeline)
-    ['by', 'within', 'on_timeout']
+    >>> schema = Schema(Pipeline, Pipeline)
+    >>> schema.keys(("approve",)), schema.sections_with("n_trials")
+    (['by', 'within', 'on_timeout'], ('train.tune',))
     """
-    parts = iter(path)
-    for part in parts:
-        field = _fields(model).get(str(part))
-        inner = model_of(field)
-        if inner is None and (inner := item_model(field)) is not None:
-            next(parts, None)  # the key or number of the item
-        if inner is None:
-            break
-        model = inner
-    return [*_fields(model), *getattr(model, "keys_of_layers", ())]
+
+    model: type[BaseModel]
+    root: type[BaseModel]
+
+    def keys(self, path: KeyPath) -> list[str]:
+        """Return the keys of the section at ``path``, as they are written in a file."""
+        model, parts = self.model, iter(path)
+        for part in parts:
+            field = _fields(model).get(str(part))
+            inner = model_of(field)
+            if inner is None and (inner := item_model(field)) is not None:
+                next(parts, None)  # the key or number of the item
+            if inner is None:
+                break
+            model = inner
+        return [*_fields(model), *getattr(model, "keys_of_layers", ())]
+
+    def sections_with(self, key: str) -> tuple[str, ...]:
+        """Return the sections of the file that have a key, for one that stands in another section."""
+        return _sections(self.root).get(key, ())
 
 
 @cache
@@ -48,16 +61,6 @@ def _sections(root: type[BaseModel]) -> dict[str, tuple[str, ...]]:
             elif (item := item_model(field)) is not None:
                 waiting.append((f"{here}.*", item))
     return {key: tuple(sections) for key, sections in found.items()}
-
-
-def sections_with(key: str, root: type[BaseModel]) -> tuple[str, ...]:
-    """Return the sections below ``root`` that have a key, for one that stands in another section.
-
-    >>> from airflow_mlops.config.models import Pipeline
-    >>> sections_with("n_trials", Pipeline)
-    ('train.tune',)
-    """
-    return _sections(root).get(key, ())
 
 
 def model_of(field: FieldInfo | None) -> type[BaseModel] | None:

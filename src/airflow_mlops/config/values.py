@@ -22,8 +22,6 @@ _ISO: Final = r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+
 _SIZE: Final = r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|Ti)\s*"
 _BYTES: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
-_CONN_ID: Final = r"[A-Za-z0-9_.\-]{1,200}"
-_IMAGE: Final = r"[a-z0-9][\w./:@\-]*"
 _QUOTED: Final = r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*"
 _CRON_FIELDS: Final = 5
 _LONGEST_CRON: Final = 200
@@ -153,30 +151,25 @@ def check_dotted(path: str) -> str:
     return path
 
 
-def check_conn_id(name: str) -> str:
-    """Return ``name`` when it can be the id of an Airflow connection; raises ValueError."""
-    if not re.fullmatch(_CONN_ID, name):
-        raise ValueError(f"a connection id must have only letters, digits, _, - and ., got {name!r:.80}")
-    return name
+def passes(check: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Return the validator that keeps a value as it is unless ``check`` raises a ValueError."""
+
+    def validate(value: Any) -> Any:
+        check(value)
+        return value
+
+    return validate
 
 
-def check_image(name: str) -> str:
-    """Return ``name`` when it can be the reference of a container image; raises ValueError."""
-    if not re.fullmatch(_IMAGE, name):
-        raise ValueError(f"an image must be written as registry/name:tag, got {name!r:.80}")
-    return name
+def matches(pattern: str, requirement: str) -> AfterValidator:
+    """Return the check that a text matches a pattern; ``requirement`` begins the message otherwise."""
 
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{requirement}, got {text!r:.80}")
+        return text
 
-def check_limit(value: object) -> str:
-    """Return ``value`` when it is a limit, such as ``>= 0.8``; raises ConfigError (a ValueError)."""
-    limits.Limit.parse(value)
-    return str(value)
-
-
-def check_metric(name: str) -> str:
-    """Return ``name`` when it is a known metric; raises ConfigError (a ValueError) otherwise."""
-    facts(name)
-    return name
+    return AfterValidator(check)
 
 
 def check_task(name: str) -> str:
@@ -253,17 +246,19 @@ StrictBool = Annotated[bool, BeforeValidator(check_bool)]
 Size = Annotated[
     str, BeforeValidator(check_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})
 ]
-ConnId = Annotated[str, AfterValidator(check_conn_id)]
+ConnId = Annotated[
+    str, matches(r"[A-Za-z0-9_.\-]{1,200}", "a connection id must have only letters, digits, _, - and .")
+]
 DottedPath = Annotated[str, AfterValidator(check_dotted)]
-Image = Annotated[str, AfterValidator(check_image)]
+Image = Annotated[str, matches(r"[a-z0-9][\w./:@\-]*", "an image must be written as registry/name:tag")]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,
-    BeforeValidator(check_limit),
+    BeforeValidator(passes(limits.Limit.parse)),
     WithJsonSchema({"type": "string", "pattern": f"^{limits.PATTERN}$"}),
 ]
-Metric = Annotated[str, AfterValidator(check_metric), OneOf(lambda: METRIC_FACTS)]
+Metric = Annotated[str, AfterValidator(passes(facts)), OneOf(lambda: METRIC_FACTS)]
 TaskName = Annotated[str, AfterValidator(check_task), OneOf(task_ids)]
 Schedule = Annotated[str, AfterValidator(check_schedule)]
 Timestamp = Annotated[

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from airflow_mlops.config.explain import Schema, explain
+from airflow_mlops.config.explain import explain
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer, merge, profile_layer
 from airflow_mlops.config.models import Pipeline
-from airflow_mlops.config.shape import off_as_none
+from airflow_mlops.config.shape import Schema, off_as_none
 
 MAX_PROFILES: Final = 100
 MAX_ATTEMPTS: Final = 200

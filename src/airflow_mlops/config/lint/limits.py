@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, MetricFacts
+
+_AGAINST: Final = ("evaluate", "against_champion")
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
     """Every limit can be met and can fail."""
-    section, monitor = subject.pipeline.evaluate, subject.pipeline.monitor
-    yield from _floors(("evaluate", "require"), section.require)
-    if monitor and monitor.performance:
-        yield from _floors(("monitor", "performance", "require"), monitor.performance.require)
-    for name, limit in section.against_champion.items():
-        yield from _against(("evaluate", "against_champion", name), name, limit)
+    for path, required in limits_by_section(subject.pipeline):
+        check = _against if path == _AGAINST else _floor
+        for name, text in required.items():
+            yield from check((*path, name), name, text)
+
+
+def limits_by_section(pipeline: Pipeline) -> Iterator[tuple[KeyPath, Mapping[str, str]]]:
+    """Yield every mapping of metrics to limits, with its path."""
+    section, monitor = pipeline.evaluate, pipeline.monitor
+    yield ("evaluate", "require"), section.require
+    yield _AGAINST, section.against_champion
     for column, required in section.slices.items():
-        yield from _floors(("evaluate", "slices", column), required)
-    twice = [name for number, name in enumerate(section.metrics) if name in section.metrics[:number]]
-    for name in dict.fromkeys(twice):
-        yield Finding(("evaluate", "metrics"), f"{name} is a duplicate", "warning")
+        yield ("evaluate", "slices", column), required
+    if monitor and monitor.performance:
+        yield ("monitor", "performance", "require"), monitor.performance.require
 
 
 def undeclared_metric(subject: Subject) -> Iterator[Finding]:
@@ -31,30 +39,24 @@ def undeclared_metric(subject: Subject) -> Iterator[Finding]:
     for key, required in (("require", section.require), ("against_champion", section.against_champion)):
         for name in required:
             if name not in section.metrics:
-                message = f"{name} is not in evaluate.metrics: add it there"
-                yield Finding(("evaluate", key, name), message)
+                yield Finding(("evaluate", key, name), f"{name} is not in evaluate.metrics: add it there")
 
 
-def _floors(path: KeyPath, required: Mapping[str, str]) -> Iterator[Finding]:
-    for name, text in required.items():
-        limit, facts, here = Limit.parse(text), METRIC_FACTS[name], (*path, name)
-        if limit.is_floor != facts.larger_is_better:
-            better, sign = ("larger", ">=") if facts.larger_is_better else ("smaller", "<=")
-            yield Finding(here, f"{name} is better when it is {better}: write '{sign} {limit.bound:g}'")
-        elif reason := _idle(limit, facts):
-            yield Finding(here, f"{name} is between {facts.low:g} and {facts.high:g}: {text!r} {reason}")
+def _floor(path: KeyPath, name: str, text: str) -> Iterator[Finding]:
+    limit, facts = Limit.parse(text), METRIC_FACTS[name]
+    if limit.is_floor != facts.larger_is_better:
+        better, sign = ("larger", ">=") if facts.larger_is_better else ("smaller", "<=")
+        yield Finding(path, f"{name} is better when it is {better}: write '{sign} {limit.bound:g}'")
+    elif reason := _idle(limit, facts):
+        yield Finding(path, f"{name} is between {facts.low:g} and {facts.high:g}: {text!r} {reason}")
 
 
 def _idle(limit: Limit, facts: MetricFacts) -> str | None:
     """Say when no figure can fail a limit, or none can meet it."""
     worst, best = (facts.low, facts.high) if facts.larger_is_better else (facts.high, facts.low)
-    beyond = limit.bound > best if facts.larger_is_better else limit.bound < best
-    if beyond or (limit.bound == best and limit.is_strict):
+    if not limit.holds(best):
         return "never holds"
-    idle = limit.bound < worst if facts.larger_is_better else limit.bound > worst
-    if idle or (limit.bound == worst and not limit.is_strict):
-        return "always holds"
-    return None
+    return "always holds" if limit.holds(worst) else None
 
 
 def _against(path: KeyPath, name: str, text: str) -> Iterator[Finding]:

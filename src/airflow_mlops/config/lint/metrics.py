@@ -8,6 +8,7 @@ from typing import Final
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.lint.learner import Learner, learners, possible_values
+from airflow_mlops.config.lint.limits import limits_by_section
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
 
 _QUALITY: Final = ("deploy", "canary", "guards", "quality")
@@ -49,15 +50,8 @@ def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | No
 
 def _metric_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     """Yield every metric that the file names, with its place."""
-    section, asked = subject.pipeline.evaluate, subject.pipeline.monitor
-    for number, name in enumerate(section.metrics):
+    for number, name in enumerate(subject.pipeline.evaluate.metrics):
         yield ("evaluate", "metrics", number), name
-    for name in section.require:
-        yield ("evaluate", "require", name), name
-    for name in section.against_champion:
-        yield ("evaluate", "against_champion", name), name
-    for column, held in section.slices.items():
-        for name in held:
-            yield ("evaluate", "slices", column, name), name
-    for name in asked.performance.require if asked and asked.performance else ():
-        yield ("monitor", "performance", "require", name), name
+    for path, required in limits_by_section(subject.pipeline):
+        for name in required:
+            yield (*path, name), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ class Salvaged:
 
     def lacks(self, read: Iterable[str]) -> bool:
         """Whether something that a rule reads is dropped: ``a.b`` as a whole, ``a.b.*`` in part as well."""
-        return any(_touches(path, *_spelled(text)) for text in read for path in self.dropped)
+        return any(_touches(path, text) for text in read for path in self.dropped)
 
     def covers(self, path: KeyPath) -> bool:
         """Whether ``path`` is dropped, or stands in something that is."""
@@ -52,7 +53,7 @@ def salvage(variant: Variant) -> Salvaged | None:
         return Salvaged(variant.pipeline)
     values, faults = off_as_none(variant.layer, Pipeline)
     dropped = [_path(fault.path, variant.profile) for fault in faults]
-    values = _copy({key: value for key, value in values.items() if key != "profiles"})
+    values = deepcopy({key: value for key, value in values.items() if key != "profiles"})
     for _ in range(_ROUNDS):
         _fill(values, _STAND_INS, (), dropped)
         try:
@@ -77,28 +78,19 @@ def _in_file(path: KeyPath, dropped: Iterable[KeyPath]) -> KeyPath:
     return whole
 
 
-def _spelled(text: str) -> tuple[KeyPath, bool]:
-    return tuple(text.removesuffix(".*").split(".")), text.endswith(".*")
-
-
-def _touches(dropped: KeyPath, read: KeyPath, below: bool) -> bool:
-    return read[: len(dropped)] == dropped or (below and dropped[: len(read)] == read)
+def _touches(dropped: KeyPath, read: str) -> bool:
+    keys: KeyPath = tuple(read.removesuffix(".*").split("."))
+    return keys[: len(dropped)] == dropped or (read.endswith(".*") and dropped[: len(keys)] == keys)
 
 
 def _path(text: str, profile: str | None) -> KeyPath:
     return tuple(text.removeprefix(f"profiles.{profile}.").split("."))
 
 
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
-
-
 def _fill(values: dict[str, Any], needed: Mapping[str, Any], path: KeyPath, dropped: list[KeyPath]) -> None:
     for key, value in needed.items():
         if key not in values:
-            values[key] = _copy(value)
+            values[key] = deepcopy(value)
             dropped.append((*path, key))
         elif isinstance(value, Mapping) and isinstance(values[key], dict) and key != "source":
             _fill(values[key], value, (*path, key), dropped)
@@ -120,9 +112,6 @@ def _latest_first(path: KeyPath) -> tuple[Any, ...]:
 
 def _remove(values: Any, path: KeyPath) -> None:
     for part in path[:-1]:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    if path and (path[-1] in values if isinstance(values, dict) else isinstance(values, list)):
+        values = values[part]
+    if path:
         del values[path[-1]]

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
-from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 from airflow_mlops.data.sources import SOURCES
@@ -47,12 +46,15 @@ def duplicate(subject: Subject) -> Iterator[Finding]:
     """No list has the same item twice."""
     pipeline = subject.pipeline
     retrain, tune = pipeline.monitor and pipeline.monitor.retrain, pipeline.train.tune
-    for key in _twice(pipeline.data.keys):
-        yield Finding(("data", "keys"), f"{key} is a duplicate")
-    for cause in _twice(retrain.when if retrain else ()):
-        yield Finding(("monitor", "retrain", "when"), f"{cause} is a duplicate", "warning")
-    for user in _twice(pipeline.approve.by if pipeline.approve else ()):
-        yield Finding(("approve", "by"), f"{user} is a duplicate", "warning")
+    lists: list[tuple[KeyPath, Sequence[Any]]] = [
+        (("data", "keys"), pipeline.data.keys),
+        (("evaluate", "metrics"), pipeline.evaluate.metrics),
+        (("monitor", "retrain", "when"), retrain.when if retrain else ()),
+        (("approve", "by"), pipeline.approve.by if pipeline.approve else ()),
+    ]
+    for path, items in lists:
+        for item in _twice(items):
+            yield Finding(path, f"{item} is a duplicate", "error" if path[0] == "data" else "warning")
     for name, form in tune.space.items() if tune else ():
         for choice in () if is_range(form) else _twice(form):
             yield Finding(("train", "tune", "space", name), f"{choice!r} is a duplicate", "warning")
@@ -81,20 +83,13 @@ def _labels(subject: Subject) -> Iterator[Finding]:
 
 def file_suffix(subject: Subject) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
+    suffixes = {kind: SOURCES.load(kind).suffixes for kind in SOURCES.names()}
     for path, source in sources(subject.pipeline):
-        yield from _suffix(path, source)
-
-
-def _suffix(path: KeyPath, source: Source) -> Iterator[Finding]:
-    """The end of a file's name does not belong to another type than the one that it is read as."""
-    if source.type not in SOURCES.paths:
-        return
-    name = (source.filepath or "").lower().removesuffix(".gz")
-    ends = {kind: SOURCES.load(kind).suffixes for kind in SOURCES.names()}
-    extension = next((kind for kind, suffixes in ends.items() if name.endswith(suffixes)), source.type)
-    if extension != source.type:
-        message = f"file extension is {extension}, but type is {source.type}"
-        yield Finding((*path, "filepath"), message, "warning")
+        name = (source.filepath or "").lower().removesuffix(".gz")
+        kind = next((kind for kind, ends in suffixes.items() if name.endswith(ends)), source.type)
+        if kind != source.type and source.type in suffixes:
+            message = f"file extension is {kind}, but type is {source.type}"
+            yield Finding((*path, "filepath"), message, "warning")
 
 
 def source_path(subject: Subject) -> Iterator[Finding]:

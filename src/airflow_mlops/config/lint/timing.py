@@ -10,6 +10,7 @@ from typing import Final
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.models import Monitor
 from airflow_mlops.config.values import cron, format_duration
+from airflow_mlops.core.utc import in_utc
 
 _CANARY: Final = ("deploy", "canary")
 
@@ -35,7 +36,7 @@ def monitor_timing(subject: Subject) -> Iterator[Finding]:
     section = subject.pipeline.monitor
     if section is None:
         return
-    start, end = _utc(section.start_date), _utc(section.end_date)
+    start, end = (at and in_utc(at) for at in (section.start_date, section.end_date))
     if start and end and start > end:
         message = f"end_date {end:%Y-%m-%d} must be after start_date {start:%Y-%m-%d}"
         yield Finding(("monitor", "end_date"), message)
@@ -61,7 +62,3 @@ def interval(section: Monitor) -> timedelta:
     moments = croniter(cron(section.schedule), datetime(2024, 1, 1, tzinfo=UTC))
     times: list[datetime] = [moments.get_next(datetime) for _ in range(30)]
     return min(later - earlier for earlier, later in itertools.pairwise(times))
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -21,7 +21,8 @@ class Section(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            from airflow_mlops.config.explain import Schema, config_error_from
+            from airflow_mlops.config.explain import config_error_from
+            from airflow_mlops.config.shape import Schema
 
             schema = Schema(type(self), Section.root or type(self))
             raise config_error_from(schema, values, error) from None

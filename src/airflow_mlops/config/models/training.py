@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from airflow_mlops.config.class_field import described_by, known_in
-from airflow_mlops.config.expectations import check_entry
+from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.space import check_form
@@ -22,6 +22,7 @@ from airflow_mlops.config.values import (
     StrictInt,
     Text,
     Values,
+    passes,
 )
 from airflow_mlops.data.sources import SOURCES
 
@@ -82,7 +83,7 @@ class Data(Section):
 class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
-    expect: tuple[Annotated[dict[str, Any], AfterValidator(check_entry)], ...] = Field(
+    expect: tuple[Annotated[dict[str, Any], AfterValidator(passes(expand_one))], ...] = Field(
         min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
     )
     on_failure: Literal["fail", "warn", "quarantine"] = Field(
