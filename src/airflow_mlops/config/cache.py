@@ -1,4 +1,4 @@
-"""Keeps checked configurations between parses: JSON by content, in a folder that only its owner can touch."""
+"""Keeps checked configurations between parses, as JSON files in a folder that only its owner can use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_mlops.storage.atomic import write_bytes
 
 MAX_ENTRIES: Final = 10_000
 MAX_AGE: Final = 30 * 86_400
-FIX: Final = "remove it (it is created again), or set [mlops] parse_cache to another folder"
+FIX: Final = "delete it (it is created again), or set [mlops] parse_cache to another folder"
 _SCHEMA: Final = "airflow_mlops.schema.json"
 _MAX_BYTES: Final = 4_000_000
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -56,7 +56,7 @@ class ParseCache:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the folder; nothing is found or kept afterwards."""
+        """Close the folder; after this nothing is found or kept."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -87,7 +87,7 @@ class ParseCache:
             _log.debug("the parse cache %s cannot be written: %s", self.folder, error)
 
     def _trim(self, folder: int) -> None:
-        """Once for this process, remove what is old and what is too much, the oldest first."""
+        """Remove old entries, and the oldest of too many; once in each process."""
         if self._trimmed:
             return
         self._trimmed = True
@@ -100,7 +100,7 @@ class ParseCache:
 
 
 def _entries(folder: int) -> Iterator[tuple[float, str]]:
-    """Yield what is the cache's own in the folder, with the time of its last change."""
+    """Yield the cache's own files in the folder, each with the time of its last change."""
     with os.scandir(folder) as found:
         for entry in found:
             if _ENTRY.fullmatch(entry.name):
@@ -124,9 +124,9 @@ def distrust(found: os.stat_result) -> str:
     if not stat.S_ISDIR(found.st_mode):
         return "is not a folder"
     if found.st_uid != os.geteuid():
-        return f"belongs to user {found.st_uid}, not to {os.geteuid()} who reads the pipelines"
+        return f"belongs to user {found.st_uid}, but user {os.geteuid()} reads the pipelines"
     mode = stat.S_IMODE(found.st_mode)
-    return f"has mode {mode:04o}, and others than its owner can enter it" if mode & _OTHERS else ""
+    return f"has mode {mode:04o}, so that other users can enter it" if mode & _OTHERS else ""
 
 
 def _opened(folder: Path) -> int | None:
@@ -136,7 +136,7 @@ def _opened(folder: Path) -> int | None:
         folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(folder, _FOLDER)
     except OSError as error:
-        _log.info("no parse cache: %s", error)
+        _log.info("no parse cache is used: %s", error)
         return None
     problem = distrust(os.fstat(descriptor))
     if not problem:
@@ -147,7 +147,7 @@ def _opened(folder: Path) -> int | None:
 
 
 def _read(name: str, folder: int) -> bytes:
-    """Return an entry's content; raises OSError for what this user has not written."""
+    """Return an entry's content; raises OSError for a file that another user may have written."""
     with open(os.open(name, _READ, dir_fd=folder), "rb") as stream:  # noqa: PTH123
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS:

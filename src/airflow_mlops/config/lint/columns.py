@@ -75,8 +75,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
             continue
         for name in (*data.keys, data.target):
             if name not in known:
-                message = f"column {name!r} is not in {source.filepath}{did_you_mean(name, known)}"
-                yield Finding(path, message)
+                yield Finding(path, f"column {name!r} is not in {source.filepath}{did_you_mean(name, known)}")
 
 
 def header(source: Source, folder: Path) -> list[str] | None:

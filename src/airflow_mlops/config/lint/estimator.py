@@ -104,8 +104,7 @@ def _parameters(subject: Subject, accepted: Signature) -> Iterator[Finding]:
     if missing:
         yield Finding(_ESTIMATOR, f"needs {', '.join(missing)}: add them to train.params")
     for name in sorted(set(train.params) & set(space)):
-        message = "ignored: train.tune.space chooses its value"
-        yield Finding(("train", "params", name), message, "warning")
+        yield Finding(("train", "params", name), "ignored: train.tune.space chooses its value", "warning")
 
 
 def _values(subject: Subject, installed: Installed, names: Sequence[str]) -> Iterator[Finding]:
@@ -164,8 +163,7 @@ def _methods(dotted: str, lacking: Sequence[str]) -> Iterator[Finding]:
     """An estimator has scikit-learn's methods."""
     absent = [name for name in lacking if name in ("fit", "predict")]
     if absent:
-        message = f"{dotted} is not an estimator: it has no {' and no '.join(absent)}"
-        yield Finding(_ESTIMATOR, message)
+        yield Finding(_ESTIMATOR, f"{dotted} is not an estimator: it has no {' and no '.join(absent)}")
     elif lacking:
         base = "sklearn.base.BaseEstimator, with ClassifierMixin or RegressorMixin before it"
         yield Finding(_ESTIMATOR, f"{dotted} is not an estimator: derive it from {base}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.classes import Signature, signature
+from airflow_mlops.config.lint.classes import Signature, lineage, signature
 from airflow_mlops.config.lint.finding import Finding, Subject, is_template, sources
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition
@@ -41,8 +41,7 @@ def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding
     strange = {*text.names} - {*accepted.names, *_OF_ENGINES} if accepted.open and text else ()
     for name in source.load_args:
         if name in strange:
-            message = f"{reader} has no parameter {name!r}: it is one of pandas.read_csv"
-            yield Finding((*path, name), message)
+            yield Finding((*path, name), f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")
 
 
 def _of_pandas(subject: Subject, path: str) -> Signature | None:
@@ -75,6 +74,12 @@ def resolve(subject: Subject, path: KeyPath, dotted: str) -> Generator[Finding, 
     except NotChecked as error:
         yield Finding(path, f"not checked: {error}", "note")
     return None
+
+
+def class_attribute(subject: Subject, path: KeyPath, dotted: str, name: str) -> Generator[Finding, None, Any]:
+    """Yield what is wrong with the path of a class; returns the literal value of one of its attributes."""
+    found = yield from resolve(subject, path, dotted)
+    return None if found is None else lineage(found, subject.sources).literal(name)
 
 
 def cannot_import(path: KeyPath, dotted: str, error: NotThere) -> Finding:

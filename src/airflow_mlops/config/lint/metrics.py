@@ -31,8 +31,7 @@ def metrics(subject: Subject) -> Iterator[Finding]:
             yield Finding(path, mismatch)
     deploy = subject.pipeline.deploy
     if task == REGRESSION and deploy and deploy.canary.guards.quality:
-        message = "compares predicted classes, but the estimator does regression: remove it"
-        yield Finding(_QUALITY, message)
+        yield Finding(_QUALITY, "compares predicted classes, but the estimator does regression: remove it")
 
 
 def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | None:

@@ -97,8 +97,7 @@ def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[F
     is_class = isinstance(found.node, ast.ClassDef)
     line = lineage(found, subject.sources)
     if is_class and not (line.gap or line.has("notify") or line.has("__call__")):
-        message = f"{callback.notifier} is not a notifier: it has neither notify nor __call__"
-        yield Finding(here, message)
+        yield Finding(here, f"{callback.notifier} is not a notifier: it has neither notify nor __call__")
         return
     try:
         accepted = call_signature(found, subject.sources)

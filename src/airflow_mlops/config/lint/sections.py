@@ -13,7 +13,7 @@ from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 from airflow_mlops.data.sources import SOURCES
 
-_OF_A_RUN: Final = re.compile(
+_RUN_TEMPLATE: Final = re.compile(
     r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|logical_date|data_interval_\w+|run_id|dag_run)\b"
 )
 _SCHEMES: Final = frozenset(
@@ -22,11 +22,10 @@ _SCHEMES: Final = frozenset(
 
 
 def sections(subject: Subject) -> Iterator[Finding]:
-    """No section is without effect, and none asks for what another does not give."""
+    """No section is ignored, and none needs a value that another section lacks."""
     pipeline = subject.pipeline
     if pipeline.approve and not pipeline.deploy:
-        message = "ignored: approval needs `deploy`: add deploy, or remove approve"
-        yield Finding(("approve",), message)
+        yield Finding(("approve",), "ignored: approval needs `deploy`: add deploy, or remove approve")
     if pipeline.data.target in pipeline.data.keys:
         message = f"the target {pipeline.data.target} cannot be a key as well: remove it from keys"
         yield Finding(("data", "keys"), message)
@@ -53,27 +52,27 @@ def duplicate(subject: Subject) -> Iterator[Finding]:
         (("approve", "by"), pipeline.approve.by if pipeline.approve else ()),
     ]
     for path, items in lists:
-        for item in _twice(items):
+        for item in _duplicates(items):
             yield Finding(path, f"{item} is a duplicate", "error" if path[0] == "data" else "warning")
     for name, form in tune.space.items() if tune else ():
-        for choice in () if is_range(form) else _twice(form):
+        for choice in () if is_range(form) else _duplicates(form):
             yield Finding(("train", "tune", "space", name), f"{choice!r} is a duplicate", "warning")
 
 
 def _labels(subject: Subject) -> Iterator[Finding]:
-    """Labels that arrive later are joined by the keys, and their place holds those of earlier windows."""
+    """Labels that arrive later are joined by the keys, and their source has those of earlier windows."""
     monitor = subject.pipeline.monitor
     performance = monitor.performance if monitor else None
     if performance is None:
         return
     path = ("monitor", "performance")
-    given = [name for name in ("labels", "label_delay") if getattr(performance, name) is not None]
-    if given and not subject.pipeline.data.keys:
+    late = [name for name in ("labels", "label_delay") if getattr(performance, name) is not None]
+    if late and not subject.pipeline.data.keys:
         message = "labels that arrive later are joined by data.keys: add the entity and the time there"
-        yield Finding((*path, given[0]), message)
+        yield Finding((*path, late[0]), message)
     written = performance.labels.model_dump(mode="json") if performance.labels else {}
     for place, text in texts(written, (*path, "labels")):
-        if _OF_A_RUN.search(text):
+        if _RUN_TEMPLATE.search(text):
             message = (
                 "holds the labels of one run, but earlier windows are checked again: use a path with the "
                 "labels of all runs"
@@ -93,7 +92,7 @@ def file_suffix(subject: Subject) -> Iterator[Finding]:
 
 
 def source_path(subject: Subject) -> Iterator[Finding]:
-    """The path of the data has a scheme that there is, and no typing error that a file beside it shows."""
+    """The path of the data has a known scheme, and is not a misspelt name of a file that exists."""
     path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
     if slash := re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text):
         yield Finding(path, f"{slash[0]} is not a URI: write {slash[1]}://")
@@ -119,6 +118,6 @@ def _misspelt(path: KeyPath, folder: Path, text: str) -> Iterator[Finding]:
         yield Finding(path, f"{text} does not exist here (did you mean {near}?)", "warning")
 
 
-def _twice(items: Sequence[Any]) -> list[Any]:
-    """Return what stands in a list more than once, each once."""
+def _duplicates(items: Sequence[Any]) -> list[Any]:
+    """Return the items that a list has more than once, each once."""
     return [item for number, item in enumerate(items) if items[:number].count(item) == 1]

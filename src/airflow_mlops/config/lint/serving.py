@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.functions import resolve
+from airflow_mlops.config.lint.functions import class_attribute
 from airflow_mlops.config.models import Deploy
 from airflow_mlops.rollout import targets
 
@@ -19,9 +18,9 @@ def target(subject: Subject) -> Iterator[Finding]:
     if section.target in targets.names():
         unsupported: Mapping[str, str] = targets.facts(section.target).unsupported
     else:
-        found = yield from resolve(subject, ("deploy", "target"), section.target)
-        read = None if found is None else lineage(found, subject.sources).literal("unsupported")
-        unsupported = read if isinstance(read, dict) else {}
+        path = ("deploy", "target")
+        declared = yield from class_attribute(subject, path, section.target, "unsupported")
+        unsupported = declared if isinstance(declared, dict) else {}
     for key, reason in unsupported.items():
         if _is_set(section, key):
             able = [name for name in targets.names() if key not in targets.facts(name).unsupported]

@@ -41,8 +41,7 @@ def monitor_timing(subject: Subject) -> Iterator[Finding]:
         message = f"end_date {end:%Y-%m-%d} must be after start_date {start:%Y-%m-%d}"
         yield Finding(("monitor", "end_date"), message)
     if section.catchup and not start:
-        message = "catchup needs a first window: add monitor.start_date"
-        yield Finding(("monitor", "catchup"), message)
+        yield Finding(("monitor", "catchup"), "catchup needs a first window: add monitor.start_date")
     period = interval(section)
     if section.retrain and section.retrain.cooldown < period:
         asked, window = format_duration(section.retrain.cooldown), format_duration(period)
