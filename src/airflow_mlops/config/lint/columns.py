@@ -18,7 +18,6 @@ from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources import SOURCES
 
-_LONGEST: Final = 1_000_000
 _ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
                           "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
 
@@ -80,34 +79,16 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
 
 def header(source: Source, folder: Path) -> list[str] | None:
     """Return the columns of a local file, or None when they are not known without reading it."""
-    place = source.filepath
-    if not place or "://" in place or "{" in place or _ANOTHER_HEADER & set(source.load_args):
+    text = source.filepath
+    if not text or "://" in text or "{" in text or _ANOTHER_HEADER & set(source.load_args):
+        return None
+    if source.type not in SOURCES.paths:
         return None
     try:
-        path = folder / Path(place).expanduser()
-        if source.type == "csv" and path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
-            return _csv_header(path, source)
-        if source.type == "parquet" and path.is_file():
-            return _parquet_header(path)
+        file = folder / Path(text).expanduser()
+        return SOURCES.load(source.type)().header(file, source.load_args) if file.is_file() else None
     except (OSError, ValueError, RuntimeError, csv.Error):  # the stage that reads the data reports it
         return None
-    return None
-
-
-def _csv_header(path: Path, source: Source) -> list[str] | None:
-    separator = source.load_args.get("sep", source.load_args.get("delimiter", ","))
-    if not isinstance(separator, str) or len(separator) != 1:
-        return None
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        line = stream.readline(_LONGEST)
-    found = next(csv.reader([line], delimiter=separator), [])
-    return found if line.endswith("\n") and found else None
-
-
-def _parquet_header(path: Path) -> list[str]:
-    from pyarrow import parquet
-
-    return [str(name) for name in parquet.read_schema(path, memory_map=False).names]
 
 
 def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:

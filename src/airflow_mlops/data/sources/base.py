@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -65,6 +66,10 @@ class Source(ABC):
     def has_landed(self, request: ReadRequest) -> bool:  # noqa: ARG002 - a query is asked at once
         """Whether there is anything to read yet; labels may land later than the rows."""
         return True
+
+    def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
+        """Return the columns of a local file, or None when they are not known without reading rows."""
+        return None
 
     @abstractmethod
     def read(self, request: ReadRequest) -> pd.DataFrame:

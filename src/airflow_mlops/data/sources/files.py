@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.data.sources.base import ReadRequest, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import pandas as pd
+
+_LONGEST_LINE: Final = 1_000_000
 
 
 class FileSource(Source):
@@ -31,6 +37,12 @@ class ParquetSource(FileSource):
     suffixes = (".parquet", ".pq")
     columns_argument = "columns"
 
+    def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
+        """Return the columns that the footer of the file names."""
+        from pyarrow import parquet
+
+        return [str(name) for name in parquet.read_schema(file, memory_map=False).names]
+
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows; the window is applied while reading where the type of the time allows it."""
         from airflow_mlops.data.sources.file_reading import read_files, read_parquet
@@ -45,6 +57,17 @@ class CsvSource(FileSource):
     help = "CSV file, or a folder of them"
     suffixes = (".csv", ".tsv")
     columns_argument = "usecols"
+
+    def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:
+        """Return the columns in the first line of the file, unless that is compressed or cut short."""
+        separator = load_args.get("sep", load_args.get("delimiter", ","))
+        has_separator = isinstance(separator, str) and len(separator) == 1
+        if not has_separator or file.suffix.lower() not in (*self.suffixes, ".txt"):
+            return None
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            line = stream.readline(_LONGEST_LINE)
+        found = next(csv.reader([line], delimiter=separator), [])
+        return found if line.endswith("\n") and found else None
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""
