@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from airflow_mlops.config.models import Canary
+from airflow_mlops.core.canary_defaults import LEASE_S
 from airflow_mlops.rollout.core import GuardPlan, RolloutPlan
-
-GAP_S: Final = 120.0
-"""The lease of the servers in seconds: without a look for longer the canary has no traffic."""
 
 
 def plan_rollout(
@@ -39,7 +35,7 @@ def plan_rollout(
         guards=_guards(canary),
         shadow_s=canary.shadow.total_seconds() if canary.shadow else 0.0,
         pause_timeout_s=canary.pause_timeout.total_seconds(),
-        gap_s=max(GAP_S, 3 * canary.poll.total_seconds()),
+        gap_s=max(LEASE_S, 3 * canary.poll.total_seconds()),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.values import STRICT_FLOAT, ConnId, Duration, FieldError, StrictFloat, StrictInt
+from airflow_mlops.core import canary_defaults
 from airflow_mlops.core.connection import SERVING_CONN_ID
 from airflow_mlops.rollout.targets import TARGETS
 
@@ -20,9 +21,13 @@ class ErrorRateGuard(Section):
     """Failed predictions of the canary against the champion's."""
 
     max_ratio: StrictFloat = Field(
-        2.0, gt=1, description="Promotion needs evidence that the ratio is below this…"
+        canary_defaults.MAX_RATIO,
+        gt=1,
+        description="Promotion needs evidence that the ratio is below this…",
     )
-    tolerance: StrictFloat = Field(0.02, gt=0, lt=1, description="…or that the canary's rate is below this.")
+    tolerance: StrictFloat = Field(
+        canary_defaults.TOLERANCE, gt=0, lt=1, description="…or that the canary's rate is below this."
+    )
 
 
 class LatencyGuard(Section):
@@ -72,20 +77,22 @@ class Canary(Section):
         description="Time before the first step in which the version answers copies of requests, unseen.",
     )
     steps: tuple[StrictInt, ...] = Field(
-        (5, 25, 50), min_length=1, description="Canary traffic per step, in percent."
+        canary_defaults.STEPS, min_length=1, description="Canary traffic per step, in percent."
     )
-    hold: Duration = Field(timedelta(minutes=30), description="Shortest duration of a step.")
-    step_timeout: Duration = Field(timedelta(hours=6), description="Longest duration of a step.")
-    min_requests: StrictInt = Field(100, ge=1, description="Canary requests that a step needs.")
+    hold: Duration = Field(canary_defaults.HOLD, description="Shortest duration of a step.")
+    step_timeout: Duration = Field(canary_defaults.STEP_TIMEOUT, description="Longest duration of a step.")
+    min_requests: StrictInt = Field(
+        canary_defaults.MIN_REQUESTS, ge=1, description="Canary requests that a step needs."
+    )
     guards: Guards = Field(Guards(), description="Checks that end a worse canary early.")
     alpha: StrictFloat = Field(
-        0.05, gt=0, lt=0.5, description="Guaranteed upper bound of the false rollback rate."
+        canary_defaults.ALPHA, gt=0, lt=0.5, description="Guaranteed upper bound of the false rollback rate."
     )
     on_inconclusive: Literal["pause", "promote", "rollback"] = Field(
-        "pause", description="Action when a step times out without enough evidence."
+        canary_defaults.ON_INCONCLUSIVE, description="Action when a step times out without enough evidence."
     )
     pause_timeout: Duration = Field(
-        timedelta(days=3),
+        canary_defaults.PAUSE_TIMEOUT,
         description="How long a paused canary waits for a decision before it is rolled back.",
     )
     on_newer: Literal["supersede", "wait"] = Field(

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from airflow_mlops.core.canary_defaults import LEASE_S
 from airflow_mlops.rollout.core.faults import RequestModel, inject_fault
 from airflow_mlops.rollout.core.machine import advance
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts, Health, Observation
@@ -15,7 +16,6 @@ from airflow_mlops.rollout.core.state import Phase, RolloutPlan, RolloutState, n
 
 _MOST_POLLS: Final = 4000
 _OUTAGE_S: Final = 3600.0
-_LEASE_S: Final = 120.0
 """How long a server keeps a canary's traffic without renewal: the lease that targets request."""
 _POLLS_BEFORE_OUTAGE: Final = 5
 """Polls with canary traffic before the outage begins."""
@@ -82,14 +82,14 @@ class _Outage:
         """Return for how many of the next ``tick`` seconds requests are split and counted."""
         if self._who is None or self._began is None:
             return tick
-        lasts = _LEASE_S if self._who == "controller" else 0.0
+        lasts = LEASE_S if self._who == "controller" else 0.0
         return min(tick, max(0.0, self._began + lasts - now))
 
 
 def _controller_died(now: float) -> list[tuple[float, str]]:
     return [
         (now, "the controller dies; the server keeps splitting the traffic"),
-        (now + _LEASE_S, "the lease was not renewed: the server sends all traffic to the champion"),
+        (now + LEASE_S, "the lease was not renewed: the server sends all traffic to the champion"),
         (
             now + _OUTAGE_S,
             "a new controller resumes: same step, same evidence; unobserved time does not count",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from airflow_mlops.core import canary_defaults
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Record, RolloutResult
 from airflow_mlops.rollout.core.guards import GuardPlan
@@ -58,19 +59,19 @@ class RolloutPlan(Record):
     model_version: int
     model_uri: str
     champion_version: int | None = None
-    steps: tuple[int, ...] = (5, 25, 50)
-    hold_s: float = 1800.0
-    step_timeout_s: float = 21600.0
-    min_requests: int = 100
-    alpha: float = 0.05
-    max_ratio: float = 2.0
-    tolerance: float = 0.02
-    on_inconclusive: str = "pause"
+    steps: tuple[int, ...] = canary_defaults.STEPS
+    hold_s: float = canary_defaults.HOLD.total_seconds()
+    step_timeout_s: float = canary_defaults.STEP_TIMEOUT.total_seconds()
+    min_requests: int = canary_defaults.MIN_REQUESTS
+    alpha: float = canary_defaults.ALPHA
+    max_ratio: float = canary_defaults.MAX_RATIO
+    tolerance: float = canary_defaults.TOLERANCE
+    on_inconclusive: str = canary_defaults.ON_INCONCLUSIVE
     request: str = ""
     guards: tuple[GuardPlan, ...] = ()
     shadow_s: float = 0.0
-    pause_timeout_s: float = 259200.0
-    gap_s: float = 120.0
+    pause_timeout_s: float = canary_defaults.PAUSE_TIMEOUT.total_seconds()
+    gap_s: float = canary_defaults.LEASE_S
 
     def __post_init__(self) -> None:
         if self.model_version == self.champion_version:

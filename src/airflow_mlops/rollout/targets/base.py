@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from airflow_mlops.core.canary_defaults import LEASE_S as LEASE_S
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import ConfigError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_mlops.rollout.core import Health, Observation
 
 CALL_TIMEOUT_S: Final = 40.0
-LEASE_S: Final = 120.0
 _EXTRA: Final = "extra."
 
 
