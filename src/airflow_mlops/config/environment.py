@@ -1,8 +1,8 @@
-"""The environment's say in how pipeline files are read."""
+"""Environment variables that change how pipeline files are read."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PROFILE: Final = "AIRFLOW_MLOPS_PROFILE"
-"""Names the profile of every file when nobody else does."""
+"""Names the profile of every file for which no profile is chosen otherwise."""

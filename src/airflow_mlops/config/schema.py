@@ -18,7 +18,7 @@ from airflow_mlops.config.models import Pipeline
 
 FILE: Final = "airflow_mlops.schema.json"
 _PROFILES: Final = {
-    "description": "Settings by profile name; dotted keys such as `train.tune.n_trials` lie over the file.",
+    "description": "Settings by profile name; dotted keys such as `train.tune.n_trials` override the file.",
     "type": "object",
     "additionalProperties": {"type": "object"},
 }
@@ -58,7 +58,7 @@ def build_schema() -> dict[str, Any]:
             section.pop("required", None)
     schema["required"] = ["name"]
     schema["$defs"]["Defaults"] = {
-        "description": "What lies under every pipeline file beside it and below: any section, no name.",
+        "description": "Defaults of the pipeline files in this folder and below: any section, but no name.",
         "type": "object",
         "additionalProperties": False,
         "properties": {

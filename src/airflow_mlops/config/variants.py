@@ -31,7 +31,7 @@ class Variant:
 
     def is_in_profile(self, fault: Fault) -> bool:
         """Whether the place of a fault is in the profile itself."""
-        return fault.path == f"profiles.{self.profile}" or fault.path.startswith(f"profiles.{self.profile}.")
+        return f"{fault.path}.".startswith(f"profiles.{self.profile}.")
 
 
 def variants(whole: Layer, *, partial: bool = False) -> tuple[dict[str | None, Variant], list[Fault]]:

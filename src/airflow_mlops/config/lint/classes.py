@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.lint.source import Definition, Sources
 
-_MOST: Final = 100
+_MAX_BASES: Final = 100
 _PLAIN_BASES: Final = {"object", "Generic", "Protocol", "ABC"}
 
 
@@ -85,7 +85,7 @@ def lineage(definition: Definition, sources: Sources) -> Lineage:
     found: list[Definition] = []
     gaps: list[str] = []
     waiting = [definition]
-    while waiting and len(found) < _MOST:
+    while waiting and len(found) < _MAX_BASES:
         item = waiting.pop(0)
         if any(item.node is known.node for known in found):
             continue
@@ -96,7 +96,7 @@ def lineage(definition: Definition, sources: Sources) -> Lineage:
             except (NotChecked, NotThere) as error:
                 gaps.append(f"the base {ast.unparse(base)} of {item.node.name} cannot be read ({error})")
     if waiting:
-        gaps.append(f"{definition.node.name} has more than {_MOST} bases")
+        gaps.append(f"{definition.node.name} has more than {_MAX_BASES} bases")
     return Lineage(tuple(found), gaps[0] if gaps else None)
 
 

@@ -1,4 +1,4 @@
-"""Rules about expectations: Great Expectations builds the native ones and says what it refuses."""
+"""Rules about expectations: Great Expectations builds the native ones and reports what it refuses."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _FAMILIES: Final = ("int", "float", "number", "str", "bool", "datetime")
 _SHARED: Final = ("min", "max", "not_null", "unique", "in", "regex")
 _NEEDED: Final = {"expect_column_kl_divergence_to_be_less_than": ("partition_object", "threshold")}
 """Arguments without which an expectation can be built, but not checked."""
+_UNKNOWN: Final = "extra fields not permitted"
 _EXAMPLES: Final = {"quantile_ranges": "{quantiles: [0.1, 0.9], value_ranges: [[0, 5], [20, 30]]}"}
 
 
@@ -69,7 +70,7 @@ def expectations(subject: Subject) -> Iterator[Finding]:
 
 
 def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
-    """The values of a short form are of the kind that it needs, and ask for something."""
+    """The values of a short form have the right type, and check something."""
     for key, value in entry.items():
         fits, expected = _FORMS.get(key, (lambda _: True, ""))
         if not fits(value):
@@ -104,7 +105,7 @@ def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
 
 
 def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Finding]:
-    """Great Expectations can build it, and it asks for something that can be checked."""
+    """Great Expectations can build it, and it checks something."""
     try:
         answer = subject.libraries.ask("expectation", _PACKAGE, name=item.name, arguments=item.arguments)
     except NotChecked as error:
@@ -124,17 +125,18 @@ def _refused(
     path: KeyPath, item: Expectation, faults: Sequence[Any], known: Sequence[str]
 ) -> Iterator[Finding]:
     """Yield what is wrong with single arguments, in the words of Great Expectations."""
-    said: dict[str, list[str]] = {}
+    by_argument: dict[str, list[str]] = {}
     for place, message in faults:
         if place and place[0] != "__root__":
-            said.setdefault(str(place[0]), []).append(message)
-    meant = {nearest(name, known) for name in said if said[name] == ["extra fields not permitted"]}
-    for name, messages in said.items():
+            by_argument.setdefault(str(place[0]), []).append(message)
+    unknown = [name for name, messages in by_argument.items() if messages == [_UNKNOWN]]
+    meant = {nearest(name, known) for name in unknown}
+    for name, messages in by_argument.items():
         value = item.arguments.get(name)
         if messages == ["field required"] and name not in item.arguments:
             if name not in meant:
                 yield Finding(path, f"{item.name} needs the argument {name!r}")
-        elif messages == ["extra fields not permitted"]:
+        elif name in unknown:
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
             yield Finding((*path, name), f"{item.name} has no argument {name!r}{hint}")
         elif not is_template(value):
@@ -154,7 +156,7 @@ def _whole(path: KeyPath, item: Expectation, faults: Sequence[Any]) -> Iterator[
 
 
 def _senseless(path: KeyPath, item: Expectation, required: Mapping[str, bool]) -> Iterator[Finding]:
-    """Yield what Great Expectations takes, but cannot check or need not."""
+    """Yield arguments that Great Expectations accepts, but that check nothing."""
     for name, value in item.arguments.items():
         here = (*path, name)
         if name in ("min_value", "max_value") and isinstance(value, dict) and not _is_bound(value):

@@ -15,7 +15,7 @@ from airflow_mlops.config.lint.source import Definition
 from airflow_mlops.config.models import Source
 from airflow_mlops.core.suggestions import did_you_mean
 
-_OF_ENGINES: Final = ("memory_map", "filters", "schema")
+_ENGINE_ARGUMENTS: Final = ("memory_map", "filters", "schema")
 
 
 def functions(subject: Subject) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def _reader(subject: Subject, path: KeyPath, source: Source) -> Iterator[Finding
     path = (*path, "load_args")
     yield from unknown_arguments(path, reader, accepted.after(1), source.load_args)
     # A reader that hands arguments on to its engine gets none that only text files have.
-    strange = {*text.names} - {*accepted.names, *_OF_ENGINES} if accepted.open and text else ()
+    strange = {*text.names} - {*accepted.names, *_ENGINE_ARGUMENTS} if accepted.open and text else ()
     for name in source.load_args:
         if name in strange:
             yield Finding((*path, name), f"{reader} has no parameter {name!r}: it is one of pandas.read_csv")

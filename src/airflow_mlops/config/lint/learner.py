@@ -1,4 +1,4 @@
-"""What an estimator learns: which classes a dotted path comes to, and whether they give probabilities."""
+"""What an estimator learns: the classes behind a dotted path, and whether they predict probabilities."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from airflow_mlops.config.lint.source import Definition, Module, Sources, bound_
 from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 
-_DEEPEST: Final = 5
-_LAST: Final = {"make_pipeline": "steps", "Pipeline": "steps"}
-_ABOUT: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+_MAX_CALLS: Final = 5
+_PIPELINES: Final = ("make_pipeline", "Pipeline")
+_SEARCHES: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 _TASKS: Final = {"classifier": CLASSIFICATION, "regressor": REGRESSION}
-_OTHERS: Final = {"clusterer": "finds groups by itself", "outlier_detector": "finds outliers by itself"}
+_WITHOUT_TARGET: Final = {
+    "clusterer": "finds groups by itself",
+    "outlier_detector": "finds outliers by itself",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Learner:
     @property
     def other(self) -> str | None:
         """What it does when it does not learn a target at all."""
-        return _OTHERS.get(self.kind or "")
+        return _WITHOUT_TARGET.get(self.kind or "")
 
     def lacks_probability(self) -> str | None:
         """Say why there is no ``predict_proba``; None when there may be one."""
@@ -80,7 +83,7 @@ def possible_values(subject: Subject) -> Mapping[str, Sequence[Any]]:
 
 
 def learners(dotted: str, sources: Sources, values: Mapping[str, Sequence[Any]]) -> list[Learner]:
-    """Return what a class, or a function that returns an estimator, comes to; empty when nobody can tell."""
+    """Return the class, or the classes that a function returns; empty when reading cannot tell."""
     try:
         installed = sources.installed(dotted)
         if installed is not None:
@@ -120,9 +123,9 @@ def _of_source(
 
 
 def _returned(found: Definition, sources: Sources, depth: int) -> Iterator[Learner]:
-    """Yield what each ``return`` of a function comes to; raises NotChecked when one of them is unclear."""
+    """Yield the classes that a function returns; raises NotChecked when one of them is unclear."""
     node = found.node
-    if depth > _DEEPEST or not isinstance(node, ast.FunctionDef) or node.decorator_list:
+    if depth > _MAX_CALLS or not isinstance(node, ast.FunctionDef) or node.decorator_list:
         raise NotChecked("not a plain function")
     nodes = list(own_nodes(node.body))
     results = [item.value for item in nodes if isinstance(item, ast.Return)]
@@ -146,7 +149,7 @@ class _Scope:
     depth: int
 
     def learners(self, node: ast.expr | None) -> Iterator[Learner]:
-        """Yield what an expression comes to; raises NotChecked when it is not a plain call."""
+        """Yield the classes that an expression creates; raises NotChecked when it is not a plain call."""
         if isinstance(node, ast.IfExp):
             yield from self.learners(node.body)
             yield from self.learners(node.orelse)
@@ -160,8 +163,8 @@ class _Scope:
     def _called(self, node: ast.Call) -> Iterator[Learner]:
         found = self.sources.meaning(node.func, self.module)
         name = found.node.name
-        if name in _LAST or name in _ABOUT:
-            yield from self.learners(_last_step(node) if name in _LAST else _argument(node, "estimator"))
+        if name in _PIPELINES or name in _SEARCHES:
+            yield from self.learners(_last_step(node) if name in _PIPELINES else _argument(node, "estimator"))
         elif isinstance(found.node, ast.ClassDef):
             yield _of_source(name, found, self.sources, _constants(node))
         else:
@@ -192,7 +195,7 @@ def _last_step(node: ast.Call) -> ast.expr | None:
 
 
 def _constants(node: ast.Call) -> Mapping[str, Sequence[Any]] | None:
-    """Return the keywords of a call, each with its value if that is a constant; None for ``**given``."""
+    """Return the keywords of a call, each with its value if that is a constant; None for ``**values``."""
     if any(word.arg is None for word in node.keywords):
         return None
     return {

@@ -37,11 +37,11 @@ _QUIET: Final = {
 
 
 class NotChecked(Exception):
-    """No answer can be given, and why."""
+    """Reading and asking cannot tell, for the reason in the message."""
 
 
 class NotThere(Exception):
-    """The dotted path leads nowhere, and why."""
+    """A dotted path does not exist, for the reason in the message."""
 
 
 class Libraries(AbstractContextManager["Libraries"]):

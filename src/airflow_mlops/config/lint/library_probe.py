@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TextIO
 
-_MANY: Final = 200
+_MAX_COMBINATIONS: Final = 200
 _TRIAL_SECONDS: Final = 10.0
-_MOST_MEMORY: Final = 8 * 2**30
-_ROUNDS: Final = {"max_iter": 5, "n_estimators": 3, "n_restarts_optimizer": 0, "n_jobs": 1, "verbose": 0}
+_MAX_MEMORY: Final = 8 * 2**30
+_QUICK_FIT: Final = {"max_iter": 5, "n_estimators": 3, "n_restarts_optimizer": 0, "n_jobs": 1, "verbose": 0}
 """Parameters that only make a fit longer or louder."""
 MIXIN_TASKS: Final = {
     "ClassifierMixin": "classifier",
@@ -166,8 +166,8 @@ def _chosen(values: Values, mix: Mapping[str, int]) -> dict[str, Any]:
 def _always_refused(trial: Trial, values: Values, parameter: str, number: int) -> str | None:
     """Return why one value is refused whatever the others are, when it is to blame for it."""
     free = {name: range(len(candidates)) for name, candidates in values.items() if name != parameter}
-    every = list(itertools.islice(itertools.product(*free.values()), _MANY))
-    if len(every) == _MANY:
+    every = list(itertools.islice(itertools.product(*free.values()), _MAX_COMBINATIONS))
+    if len(every) == _MAX_COMBINATIONS:
         return None
     reasons = []
     for numbers in every:
@@ -204,7 +204,7 @@ class Trial:
         if key not in self._seen:
             if time.monotonic() > self._deadline:
                 return None
-            short = {name: value for name, value in _ROUNDS.items() if name in self._parameters}
+            short = {name: value for name, value in _QUICK_FIT.items() if name in self._parameters}
             self._seen[key] = self._refusal({**mix, **short})
         return self._seen[key]
 
@@ -284,7 +284,7 @@ def main(connection: str, seconds: str, *folders: str) -> None:
     stream = socket.socket(fileno=int(connection)).makefile("rw", encoding="utf-8")
     sys.path += folders
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _MOST_MEMORY)
+    most = _MAX_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _MAX_MEMORY)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     gc.disable()  # importing makes hundreds of thousands of objects that all stay
     serve(stream, float(seconds))

@@ -95,6 +95,6 @@ def _unused_parameters(sql: str, params: Mapping[str, object], path: KeyPath) ->
     used = parameters(sql)
     for name in params:
         if name in WINDOW:
-            yield Finding((*path, name), f"every run sets :{name} itself: leave it out")
+            yield Finding((*path, name), f":{name} is set by every run: leave it out")
         elif name not in used and not is_template(sql):
             yield Finding((*path, name), f"the query has no :{name}{did_you_mean(str(name), used)}")

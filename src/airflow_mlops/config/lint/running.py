@@ -17,7 +17,7 @@ from airflow_mlops.config.models import Callback, Resources
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import find_task, has_section
 
-_RAISED: Final = frozenset(
+_BUILTIN_EXCEPTIONS: Final = frozenset(
     name
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
@@ -38,9 +38,14 @@ def task_settings(subject: Subject) -> Iterator[Finding]:
 
 def resources(subject: Subject) -> Iterator[Finding]:
     """A GPU has an image with its drivers."""
-    for task, own in subject.pipeline.tasks.items():
-        yield from _resources(("tasks", task, "resources"), own.resources)
-    yield from _resources(("train", "resources"), subject.pipeline.train.resources)
+    pipeline = subject.pipeline
+    requests: dict[KeyPath, Resources | None] = {
+        ("tasks", task, "resources"): own.resources for task, own in pipeline.tasks.items()
+    }
+    for path, asked in {**requests, ("train", "resources"): pipeline.train.resources}.items():
+        if asked and asked.gpu and not asked.image:
+            message = f"{asked.gpu} needs an image: add one that has the drivers and libraries for it"
+            yield Finding((*path, "gpu"), message)
 
 
 def notifiers(subject: Subject) -> Iterator[Finding]:
@@ -56,37 +61,31 @@ def retry_exceptions(subject: Subject) -> Iterator[Finding]:
         path: KeyPath = ("retry", "fail_on", number)
         module, _, name = dotted.replace(":", ".").rpartition(".")
         if module == "builtins":
-            if name not in _RAISED:
-                hint = did_you_mean(name, _RAISED)
+            if name not in _BUILTIN_EXCEPTIONS:
+                hint = did_you_mean(name, _BUILTIN_EXCEPTIONS)
                 yield Finding(path, f"exception {name!r} is not in builtins{hint}")
             continue
         try:
-            raised = _is_raised(subject.sources.find(dotted), subject)
+            is_exception = _is_exception(subject.sources.find(dotted), subject)
         except NotChecked as error:
             yield Finding(path, f"not checked: {error}", "note")
         except NotThere as error:  # a package of the workers may be missing here
             missing = str(error).startswith("no module") and "did you mean" not in str(error)
             yield Finding(path, f"cannot be imported: {error}", "note" if missing else "error")
         else:
-            if not raised:
+            if not is_exception:
                 message = f"{dotted} is not an exception: write the path of a class derived from Exception"
                 yield Finding(path, message)
 
 
-def _is_raised(found: Definition, subject: Subject) -> bool:
-    """Whether a definition is a class that can be raised, or may be one because a base cannot be read."""
+def _is_exception(found: Definition, subject: Subject) -> bool:
+    """Whether a definition is an exception, or may be one because a base cannot be read."""
     if not isinstance(found.node, ast.ClassDef):
         return False
     line = lineage(found, subject.sources)
     nodes = [item.node for item in line.classes if isinstance(item.node, ast.ClassDef)]
     bases = {ast.unparse(base).rpartition(".")[2] for node in nodes for base in node.bases}
-    return bool(bases & _RAISED) or bool(bases - line.names - set(dir(builtins)))
-
-
-def _resources(path: KeyPath, given: Resources | None) -> Iterator[Finding]:
-    if given and given.gpu and not given.image:
-        message = f"{given.gpu} needs an image: add one that has the drivers and libraries for it"
-        yield Finding((*path, "gpu"), message)
+    return bool(bases & _BUILTIN_EXCEPTIONS) or bool(bases - line.names - set(dir(builtins)))
 
 
 def _callback(subject: Subject, path: KeyPath, callback: Callback) -> Iterator[Finding]:

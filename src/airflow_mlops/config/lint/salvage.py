@@ -36,7 +36,7 @@ class Salvaged:
         return any(_touches(path, text) for text in read for path in self.dropped)
 
     def covers(self, path: KeyPath) -> bool:
-        """Whether ``path`` is dropped, or stands in something that is."""
+        """Whether ``path`` is dropped, or below a path that is."""
         return any(path[: len(lost)] == lost for lost in self.dropped)
 
     def in_file(self, path: KeyPath) -> KeyPath:
@@ -45,9 +45,9 @@ class Salvaged:
 
 
 def salvage(variant: Variant) -> Salvaged | None:
-    """Return what is left of a variant without its faulty values, or None when nothing comes to shape.
+    """Return a variant without its faulty values, or None when no pipeline can be made of the rest.
 
-    Where a pipeline cannot do without a value, another stands in for it and the path counts as dropped.
+    A value that a pipeline needs is replaced by a stand-in, and its path counts as dropped.
     """
     if variant.pipeline is not None:
         return Salvaged(variant.pipeline)

@@ -9,9 +9,9 @@ from typing import Final
 from airflow_mlops.config.lint.finding import Finding, Subject, texts
 
 _WORDS: Final = r"(password|passwd|pwd|secret|token|(api|access|secret|private|account|storage)_?key)"
-_NAMED: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
+_SECRET_KEY: Final = re.compile(rf"(^|[_\-.]){_WORDS}s?$", re.IGNORECASE)
 # Every repeat that can begin anywhere is bounded: the time stays proportional to the length of a text.
-_SHAPES: Final = {
+_SECRET_SHAPES: Final = {
     "a password": re.compile(r"\b(?!github:)[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE),
     "a secret in the query": re.compile(
         rf"[?&;][\w\-]*({_WORDS}|x-amz-signature|(?<=[?&])sig)=[^&\s]+", re.IGNORECASE
@@ -28,7 +28,7 @@ _SHAPES: Final = {
     ),
     "an authorization": re.compile(r"^(Bearer|Basic)\s+[A-Za-z0-9+/=._\-]{8,}$", re.IGNORECASE),
 }
-_CAMEL: Final = re.compile(r"([a-z0-9])([A-Z])")
+_CAMEL_CASE: Final = re.compile(r"([a-z0-9])([A-Z])")
 _ADVICE: Final = "put it into an Airflow connection or variable, as '{{ var.value.name }}'"
 
 
@@ -37,11 +37,11 @@ def secrets(subject: Subject) -> Iterator[Finding]:
     for path, text in texts(subject.values):
         if found := secret_in(text):
             yield Finding(path, found)
-        elif text and "{{" not in text and _NAMED.search(_CAMEL.sub(r"\1_\2", str(path[-1]))):
+        elif text and "{{" not in text and _SECRET_KEY.search(_CAMEL_CASE.sub(r"\1_\2", str(path[-1]))):
             yield Finding(path, f"is a secret in clear text: {_ADVICE}")
 
 
 def secret_in(text: str) -> str | None:
     """Return what to do about a text that has the shape of a secret, or None."""
-    found = next((what for what, shape in _SHAPES.items() if shape.search(text)), None)
+    found = next((what for what, shape in _SECRET_SHAPES.items() if shape.search(text)), None)
     return f"contains {found} in clear text: {_ADVICE}" if found else None

@@ -16,9 +16,9 @@ from airflow_mlops.core.suggestions import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
 _MAX_STEPS: Final = 30
-_LONGEST: Final = 500
+_MAX_PATH: Final = 500
 _VALUES: Final = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.JoinedStr)
-_COMMON: Final = {"sklearn", "xgboost", "lightgbm", "catboost", "pandas", "airflow"}
+_COMMON_PACKAGES: Final = {"sklearn", "xgboost", "lightgbm", "catboost", "pandas", "airflow"}
 """Names for a misspelt first part, however they are installed."""
 
 
@@ -31,22 +31,17 @@ class Module:
     names: dict[str, ast.stmt]
     stars: tuple[str, ...]
 
-    @property
-    def lazy(self) -> bool:
-        """Whether names may come into being when they are asked for."""
-        return "__getattr__" in self.names
-
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or function, and the module that it stands in."""
+    """A class or function, and the module that defines it."""
 
     node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     module: Module
 
     @property
     def path(self) -> str:
-        """Where it stands, as ``module:name``."""
+        """The place of its definition, as ``module:name``."""
         return f"{self.module.name}:{self.node.name}"
 
     @property
@@ -131,7 +126,7 @@ class Sources:
                 return self.named(self.module(star), name, steps + 1)
             except NotThere:
                 continue
-        if module.lazy:
+        if "__getattr__" in module.names:
             raise NotChecked(f"{module.name} creates its names on demand")
         known = [key for key in module.names if not key.startswith("_")]
         raise NotThere(f"no {name!r} in {module.name}{did_you_mean(name, known)}")
@@ -184,8 +179,8 @@ class Sources:
             found = PathFinder.find_spec(part, path) or (_other_finders(whole) if number == 0 else None)
             if found is None:
                 beside = _beside(path if number else [str(folder) for folder in self.folders])
-                near = did_you_mean(part, beside - {part} | (set() if number else _COMMON - {part}))
-                raise NotThere(f"no module {whole!r}{near}; {self._looked()}")
+                near = did_you_mean(part, beside - {part} | (set() if number else _COMMON_PACKAGES - {part}))
+                raise NotThere(f"no module {whole!r}{near}; {self._searched()}")
             spec, path = found, list(found.submodule_search_locations or ())
         assert spec is not None
         return spec
@@ -196,7 +191,7 @@ class Sources:
         except NotThere:
             return False
 
-    def _looked(self) -> str:
+    def _searched(self) -> str:
         folders = ", ".join(dict.fromkeys(str(folder) for folder in self.folders))
         return f"looked in {folders} and among the installed packages"
 
@@ -204,7 +199,7 @@ class Sources:
 def _split(path: str) -> tuple[str, str]:
     """Return module and name of ``module:name`` or ``module.name``; raises NotThere for anything else."""
     module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
-    if not module or not name or len(path) > _LONGEST:
+    if not module or not name or len(path) > _MAX_PATH:
         raise NotThere("write it as module:function or package.module.Name")
     return module, name
 
@@ -247,7 +242,7 @@ def _parsed(name: str, spec: ModuleSpec) -> Module:
 
 @lru_cache(maxsize=512)
 def _read(name: str, package: str, file: Path, _version: tuple[int, int]) -> Module:
-    """Read a module; ``_version`` (time and size) makes an edited file be read anew."""
+    """Read a module; ``_version`` (time and size) is different for an edited file, which is read again."""
     tree = ast.parse(file.read_bytes(), filename=str(file))
     names: dict[str, ast.stmt] = {}
     stars: list[str] = []
@@ -274,7 +269,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def bound_names(node: ast.stmt) -> list[str]:
-    """Return the names that a statement gives a meaning."""
+    """Return the names that a statement defines."""
     if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return [node.name]
     if isinstance(node, ast.ImportFrom | ast.Import):

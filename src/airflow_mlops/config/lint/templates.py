@@ -17,16 +17,16 @@ _MACROS: Final = frozenset(
     {"ds_add", "ds_format", "datetime_diff_for_humans", "datetime", "timedelta", "dateutil", "json", "time",
      "uuid", "random", "ds_format_locale", "hive"}
 )  # fmt: skip
-_VARIABLE: Final = re.compile(r"\$\{\w+\}|(?<![\w$])\$[A-Z_][A-Z0-9_]*")
-_SINGLE: Final = re.compile(
+_SHELL_VARIABLE: Final = re.compile(r"\$\{\w+\}|(?<![\w$])\$[A-Z_][A-Z0-9_]*")
+_SINGLE_BRACES: Final = re.compile(
     r"(?<!\{)\{\s*((?:ds|ts|run_id|logical_date|data_interval_start|data_interval_end)\w*[^{}]*?)\s*\}(?!\})"
 )
-_MARKED: Final = re.compile(r"{{|{%|{#")
+_TEMPLATE_MARK: Final = re.compile(r"{{|{%|{#")
 
 
 def templates(subject: Subject) -> Iterator[Finding]:
     """Every template can be parsed, with filters and names that Airflow knows."""
-    found = [(path, text) for path, text in texts(subject.values) if _MARKED.search(text)]
+    found = [(path, text) for path, text in texts(subject.values) if _TEMPLATE_MARK.search(text)]
     if not found:
         return
     from jinja2 import Environment, TemplateSyntaxError, meta
@@ -56,10 +56,10 @@ def templates(subject: Subject) -> Iterator[Finding]:
 def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
     """The path of the data has no placeholder that nothing replaces."""
     path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
-    if found := _VARIABLE.search(text):
+    if found := _SHELL_VARIABLE.search(text):
         message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
         yield Finding(path, message)
-    if found := _SINGLE.search(text):
+    if found := _SINGLE_BRACES.search(text):
         yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
 
 
