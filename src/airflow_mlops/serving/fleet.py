@@ -11,7 +11,7 @@ from typing import Final
 from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Wanted
-from airflow_mlops.serving.fetching import version_of
+from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
 from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
@@ -34,7 +34,8 @@ class Fleet:
         self._view = view
         self._folder: Path = settings.state_dir / "models"
         self._loaded = LoadedVersions(view.slot, self._load)
-        self._apart = view.memory.fd is not None  # A server inside a test or a program has no workers.
+        # A server inside a test or a program has no workers, and asks by itself.
+        self._fetcher = Fetcher(settings.tracking_uri, apart=view.memory.fd is not None)
         self._adopting: asyncio.Task[None] | None = None
 
     @property
@@ -60,6 +61,7 @@ class Fleet:
 
     async def close(self) -> None:
         """Stop loading and let the batches finish."""
+        self._fetcher.close()
         if self._adopting is not None:
             self._adopting.cancel()
             await asyncio.gather(self._adopting, return_exceptions=True)
@@ -171,17 +173,15 @@ class Fleet:
 
     def _load(self, version: int, wanted: Wanted) -> Model:
         copy = "" if not wanted.copy else str(wanted.copy)
-        return load(version, wanted.uri, self._folder, self._settings.tracking_uri, copy, apart=self._apart)
+        return load(version, wanted.uri, self._folder, self._fetcher, copy)
 
     async def _adopt_champion(self) -> None:
-        settings = self._settings
+        name = self._settings.name
         while True:
             try:
-                version = await asyncio.to_thread(
-                    version_of, settings.name, "champion", settings.tracking_uri, apart=self._apart
-                )
+                version = await asyncio.to_thread(self._fetcher.version_of, name, "champion")
                 if version is not None and self.traffic.generation == 0:
-                    await self.put(version, f"models:/{settings.name}/{version}")
+                    await self.put(version, f"models:/{name}/{version}")
                     change = Change(champion=version, weights={}, generation=1, lease_s=None)
                     if self.traffic.generation == 0:
                         await self.set_traffic(change)
