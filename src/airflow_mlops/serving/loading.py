@@ -39,12 +39,11 @@ def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "")
         raise
     except Exception as error:
         raise failure(error, fetcher.tracking_uri, uri) from error
-    golden = local / "golden.json"
-    document = json.loads(golden.read_text()) if golden.exists() else None
-    if document is not None:
-        _try_golden(model, document)
-    if model.shorten() and document is not None:
-        _try_golden(model, document)
+    file = local / "golden.json"
+    golden = json.loads(file.read_text()) if file.exists() else {"rows": []}
+    _try_golden(model, golden)
+    if model.shorten():
+        _try_golden(model, golden)
     return model
 
 
@@ -77,12 +76,9 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
 
 
 def _same(got: Any, expected: Any) -> bool:
-    if isinstance(got, float) or isinstance(expected, float):
-        return (
-            got is not None
-            and expected is not None
-            and math.isclose(got, expected, rel_tol=1e-6, abs_tol=1e-9)
-        )
+    kinds = {type(got), type(expected)}
+    if float in kinds and kinds <= {int, float}:
+        return math.isclose(got, expected, rel_tol=1e-6, abs_tol=1e-9)
     return bool(got == expected)
 
 
