@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DECILES: Final = 10
 _EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
 _TRIES: Final = 3
-_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\d+)$', re.MULTILINE)
+_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
 class UnreachableServerError(BackendError):
@@ -95,7 +95,8 @@ class ModelServer:
 
     def latency(self) -> dict[str, int]:
         """Return how many answers took at most so many seconds, since the server started."""
-        return {limit: int(count) for limit, count in _BUCKET.findall(self._request("GET", "/metrics").text)}
+        text = self._request("GET", "/metrics").text
+        return {limit: int(float(count)) for limit, count in _BUCKET.findall(text)}
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         response = self._request(method, path, body)
