@@ -17,7 +17,7 @@ from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import WorkerSlot
-from airflow_mlops.serving.state_view import POLL_S, StateView
+from airflow_mlops.serving.state_view import POLL_S, StateView, now
 from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Fleet:
     async def save(self) -> None:
         """Write a split that changed by itself."""
         traffic = self._view.document.traffic
-        if traffic.expired(self._view.clock().steady):
+        if traffic.expired(now().steady):
             async with self._view.changing() as document:
                 if document.traffic.epoch != traffic.epoch:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
@@ -99,8 +99,8 @@ class Fleet:
             if known is None or reload or self.status(version)[0] == "unreachable":
                 await self._view.write(document.want(version, uri, reload=reload))
         self.follow()
-        deadline = self._view.clock().steady + self._settings.load_wait_s
-        while self.status(version)[0] == "loading" and self._view.clock().steady < deadline:
+        deadline = now().steady + self._settings.load_wait_s
+        while self.status(version)[0] == "loading" and now().steady < deadline:
             await asyncio.sleep(POLL_S / 2)
         described = self.describe(version)
         if described["status"] == "unreachable":
@@ -122,7 +122,7 @@ class Fleet:
     async def set_traffic(self, change: Change) -> Traffic:
         """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
         async with self._view.changing() as document:
-            following = document.traffic.apply(change, self._view.clock())
+            following = document.traffic.apply(change, now())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
@@ -138,7 +138,7 @@ class Fleet:
     async def renew(self, lease_s: float | None) -> Traffic:
         """Renew the lease of the split in force."""
         async with self._view.changing() as document:
-            following = document.traffic.renew(lease_s, self._view.clock())
+            following = document.traffic.renew(lease_s, now())
             await self._view.write(replace(document, traffic=following))
             return following
 
