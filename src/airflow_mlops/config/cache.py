@@ -24,7 +24,7 @@ from airflow_mlops.storage.atomic import write_bytes
 
 MAX_ENTRIES: Final = 10_000
 MAX_AGE: Final = 30 * 86_400
-FIX: Final = "delete it (it is created again), or set [mlops] parse_cache to another folder"
+FIX: Final = "remove it (it is created again), or set [mlops] parse_cache to another folder"
 _SCHEMA: Final = "airflow_mlops.schema.json"
 _MAX_BYTES: Final = 4_000_000
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
