@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ _MISSING: Final = object()
 
 @dataclass(frozen=True)
 class GlueFunction:
-    """A function of the glue module: usual name, imports, and text with ``{name}`` as its name."""
+    """A function of the glue module: name, imports, and text with ``{name}`` as its name."""
 
     name: str
     imports: tuple[str, ...]
@@ -29,18 +29,19 @@ class GlueFunction:
 class Conversion:
     """The recipe with its step functions, and the pipeline file, report and glue code so far.
 
-    ``folder`` will hold the pipeline file, ``name`` is the pipeline's. ``glue_names`` are the names of glue
-    functions that must not have their usual ones.
+    ``folder`` will hold the pipeline file, ``name`` is the pipeline's. Glue functions other than the
+    ``known_glue`` have a name that ends in ``suffix``.
     """
 
     recipe: Recipe
     steps: StepFunctions
     folder: Path
     name: str
-    glue_names: Mapping[str, str] = field(default_factory=dict)
+    known_glue: tuple[GlueFunction, ...] = ()
+    suffix: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     lines: list[ReportLine] = field(default_factory=list)
-    glue: list[tuple[str, GlueFunction]] = field(default_factory=list)
+    glue: list[GlueFunction] = field(default_factory=list)
 
     def value(self, *path: str | int) -> Any:
         """Return the recipe's value at a path, or None when there is none."""
@@ -68,13 +69,13 @@ class Conversion:
         if value_at(self.recipe.values, path, _MISSING) is not _MISSING:
             self.lines.append(ReportLine(path, outcome, text))
 
-    def glue_path(self, function: str) -> str:
-        """Return the import path of a glue function, in a module beside the pipeline file."""
-        return f"{self.name}_steps:{self.glue_names.get(function, function)}"
-
-    def add_glue(self, name: str, imports: Iterable[str], text: str) -> None:
-        """Add a function to the glue code."""
-        self.glue.append((self.glue_names.get(name, name), GlueFunction(name, tuple(imports), text)))
+    def add_glue(self, name: str, imports: Iterable[str], text: str) -> str:
+        """Add a function to the glue code; returns its import path, in a module beside the pipeline file."""
+        function = GlueFunction(name, tuple(imports), text)
+        if function not in self.known_glue:
+            function = replace(function, name=name + self.suffix)
+            self.glue.append(function)
+        return f"{self.name}_steps:{function.name}"
 
 
 def value_at(values: Any, path: KeyPath, default: Any = None) -> Any:

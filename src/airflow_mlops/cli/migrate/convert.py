@@ -28,11 +28,11 @@ _LOST: Final = "a profile cannot take this away: give the chosen profile another
 
 @dataclass(frozen=True)
 class Migration:
-    """The values of the pipeline file, the report on every value of the recipe, glue functions by name."""
+    """The values of the pipeline file, the report on every value of the recipe, and the glue code."""
 
     config: Mapping[str, Any]
     lines: tuple[ReportLine, ...]
-    glue: tuple[tuple[str, GlueFunction], ...]
+    glue: tuple[GlueFunction, ...]
 
 
 def migrate_recipes(recipes: Recipes, steps: StepFunctions, folder: Path) -> Migration:
@@ -45,7 +45,8 @@ def migrate_recipes(recipes: Recipes, steps: StepFunctions, folder: Path) -> Mig
     lines, glue = list(first.lines), list(first.glue)
     profiles: dict[str, Any] = {}
     for other in recipes.others:
-        second = _convert_profile(start, other, first)
+        suffix = "_" + re.sub(r"\W", "_", str(other.profile))
+        second = _convert(replace(start, recipe=other, known_glue=first.glue, suffix=suffix))
         profiles[str(other.profile)], lost = profile_changes(first.config, second.config)
         news = [line for line in second.lines if _is_new(line, recipes.chosen, other, first)]
         news += [ReportLine(path, Outcome.LEFT, _LOST) for path in lost]
@@ -72,15 +73,6 @@ def _convert(start: Conversion) -> Migration:
     return Migration(conversion.config, tuple(lines), tuple(conversion.glue))
 
 
-def _convert_profile(start: Conversion, recipe: Recipe, first: Migration) -> Migration:
-    """Convert another profile; its glue functions that differ from the chosen profile's get other names."""
-    usual = _convert(replace(start, recipe=recipe))
-    suffix = re.sub(r"\W", "_", str(recipe.profile))
-    names = {name: f"{name}_{suffix}" for name, function in usual.glue if (name, function) not in first.glue}
-    own = _convert(replace(start, recipe=recipe, glue_names=names))
-    return replace(own, glue=tuple(pair for pair in own.glue if pair not in first.glue))
-
-
 def _is_new(line: ReportLine, chosen: Recipe, other: Recipe, first: Migration) -> bool:
     """Return whether a line of another profile differs from those of the chosen one."""
     same_text = any((line.path, line.text) == (known.path, known.text) for known in first.lines)
@@ -101,12 +93,12 @@ def glue_module(migration: Migration) -> str:
     """Return the text of the glue module, or nothing when there is none."""
     if not migration.glue:
         return ""
-    lines = {line for _, function in migration.glue for line in function.imports}
+    lines = {line for function in migration.glue for line in function.imports}
     in_groups = sorted(lines, key=lambda line: (_import_group(line), line.split()[1], line))
     imports = ["\n".join(group) for _, group in groupby(in_groups, _import_group)]
     name = migration.config["name"]
     head = f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
-    functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
+    functions = [function.text.replace("{name}", function.name, 1) for function in migration.glue]
     return "\n\n".join([head, *imports]) + "\n\n\n" + "\n\n".join(functions)
 
 

@@ -86,10 +86,10 @@ def _source(conversion: Conversion) -> dict[str, Any]:
         conversion.left(_LOADER, _PANDAS_READS)
         return {"type": using, "filepath": place}
     if using in (*_FILE_TYPES, _CUSTOM) and places:
-        _add_reader(conversion, str(using), places)
+        path = _add_reader(conversion, str(using), places)
     else:
-        _add_reader_to_write(conversion, using)
-    return {"type": "callable", "callable": conversion.glue_path("rows")}
+        path = _add_reader_to_write(conversion, using)
+    return {"type": "callable", "callable": path}
 
 
 def _query(conversion: Conversion) -> str | None:
@@ -119,28 +119,24 @@ def _is_absolute(place: str) -> bool:
     return ":/" in place or place.startswith(("/", "~"))
 
 
-def _add_reader(conversion: Conversion, using: str, places: list[str]) -> None:
-    """Add the glue function that reads the recipe's files."""
-    path = conversion.glue_path("rows")
-    files = f"{len(places)} files" if len(places) > 1 else "one file"
-    conversion.carried(_USING, path)
-    conversion.carried(_LOCATION, f"{path}, which reads {files}")
-    imports = ["from pathlib import Path", "import pandas as pd"]
+def _add_reader(conversion: Conversion, using: str, places: list[str]) -> str:
+    """Add the glue function that reads the recipe's files; returns its path."""
+    loader, keep = conversion.function(*_LOADER), conversion.function(*_FILTER)
+    imports, result = ["from pathlib import Path", "import pandas as pd"], "frame"
     if using == _CUSTOM:
-        call, imported = _loader_call(conversion, path)
-        imports.append(imported)
+        name = loader or _USUAL_LOADER
+        imports.append(f"from steps.ingest import {name}")
+        file_type = 'Path(place).suffix.lstrip(".")'
+        takes_type = conversion.steps.parameters("ingest", name) == 2
+        call = f"{name}(str(place), {file_type})" if takes_type else f"{name}(str(place))"
     else:
         call = f"pd.read_{using}(place)"
-        conversion.left(_LOADER, _PANDAS_READS)
-    result = "frame"
-    if keep := conversion.function(*_FILTER):
+    if keep:
         imports.append(f"from steps.split import {keep}")
         result = f"frame[{keep}(frame)]"
-        text = f"{path}: rows are filtered as they are read, for training and for monitoring"
-        conversion.changed(_FILTER, text + conversion.steps.missing("split", keep))
     seen = [_from_pipeline_file(conversion, place) for place in places]
     shown = ", ".join(_quoted(place) if _is_absolute(place) else f"here / {_quoted(place)}" for place in seen)
-    _add_rows_function(
+    path = _add_rows_function(
         conversion,
         imports,
         *(["here = Path(__file__).parent"] if "here /" in shown else []),
@@ -148,34 +144,35 @@ def _add_reader(conversion: Conversion, using: str, places: list[str]) -> None:
         f"frame = pd.concat([{call} for place in places], ignore_index=True)",
         f"return {result}",
     )
+    files = f"{len(places)} files" if len(places) > 1 else "one file"
+    conversion.carried(_USING, path)
+    conversion.carried(_LOCATION, f"{path}, which reads {files}")
+    if using != _CUSTOM:
+        conversion.left(_LOADER, _PANDAS_READS)
+    elif loader:
+        remark = conversion.steps.missing("ingest", loader)
+        conversion.carried(_LOADER, f"{path} calls steps.ingest:{loader}{remark}")
+    if keep:
+        text = f"{path}: rows are filtered as they are read, for training and for monitoring"
+        conversion.changed(_FILTER, text + conversion.steps.missing("split", keep))
+    return path
 
 
-def _loader_call(conversion: Conversion, path: str) -> tuple[str, str]:
-    """Return the call of the recipe's loader and its import."""
-    name = conversion.function(*_LOADER)
-    if name:
-        remark = conversion.steps.missing("ingest", name)
-        conversion.carried(_LOADER, f"{path} calls steps.ingest:{name}{remark}")
-    name = name or _USUAL_LOADER
-    second = ', Path(place).suffix.lstrip(".")' if conversion.steps.parameters("ingest", name) == 2 else ""
-    return f"{name}(str(place){second})", f"from steps.ingest import {name}"
-
-
-def _add_reader_to_write(conversion: Conversion, using: Any) -> None:
-    """Add a glue function that the user has to write."""
-    path = conversion.glue_path("rows")
-    for key in (_USING, _LOCATION, _LOADER, _SQL):
-        todo = _READ_TODO.get(str(using), "return the rows as a pandas frame")
-        conversion.left(key, f"write {path}: {todo}")
-    conversion.left(_FILTER, f"call it in {path}, on the rows that are read")
+def _add_reader_to_write(conversion: Conversion, using: Any) -> str:
+    """Add a glue function that the user has to write; returns its path."""
     what = f"the recipe reads {str(using)[:40]}" if using else "the recipe does not say where its rows are"
     message = _quoted(f"{what}: return the rows as a pandas frame")
-    _add_rows_function(conversion, [], f"raise NotImplementedError({message})")
+    path = _add_rows_function(conversion, [], f"raise NotImplementedError({message})")
+    todo = _READ_TODO.get(str(using), "return the rows as a pandas frame")
+    for key in (_USING, _LOCATION, _LOADER, _SQL):
+        conversion.left(key, f"write {path}: {todo}")
+    conversion.left(_FILTER, f"call it in {path}, on the rows that are read")
+    return path
 
 
-def _add_rows_function(conversion: Conversion, imports: list[str], *lines: str) -> None:
+def _add_rows_function(conversion: Conversion, imports: list[str], *lines: str) -> str:
     head = 'def {name}():\n    """Return the rows of the recipe\'s ingest step."""\n'
-    conversion.add_glue("rows", imports, head + "".join(f"    {line}\n" for line in lines))
+    return conversion.add_glue("rows", imports, head + "".join(f"    {line}\n" for line in lines))
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_mlops.cli.migrate.conversion import Conversion, number
 from airflow_mlops.cli.migrate.report import Outcome
 
-_TRANSFORM: Final = ("steps", "transform")
+_TRANSFORMER: Final = ("steps", "transform", "transformer_method")
 _TRAIN: Final = ("steps", "train")
 _USING: Final = (*_TRAIN, "using")
 _METHOD: Final = (*_TRAIN, "estimator_method")
@@ -28,7 +28,7 @@ _FORMS: Final = "ranges are [low, high], [low, high, log] or a list of choices: 
 
 def convert_training(conversion: Conversion) -> None:
     """Write the section ``train``: estimator, parameters and search."""
-    transformer, tune = _transformer(conversion), _tune(conversion)
+    tune = _tune(conversion)
     path = (*_TRAIN, "estimator_params")
     params = conversion.value(*path)
     if isinstance(params, Mapping):
@@ -36,7 +36,7 @@ def convert_training(conversion: Conversion) -> None:
     else:
         conversion.left(path, "a mapping of names to values is expected: write train.params")
         params = {}
-    train: dict[str, Any] = {"estimator": _estimator(conversion, transformer, by_name=bool(params or tune))}
+    train: dict[str, Any] = {"estimator": _estimator(conversion, by_name=bool(params or tune))}
     if params:
         train["params"] = {str(key): value for key, value in params.items()}
     if tune:
@@ -44,54 +44,57 @@ def convert_training(conversion: Conversion) -> None:
     conversion.config["train"] = train
 
 
-def _transformer(conversion: Conversion) -> str | None:
-    """Return the name of the recipe's transformer function."""
-    using, path = (*_TRANSFORM, "using"), (*_TRANSFORM, "transformer_method")
-    method = conversion.function(*path)
-    if method is None:
-        conversion.left(path, "not the name of a function: write `features` by hand")
-        conversion.carried(using, "no transformer is named, so none is used")
-        return None
-    text = f"{conversion.glue_path('estimator')}: fitted with the model, the first step of a Pipeline"
-    conversion.carried(path, text + conversion.steps.missing("transform", method))
-    conversion.carried(using, "train.estimator")
-    return method
-
-
-def _estimator(conversion: Conversion, transformer: str | None, *, by_name: bool) -> str:
+def _estimator(conversion: Conversion, *, by_name: bool) -> str:
     """Return the path of the estimator; a glue function where a transformer or parameters are needed."""
-    method = conversion.function(*_METHOD)
-    automl = str(conversion.value(*_USING)).startswith("automl")
+    method, transformer = conversion.function(*_METHOD), conversion.function(*_TRANSFORMER)
     if method is None:
-        conversion.left(_USING, _AUTOML if automl else "name train.estimator by hand")
-        conversion.left(_METHOD, "not the name of a function: name train.estimator")
         module, name = _ESTIMATORS[conversion.recipe.kind]
-        if transformer is None:
-            return f"{module}.{name}"
-        return _add_estimator(conversion, f"{name}(**params)", f"from {module} import {name}", transformer)
-    if automl:
-        conversion.changed(_USING, "estimator_method is trained; there is no AutoML here")
+        path, arguments = f"{module}.{name}", "**params"
     else:
-        conversion.carried(_USING, "train.estimator")
-    path = shown = f"steps.train:{method}"
-    if transformer is not None or by_name:
-        given = "" if conversion.steps.parameters("train", method) == 0 else "params"
-        call, imported = f"{method}({given})", f"from steps.train import {method}"
-        path = _add_estimator(conversion, call, imported, transformer)
+        module, name = "steps.train", method
+        path = f"{module}:{name}"
+        arguments = "" if conversion.steps.parameters("train", method) == 0 else "params"
+    shown = path
+    if transformer is not None or (by_name and method is not None):
+        imports, call = [f"from {module} import {name}"], f"{name}({arguments})"
+        path = _add_estimator(conversion, imports, call, transformer)
         shown = f"{path}, which calls {shown}"
-    conversion.carried(_METHOD, f"train.estimator: {shown}{conversion.steps.missing('train', method)}")
+    _report_estimator(conversion, method, shown)
+    _report_transformer(conversion, transformer, path)
     return path
 
 
-def _add_estimator(conversion: Conversion, call: str, imported: str, transformer: str | None) -> str:
+def _add_estimator(conversion: Conversion, imports: list[str], call: str, transformer: str | None) -> str:
     """Add the glue function that returns the estimator; returns its path."""
-    imports = [imported]
     if transformer is not None:
         imports += ["from sklearn.pipeline import Pipeline", f"from steps.transform import {transformer}"]
         call = f'Pipeline([("transformer", {transformer}()), ("model", {call})])'
     text = 'def {name}(**params):\n    """Return what the recipe trains."""\n' + f"    return {call}\n"
-    conversion.add_glue("estimator", imports, text)
-    return conversion.glue_path("estimator")
+    return conversion.add_glue("estimator", imports, text)
+
+
+def _report_estimator(conversion: Conversion, method: str | None, shown: str) -> None:
+    automl = str(conversion.value(*_USING)).startswith("automl")
+    if method is None:
+        conversion.left(_USING, _AUTOML if automl else "name train.estimator by hand")
+        conversion.left(_METHOD, "not the name of a function: name train.estimator")
+        return
+    if automl:
+        conversion.changed(_USING, "estimator_method is trained; there is no AutoML here")
+    else:
+        conversion.carried(_USING, "train.estimator")
+    conversion.carried(_METHOD, f"train.estimator: {shown}{conversion.steps.missing('train', method)}")
+
+
+def _report_transformer(conversion: Conversion, transformer: str | None, path: str) -> None:
+    using = ("steps", "transform", "using")
+    if transformer is None:
+        conversion.left(_TRANSFORMER, "not the name of a function: write `features` by hand")
+        conversion.carried(using, "no transformer is named, so none is used")
+        return
+    text = f"{path}: fitted with the model, the first step of a Pipeline"
+    conversion.carried(_TRANSFORMER, text + conversion.steps.missing("transform", transformer))
+    conversion.carried(using, "train.estimator")
 
 
 def _tune(conversion: Conversion) -> dict[str, Any] | None:
