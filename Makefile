@@ -29,7 +29,7 @@ demo: $(STAMP)  ## run the full life cycle of a model on real data, in a few min
 test: $(STAMP)  ## run all tests, including the system test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-mutate: $(STAMP)  ## say which small faults in the pure rooms no test notices (ROOM=rollout for one room)
+mutate: $(STAMP)  ## run mutation tests on the pure rooms and list the surviving mutants (ROOM=rollout for one room)
 	@$(BIN)/python -m tests.mutation $(ROOM)
 
 up: $(STAMP)  ## start Airflow, MLflow, the model server and traffic; print the log-in

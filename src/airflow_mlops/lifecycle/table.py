@@ -7,79 +7,14 @@ documentation. Loads nothing but the standard library, so that every part of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Final, get_args
 
-Kind = Literal["train", "deploy", "monitor"]
-Has = Callable[[str], bool]
-"""Whether a pipeline has the section of a dotted name such as ``train.tune``."""
-
-_PACKAGE: Final = "airflow_mlops"
-_ATTRIBUTES: Final = {"validate": "validate_"}
-"""Section names that are not the attribute of the model: ``validate`` is a method of pydantic's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One row.
-
-    ``does`` says in one sentence what the task does, ``rejection`` what happens when it rejects.
-    ``section`` is the section of the pipeline file that the task exists with, empty for a task that always
-    exists; ``config`` lists the top-level keys of the file that it reads, besides ``name``. ``record`` is the
-    class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is;
-    ``after`` is order without data; ``reads`` maps an input to an earlier task whose record, if there is one,
-    is read when the task runs, without another edge. ``outlet`` is the last part of the asset that the task
-    updates, ``event`` maps the keys of its asset event to those of its record. ``mapped``: one instance per
-    tuning worker. ``stage`` and ``operator`` are import paths, by default those named after the task.
-    """
-
-    id: str
-    dag: Kind
-    does: str
-    record: str
-    section: str = ""
-    config: tuple[str, ...] = ()
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
-    reads: Mapping[str, str] = field(default_factory=dict)
-    outlet: str | Callable[[Has], str] = ""
-    event: Mapping[str, str] = field(default_factory=dict)
-    rejection: str = ""
-    mapped: bool = False
-    teardown: bool = False
-    trigger_rule: str = "all_success"
-    stage: str = ""
-    operator: str = ""
-
-    @property
-    def stage_module(self) -> str:
-        """Import path of the module whose ``run(call)`` does the work."""
-        return self.stage or f"{_PACKAGE}.stages.{self.id}"
-
-    @property
-    def operator_class(self) -> str:
-        """Import path, as ``module:Class``, of the Airflow operator."""
-        return self.operator or f"{_PACKAGE}.operators.{self.id}:{self.id.capitalize()}Operator"
-
-    @property
-    def operator_module(self) -> str:
-        """Name of the operator's module in ``airflow_mlops.operators``."""
-        return self.operator_class.partition(":")[0].rpartition(".")[2]
-
-    def exists(self, pipeline: Any) -> bool:
-        """Whether a pipeline has the task."""
-        return not self.section or has_section(pipeline, self.section)
-
-    def updates(self, pipeline: Any) -> str | None:
-        """Return the last part of the asset that the task updates, or None."""
-        if callable(self.outlet):
-            return self.outlet(lambda name: has_section(pipeline, name))
-        return self.outlet or None
-
-
-GENERIC_OPERATOR: Final = f"{_PACKAGE}.operators.base:StageOperator"
-"""The operator of a stage that needs no arguments of its own: name it in the row, and write no class."""
+from airflow_mlops.lifecycle.task import GENERIC_OPERATOR as GENERIC_OPERATOR
+from airflow_mlops.lifecycle.task import Has
+from airflow_mlops.lifecycle.task import Kind as Kind
+from airflow_mlops.lifecycle.task import Task as Task
+from airflow_mlops.lifecycle.task import has_section as has_section
 
 
 def _registered(has: Has) -> str:
@@ -308,13 +243,3 @@ def schedule_of(pipeline: Any, kind: Kind) -> tuple[str, ...]:
     own = (pipeline.schedule,) if pipeline.schedule else ()
     retrain = (f"asset {pipeline.name}/retrain",) if has_section(pipeline, "monitor.retrain") else ()
     return (*own, *retrain)
-
-
-def has_section(pipeline: Any, name: str) -> bool:
-    """Whether a pipeline has the section of a dotted name such as ``train.tune``."""
-    found = pipeline
-    for key in name.split("."):
-        found = getattr(found, _ATTRIBUTES.get(key, key), None)
-        if not found:
-            return False
-    return True
