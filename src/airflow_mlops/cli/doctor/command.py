@@ -74,12 +74,9 @@ def examine(files: Sequence[PipelinePath] | None, profile: str | None) -> list[F
         known = [loader for folder in installation.folders for loader in loaders(folder)]
         secrets.append(_password(installation.database))
         findings += check_loaders(installation.folders, known, installation.is_dag_file)
-        findings += [
-            warning(
-                "dags folder", f"bundle {name} is not a local folder and is not checked", "airflow dags list"
-            )
-            for name in installation.remote
-        ]
+        for name in installation.remote:
+            text = f"bundle {name} is not a local folder and is not checked"
+            findings.append(warning("dags folder", text, "airflow dags list"))
     if files is None:
         loaded = {loader.folder for loader in known if loader.folder and loader.folder.is_dir()}
         folders = sorted(loaded) or [folder for folder in (Path("pipelines"),) if folder.is_dir()]
