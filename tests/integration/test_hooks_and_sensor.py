@@ -55,16 +55,21 @@ def test_an_mlflow_connection_gives_its_address(
     assert (hook.tracking_uri(), hook.ui_url()) == (uri, ui)
 
 
-def test_a_login_reaches_mlflow_through_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_reaches_mlflow_through_its_environment_while_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
         monkeypatch.setenv(name, "stale")
     define(monkeypatch, "with_login", host="https://a.example", login="ada", password="pw")
-    MlflowHook("with_login").tracking_uri()
-    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ada"
-    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "pw"
+    mlflow = MlflowHook("with_login").access()
+    assert (mlflow.uri, os.environ["MLFLOW_TRACKING_USERNAME"]) == ("https://a.example", "stale")
+    with mlflow.signed_in():
+        assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ada"
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "pw"
+    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "stale"
     define(monkeypatch, "with_token", host="https://a.example", password="token")
-    MlflowHook("with_token").tracking_uri()
-    assert os.environ["MLFLOW_TRACKING_TOKEN"] == "token"
+    with MlflowHook("with_token").access().signed_in():
+        assert os.environ["MLFLOW_TRACKING_TOKEN"] == "token"
 
 
 def test_without_a_connection_mlflow_is_where_the_environment_says(

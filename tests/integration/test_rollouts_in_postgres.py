@@ -180,8 +180,11 @@ def test_a_file_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (f"postgresql://me:{PASSWORD}@db/rollouts", "must not hold a password: create an Airflow connection"),
         (f"postgresql://me:#{PASSWORD}@db/rollouts", "must not hold a password"),
         (f"postgresql://me@db/rollouts?password={PASSWORD}", "must not hold a password"),
-        (f"conn_id://me:{PASSWORD}@db", "after conn_id:// comes the name of an Airflow connection only"),
-        (f"postgresql://db:{PASSWORD}/rollouts", "is no URL of a database"),
+        (
+            f"conn_id://me:{PASSWORD}@db",
+            "conn_id:// must be followed by the name of an Airflow connection only",
+        ),
+        (f"postgresql://db:{PASSWORD}/rollouts", "is not the URL of a database"),
     ],
 )
 def test_a_place_with_a_secret_is_refused_without_telling_it(place: str, told: str) -> None:
@@ -191,7 +194,7 @@ def test_a_place_with_a_secret_is_refused_without_telling_it(place: str, told: s
 
 
 def test_a_connection_that_does_not_fit_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"no Airflow connection 'nowhere'; add one of type postgres"):
+    with pytest.raises(ConfigError, match=r"no Airflow connection 'nowhere': add one of type postgres"):
         open_rollouts("conn_id://nowhere")
     define(monkeypatch, "other", conn_type="mysql", host="db")
     with pytest.raises(ConfigError, match=r"'other' must be of type postgres .* it is of type mysql"):

@@ -68,7 +68,7 @@ def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp
     assert server.stderr is not None
     try:
         url = next(line for line in server.stderr if "serving churn on " in line).split(" on ")[1].strip()
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=240) as client:
             status = "loading"  # for long: the first import of every library compiles it
             while status == "loading":
                 loaded = client.put("/admin/versions/1", json={"model_uri": "models:/churn/1"})
@@ -80,7 +80,7 @@ def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp
             assert (answer.status_code, answer.json()) == (200, {"predictions": [1, 0]})
     finally:
         server.send_signal(signal.SIGTERM)
-        _, errors = server.communicate(timeout=60)
+        _, errors = server.communicate(timeout=240)
     assert server.returncode == 0, errors
 
 

@@ -213,11 +213,11 @@ def running_server(registry: Registry, state_dir: Path, **options: Any) -> Itera
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(240)
         port = server.servers[0].sockets[0].getsockname()[1]
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=240) as client:
             yield client
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(240)

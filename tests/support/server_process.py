@@ -25,6 +25,8 @@ from tests.support import free_port
 from tests.support.server import NAME, TOKEN, Client, Registry
 
 WAIT_S = 0.02
+WAIT_LIMIT_S = 240
+"""A new worker needs minutes on a machine that many tests share; no test measures this time."""
 
 
 class ServerProcess(Client):
@@ -33,7 +35,7 @@ class ServerProcess(Client):
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         limits = httpx.Limits(max_keepalive_connections=0)
-        super().__init__(base_url=url, headers=headers, timeout=60, limits=limits)
+        super().__init__(base_url=url, headers=headers, timeout=WAIT_LIMIT_S, limits=limits)
         self.process = process
 
     @property
@@ -73,7 +75,7 @@ def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterato
             yield client
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
+        code = process.wait(WAIT_LIMIT_S)
         reader.join()
         process.stderr.close()
     assert code in (0, -signal.SIGKILL), "".join(lines)  # killed by the test itself

@@ -17,7 +17,7 @@ def window_of(context: RunContext) -> tuple[Window | None, str]:
     """Return the last whole window before the run's moment, or None and why it is not monitored."""
     monitor = context.pipeline.monitor
     if monitor is None:
-        return None, "there is no monitor section"
+        return None, "the pipeline has no monitor section"
     if context.paths.shared and context.pipeline.deploy:
         return None, "not from here: the champion is not this run's"
     if not context.pipeline.data.keys:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Annotated, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.serving.app_state import AppState, json_of, server_of
+from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.guards import BOTH
-from airflow_mlops.serving.traffic import Change, lease_seconds
+from airflow_mlops.serving.request_body import body_as
+from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
+
+
+class _Version(msgspec.Struct):
+    model_uri: Annotated[str, msgspec.Meta(min_length=1)]
+    reload: bool = False
+
+
+class _Lease(msgspec.Struct):
+    lease_s: LeaseSeconds = None
 
 
 async def _put_version(request: Request) -> Response:
-    body = await json_of(request)
-    uri = body.get("model_uri") if isinstance(body, dict) else None
-    reload = body.get("reload", False) if isinstance(body, dict) else False
-    if not isinstance(uri, str) or not uri or not isinstance(reload, bool):
-        raise ConfigError(
-            'the body must be {"model_uri": "models:/name/version"}, optionally with "reload": true'
-        )
-    described = await server_of(request).fleet.put(request.path_params["version"], uri, reload=reload)
+    expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
+    body = await body_as(request, _Version, expected)
+    version = request.path_params["version"]
+    described = await server_of(request).fleet.put(version, body.model_uri, reload=body.reload)
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
 
@@ -33,38 +41,30 @@ async def _delete_version(request: Request) -> Response:
 
 
 async def _put_traffic(request: Request) -> Response:
-    change = Change.from_json(await json_of(request))
-    server = server_of(request)
-    await server.fleet.set_traffic(change)
-    return JSONResponse(_state_of(server))
+    change = await body_as(request, Change, Change.expected)
+    await server_of(request).fleet.set_traffic(change)
+    return await _state(request)
 
 
 async def _renew(request: Request) -> Response:
-    body = await json_of(request)
-    server = server_of(request)
-    await server.fleet.renew(lease_seconds(body.get("lease_s") if isinstance(body, dict) else body))
-    return JSONResponse(_state_of(server))
+    body = await body_as(request, _Lease, f'{{"lease_s": 60}}, at most {MAX_LEASE_S:g} or null')
+    await server_of(request).fleet.renew(body.lease_s)
+    return await _state(request)
 
 
 async def _state(request: Request) -> Response:
-    return JSONResponse(_state_of(server_of(request)))
-
-
-def _state_of(server: AppState) -> dict[str, Any]:
+    server = server_of(request)
     traffic = server.fleet.traffic
-    return {
-        "name": server.settings.name,
-        "champion": traffic.champion,
-        "weights": {str(v): p for v, p in traffic.weights.items()},
-        "shadow": traffic.shadow,
-        "reference": server.ledger.reference(traffic.pair),
-        "generation": traffic.generation,
-        "epoch": traffic.epoch,
-        "lease_s": traffic.lease_s,
-        "lease_until": traffic.lease_until,
-        "versions": {str(v): server.fleet.describe(v) for v in server.fleet.versions},
-        "workers": server.workers,
-    }
+    split = ("champion", "weights", "shadow", "generation", "epoch", "lease_s", "lease_until")
+    return JSONResponse(
+        {
+            "name": server.settings.name,
+            **{name: getattr(traffic, name) for name in split},
+            "reference": server.ledger.reference(traffic.pair),
+            "versions": {version: server.fleet.describe(version) for version in server.fleet.versions},
+            "workers": len(server.view.peers),
+        }
+    )
 
 
 async def _counts(request: Request) -> Response:
@@ -78,11 +78,7 @@ async def _counts(request: Request) -> Response:
     counts = await server.ledger.counts(since)
     epochs = [
         {
-            "epoch": e.epoch,
-            "at": e.at,
-            "champion": e.champion,
-            "weights": {str(v): p for v, p in e.weights.items()},
-            "shadow": e.shadow,
+            **asdict(e),
             "counts": {
                 "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
                 for (epoch, version), events in counts.items()

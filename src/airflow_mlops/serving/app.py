@@ -10,18 +10,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
 from airflow_mlops.serving import admin, open_inference_routes
-from airflow_mlops.serving.app_state import AppState, UnknownModelError, json_of, server_of
+from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
 from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
-from airflow_mlops.serving.request_body import BodyTooLargeError, SlowBodyError
+from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
@@ -81,14 +83,16 @@ async def _keep(state: AppState) -> None:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
 
 
+class _Label(msgspec.Struct):
+    request_id: str
+    label: Any
+
+
 async def _labels(request: Request) -> Response:
-    body = await json_of(request)
-    if not isinstance(body, dict) or not isinstance(body.get("request_id"), str) or "label" not in body:
-        raise ConfigError('expected {"request_id": "…", "label": …}')
-    request_id = body["request_id"]
-    if await server_of(request).ledger.label(request_id, body["label"], time.time()):
-        return JSONResponse({"request_id": request_id})
-    return JSONResponse({"error": f"request {request_id!r} is not in the request log"}, 404)
+    body = await body_as(request, _Label, '{"request_id": "…", "label": …}')
+    if await server_of(request).ledger.label(body.request_id, body.label, time.time()):
+        return JSONResponse({"request_id": body.request_id})
+    raise HTTPException(404, f"request {body.request_id!r} is not in the request log")
 
 
 async def _ping(_request: Request) -> Response:
@@ -113,19 +117,21 @@ def _error(status: int) -> Any:
     return handler
 
 
+async def _refusal(_request: Request, error: Any) -> Response:
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
 async def _disk_error(_request: Request, error: Exception) -> Response:
     message = f"cannot use the state folder of the model server: {error}; check its rights and space"
     return JSONResponse({"error": message}, 503)
 
 
 _HANDLERS: Final = {
+    HTTPException: _refusal,
     sqlite3.Error: _disk_error,
     ConfigError: _error(422),
     RolloutConflict: _error(409),
     BackendError: _error(503),
-    BodyTooLargeError: _error(413),
-    SlowBodyError: _error(408),
-    UnknownModelError: _error(404),
 }
 _ROUTES: Final = [
     Route("/ping", _ping),

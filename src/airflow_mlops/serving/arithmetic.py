@@ -51,25 +51,15 @@ def _logistic(estimator: Any) -> Compute | None:
     return _finite(chances, np.finfo(np.float64).max)
 
 
-def _forest(estimator: Any) -> Compute | None:
-    if estimator.n_outputs_ != 1:
-        return None
-    trees = [member.tree_ for member in estimator.estimators_]
-    return _summed(trees, classes=hasattr(estimator, "classes_"))
-
-
-def _tree(estimator: Any) -> Compute | None:
-    if estimator.n_outputs_ != 1:
-        return None
-    return _summed([estimator.tree_], classes=hasattr(estimator, "classes_"))
-
-
-def _summed(trees: list[Any], *, classes: bool) -> Compute:
+def _trees(estimator: Any) -> Compute | None:
     """Return the mean over trees: the leaves of all of them first, then one look-up and one sum."""
+    if estimator.n_outputs_ != 1:
+        return None
+    trees = [member.tree_ for member in getattr(estimator, "estimators_", [estimator])]
     leaves_of = [tree.apply for tree in trees]
     offsets = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])[:, None]
     values = np.concatenate([tree.value[:, 0, :] for tree in trees])
-    values = values if classes else values[:, 0]
+    values = values if hasattr(estimator, "classes_") else values[:, 0]
 
     def mean(rows: Any) -> Any:
         narrow = np.ascontiguousarray(rows, dtype=np.float32)
@@ -89,15 +79,10 @@ def _finite(compute: Compute, limit: float) -> Compute:
 
 
 _BUILDERS: Final[Mapping[str, Callable[[Any], Compute | None]]] = {
-    "DecisionTreeClassifier": _tree,
-    "DecisionTreeRegressor": _tree,
-    "ElasticNet": _linear,
-    "ExtraTreesClassifier": _forest,
-    "ExtraTreesRegressor": _forest,
-    "Lasso": _linear,
-    "LinearRegression": _linear,
     "LogisticRegression": _logistic,
-    "RandomForestClassifier": _forest,
-    "RandomForestRegressor": _forest,
-    "Ridge": _linear,
-}
+    **dict.fromkeys(("ElasticNet", "Lasso", "LinearRegression", "Ridge"), _linear),
+    **dict.fromkeys(
+        ("DecisionTreeClassifier", "ExtraTreesClassifier", "RandomForestClassifier",
+         "DecisionTreeRegressor", "ExtraTreesRegressor", "RandomForestRegressor"), _trees,
+    ),
+}  # fmt: skip

@@ -64,19 +64,21 @@ class Epoch:
     shadow: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledRequest:
-    """A logged request whose label came; ``before`` is its earlier label if it was ``labelled`` already."""
+class LabelledRequest(NamedTuple):
+    """A logged request whose label came, as the database has it.
+
+    ``shadowed`` is the version that answered copies when it came (None: there was none), ``shadow`` the one
+    whose answer to it was logged. ``before`` is the label that it had already, as JSON.
+    """
 
     epoch: int
     routed: int
     answered: int
     predictions: str | None
-    paired: bool
+    shadowed: int | None
     shadow: int | None
     shadow_predictions: str | None
-    labelled: bool
-    before: Any
+    before: str | None
 
 
 Events = Callable[[LabelledRequest, Any], Iterable[tuple[int, str]]]
@@ -209,10 +211,10 @@ class Database:
             connection.execute(
                 "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", (request_id, json.dumps(label), at)
             )
-            found = _labelled(row)
+            found = LabelledRequest(*row)
             changes = Counter(events(found, label))
-            if found.labelled:
-                changes.subtract(events(found, found.before))
+            if found.before is not None:
+                changes.subtract(events(found, json.loads(found.before)))
             connection.executemany(_ADD_EVENT, [(found.epoch, *key, n) for key, n in changes.items() if n])
         return True
 
@@ -240,18 +242,3 @@ _LABELLED: Final = (
 
 def _json_rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, json.dumps(value)) for key, value in values.items()]
-
-
-def _labelled(row: tuple[Any, ...]) -> LabelledRequest:
-    epoch, routed, answered, predictions, shadowed, shadow, copied, before = row
-    return LabelledRequest(
-        epoch=epoch,
-        routed=routed,
-        answered=answered,
-        predictions=predictions,
-        paired=shadowed is not None,
-        shadow=shadow,
-        shadow_predictions=copied,
-        labelled=before is not None,
-        before=None if before is None else json.loads(before),
-    )

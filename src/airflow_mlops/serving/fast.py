@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from statistics import median
+from timeit import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -77,9 +78,4 @@ def _alike(ours: Any, theirs: Any) -> bool:
 def is_quick(predict: Callable[[Any], Any], columns: int) -> bool:
     """Return whether one row takes so little time that a thread would cost more than it frees."""
     row = np.zeros((1, columns))
-    times = []
-    for _ in range(9):
-        started = perf_counter()
-        predict(row)
-        times.append(perf_counter() - started)
-    return sorted(times)[len(times) // 2] <= QUICK_S
+    return median(repeat(lambda: predict(row), number=1, repeat=9)) <= QUICK_S

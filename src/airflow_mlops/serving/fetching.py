@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, Final
 
 from airflow_mlops.core.address import shown
@@ -21,22 +22,58 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 _ERRORS: Final = {error.__name__: error for error in (BackendError, ConfigError)}
 
 
-def version_of(name: str, alias: str, tracking_uri: str, *, apart: bool = False) -> int | None:
-    """Return the version of an alias in MLflow, None when there is none; raises BackendError.
+class Fetcher:
+    """Asks the MLflow at ``tracking_uri``; ``apart`` in another process. All calls block.
 
-    Blocks; ``apart`` asks in another process.
+    They raise BackendError when MLflow does not answer, or when they are given up.
     """
-    found = _ask("alias", (name, alias, tracking_uri), apart=apart)
-    return None if found is None else int(found)
 
+    def __init__(self, tracking_uri: str, *, apart: bool = False) -> None:
+        self.tracking_uri = tracking_uri
+        self._apart = apart
+        self._asking: set[subprocess.Popen[str]] = set()
+        self._closed = False
 
-def fetch(uri: str, local: Path, tracking_uri: str, *, apart: bool = False) -> None:
-    """Bring the files of a model to the new folder ``local``, its golden rows among them.
+    def version_of(self, name: str, alias: str) -> int | None:
+        """Return the version of an alias, None when there is none."""
+        found = self._ask("alias", name, alias)
+        return None if found is None else int(found)
 
-    Blocks; ``apart`` asks in another process. Raises BackendError when MLflow does not answer, ConfigError
-    when the model does not exist.
-    """
-    _ask("files", (uri, str(local), tracking_uri), apart=apart)
+    def fetch(self, uri: str, local: Path) -> None:
+        """Bring the files of a model to the new folder ``local``, its golden rows among them.
+
+        Raises ConfigError when the model does not exist.
+        """
+        self._ask("files", uri, str(local))
+
+    def close(self) -> None:
+        """Give up what another process is asked for now or later: a server that stops does not wait."""
+        self._closed = True
+        for process in list(self._asking):
+            process.kill()
+
+    def _ask(self, what: str, *arguments: str) -> Any:
+        if not self._apart:
+            return _ANSWERS[what](self.tracking_uri, *arguments)
+        # Not on the command line: an address may hold a password.
+        question = json.dumps([what, self.tracking_uri, *arguments])
+        command = [sys.executable, "-m", __name__]
+        with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
+            self._asking.add(process)
+            if self._closed:
+                process.kill()
+            answer, errors = process.communicate(question)
+            self._asking.discard(process)
+        try:
+            kind, found = json.loads(answer)
+        except ValueError:
+            last = "".join(errors.strip().splitlines()[-1:])
+            raise BackendError(
+                f"asking MLflow ended with exit code {process.returncode}: {last[:300]}"
+            ) from None
+        if kind in _ERRORS:
+            raise _ERRORS[kind](found)
+        return found
 
 
 def failure(error: Exception, tracking_uri: str, subject: str) -> BackendError | ConfigError:
@@ -57,23 +94,7 @@ def line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}"
 
 
-def _ask(what: str, arguments: tuple[str, ...], *, apart: bool) -> Any:
-    if not apart:
-        return _ANSWERS[what](*arguments)
-    question = json.dumps([what, *arguments])  # not on the command line: an address may hold a password
-    command = [sys.executable, "-m", __name__]
-    done = subprocess.run(command, input=question, capture_output=True, text=True, check=False)
-    try:
-        kind, answer = json.loads(done.stdout)
-    except ValueError:
-        last = "".join(done.stderr.strip().splitlines()[-1:])
-        raise BackendError(f"asking MLflow ended with exit code {done.returncode}: {last[:300]}") from None
-    if kind in _ERRORS:
-        raise _ERRORS[kind](answer)
-    return answer
-
-
-def _alias(name: str, alias: str, tracking_uri: str) -> int | None:
+def _alias(tracking_uri: str, name: str, alias: str) -> int | None:
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri)
@@ -85,7 +106,7 @@ def _alias(name: str, alias: str, tracking_uri: str) -> int | None:
         raise BackendError(f"MLflow at {shown(tracking_uri)} does not answer: {line(error)}") from error
 
 
-def _files(uri: str, folder: str, tracking_uri: str) -> None:
+def _files(tracking_uri: str, uri: str, folder: str) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri)

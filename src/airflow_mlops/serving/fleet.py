@@ -11,13 +11,13 @@ from typing import Final
 from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Wanted
-from airflow_mlops.serving.fetching import version_of
+from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
 from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import WorkerSlot
-from airflow_mlops.serving.state_view import POLL_S, StateView
+from airflow_mlops.serving.state_view import POLL_S, StateView, now
 from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class Fleet:
         self._view = view
         self._folder: Path = settings.state_dir / "models"
         self._loaded = LoadedVersions(view.slot, self._load)
-        self._apart = view.memory.fd is not None  # A server inside a test or a program has no workers.
+        # A server inside a test or a program has no workers, and asks by itself.
+        self._fetcher = Fetcher(settings.tracking_uri, apart=view.memory.fd is not None)
         self._adopting: asyncio.Task[None] | None = None
 
     @property
@@ -60,6 +61,7 @@ class Fleet:
 
     async def close(self) -> None:
         """Stop loading and let the batches finish."""
+        self._fetcher.close()
         if self._adopting is not None:
             self._adopting.cancel()
             await asyncio.gather(self._adopting, return_exceptions=True)
@@ -77,7 +79,7 @@ class Fleet:
     async def save(self) -> None:
         """Write a split that changed by itself."""
         traffic = self._view.document.traffic
-        if traffic.expired(self._view.clock().steady):
+        if traffic.expired(now().steady):
             async with self._view.changing() as document:
                 if document.traffic.epoch != traffic.epoch:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
@@ -97,8 +99,8 @@ class Fleet:
             if known is None or reload or self.status(version)[0] == "unreachable":
                 await self._view.write(document.want(version, uri, reload=reload))
         self.follow()
-        deadline = self._view.clock().steady + self._settings.load_wait_s
-        while self.status(version)[0] == "loading" and self._view.clock().steady < deadline:
+        deadline = now().steady + self._settings.load_wait_s
+        while self.status(version)[0] == "loading" and now().steady < deadline:
             await asyncio.sleep(POLL_S / 2)
         described = self.describe(version)
         if described["status"] == "unreachable":
@@ -120,7 +122,7 @@ class Fleet:
     async def set_traffic(self, change: Change) -> Traffic:
         """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
         async with self._view.changing() as document:
-            following = document.traffic.apply(change, self._view.clock())
+            following = document.traffic.apply(change, now())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
@@ -136,7 +138,7 @@ class Fleet:
     async def renew(self, lease_s: float | None) -> Traffic:
         """Renew the lease of the split in force."""
         async with self._view.changing() as document:
-            following = document.traffic.renew(lease_s, self._view.clock())
+            following = document.traffic.renew(lease_s, now())
             await self._view.write(replace(document, traffic=following))
             return following
 
@@ -171,17 +173,15 @@ class Fleet:
 
     def _load(self, version: int, wanted: Wanted) -> Model:
         copy = "" if not wanted.copy else str(wanted.copy)
-        return load(version, wanted.uri, self._folder, self._settings.tracking_uri, copy, apart=self._apart)
+        return load(version, wanted.uri, self._folder, self._fetcher, copy)
 
     async def _adopt_champion(self) -> None:
-        settings = self._settings
+        name = self._settings.name
         while True:
             try:
-                version = await asyncio.to_thread(
-                    version_of, settings.name, "champion", settings.tracking_uri, apart=self._apart
-                )
+                version = await asyncio.to_thread(self._fetcher.version_of, name, "champion")
                 if version is not None and self.traffic.generation == 0:
-                    await self.put(version, f"models:/{settings.name}/{version}")
+                    await self.put(version, f"models:/{name}/{version}")
                     change = Change(champion=version, weights={}, generation=1, lease_s=None)
                     if self.traffic.generation == 0:
                         await self.set_traffic(change)

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
 from airflow_mlops.serving.invocation import Answer
-from airflow_mlops.serving.request_body import BodyTooLargeError, SlowBodyError, read_body
+from airflow_mlops.serving.request_body import read_body
 
 OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -77,8 +78,8 @@ class Front:
         request_id = request_id_of(headers.get(b"x-request-id", b""))
         try:
             body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
-        except (BodyTooLargeError, SlowBodyError) as error:
-            answer = Answer(error.status, {"error": str(error)})
+        except HTTPException as error:
+            answer = Answer(error.status_code, {"error": error.detail})
         else:
             known = Headers(scope=scope) if state.settings.sticky else {}
             answer = await state.invocations.answer(body, request_id, known)

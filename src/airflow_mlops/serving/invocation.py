@@ -72,20 +72,18 @@ class _Request:
 
 
 class Invocations:
-    """Prediction requests of one server; ``draw`` returns uniform numbers in [0, 1)."""
+    """Prediction requests of one server."""
 
     def __init__(
         self,
         fleet: Fleet,
         ledger: Ledger,
         timeout_s: float,
-        draw: Callable[[], float] = random.random,
         sticky: StickyKey | None = None,
     ) -> None:
         self._fleet = fleet
         self._ledger = ledger
         self._timeout_s = timeout_s
-        self._draw = draw
         self._sticky = sticky
         self._copies: set[asyncio.Task[None]] = set()
 
@@ -113,7 +111,8 @@ class Invocations:
         try:
             payload = read(body)
             key = self._key(traffic, headers, payload)
-            routed = traffic.route(ready, self._draw() if key is None else draw_of(key))
+            draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
+            routed = traffic.route(ready, draw)
             if routed is None:
                 return Answer(503, {"error": self._nothing_ready()})
             referee = traffic.champion if traffic.champion in ready else routed

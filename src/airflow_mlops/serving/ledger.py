@@ -183,4 +183,4 @@ def _events(found: LabelledRequest, label: Any) -> list[tuple[int, str]]:
     wrong = {found.answered: is_wrong(found.predictions, label)} if found.answered == found.routed else {}
     if found.shadow is not None:
         wrong[found.shadow] = is_wrong(found.shadow_predictions, label)
-    return list(label_events(wrong, paired=found.paired))
+    return list(label_events(wrong, paired=found.shadowed is not None))

@@ -14,39 +14,36 @@ import mlflow
 from filelock import FileLock
 
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.serving.fetching import failure, fetch, line
+from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
 
 
-def load(
-    version: int, uri: str, folder: Path, tracking_uri: str, copy: str = "", *, apart: bool = False
-) -> Model:
+def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "") -> Model:
     """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
 
-    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again, ``apart`` in another process.
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again.
     Blocks; call it off the event loop. Raises BackendError when MLflow does not answer and ConfigError when
     the model cannot be loaded or fails its golden rows.
     """
-    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_tracking_uri(fetcher.tracking_uri)
     local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{version}.lock"):  # Another worker may want the same; it is downloaded once.
             if not local.exists():
-                fetch(uri, local, tracking_uri, apart=apart)
+                fetcher.fetch(uri, local)
         pyfunc = mlflow.pyfunc.load_model(str(local))
         model = Model(version, uri, pyfunc, _raw(pyfunc))
     except (BackendError, ConfigError):
         raise
     except Exception as error:
-        raise failure(error, tracking_uri, uri) from error
-    golden = local / "golden.json"
-    document = json.loads(golden.read_text()) if golden.exists() else None
-    if document is not None:
-        _try_golden(model, document)
-    if model.shorten() and document is not None:
-        _try_golden(model, document)
+        raise failure(error, fetcher.tracking_uri, uri) from error
+    file = local / "golden.json"
+    golden = json.loads(file.read_text()) if file.exists() else {"rows": []}
+    _try_golden(model, golden)
+    if model.shorten():
+        _try_golden(model, golden)
     return model
 
 
@@ -79,12 +76,9 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
 
 
 def _same(got: Any, expected: Any) -> bool:
-    if isinstance(got, float) or isinstance(expected, float):
-        return (
-            got is not None
-            and expected is not None
-            and math.isclose(got, expected, rel_tol=1e-6, abs_tol=1e-9)
-        )
+    kinds = {type(got), type(expected)}
+    if float in kinds and kinds <= {int, float}:
+        return math.isclose(got, expected, rel_tol=1e-6, abs_tol=1e-9)
     return bool(got == expected)
 
 

@@ -49,10 +49,6 @@ class _Figures(Collector):
         yield requests
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(f"mlops_serving_{name}", text, value=self._figures.get(name, 0))
-        yield self._weights()
-        yield self._latency()
-
-    def _weights(self) -> Metric:
         traffic = self._fleet.traffic
         shares = {version: traffic.weights.get(version, 0) for version in self._fleet.versions}
         if traffic.champion is not None:
@@ -62,17 +58,12 @@ class _Figures(Collector):
         )
         for version, percent in sorted(shares.items()):
             weights.add_metric([str(version)], percent)
-        return weights
-
-    def _latency(self) -> Metric:
-        limits = (*BUCKETS, float("inf"))
-        counts = accumulate(self._figures.get(f"bucket:{limit:g}", 0) for limit in limits)
-        names = [*(f"{limit:g}" for limit in BUCKETS), "+Inf"]
-        buckets = list(zip(names, counts, strict=True))
-        seconds = self._figures.get("seconds", 0.0)
-        return HistogramMetricFamily(
+        yield weights
+        names = [f"{limit:g}" for limit in (*BUCKETS, float("inf"))]
+        counts = accumulate(self._figures.get(f"bucket:{name}", 0) for name in names)
+        yield HistogramMetricFamily(
             "mlops_serving_latency_seconds",
             "Time from request to answer.",
-            buckets=buckets,
-            sum_value=seconds,
+            buckets=list(zip([*names[:-1], "+Inf"], counts, strict=True)),
+            sum_value=self._figures.get("seconds", 0.0),
         )

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
 
 from airflow_mlops.serving.payload import BadInputError, Payload, read_json
 
-_NUMBERS: Final = frozenset({"FP16", "FP32", "FP64"})
-_WHOLES: Final = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
-_KNOWN: Final = _NUMBERS | _WHOLES | {"BOOL", "BYTES"}
+_EXPECTED: Final = "the body must have inputs, a list of tensors with name, shape, datatype and data"
+
+
+class _Tensor(msgspec.Struct):
+    name: str
+    shape: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)]
+    datatype: Literal[
+        "BOOL", "BYTES", "FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16",
+        "UINT32", "UINT64",
+    ]  # fmt: skip
+    data: list[Any]
+
+    def __post_init__(self) -> None:
+        for _ in self.shape[1:]:  # as nested lists or flat already
+            if self.data and all(isinstance(item, list) for item in self.data):
+                self.data = [value for item in self.data for value in item]
+        if len(self.data) != prod(self.shape):
+            raise ValueError(f"shape {self.shape} holds {prod(self.shape)} values, data has {len(self.data)}")
+
+
+class _Infer(msgspec.Struct):
+    inputs: Annotated[list[_Tensor], Meta(min_length=1)]
 
 
 def read_infer(body: bytes) -> Payload:
@@ -18,50 +40,25 @@ def read_infer(body: bytes) -> Payload:
 
     Raises BadInputError naming the input.
     """
-    data = read_json(body)
-    inputs = data.get("inputs") if isinstance(data, dict) else None
-    if not isinstance(inputs, list) or not inputs:
-        raise BadInputError("expected a JSON object with inputs: a list of tensors")
-    tensors = [_tensor(number, tensor) for number, tensor in enumerate(inputs)]
-    if len(tensors) == 1 and len(tensors[0][1]) == 2 and tensors[0][1][1] > 1:
-        _, (rows, width), flat = tensors[0]
-        return Payload(rows, array=[flat[i * width : (i + 1) * width] for i in range(rows)])
-    columns: dict[str, Sequence[Any]] = {}
-    for name, shape, flat in tensors:
-        if len(shape) > 1 and prod(shape[1:]) != 1:
-            raise BadInputError(
-                f"input {name!r}: a column has the shape [rows] or [rows, 1], got {list(shape)}"
-            )
-        columns[name] = flat
-    lengths = {len(column) for column in columns.values()}
-    if len(lengths) != 1 or lengths == {0}:
+    try:
+        tensors = msgspec.convert(read_json(body), _Infer).inputs
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"{_EXPECTED}: {error}") from error
+    lengths = {tensor.shape[0] for tensor in tensors}
+    if len(lengths) > 1 or 0 in lengths:
         raise BadInputError(
             f"all inputs must have the same number of rows, at least 1; got {sorted(lengths)}"
         )
-    return Payload(lengths.pop(), columns)
-
-
-def _tensor(number: int, tensor: Any) -> tuple[str, tuple[int, ...], list[Any]]:
-    if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
-        raise BadInputError(f"input {number} needs a name, a shape, a datatype and data")
-    name, shape, kind = tensor["name"], tensor.get("shape"), tensor.get("datatype")
-    if kind not in _KNOWN:
-        raise BadInputError(f"input {name!r}: unknown datatype {kind!r}; known: {', '.join(sorted(_KNOWN))}")
-    if not isinstance(shape, list) or not shape or not all(type(n) is int and n >= 0 for n in shape):
-        raise BadInputError(f"input {name!r}: shape must be a list of whole numbers, got {shape!r}")
-    flat = _flat(tensor.get("data"), len(shape))
-    if len(flat) != prod(shape):
-        raise BadInputError(f"input {name!r}: shape {shape} holds {prod(shape)} values, data has {len(flat)}")
-    return name, tuple(shape), flat
-
-
-def _flat(data: Any, depth: int) -> list[Any]:
-    if not isinstance(data, list):
-        raise BadInputError("data must be a list")
-    for _ in range(depth - 1):
-        if data and all(isinstance(item, list) for item in data):
-            data = [value for item in data for value in item]
-    return list(data)
+    rows, *width = tensors[0].shape
+    if len(tensors) == 1 and len(width) == 1 and width[0] > 1:
+        flat, step = tensors[0].data, width[0]
+        return Payload(rows, array=[flat[at : at + step] for at in range(0, len(flat), step)])
+    for tensor in tensors:
+        if len(tensor.data) != rows:
+            raise BadInputError(
+                f"input {tensor.name!r}: a column has the shape [rows] or [rows, 1], got {tensor.shape}"
+            )
+    return Payload(rows, {tensor.name: tensor.data for tensor in tensors})
 
 
 def infer_answer(name: str, version: int | None, id_: str, values: Sequence[Any]) -> dict[str, Any]:
@@ -72,15 +69,9 @@ def infer_answer(name: str, version: int | None, id_: str, values: Sequence[Any]
 
 def _datatype(values: Sequence[Any]) -> str:
     kinds = {type(value) for value in values}
-    return (
-        "BOOL"
-        if kinds == {bool}
-        else "INT64"
-        if kinds == {int}
-        else "FP64"
-        if kinds <= {int, float}
-        else "BYTES"
-    )
+    if kinds in ({bool}, {int}):
+        return "BOOL" if kinds == {bool} else "INT64"
+    return "FP64" if kinds <= {int, float} else "BYTES"
 
 
 def model_metadata(name: str, versions: Sequence[int], columns: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_mlops.serving.app_state import UnknownModelError, body_of, server_of
+from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.front import headers_of, request_id_of
 from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
+from airflow_mlops.serving.request_body import body_of
 
 
 async def _infer(request: Request) -> Response:
@@ -56,7 +58,7 @@ async def _model_ready(request: Request) -> Response:
 def _known_model(request: Request) -> str:
     name, known = request.path_params["name"], server_of(request).settings.name
     if name != known:
-        raise UnknownModelError(f"model {name!r} is not served here: this server serves {known!r}")
+        raise HTTPException(404, f"model {name!r} is not served here: this server serves {known!r}")
     return known
 
 

@@ -119,18 +119,14 @@ Check = Callable[[Any], Any]
 
 
 def _real(value: Any) -> Any:
-    if value is None or (
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
-    ):
-        return value
-    if isinstance(value, float):
+    if value is None or type(value) is float or (type(value) is int and abs(value) < 1e308):
         return value
     raise ValueError("a number")
 
 
 def _whole(limit: int) -> Check:
     def check(value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit:
+        if type(value) is int and -limit <= value < limit:
             return value
         raise ValueError("a whole number")
 

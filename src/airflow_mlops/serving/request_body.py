@@ -3,46 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TypeVar
 
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Receive
 
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.app_state import server_of
 
-class BodyTooLargeError(Exception):
-    """A body beyond the limit."""
-
-    status = 413
-
-
-class SlowBodyError(Exception):
-    """A body that did not arrive in time."""
-
-    status = 408
+T = TypeVar("T")
 
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int, seconds: float) -> bytes:
     """Return the body of a request.
 
     ``limit`` is in bytes; a longer body is refused by its announced length, before it is read. Raises
-    BodyTooLargeError, and SlowBodyError when the body takes more than ``seconds``.
+    HTTPException: 413 beyond the limit, 408 when the body takes more than ``seconds``.
     """
     announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
+    size = int(announced) if announced.isdigit() else 0
+    chunks, received, more = [], 0, True
     try:
         async with asyncio.timeout(seconds):
-            while True:
+            while more and max(size, received) <= limit:
                 message = await receive()
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                chunks.append(chunk)
-                if not message.get("more_body"):
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                chunks.append(message.get("body", b""))
+                received += len(chunks[-1])
+                more = message.get("more_body", False)
     except TimeoutError:
-        raise SlowBodyError(f"the body did not arrive within {seconds:g} s") from None
+        raise HTTPException(408, f"the body did not arrive within {seconds:g} s") from None
+    if max(size, received) > limit:
+        raise HTTPException(413, f"the body is larger than {limit} bytes: send fewer rows")
+    return b"".join(chunks)
 
 
-def _too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"the body is larger than {limit} bytes: send fewer rows")
+async def body_of(request: Request) -> bytes:
+    """Return the body; raises HTTPException as ``read_body`` does."""
+    settings = server_of(request).settings
+    headers = dict(request.scope["headers"])
+    return await read_body(headers, request.receive, settings.max_body, settings.read_s)
+
+
+async def body_as(request: Request, kind: type[T], expected: str) -> T:
+    """Return the body, which is JSON, as a ``kind``.
+
+    Raises ConfigError with what was ``expected`` and where the body differs.
+    """
+    try:
+        return msgspec.json.decode(await body_of(request) or b"{}", type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the body must be {expected}: {error}") from error

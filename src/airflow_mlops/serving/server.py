@@ -6,9 +6,6 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
@@ -38,31 +35,22 @@ def serve(settings: Settings) -> int:
         return PORT_REFUSED
     with listener:
         database = Database(settings.database, settings.log_rows)
-        with _exclusive(settings.state_dir):
-            logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-            return asyncio.run(Supervisor(settings, listener, database).run())
-
-
-@contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    try:
-        with FileLock(folder / "server.lock", blocking=False):
-            yield
-    except Timeout:
-        raise BackendError(
-            f"state of the model server {folder}: another server uses it. Stop that one or give another "
-            "--state-dir"
-        ) from None
+        try:
+            with FileLock(settings.state_dir / "server.lock", blocking=False):
+                logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+                return asyncio.run(Supervisor(settings, listener, database).run())
+        except Timeout:
+            raise BackendError(
+                f"state of the model server {settings.state_dir}: another server uses it. Stop that one or "
+                "give another --state-dir"
+            ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    ipv6 = ":" in host
+    return socket.create_server(
+        (host, port),
+        family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+        backlog=2048,
+        dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
+    )

@@ -7,7 +7,6 @@ read by the others; what a worker was doing stays readable after it has died.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import mmap
@@ -16,6 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,14 +149,12 @@ class SharedState:
         """The number of the latest request that all workers write down what they counted."""
         return int(self._flush[0])
 
-    @contextlib.contextmanager
-    def lock(self, *, wait: bool = True) -> Iterator[None]:
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[None]:
         """Hold the right to change the document; BlockingIOError when somebody has it and ``wait`` is off.
 
         The system gives it back when its holder dies.
         """
-        with _locked(self._folder / "change.lock", wait=wait):
-            yield
+        return _locked(self._folder / "change.lock", wait=wait)
 
     def request_flush(self) -> int:
         """Ask all workers to write; returns the number that their slots show afterwards."""
@@ -193,7 +191,7 @@ class SharedState:
         return None
 
 
-@contextlib.contextmanager
+@contextmanager
 def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     # Not filelock's: it polls for a lock that another process holds, and costs 200 times as much per request.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -46,13 +46,10 @@ def restore(memory: SharedState, database: Database, moment: Moment) -> None:
 
 
 class StateView:
-    """The state as one worker sees it; ``index`` is the worker's slot, ``clock`` returns the time."""
+    """The state as one worker sees it; ``index`` is the worker's slot."""
 
-    def __init__(
-        self, memory: SharedState, database: Database, index: int = 0, clock: Callable[[], Moment] = now
-    ) -> None:
+    def __init__(self, memory: SharedState, database: Database, index: int = 0) -> None:
         self.memory = memory
-        self.clock = clock
         self.index = index
         self._database = database
         self._number = 0
@@ -86,7 +83,7 @@ class StateView:
 
     def lapsed(self, traffic: Traffic) -> Traffic:
         """Return a split as it is now that its lease may have run out."""
-        return traffic.lapse() if traffic.expired(self.clock().steady) else traffic
+        return traffic.lapse() if traffic.expired(now().steady) else traffic
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Document]:
@@ -100,7 +97,7 @@ class StateView:
 
     async def write(self, document: Document) -> None:
         """Put a state in force; the caller holds ``changing``."""
-        await asyncio.to_thread(store, self._database, document, self.clock().wall)
+        await asyncio.to_thread(store, self._database, document, now().wall)
         self.memory.document.write(document.to_json())
 
     def adopt(self, propose: Callable[[Document], Document]) -> Document:

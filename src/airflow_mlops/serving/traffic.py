@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Annotated, ClassVar, Final, NamedTuple
 
-from airflow_mlops.core.errors import ConfigError, RolloutConflict
+from msgspec import Meta
+
+from airflow_mlops.core.errors import RolloutConflict
 
 MAX_LEASE_S: Final = 86_400.0
+LeaseSeconds = Annotated[float, Meta(gt=0, le=MAX_LEASE_S)] | None
+"""A lease as a caller sends it; None is one without end."""
+_Whole = Annotated[int, Meta(ge=0)]
 
 
 class Moment(NamedTuple):
@@ -129,61 +134,25 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An order for absolute weights."""
+    """An order for absolute weights, as a caller sends it in JSON."""
 
-    champion: int | None
-    weights: Mapping[int, int]
-    generation: int
-    lease_s: float | None
+    expected: ClassVar[str] = (
+        'such as {"weights": {"3": 25}, "champion": 2, "generation": 7, "lease_s": 60}, '
+        "with weights in whole percents from 0 to 100"
+    )
+    weights: Mapping[_Whole, Annotated[int, Meta(ge=0, le=100)]]
+    generation: _Whole
+    champion: int | None = None
+    lease_s: LeaseSeconds = None
     shadow: int | None = None
 
-    @classmethod
-    def from_json(cls, body: Any) -> Change:
-        """Read an order; raises ConfigError naming what is wrong with it."""
-        if not isinstance(body, dict):
-            raise ConfigError("expected a JSON object with weights, champion, generation and lease_s")
-        weights = body.get("weights")
-        if not isinstance(weights, dict) or not all(str(v).isdecimal() for v in weights):
-            raise ConfigError(f'weights must map versions to percents, such as {{"3": 25}}, got {weights!r}')
-        if not all(_is_int(p) and 0 <= p <= 100 for p in weights.values()) or sum(weights.values()) > 100:
-            raise ConfigError(f"weights must be whole percents from 0 to 100, in sum at most 100: {weights}")
-        champion, generation = body.get("champion"), body.get("generation")
-        if champion is not None and not _is_int(champion):
-            raise ConfigError(f"champion must be a version number or null, got {champion!r}")
-        if not _is_int(generation) or generation < 0:
-            raise ConfigError(f"generation must be a whole number >= 0, got {generation!r}")
-        if champion is not None and str(champion) in weights:
-            raise ConfigError(f"version {champion} is the champion: it gets the rest, not a weight")
-        numbers = {int(v): p for v, p in weights.items()}
-        return cls(
-            champion=champion,
-            weights=numbers,
-            generation=generation,
-            lease_s=lease_seconds(body.get("lease_s")),
-            shadow=_shadow(body.get("shadow"), champion, numbers),
-        )
-
-
-def _shadow(value: Any, champion: int | None, weights: Mapping[int, int]) -> int | None:
-    if value is None:
-        return None
-    if champion is None or not _is_int(value) or list(weights.items()) != [(value, 0)]:
-        raise ConfigError(
-            f"shadow must be the only version in weights, with 0 percent, beside a champion; got {value!r}"
-        )
-    return value
-
-
-def lease_seconds(value: Any) -> float | None:
-    """Return a lease in seconds, None for one without end; raises ConfigError for anything else."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_LEASE_S:
-        raise ConfigError(
-            f"lease_s must be seconds above 0 and up to {MAX_LEASE_S:g}, or null; got {value!r}"
-        )
-    return float(value)
-
-
-def _is_int(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+    def __post_init__(self) -> None:
+        if sum(self.weights.values()) > 100:
+            raise ValueError(f"weights must be at most 100 in sum, got {dict(self.weights)}")
+        if self.champion in self.weights:
+            raise ValueError(f"version {self.champion} is the champion: it gets the rest, not a weight")
+        if self.shadow is not None and (self.champion is None or self.weights != {self.shadow: 0}):
+            raise ValueError(
+                "shadow must be the only version in weights, with 0 percent, beside a champion; "
+                f"got {self.shadow}"
+            )

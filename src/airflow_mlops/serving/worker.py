@@ -76,11 +76,7 @@ class Worker(uvicorn.Server):
         await super().shutdown([])
 
     async def _freeze_when_loaded(self) -> None:
-        """Take the libraries and the first version out of the garbage collector's sight.
-
-        A full pass over them would stop the worker for up to half a second. Later versions stay in sight, as
-        they come and go.
-        """
+        """Take libraries and the first version from the garbage collector: a pass would stop us for 0.5 s."""
         while not self.state.fleet.ready:
             await asyncio.sleep(POLL_S)
         gc.collect()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from airflow_mlops.serving.settings import Settings
 
@@ -30,11 +30,9 @@ class WorkerConfig:
 
     def dumps(self) -> bytes:
         """Return the configuration as one line."""
-        return json.dumps(asdict(self), default=str).encode() + b"\n"
+        return msgspec.json.encode(self, enc_hook=str) + b"\n"
 
     @classmethod
     def loads(cls, line: bytes) -> WorkerConfig:
         """Read what ``dumps`` returned."""
-        data = json.loads(line)
-        settings = {**data["settings"], "state_dir": Path(data["settings"]["state_dir"])}
-        return cls(**{**data, "settings": Settings(**settings)})
+        return msgspec.json.decode(line, type=cls, dec_hook=lambda kind, value: kind(value))

@@ -14,13 +14,9 @@ SUFFIX: Final = ".tmp"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_bytes(
-    path: str | Path, content: bytes, *, durable: bool = False, mode: int = 0o666, dir_fd: int | None = None
-) -> None:
+def write_bytes(path: str | Path, content: bytes, *, mode: int = 0o666, dir_fd: int | None = None) -> None:
     """Replace a local file with ``content``; a reader sees the old file or the new one, never a part.
 
-    :param durable: also survive a power failure (fsync of file and folder): for state that is not written
-        again soon.
     :param mode: permissions of the file, before the umask.
     :param dir_fd: descriptor of the folder that a relative ``path`` is resolved against.
 
@@ -37,33 +33,23 @@ def write_bytes(
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
             file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(descriptor)
         os.rename(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=dir_fd)
         raise
-    if durable:
-        _sync_folder(os.path.dirname(path) or os.curdir, dir_fd)  # noqa: PTH120
 
 
-def write_text(path: str | Path, text: str, *, durable: bool = False) -> None:
-    """Replace a local file with ``text`` in UTF-8, as ``write_bytes`` does."""
-    write_bytes(path, text.encode(), durable=durable)
-
-
-def write_json(path: str | Path, value: Any, *, indent: int | None = 1, durable: bool = False) -> None:
+def write_json(path: str | Path, value: Any) -> None:
     """Replace a local file with ``value`` as JSON, as ``write_bytes`` does.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json(Path(folder) / "run.json", {"done": ["ingest"]}, indent=None)
-    ...     (Path(folder) / "run.json").read_text()
-    '{"done": ["ingest"]}'
+    ...     write_json(Path(folder) / "run.json", ["ingest"])
+    ...     json.loads((Path(folder) / "run.json").read_text())
+    ['ingest']
     """
-    write_text(path, json.dumps(value, indent=indent), durable=durable)
+    write_bytes(path, json.dumps(value, indent=1).encode())
 
 
 @contextmanager
@@ -94,12 +80,3 @@ def replacing(fs: Any, path: str) -> Iterator[IO[bytes]]:
 def temporary_name(path: str) -> str:
     """Return an unused name beside ``path``; it ends in ``SUFFIX``."""
     return f"{path}.{uuid.uuid4().hex}{SUFFIX}"
-
-
-def _sync_folder(folder: str, dir_fd: int | None) -> None:
-    """Make a rename survive a power failure: the entry is in the folder, not in the file."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from airflow_mlops.serving.fast import array_model
+from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload, Signature
 from tests.support.server import Registry, running_server
@@ -66,7 +67,7 @@ def test_the_short_way_gives_the_answers_of_mlflow(
 ) -> None:
     fitted = estimator.fit(NUMBERS, LABEL)
     uri = log(serving_registry, Pipeline([("f", step(None)), ("m", fitted)]) if wrapped else fitted)
-    model = load(1, uri, tmp_path, serving_registry.uri)
+    model = load(1, uri, tmp_path, Fetcher(serving_registry.uri))
     assert model.shorten()
     payload = Payload(len(NUMBERS), {name: NUMBERS[name].tolist() for name in NUMBERS})
     found = model.predict([model.prepare(payload)])
@@ -99,7 +100,7 @@ def test_columns_that_are_no_numbers_go_the_long_way() -> None:
 
 def test_a_gap_is_the_same_both_ways(serving_registry: Registry, tmp_path: Path) -> None:
     uri = log(serving_registry, HistGradientBoostingClassifier(max_iter=5).fit(NUMBERS, LABEL))
-    model = load(1, uri, tmp_path, serving_registry.uri)
+    model = load(1, uri, tmp_path, Fetcher(serving_registry.uri))
     found = model.predict([model.prepare(Payload(1, {"a": [None], "b": [0.3], "c": [1]}))])
     row = pd.DataFrame({"a": [np.nan], "b": [0.3], "c": [1.0]})
     assert found.values == mlflow.pyfunc.load_model(uri).predict(row).tolist()

@@ -27,7 +27,7 @@ def start(registry: Registry, state_dir: Path, port: int, token: str) -> subproc
 
 def test_no_token_no_server(serving_registry: Registry, tmp_path: Path) -> None:
     process = start(serving_registry, tmp_path, 0, "")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
     assert process.returncode == 1
     assert errors.strip().splitlines()[-1].startswith("error: the model server needs a token")
 
@@ -36,7 +36,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_3(serving_registry: Registry, t
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start(serving_registry, tmp_path, port, TOKEN)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert process.returncode == 3
     assert len(errors.strip().splitlines()) == 1
     assert f"cannot listen on 127.0.0.1:{port}" in errors
@@ -48,7 +48,7 @@ def test_the_process_serves_and_stops_on_sigterm(serving_registry: Registry, tmp
     try:
         line = next(line for line in process.stderr if "serving flights on " in line)
         url = line.split("serving flights on ")[1].strip()
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=240) as client:
             uri = {"model_uri": serving_registry.model_uri("broken")}
             status = "loading"
             while status == "loading":
@@ -57,7 +57,7 @@ def test_the_process_serves_and_stops_on_sigterm(serving_registry: Registry, tmp
             assert status == "ok", answer.text
     finally:
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert (tmp_path / "serving.sqlite").exists()
 
@@ -65,7 +65,7 @@ def test_the_process_serves_and_stops_on_sigterm(serving_registry: Registry, tmp
 def test_an_unwritable_state_dir_is_named(serving_registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     process = start(serving_registry, tmp_path / "file" / "state", 0, TOKEN)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
     assert process.returncode == 3
     assert len(errors.strip().splitlines()) == 1
     assert "Set --state-dir to a writable folder" in errors

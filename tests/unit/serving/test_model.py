@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.svm import SVC
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
 from tests.support.server import Registry, frame
@@ -34,7 +35,7 @@ def log(registry: Registry, model: Any, **options: Any) -> str:
 
 def test_the_fast_path_predicts_what_mlflow_predicts(serving_registry: Registry, tmp_path: Path) -> None:
     uri = serving_registry.model_uri("champion")
-    model = load(1, uri, tmp_path, serving_registry.uri)
+    model = load(1, uri, tmp_path, Fetcher(serving_registry.uri))
     found = model.predict([model.prepare(PAYLOAD)])
     pyfunc = mlflow.pyfunc.load_model(uri)
     assert found.values == pyfunc.predict(ROWS).tolist()
@@ -51,7 +52,7 @@ def test_labels_come_from_predict_where_probabilities_would_differ(
     svc = SVC(random_state=0).fit(rows, noisy)
     signature = mlflow.models.infer_signature(rows)
     uri = log(serving_registry, svc, signature=signature)
-    model = load(7, uri, tmp_path, serving_registry.uri)
+    model = load(7, uri, tmp_path, Fetcher(serving_registry.uri))
     found = model.predict([model.prepare(Payload(80, {"distance": rows["distance"].tolist()}))])
     assert found.values == svc.predict(rows).tolist()
 
@@ -60,7 +61,7 @@ def test_a_regressor_scores_with_its_prediction(serving_registry: Registry, tmp_
     rows = ROWS[["distance"]]
     signature = mlflow.models.infer_signature(rows)
     uri = log(serving_registry, LinearRegression().fit(rows, rows["distance"] * 2), signature=signature)
-    model = load(8, uri, tmp_path, serving_registry.uri)
+    model = load(8, uri, tmp_path, Fetcher(serving_registry.uri))
     found = model.predict([model.prepare(Payload(1, {"distance": [3]}))])
     assert found.values == found.scores == pytest.approx([6.0])
 
@@ -68,23 +69,23 @@ def test_a_regressor_scores_with_its_prediction(serving_registry: Registry, tmp_
 def test_a_model_without_signature_takes_plain_arrays(serving_registry: Registry, tmp_path: Path) -> None:
     numbers = np.arange(20.0).reshape(10, 2)
     uri = log(serving_registry, LinearRegression().fit(numbers, numbers.sum(axis=1)))
-    model = load(9, uri, tmp_path, serving_registry.uri)
+    model = load(9, uri, tmp_path, Fetcher(serving_registry.uri))
     found = model.predict([model.prepare(Payload(2, array=[[1, 2], [3, 4]]))])
     assert found.values == pytest.approx([3.0, 7.0])
 
 
 def test_a_loaded_model_starts_again_without_mlflow(serving_registry: Registry, tmp_path: Path) -> None:
     uri = serving_registry.model_uri("champion")
-    load(1, uri, tmp_path, serving_registry.uri)
-    assert load(1, uri, tmp_path, f"sqlite:///{tmp_path}/elsewhere.db").version == 1
+    load(1, uri, tmp_path, Fetcher(serving_registry.uri))
+    assert load(1, uri, tmp_path, Fetcher(f"sqlite:///{tmp_path}/elsewhere.db")).version == 1
 
 
 def test_changed_golden_predictions_name_the_row(serving_registry: Registry, tmp_path: Path) -> None:
     uri = serving_registry.model_uri("champion")
-    load(1, uri, tmp_path, serving_registry.uri)
+    load(1, uri, tmp_path, Fetcher(serving_registry.uri))
     (golden,) = tmp_path.glob("1-*/golden.json")
     document = json.loads(golden.read_text())
     document["predictions"][2] = 1 - document["predictions"][2]
     golden.write_text(json.dumps(document))
     with pytest.raises(ConfigError, match="version 1, golden row 2: predicts"):
-        load(1, uri, tmp_path, serving_registry.uri)
+        load(1, uri, tmp_path, Fetcher(serving_registry.uri))

@@ -74,10 +74,11 @@ def test_a_server_without_a_model_is_live_but_not_ready(serving_registry: Regist
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"datatype": "FP8"}, "input 'distance': unknown datatype 'FP8'"),
-        ({"shape": [2]}, "shape [2] holds 2 values, data has 1"),
-        ({"shape": "x"}, "shape must be a list of whole numbers"),
-        ({"name": None}, "input 0 needs a name"),
+        ({"datatype": "FP8"}, "Invalid enum value 'FP8' - at `$.inputs[0].datatype`"),
+        ({"shape": [2]}, "shape [2] holds 2 values, data has 1 - at `$.inputs[0]`"),
+        ({"shape": "x"}, "Expected `array`, got `str` - at `$.inputs[0].shape`"),
+        ({"shape": [0], "data": []}, "all inputs must have the same number of rows, at least 1; got [0, 1]"),
+        ({"name": None}, "Expected `str`, got `null` - at `$.inputs[0].name`"),
         ({"data": ["far"]}, "column 'distance' row 0"),
     ],
 )

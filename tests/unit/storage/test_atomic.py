@@ -8,14 +8,14 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from airflow_mlops.storage.atomic import replacing, write_bytes, write_json, write_text
+from airflow_mlops.storage.atomic import replacing, write_bytes, write_json
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
-    write_text(file, "größer")
+    write_bytes(file, "größer".encode())
     assert file.read_bytes() == "größer".encode()
-    write_json(file, {"a": [1]}, durable=True)
+    write_json(file, {"a": [1]})
     assert file.read_text() == '{\n "a": [\n  1\n ]\n}'
     assert list(tmp_path.iterdir()) == [file]
 
@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_a_folder_is_named_by_its_descriptor_and_the_mode_is_kept(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        write_bytes("entry", b"1", mode=0o600, dir_fd=descriptor, durable=True)
+        write_bytes("entry", b"1", mode=0o600, dir_fd=descriptor)
     finally:
         os.close(descriptor)
     assert (tmp_path / "entry").read_bytes() == b"1"
@@ -44,7 +44,7 @@ def test_a_relative_path_is_one_of_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_bytes("entry", b"1", durable=True)
+    write_bytes("entry", b"1")
     assert (tmp_path / "entry").read_bytes() == b"1"
 
 

@@ -1,4 +1,4 @@
-"""The records of data: where rows are, what was said about them, how they were split."""
+"""The records of data: where rows are, how they were validated and split."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Quarantine:
 
     ``rows`` break at least one of them (the least that is known when ``refused`` says why the data is
     refused as a whole); ``limit`` is the share that may. A training sets them aside in ``dataset``, each
-    with its reasons, and goes on with ``kept``; a monitored window only counts them.
+    with its reasons, and continues with ``kept``; a monitored window only counts them.
     """
 
     rows: int
@@ -58,7 +58,7 @@ class Quarantine:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationReport(Record):
-    """What Great Expectations said about a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``."""
+    """What Great Expectations found in a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``."""
 
     passed: bool
     rows: int

@@ -130,9 +130,9 @@ def _connected(engine: Engine, conn_id: str) -> Iterator[Connection]:
     except ImportError as error:
         raise ConfigError(f"connection {conn_id!r}: {error}; install the driver on the workers") from error
     except SQLAlchemyError as error:
-        told = _hidden(driver_message(error), engine)
+        message = _hidden(driver_message(error), engine)
         where = f"connection {conn_id!r}: {shown(engine)}"
-        raise BackendError(f"{where}: {told}; {advice_for(told)}") from None
+        raise BackendError(f"{where}: {message}; {advice_for(message)}") from None
     with connection:
         yield connection
 
@@ -155,20 +155,20 @@ def _reading(engine: Engine, source: Source) -> Iterator[Connection]:
 
 def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError | BackendError:
     """Return a BackendError for what a second try may change, else a ConfigError, without the password."""
-    told = f"{_where(source)}: {_hidden(driver_message(error), engine)}"
+    message = f"{_where(source)}: {_hidden(driver_message(error), engine)}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if engine.dialect.name == "sqlite":  # says OperationalError for a wrong query as well
-        again = lost or "locked" in told
+        again = lost or "locked" in message
     else:
         again = lost or isinstance(error, OperationalError | InterfaceError)
     if again:
-        return BackendError(f"{told}; {CHECK_SERVER}")
-    return ConfigError(f"{told}; correct the query")
+        return BackendError(f"{message}; {CHECK_SERVER}")
+    return ConfigError(f"{message}; correct the query")
 
 
-def _hidden(told: str, engine: Engine) -> str:
+def _hidden(message: str, engine: Engine) -> str:
     password = engine.url.password
-    return told.replace(str(password), "***") if password and len(str(password)) > 2 else told
+    return message.replace(str(password), "***") if password and len(str(password)) > 2 else message
 
 
 def _frame(statement: TextClause, connection: Connection, source: Source) -> pd.DataFrame:

@@ -16,7 +16,7 @@ LEAST_WINDOWS: Final = 7
 def oldest_start(delay: timedelta | None, start: str, end: str) -> datetime:
     """Return the start of the oldest window that a run looks at again when it still waits for labels.
 
-    :param delay: the time that labels are expected to take, None when nobody said.
+    :param delay: the time that labels are expected to take, None when it is not known.
     :param start: the start of the run's own window, an ISO time, as ``end``.
 
     A window is looked at until its labels are overdue, and then for as long again: at least a week and

@@ -203,7 +203,7 @@ def _run(window: Reports, earlier: Iterable[Reports], seen: Callable[[Reports], 
 def _act(
     window: Reports, found: Sequence[_Finding], rules: Rules, last_retrain: datetime | None
 ) -> tuple[str, str]:
-    """Return the action for findings, and why it is no retraining if it is none."""
+    """Return the action for findings, and why it is not a retraining."""
     if not any(item.confirmed for item in found):
         return "alert", ""
     if not rules.retrain_when:

@@ -88,8 +88,8 @@ def all_clear(performance: PerformanceReport | None, drift: DriftReport | None) 
         waiting = f"waiting for labels ({performance.rows:,} of {performance.window_rows:,} rows)"
         unjudged = {"insufficient": "too few labels to judge performance", "waiting": waiting}
         later = f"labels landed later, judged at {performance.scored_at}"
-        told = later if landed_after(performance, performance.end) else held
-        parts.append(unjudged.get(performance.verdict, told))
+        scored = later if landed_after(performance, performance.end) else held
+        parts.append(unjudged.get(performance.verdict, scored))
     if drift is not None:
         enough = drift.verdict != "insufficient"
         rows, columns = drift.rows, len(drift.columns)

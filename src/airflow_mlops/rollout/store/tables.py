@@ -206,7 +206,7 @@ def _begin_at_once(connection: Connection) -> None:
 
 
 def _end_in_time(connection: Connection) -> None:
-    # A process that stopped in the middle of a write must not hold the others up for ever.
+    # A process that stopped in the middle of a write must not block the others forever.
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_LONGEST_MS}")
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, Health
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 DECILES: Final = 10
 _EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
 _TRIES: Final = 3
-_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\d+)$', re.MULTILINE)
+_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
 class UnreachableServerError(BackendError):
@@ -65,32 +67,27 @@ class ModelServer:
         """Unload a version."""
         self._call("DELETE", f"/admin/versions/{version}")
 
+    @retry(retry=retry_if_exception_type(_OvertakenError), stop=stop_after_attempt(_TRIES), reraise=True)
     def put_traffic(
         self,
         weights: Mapping[int, int],
         champion: int | None,
         lease_s: float | None,
         shadow: int | None = None,
-    ) -> dict[str, Any]:
-        """Replace the traffic split and return the state after it.
+    ) -> None:
+        """Replace the traffic split.
 
         A server that has just started takes its champion from the registry by itself; when that comes
         between, the split is sent again.
         """
         body = {
-            "weights": {str(version): percent for version, percent in weights.items()},
+            "weights": dict(weights),
             "champion": champion,
             "lease_s": lease_s,
             "shadow": shadow,
+            "generation": self.state()["generation"] + 1,
         }
-        for left in range(_TRIES, 0, -1):
-            generation = self.state()["generation"] + 1
-            try:
-                return self._call("PUT", "/admin/traffic", {**body, "generation": generation})
-            except _OvertakenError:
-                if left == 1:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        self._call("PUT", "/admin/traffic", body)
 
     def renew(self, lease_s: float | None) -> None:
         """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
@@ -98,7 +95,8 @@ class ModelServer:
 
     def latency(self) -> dict[str, int]:
         """Return how many answers took at most so many seconds, since the server started."""
-        return {limit: int(count) for limit, count in _BUCKET.findall(self._request("GET", "/metrics").text)}
+        text = self._request("GET", "/metrics").text
+        return {limit: int(float(count)) for limit, count in _BUCKET.findall(text)}
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         response = self._request(method, path, body)

@@ -141,9 +141,9 @@ def confusion(
 
     def statistic(weights: Vector) -> float:
         hits = np.bincount(truth[hit], weights=weights[hit], minlength=size)
-        said = np.bincount(predicted, weights=weights, minlength=size)
+        predictions = np.bincount(predicted, weights=weights, minlength=size)
         real = np.bincount(truth, weights=weights, minlength=size)
-        return score(hits, said, real)
+        return score(hits, predictions, real)
 
     return statistic
 

@@ -250,7 +250,7 @@ class TestPostgres(RolloutStoreContract):
 def test_other_databases_and_a_missing_driver_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"mysql.*set sqlite:///path, a path or postgresql"):
         RolloutStore("mysql://host/db")
-    with pytest.raises(ConfigError, match="no database URL"):
+    with pytest.raises(ConfigError, match="not a database URL"):
         RolloutStore("nothing at all://")
     with pytest.raises(ConfigError, match=r"postgresql\+asyncpg:// is not supported"):
         RolloutStore("postgresql+asyncpg://host/db")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from airflow_mlops.rollout.core import Counts, EpochCounts
@@ -35,26 +35,22 @@ class Split:
     latency limits, in seconds), None while the champion has answered too little to say.
     """
 
-    number: int
+    number: int = 0
     version: int
-    champion: int | None
+    champion: int | None = None
     percent: int
-    canary_slot: str | None
-    champion_slot: str | None
-    canary: Reading | None
-    champion_: Reading | None
+    canary_slot: str | None = None
+    champion_slot: str | None = None
+    canary: Reading | None = None
+    champion_: Reading | None = None
     limit: str | None = None
     canary_end: Reading | None = None
     champion_end: Reading | None = None
     ended: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the split as plain JSON values."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Split:
-        """Build the split from ``to_json`` output that went through JSON."""
+        """Build the split from its fields that went through JSON."""
         names = ("canary", "champion_", "canary_end", "champion_end")
         readings = {name: Reading(**data[name]) if data[name] else None for name in names}
         return cls(**{**data, **readings})
@@ -67,10 +63,8 @@ def latest(splits: list[Split]) -> Split | None:
 
 def by_number(splits: list[Split]) -> list[Split]:
     """Return each split once, as it was last remembered, oldest first."""
-    known: dict[int, Split] = {}
-    for split in sorted(splits, key=lambda split: (split.number, split.ended)):
-        known[split.number] = split
-    return list(known.values())
+    ordered = sorted(splits, key=lambda split: (split.number, split.ended))
+    return list({split.number: split for split in ordered}.values())
 
 
 def went_down(begin: Reading | None, now: Reading | None) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import ClassVar, Final
 
 from airflow_mlops.core.connection import Connection
@@ -149,15 +149,15 @@ class HaproxyTarget(Target):
             raise BackendError(f"version {version} is not loaded in a slot that answers: load it first")
         if percent < 100 and champion is not None and champion_slot is None and percent:
             raise BackendError(f"the champion, version {champion}, is not loaded in a slot that answers")
-        weights = {slot: 0 for slot in self._servers}
-        for slot, weight in (
-            (champion_slot or view.dead_slot_of(champion), 100 - percent),
-            (canary_slot, percent),
-        ):
-            if slot is not None:
-                weights[slot] = weight
+        shares = ((champion_slot or view.dead_slot_of(champion), 100 - percent), (canary_slot, percent))
+        weights = dict.fromkeys(self._servers, 0) | {
+            slot: share for slot, share in shares if slot is not None
+        }
         lease = self._lease_s if champion is not None and percent else None
-        asked = _asked(version, champion, percent, canary_slot, champion_slot)
+        asked = Split(
+            version=version, champion=champion, percent=percent, canary_slot=canary_slot,
+            champion_slot=champion_slot,
+        )  # fmt: skip
         if not view.stands(asked, weights):
             self._move(asked, weights, lease, view)
         elif canary_slot is not None and lease is not None:
@@ -205,8 +205,8 @@ class HaproxyTarget(Target):
                 self._release(name, view)
         self._haproxy.forget()
         if champion is not None:
-            alone = _asked(champion, None, 100, slot, None)
-            self._haproxy.remember(replace(alone, number=view.epoch + 1, ended=True).to_json())
+            alone = Split(number=view.epoch + 1, version=champion, percent=100, canary_slot=slot, ended=True)
+            self._haproxy.remember(asdict(alone))
 
     def _look(self) -> View:
         stats = self._haproxy.servers()
@@ -269,14 +269,14 @@ class HaproxyTarget(Target):
         if limit is None and champion is not None:
             limit = slow_limit(champion.latency)
         made = replace(asked, number=view.epoch + 1, canary=canary, champion_=champion, limit=limit)
-        self._haproxy.remember(made.to_json())
+        self._haproxy.remember(asdict(made))
 
     def _end(self, split: Split | None, view: View) -> None:
         if split is None or split.ended:
             return
         canary, champion = self._readings(split, view)
         done = replace(split, canary_end=canary, champion_end=champion, ended=True)
-        self._haproxy.remember(done.to_json())
+        self._haproxy.remember(asdict(done))
 
     def _readings(self, split: Split, view: View) -> tuple[Reading | None, Reading | None]:
         if split.ended:
@@ -324,12 +324,3 @@ class HaproxyTarget(Target):
     def _drop(self, slot: str, versions: Iterable[int]) -> None:
         for version in versions:
             self._servers[slot].drop_version(version)
-
-
-def _asked(
-    version: int, champion: int | None, percent: int, canary_slot: str | None, champion_slot: str | None
-) -> Split:
-    return Split(
-        number=0, version=version, champion=champion, percent=percent, canary_slot=canary_slot,
-        champion_slot=champion_slot, canary=None, champion_=None,
-    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from airflow_mlops.core.errors import BackendError
@@ -92,10 +92,7 @@ class View:
         split = latest(self.splits)
         if split is None or split.ended:
             return False
-        same = all(
-            getattr(split, name) == getattr(asked, name)
-            for name in ("version", "champion", "percent", "canary_slot", "champion_slot")
-        )
+        same = replace(split, number=0, limit=None, canary=None, champion_=None) == asked
         if not same or any(self.stats[slot].weight != weight for slot, weight in weights.items()):
             return False
         canary, champion = self._now(split.canary_slot), self._now(split.champion_slot)
