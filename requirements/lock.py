@@ -1,7 +1,8 @@
 """Pins every dependency with hashes, for Python 3.11 to 3.13, and without a word about where it came from.
 
 ``all.txt`` is everything, for development and CI; ``server.txt`` is what the model server needs of it, in the
-same versions; ``bootstrap.txt`` is what installs the two. Versions that are pinned stay as they are;
+same versions; ``dag-factory.txt`` is a peer that one test installs in a folder of its own, since its plugin
+would be loaded by every Airflow process; ``bootstrap.txt`` is what installs the two. Versions that are pinned stay as they are;
 ``--upgrade`` takes the newest of each.
 """
 

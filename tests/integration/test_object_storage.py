@@ -17,6 +17,7 @@ from airflow_mlops import load_pipeline
 from airflow_mlops.__main__ import main
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.data.datasets import read_dataset
+from airflow_mlops.hooks.storage import connected
 from airflow_mlops.operators.features import FeaturesOperator
 from airflow_mlops.operators.ingest import IngestOperator
 from tests.support.airflow import PIPELINE, Ran, project, run
@@ -73,7 +74,8 @@ def test_stages_read_and_write_through_the_connection(
     assert ran.state == "success", ran.errors
     written = DatasetRef.from_json(ran.xcom("rows"))
     assert written.uri == f"vault://bucket/mlops/in_vault/data/{written.digest}.parquet"
-    assert len(read_dataset(written)) == 2_000
+    _, opened = connected(vault)
+    assert len(read_dataset(written, storage=opened)) == 2_000
     assert all(path.endswith(".parquet") for path in Vault.store)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import runpy
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -13,11 +15,22 @@ from airflow.sdk import DAG
 from airflow_mlops.training.registry import Registry
 from tests.support.airflow import run
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLES = CHECKOUT / "docs" / "examples"
 
 
 @pytest.fixture
-def dag(tmp_path: Path) -> DAG:
+def dag_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dag-factory in a folder of its own: its plugin would be loaded by every Airflow process."""
+    target = tmp_path / "site"
+    wanted = ["--no-deps", "--require-hashes", "-r", str(CHECKOUT / "requirements" / "dag-factory.txt")]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(target), *wanted]
+    subprocess.run(install, check=True, timeout=120)
+    monkeypatch.syspath_prepend(str(target))
+
+
+@pytest.fixture
+def dag(tmp_path: Path, dag_factory: None) -> DAG:
     """The example's DAG with its data, built by dag-factory as Airflow would have it built."""
     shutil.copytree(EXAMPLES / "yaml_factory", tmp_path, dirs_exist_ok=True)
     shutil.copy(EXAMPLES / "quickstart" / "make_data.py", tmp_path)

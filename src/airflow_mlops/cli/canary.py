@@ -7,9 +7,10 @@ import contextlib
 import json
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.cli.dispatch import check_exists
 from airflow_mlops.cli.table import command_named
@@ -62,23 +63,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rate(text: str) -> float:
-    return _number(text, 0, math.inf, "requests per second must be a number >= 0, such as 50")
-
-
-def _share(text: str) -> float:
-    return _number(text, 0, 1, "a share must be a number from 0 up to 1, such as 0.01")
-
-
-def _count(text: str) -> int:
-    return int(_number(text, 1, math.inf, "callers must be a whole number above 0"))
-
-
-def _number(text: str, low: float, high: float, rule: str) -> float:
+def _number(text: str, *, low: float = 0, high: float = math.inf, rule: str) -> float:
     with contextlib.suppress(ValueError):
         if low <= float(text) < high:
             return float(text)
     raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
+
+
+_rate: Final = partial(_number, rule="requests per second must be a number >= 0, such as 50")
+_share: Final = partial(_number, high=1, rule="a share must be a number from 0 up to 1, such as 0.01")
+
+
+def _count(text: str) -> int:
+    return int(_number(text, low=1, rule="callers must be a whole number above 0"))
 
 
 def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
@@ -88,11 +85,9 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
     pipeline = load_pipeline(file, profile)
     if pipeline.deploy is None:
         raise ConfigError(f"{file}: a canary needs a `deploy` section: add one")
-    canary = pipeline.deploy.canary
-    name = pipeline.name
-    return canary, plan_rollout(
-        canary, name=name, model_version=2, model_uri=f"models:/{name}/2", champion_version=1
-    )
+    canary, name = pipeline.deploy.canary, pipeline.name
+    uri = f"models:/{name}/2"
+    return canary, plan_rollout(canary, name=name, model_version=2, model_uri=uri, champion_version=1)
 
 
 def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> int:
@@ -101,18 +96,14 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
     found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
     if arguments.format == "json":
-        print(
-            json.dumps(plain_json({"name": plan.name, **plain_json(found), "warnings": warnings}), indent=2)
-        )
+        _print_json({"name": plan.name, **plain_json(found), "warnings": warnings})
         return 1 if warnings else 0
     print(f"canary of {plan.name} at {arguments.rps:g} requests/s\n")
     print(_folded("guarantee  ", found.guarantee))
-    if not arguments.rps:
-        print()
-    else:
+    if arguments.rps:
         print(f"shortest   {format_duration(found.shortest_s)} from the first step to all traffic\n")
-        print("\n".join(_table(found)))
-        print("\n".join(_notes(found, plan)))
+        print("\n".join([*_table(found), *_notes(found, plan)]))
+    print()
     for title, lines in (("warning", warnings), ("proposal", found.proposals)):
         for line in lines:
             print(f"{title}: {line}")
@@ -121,16 +112,12 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
 
 def _notes(found: Forecast, plan: RolloutPlan) -> list[str]:
     """Say why a guard does not detect the harm of a column."""
-    blind = {
-        need.guard for step in found.steps for need in step.needs if math.isinf(min(need.worse.values()))
-    }
+    needs = [need for step in found.steps for need in step.needs]
+    blind = {need.guard for need in needs if math.isinf(min(need.worse.values()))}
     return [
-        *(
-            f"{guard.name}: harm begins at {guard.max_ratio:g} x (max_ratio); less is never rolled back"
-            for guard in plan.guards
-            if guard.name in blind
-        ),
-        "",
+        f"{guard.name}: harm begins at {guard.max_ratio:g} x (max_ratio); less is never rolled back"
+        for guard in plan.guards
+        if guard.name in blind
     ]
 
 
@@ -152,7 +139,7 @@ def _cell(requests: float | None, rps: float) -> str:
 
     if requests is None:
         return "-"
-    if requests == float("inf") or not rps:
+    if math.isinf(requests):
         return "never"
     return f"{requests:,.0f} = {format_duration(requests / rps)}"
 
@@ -182,12 +169,7 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
     story_lines = sorted([*moves, *events], key=lambda line: line[0])
     if arguments.format == "json":
         lines = [{"at_s": at, "to": to or None, "text": text} for at, to, text in story_lines]
-        print(
-            json.dumps(
-                plain_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines}),
-                indent=2,
-            )
-        )
+        _print_json({"name": plan.name, "fault": arguments.fault, "outcome": outcome, "story": lines})
         return 0
     print(f"{arguments.fault}: {describe_fault(arguments.fault)}\n")
     for at, to, text in story_lines:
@@ -196,6 +178,10 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
     if guard := missing_guard(arguments.fault, [item.name for item in plan.guards]):
         print(f"no guard watches for this fault: add deploy.canary.guards.{guard}")
     return 0
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    print(json.dumps(plain_json(document), indent=2))
 
 
 def _folded(head: str, text: str) -> str:

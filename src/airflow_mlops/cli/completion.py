@@ -61,11 +61,7 @@ class _ByName(BaseCompleter):
 def _places(prefix: str, *, files: bool) -> Iterator[str]:
     """Yield the folders, and the pipeline files, that may follow a prefix."""
     above, slash, start = prefix.rpartition("/")
-    try:
-        entries = sorted(Path(above + slash or ".").expanduser().iterdir())
-    except OSError:
-        return
-    for entry in entries:
+    for entry in sorted(Path(above + slash).expanduser().glob("*")):
         if entry.name.startswith(".") and not start.startswith("."):
             continue
         if entry.is_dir():
@@ -109,10 +105,9 @@ def _named(arguments: argparse.Namespace) -> list[Path]:
     """Return the pipeline files named so far, or else those in ``pipelines``."""
     from airflow_mlops.config.loader import pipeline_files
 
-    given: Any = next(
-        (value for name in (*_FILES, "folder") if (value := getattr(arguments, name, None))), None
-    )
-    words = given if isinstance(given, list) else [given or "pipelines"]
+    values = [getattr(arguments, name, None) for name in (*_FILES, "folder")]
+    given: Any = next(filter(None, values), "pipelines")
+    words = given if isinstance(given, list) else [given]
     places = [Path(word).expanduser() for word in words]
     if places == [Path()]:
         places = [Path("pipelines")]

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.cli.dispatch import WrongCall
 
 _UNFORMATTED = (
     "note: the file is valid, but not formatted: pip install 'airflow-mlops[eject]' and run eject again"
@@ -15,7 +15,7 @@ _UNFORMATTED = (
 
 
 def eject(arguments: argparse.Namespace) -> int:
-    """Write or print the Python file; returns 1 when the pipeline file has faults, 2 for a wrong call.
+    """Write or print the Python file; returns 0. Raises ConfigError when the pipeline file has faults.
 
     A file that exists is not overwritten. Printed text belongs beside the pipeline file.
     """
@@ -23,13 +23,8 @@ def eject(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output) if arguments.output else None
     if out and (out.exists() or not out.absolute().parent.is_dir()):
         why = "exists already: choose another name" if out.exists() else "is in a folder that does not exist"
-        print(f"error: {out} {why}", file=sys.stderr)
-        return 2
-    try:
-        text = _source(file, out, arguments.profile)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise WrongCall(f"{out} {why}")
+    text = _source(file, out, arguments.profile)
     if out is None:
         print(text, end="")
         return 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.cli.dispatch import WrongCall
+from airflow_mlops.cli.new_files import write_new
 from airflow_mlops.cli.prompt import flag_or_prompt
 
 NAME: Final = "tumours"
@@ -106,16 +107,10 @@ def init(arguments: argparse.Namespace) -> int:
         )
     files = {folder / place: text for place, text in _files(name, schedule, deployment).items()}
     kept = {path for path in files if _may_stay(path)}
-    existing = [str(path) for path in files if path.exists() and path not in kept]
-    if existing:
-        raise WrongCall(
-            f"{', '.join(existing)}: already exists; nothing was written: use another --name or folder"
-        )
-    try:
-        for path, text in files.items():
-            _write(path, text, keep=path in kept)
-    except OSError as error:
-        raise WrongCall(f"{error.filename} cannot be written: {error.strerror}") from None
+    new = {path: text for path, text in files.items() if path not in kept}
+    write_new(new, choose="--name or folder")
+    for path in files:
+        print(f"{'kept' if path in kept else 'wrote'} {path}")
     print(_next(folder, name), end="")
     return 0
 
@@ -156,16 +151,6 @@ def _is_loader(file: Path) -> bool:
     except (OSError, ValueError):
         return False
     return "load_pipelines(globals()" in text
-
-
-def _write(path: Path, text: str, *, keep: bool) -> None:
-    if keep:
-        print(f"kept {path}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-    print(f"wrote {path}")
 
 
 def _files(name: str, schedule: str, deployment: str) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ def rollouts_place() -> str:
 
 def airflow_rollouts(place: str | None = None) -> ConnectedRollouts:
     """Return the rollouts at ``place``, by default that of the configuration, by Airflow's connections."""
-    return ConnectedRollouts(place or rollouts_place(), AirflowConnections())
+    return ConnectedRollouts(place or str(conf.get("mlops", "rollouts")), AirflowConnections())
 
 
 def open_rollouts(place: str) -> RolloutStore:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import conf
@@ -28,8 +29,9 @@ def artifacts() -> tuple[str, Storage]:
 def connected(uri: str) -> tuple[str, Storage]:
     """Return ``uri`` without its connection, and what opens it and all below it with that connection.
 
-    ``s3://conn_id@bucket/folder``, as ObjectStoragePath writes it, becomes ``s3://bucket/folder``. Raises
-    ConfigError for a missing connection and a missing provider.
+    ``s3://conn_id@bucket/folder``, as ObjectStoragePath writes it, becomes ``s3://bucket/folder``. The
+    connection is looked up when a file is opened, which raises ConfigError when it or its provider is
+    missing: a rollback does not depend on storage.
     """
     # Imported here: every DAG file that is parsed imports this module.
     from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
@@ -38,9 +40,13 @@ def connected(uri: str) -> tuple[str, Storage]:
     conn_id, at, place = parts.netloc.rpartition("@")
     if not at or not conn_id:
         return uri, PLAIN_STORAGE
-    try:
-        file_system = AirflowConnections().file_system(conn_id, parts.scheme)
-    except ConfigError as error:
-        raise ConfigError(f"{uri}: {error}") from error
+
+    @cache
+    def file_system() -> Any:
+        try:
+            return AirflowConnections().file_system(conn_id, parts.scheme)
+        except ConfigError as error:
+            raise ConfigError(f"{uri}: {error}") from error
+
     plain = parts._replace(netloc=place).geturl()
     return plain, Storage({plain.rstrip("/"): file_system})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from airflow_mlops.core.progress import Progress, silent
 from airflow_mlops.data.connections import Connections, Environment
-from airflow_mlops.rollout.access import ConnectedRollouts, Rollouts, checked_place
+from airflow_mlops.rollout.access import ConnectedRollouts, Rollouts
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 from airflow_mlops.training.mlflow_access import Mlflow
 
@@ -37,5 +37,5 @@ def environment_ports(tracking_uri: str, artifacts: str) -> Ports:
         connections=connections,
         storage=PLAIN_STORAGE,
         mlflow=Mlflow(tracking_uri),
-        rollouts=ConnectedRollouts(checked_place(place), connections),
+        rollouts=ConnectedRollouts(place, connections),
     )

@@ -43,21 +43,25 @@ class Rollouts(Protocol):
 
 @dataclass(frozen=True)
 class ConnectedRollouts:
-    """Rollouts at ``place`` (see ``checked_place``), and targets, by connections."""
+    """Rollouts at the place that ``setting`` names, and targets, by connections.
 
-    place: str
+    The setting is checked when the store is opened: a stage without rollouts does not depend on it.
+    """
+
+    setting: str
     connections: Connections
 
     def store(self) -> RolloutStore:
-        """Return the store at ``place``."""
+        """Return the store; raises ConfigError for a wrong setting."""
         # Imported here: every DAG file that is parsed imports the operators, and they this module.
         from airflow_mlops.rollout.store.store import RolloutStore
 
-        if not self.place.startswith(SCHEME):
-            return RolloutStore(self.place)
+        place = checked_place(self.setting)
+        if not place.startswith(SCHEME):
+            return RolloutStore(place)
         advice = "add one of type postgres with host, login, password and the database as schema"
         try:
-            connection = self.connections.connection(self.place.removeprefix(SCHEME), advice=advice)
+            connection = self.connections.connection(place.removeprefix(SCHEME), advice=advice)
         except ConfigError as error:
             raise ConfigError(f"{SETTING}: {error}") from None
         return RolloutStore(postgres_url(connection))

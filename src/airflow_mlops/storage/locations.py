@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -51,16 +51,16 @@ def locate(filepath: str, base: Path, fs: Any = None) -> Location:
 class Storage:
     """Where files are opened: folders with a file system of their own, everything else by fsspec.
 
-    :param folders: URI of a folder to the file system that opens it and everything below it. Other folders of
-        the same scheme may have other credentials.
+    :param folders: URI of a folder to what returns the file system that opens it and everything below it,
+        called at first use. Other folders of the same scheme may have other credentials.
     """
 
-    folders: Mapping[str, Any] = field(default_factory=dict)
+    folders: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     def locate(self, filepath: str, base: Path | None = None) -> Location:
         """Resolve a path or URI as ``locate`` does; relative paths start from ``base``, by default here."""
         above = [folder for folder in self.folders if f"{filepath}/".startswith(f"{folder.rstrip('/')}/")]
-        fs = self.folders[max(above, key=len)] if above else None
+        fs = self.folders[max(above, key=len)]() if above else None
         return locate(filepath, base or Path.cwd(), fs)
 
 

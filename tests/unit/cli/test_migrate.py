@@ -251,6 +251,17 @@ def test_a_function_that_is_missing_is_told_with_the_nearest(
     assert "steps/train.py has no make_estimate (did you mean make_estimator?)" in capsys.readouterr().err
 
 
+def test_a_known_key_without_a_value_is_reported_with_its_own_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "recipe: regression/v1\ntarget_col: y\nsteps:\n  train: {flaml_params: null, other: null}\n"
+    (tmp_path / "recipe.yaml").write_text(text)
+    assert main(["migrate", str(tmp_path)]) == 0
+    report = " ".join(capsys.readouterr().err.split())
+    assert "steps.train.flaml_params there is no AutoML: write train.tune.space" in report
+    assert "steps.train.other this command does not know it" in report
+
+
 def test_no_value_of_a_profile_is_printed_that_may_be_secret(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

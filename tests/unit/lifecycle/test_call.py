@@ -80,3 +80,13 @@ def test_credentials_are_in_the_environment_only_while_a_stage_runs(
     assert run_function(request, look, (), {}, given).record["values"] == dict.fromkeys(login, True)
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == "before"
     assert "MLFLOW_TRACKING_PASSWORD" not in os.environ
+
+
+def test_a_wrong_place_of_rollouts_concerns_only_who_opens_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", "postgresql://ann:secret@db/rollouts")
+    ports = environment_ports("sqlite:///x.db", str(tmp_path))
+    with pytest.raises(ConfigError, match="must not hold a password") as caught:
+        ports.rollouts.store()
+    assert "secret" not in str(caught.value)

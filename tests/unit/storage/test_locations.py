@@ -11,7 +11,7 @@ from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 def test_a_folder_and_all_below_it_have_their_own_file_system() -> None:
     outer, inner = (MemoryFileSystem(skip_instance_cache=True) for _ in range(2))
-    storage = Storage({"memory://bucket/a": outer, "memory://bucket/a/b": inner})
+    storage = Storage({"memory://bucket/a": lambda: outer, "memory://bucket/a/b": lambda: inner})
 
     def fs(uri: str) -> object:
         return storage.locate(uri).fs

@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from airflow_mlops.cli.doctor import storage
@@ -36,8 +36,10 @@ from airflow_mlops.cli.doctor.installation import (
     read_installation,
 )
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
-from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER, needs
+from airflow_mlops.cli.doctor.lookup import look_up
+from airflow_mlops.cli.doctor.needs import needs
 from airflow_mlops.cli.doctor.probes import Probe, run_probes
+from airflow_mlops.cli.doctor.servers import probe
 from airflow_mlops.cli.doctor.versions import versions
 from airflow_mlops.cli.pipeline_paths import PipelinePath, existing_pipeline_paths, pipeline_paths
 from airflow_mlops.cli.terminal import counted
@@ -46,9 +48,6 @@ from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout import targets
-
-if TYPE_CHECKING:
-    from airflow_mlops.cli.doctor.lookup import Place
 
 _SYSTEM: Final = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 _SCRATCH: Final = Path(tempfile.gettempdir())
@@ -75,12 +74,9 @@ def examine(files: Sequence[PipelinePath] | None, profile: str | None) -> list[F
         known = [loader for folder in installation.folders for loader in loaders(folder)]
         secrets.append(_password(installation.database))
         findings += check_loaders(installation.folders, known, installation.is_dag_file)
-        findings += [
-            warning(
-                "dags folder", f"bundle {name} is not a local folder and is not checked", "airflow dags list"
-            )
-            for name in installation.remote
-        ]
+        for name in installation.remote:
+            text = f"bundle {name} is not a local folder and is not checked"
+            findings.append(warning("dags folder", text, "airflow dags list"))
     if files is None:
         loaded = {loader.folder for loader in known if loader.folder and loader.folder.is_dir()}
         folders = sorted(loaded) or [folder for folder in (Path("pipelines"),) if folder.is_dir()]
@@ -103,9 +99,9 @@ def _airflow() -> tuple[Installation | None, list[Finding]]:
     except BackendError as error:
         return None, [failed("airflow", str(error), "pip install 'apache-airflow>=3.3'")]
     look = partial(check_database, installation.database, installation.revision)
-    probe = Probe("airflow database", lambda: [look()], "airflow db check")
+    database = Probe("airflow database", lambda: [look()], "airflow db check")
     cache = storage.check_parse_cache(installation.parse_cache)
-    return installation, [check_provider(), *run_probes([probe]), cache]
+    return installation, [check_provider(), *run_probes([database]), cache]
 
 
 def _lint(files: Sequence[PipelinePath], profile: str | None) -> Iterator[Finding]:
@@ -134,31 +130,14 @@ def _external(
     installation: Installation, pipelines: Sequence[Pipeline], *, initialised: bool
 ) -> tuple[list[Finding], list[str]]:
     """Look up the connections, then call every server and storage concurrently; returns secrets as well."""
-    from airflow_mlops.cli.doctor.lookup import look_up
-
     looked = look_up(needs(pipelines, installation.artifacts, installation.rollouts), initialised=initialised)
     places = [item.place for item in looked if item.place]
     findings = [item.finding for item in looked]
-    findings += run_probes([*map(_probe, places), *_storage(installation)])
+    findings += run_probes([*map(probe, places), *_storage(installation)])
     if not any(pipeline.deploy for pipeline in pipelines):
         findings.append(not_needed("model server", "no pipeline here has a `deploy` section"))
     secrets = [secret for item in looked for secret in item.secrets]
     return findings, [*secrets, *(_password(place.url) for place in places)]
-
-
-def _probe(place: Place) -> Probe:
-    from airflow_mlops.cli.doctor import servers
-
-    fix = f"check that {place.url} is right and its server runs"
-    if place.need.purpose == ROLLOUTS:
-        fix = f"airflow connections get {place.need.conn_id}"
-        return Probe("rollouts", partial(storage.check_rollout_database, place.url, place.password), fix)
-    look = {
-        MLFLOW: servers.look_at_mlflow,
-        SERVER: servers.look_at_target,
-        DATABASE: servers.look_at_database,
-    }[place.need.purpose]
-    return Probe(f"{place.need.purpose} {place.need.conn_id}", partial(look, place), fix)
 
 
 def _storage(installation: Installation) -> Iterator[Probe]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_mlops.cli.doctor.databases import first_value, missing_file, shown
 from airflow_mlops.cli.doctor.finding import Finding, failed, ok
 from airflow_mlops.core.errors import BackendError
 
@@ -22,7 +23,6 @@ class Installation:
     Airflow's own check of a Python file, ``revision`` the revision that its database must have.
     """
 
-    version: str
     database: str
     executor: str
     artifacts: str
@@ -53,7 +53,6 @@ def read_installation() -> Installation:
     careful = conf.getboolean("core", "dag_discovery_safe_mode", fallback=True)
     local = [bundle for bundle in bundles if bundle.get("classpath") == _LOCAL_BUNDLE]
     return Installation(
-        version=airflow.__version__,
         database=conf.get("database", "sql_alchemy_conn"),
         executor=conf.get("core", "executor"),
         artifacts=conf.get("mlops", "artifacts", fallback=""),
@@ -87,25 +86,13 @@ def check_provider() -> Finding:
 
 def check_database(url: str, wanted: str | None) -> Finding:
     """Check that Airflow's database exists and has the installed version; changes nothing."""
-    from sqlalchemy import create_engine, inspect, text
-    from sqlalchemy.engine import make_url
-
-    address = make_url(url)
-    shown = address.render_as_string(hide_password=True)
-    sqlite = address.get_backend_name() == "sqlite"
-    if sqlite and address.database and not Path(address.database).is_file():
-        return failed(
-            "airflow database", f"Airflow is not initialised: {address.database} does not exist", _MIGRATE
-        )
-    engine = create_engine(address)
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return failed("airflow database", f"Airflow is not initialised: {shown} is empty", _MIGRATE)
-            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    finally:
-        engine.dispose()
+    check, address = "airflow database", shown(url)
+    if file := missing_file(url):
+        return failed(check, f"Airflow is not initialised: {file} does not exist", _MIGRATE)
+    exists, revision = first_value(url, "alembic_version", "version_num")
+    if not exists:
+        return failed(check, f"Airflow is not initialised: {address} is empty", _MIGRATE)
     if revision != wanted:
-        text_ = f"{shown} belongs to another Airflow version (revision {revision}, this one needs {wanted})"
-        return failed("airflow database", text_, _MIGRATE)
-    return ok("airflow database", shown)
+        text = f"{address} belongs to another Airflow version (revision {revision}, this one needs {wanted})"
+        return failed(check, text, _MIGRATE)
+    return ok(check, address)

@@ -104,10 +104,7 @@ def _name(node: ast.expr) -> str:
 
 def _folder(call: ast.Call, beside: Path) -> Path | None:
     named = [keyword.value for keyword in call.keywords if keyword.arg == "folder"]
-    given = [*call.args[1:2], *named]
-    if not given:
-        return beside / "pipelines"
-    value = given[0].value if isinstance(given[0], ast.Constant) else ""
-    if value is None:
-        return beside / "pipelines"
-    return beside / value if isinstance(value, str) and value else None
+    given = [*call.args[1:2], *named, ast.Constant(None)][0]
+    value = given.value if isinstance(given, ast.Constant) else ""
+    folder = "pipelines" if value is None else value
+    return beside / folder if isinstance(folder, str) and folder else None

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 _LOGIN: Final = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _SECRET: Final = ("password", "passwd", "secret", "token", "key")
 _CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
+_POSTGRES: Final = (
+    "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …"
+)
 _KINDS: Final = {
     MLFLOW: "--conn-type mlops_mlflow --conn-host https://mlflow.example.com",
-    DATABASE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
-    ROLLOUTS: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login … --conn-password …",
+    DATABASE: _POSTGRES,
+    ROLLOUTS: _POSTGRES,
 }
 
 

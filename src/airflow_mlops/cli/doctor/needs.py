@@ -41,9 +41,7 @@ def needs(pipelines: Iterable[Pipeline], artifacts: str = "", rollouts: str = ""
     if scheme == "conn_id":
         users[conn_id, ROLLOUTS, ""] = ["[mlops] rollouts"]
     order = (MLFLOW, SERVER, ROLLOUTS, DATABASE, OTHER)
-    found = [
-        Need(conn_id, purpose, tuple(names), target) for (conn_id, purpose, target), names in users.items()
-    ]
+    found = [Need(conn_id, what, tuple(names), target) for (conn_id, what, target), names in users.items()]
     return sorted(found, key=lambda need: (order.index(need.purpose), need.conn_id))
 
 

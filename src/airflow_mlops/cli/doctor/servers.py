@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,9 +12,12 @@ from urllib.parse import urlsplit
 import httpx
 from packaging.version import InvalidVersion, Version
 
+from airflow_mlops.cli.doctor.databases import first_value, missing_file, shown
 from airflow_mlops.cli.doctor.finding import Finding, Status, failed, ok, warning
 from airflow_mlops.cli.doctor.lookup import Place
-from airflow_mlops.cli.doctor.probes import LIMIT_S
+from airflow_mlops.cli.doctor.needs import DATABASE, MLFLOW, ROLLOUTS, SERVER
+from airflow_mlops.cli.doctor.probes import LIMIT_S, Probe
+from airflow_mlops.cli.doctor.storage import check_rollout_database
 from airflow_mlops.cli.doctor.versions import installed
 from airflow_mlops.rollout import targets
 from airflow_mlops.rollout.targets.base import TargetCheck
@@ -22,6 +26,17 @@ from airflow_mlops.rollout.targets.model_server_probe import check_clock
 _CALL_S: Final = LIMIT_S - 0.5  # a call says why before the whole check is given up
 _DENIED: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 _DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def probe(place: Place) -> Probe:
+    """Return the check of the server or database that a connection leads to."""
+    purpose, conn_id = place.need.purpose, place.need.conn_id
+    if purpose == ROLLOUTS:
+        look = partial(check_rollout_database, place.url, place.password)
+        return Probe("rollouts", look, f"airflow connections get {conn_id}")
+    checks = {MLFLOW: look_at_mlflow, SERVER: look_at_target, DATABASE: look_at_database}
+    fix = f"check that {place.url} is right and its server runs"
+    return Probe(f"{purpose} {conn_id}", partial(checks[purpose], place), fix)
 
 
 def look_at_mlflow(place: Place) -> list[Finding]:
@@ -71,28 +86,17 @@ def check_mlflow_answer(check: str, url: str, answer: httpx.Response, version: s
 
 def check_mlflow_database(check: str, url: str) -> Finding:
     """Read one row of the experiments where MLflow is a database."""
-    from sqlalchemy import create_engine, inspect, text
-    from sqlalchemy.engine import make_url
-
-    address = make_url(url)
-    shown = address.render_as_string(hide_password=True)
-    if address.get_backend_name() == "sqlite" and address.database:
-        file = Path(address.database)
-        if not file.is_file():
-            return _mlflow_folder(check, file.parent, f"{file} is made by the first run")
-    engine = create_engine(address)
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("experiments"):
-                return warning(check, f"{shown} has no tables of MLflow yet", f"mlflow db upgrade {shown}")
-            connection.execute(text("SELECT name FROM experiments")).first()
-    finally:
-        engine.dispose()
-    return ok(check, f"{shown} answers")
+    address = shown(url)
+    if file := missing_file(url):
+        return _mlflow_folder(check, file.parent, f"{file} is made by the first run")
+    exists, _ = first_value(url, "experiments", "name")
+    if not exists:
+        return warning(check, f"{address} has no tables of MLflow yet", f"mlflow db upgrade {address}")
+    return ok(check, f"{address} answers")
 
 
 def _mlflow_server(check: str, place: Place) -> list[Finding]:
-    with _client(place.url, place.user, place.password, place.token) as client:
+    with _client(place) as client:
         before = time.time()
         try:
             answer = client.get("api/2.0/mlflow/experiments/search", params={"max_results": 1})
@@ -121,13 +125,13 @@ def _mlflow_folder(check: str, folder: Path, text: str = "") -> Finding:
     return failed(check, f"{folder} is no folder that can be written", f"mkdir -p {folder}")
 
 
-def _client(url: str, user: str = "", password: str = "", token: str = "") -> httpx.Client:
-    headers = {"Authorization": f"Bearer {token}"} if token and not user else {}
+def _client(place: Place) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {place.token}"} if place.token and not place.user else {}
     insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
     return httpx.Client(
-        base_url=url,
+        base_url=place.url,
         headers=headers,
-        auth=(user, password) if user else None,
+        auth=(place.user, place.password) if place.user else None,
         timeout=_CALL_S,
         verify=not insecure,
         follow_redirects=True,

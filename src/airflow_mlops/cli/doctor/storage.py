@@ -65,12 +65,8 @@ def check_rollout_database(url: str, password: str = "") -> list[Finding]:
         grants = "; ".join(f"GRANT {right} TO {address.username or 'USER'}" for right in rights)
         fix = f'psql -c "{grants}", as the owner of the database'
         return [failed("rollouts", f"{database.where} answers, but this user cannot write a rollout", fix)]
-    return [
-        ok(
-            "rollouts",
-            f"{database.where} answers{'' if exists else '; the first rollout creates its tables'}",
-        )
-    ]
+    tables = "" if exists else "; the first rollout creates its tables"
+    return [ok("rollouts", f"{database.where} answers{tables}")]
 
 
 def check_parse_cache(setting: str) -> Finding:

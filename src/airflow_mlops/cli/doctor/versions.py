@@ -78,11 +78,8 @@ def check_extras(
         if not lacking:
             yield ok(check, ", ".join(there) or "nothing to install")
         elif there:
-            yield warning(
-                check,
-                f"incomplete: {', '.join(there)} installed; missing or wrong: {', '.join(lacking)}",
-                fix,
-            )
+            text = f"incomplete: {', '.join(there)} installed; missing or wrong: {', '.join(lacking)}"
+            yield warning(check, text, fix)
         else:
             yield not_needed(check, f"not installed: {', '.join(lacking)}", fix)
 

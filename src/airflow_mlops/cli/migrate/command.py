@@ -10,6 +10,7 @@ from airflow_mlops.cli.dispatch import WrongCall
 from airflow_mlops.cli.migrate.convert import Migration, as_yaml, glue_module, migrate_recipes
 from airflow_mlops.cli.migrate.recipe import StepFunctions, read_recipes, read_steps
 from airflow_mlops.cli.migrate.report import report
+from airflow_mlops.cli.new_files import write_new
 from airflow_mlops.core.errors import ConfigError
 
 
@@ -26,7 +27,8 @@ def migrate(arguments: argparse.Namespace) -> int:
         migration = migrate_recipes(recipes, steps, out.parent if out else root)
         text = as_yaml(migration, "the MLflow recipe in " + " ".join(root.resolve().name.split()))
         if out:
-            _write(_files(out, migration, text))
+            glue = {out.parent / _glue(migration): glue_module(migration)} if migration.glue else {}
+            write_new({out: text, **glue}, choose="-o")
         else:
             print(text, end="")
     except ConfigError as error:
@@ -36,25 +38,8 @@ def migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _files(out: Path, migration: Migration, text: str) -> dict[Path, str]:
-    return {out: text, **({out.parent / _glue(migration): glue_module(migration)} if migration.glue else {})}
-
-
 def _glue(migration: Migration) -> str:
     return f"{migration.config['name']}_steps.py"
-
-
-def _write(files: dict[Path, str]) -> None:
-    taken = [str(file) for file in files if file.exists()]
-    if taken:
-        raise WrongCall(f"{', '.join(taken)}: already exists; nothing was written: use another -o")
-    try:
-        for file, text in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-    except OSError as error:
-        raise WrongCall(f"{error.filename} cannot be written: {error.strerror}") from None
 
 
 def _next(migration: Migration, steps: StepFunctions, root: Path, out: Path | None) -> str:

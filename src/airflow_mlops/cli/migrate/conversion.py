@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from airflow_mlops.cli.migrate.recipe import Recipe, StepFunctions
 from airflow_mlops.cli.migrate.report import Outcome, ReportLine
 from airflow_mlops.config.faults import KeyPath
 
+_MISSING: Final = object()
+
 
 @dataclass(frozen=True)
 class GlueFunction:
-    """A function of the glue module: usual name, imports, and text with ``{name}`` as its name."""
+    """A function of the glue module: name, imports, and text with ``{name}`` as its name."""
 
     name: str
     imports: tuple[str, ...]
@@ -27,25 +29,23 @@ class GlueFunction:
 class Conversion:
     """The recipe with its step functions, and the pipeline file, report and glue code so far.
 
-    ``folder`` will hold the pipeline file, ``name`` is the pipeline's. ``glue_names`` are the names of glue
-    functions that must not have their usual ones.
+    ``folder`` will hold the pipeline file, ``name`` is the pipeline's. Glue functions other than the
+    ``known_glue`` have a name that ends in ``suffix``.
     """
 
     recipe: Recipe
     steps: StepFunctions
     folder: Path
     name: str
-    glue_names: Mapping[str, str] = field(default_factory=dict)
+    known_glue: tuple[GlueFunction, ...] = ()
+    suffix: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     lines: list[ReportLine] = field(default_factory=list)
-    glue: list[tuple[str, GlueFunction]] = field(default_factory=list)
+    glue: list[GlueFunction] = field(default_factory=list)
 
-    def value(self, *path: str) -> Any:
+    def value(self, *path: str | int) -> Any:
         """Return the recipe's value at a path, or None when there is none."""
-        node: Any = self.recipe.values
-        for key in path:
-            node = node.get(key) if isinstance(node, Mapping) else None
-        return node
+        return value_at(self.recipe.values, path)
 
     def function(self, *path: str) -> str | None:
         """Return the value at a path when it is a valid name of a Python function."""
@@ -54,29 +54,39 @@ class Conversion:
         return found if valid else None
 
     def carried(self, path: KeyPath, to: str) -> None:
-        """Report a value that means the same at ``to``."""
-        self.lines.append(ReportLine(path, Outcome.CARRIED, to))
+        """Report that a value, if the recipe has it, means the same at ``to``."""
+        self._report(path, Outcome.CARRIED, to)
 
     def changed(self, path: KeyPath, text: str) -> None:
-        """Report a value whose successor differs; ``text`` says how."""
-        self.lines.append(ReportLine(path, Outcome.CHANGED, text))
+        """Report that the successor of a value, if the recipe has it, differs; ``text`` says how."""
+        self._report(path, Outcome.CHANGED, text)
 
     def left(self, path: KeyPath, todo: str) -> None:
-        """Report a value without a successor; ``todo`` is the next step."""
-        self.lines.append(ReportLine(path, Outcome.LEFT, todo))
+        """Report that a value, if the recipe has it, has no successor; ``todo`` is the next step."""
+        self._report(path, Outcome.LEFT, todo)
 
-    def left_if_set(self, path: tuple[str, ...], todo: str) -> None:
-        """Report a value without a successor, if the recipe has it."""
-        if self.value(*path) is not None:
-            self.left(path, todo)
+    def _report(self, path: KeyPath, outcome: Outcome, text: str) -> None:
+        if value_at(self.recipe.values, path, _MISSING) is not _MISSING:
+            self.lines.append(ReportLine(path, outcome, text))
 
-    def glue_path(self, function: str) -> str:
-        """Return the import path of a glue function, in a module beside the pipeline file."""
-        return f"{self.name}_steps:{self.glue_names.get(function, function)}"
+    def add_glue(self, name: str, imports: Iterable[str], text: str) -> str:
+        """Add a function to the glue code; returns its import path, in a module beside the pipeline file."""
+        function = GlueFunction(name, tuple(imports), text)
+        if function not in self.known_glue:
+            function = replace(function, name=name + self.suffix)
+            self.glue.append(function)
+        return f"{self.name}_steps:{function.name}"
 
-    def add_glue(self, function: GlueFunction) -> None:
-        """Add a function to the glue code."""
-        self.glue.append((self.glue_names.get(function.name, function.name), function))
+
+def value_at(values: Any, path: KeyPath, default: Any = None) -> Any:
+    """Return the value at a path, or the default when there is none."""
+    for key in path:
+        keyed = isinstance(values, Mapping) and key in values
+        listed = isinstance(values, list) and isinstance(key, int) and key < len(values)
+        if not keyed and not listed:
+            return default
+        values = values[key]
+    return values
 
 
 def number(value: Any) -> float | None:

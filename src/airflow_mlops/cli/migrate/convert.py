@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction
+from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction, value_at
 from airflow_mlops.cli.migrate.data_section import convert_data
 from airflow_mlops.cli.migrate.evaluate_section import convert_evaluation
+from airflow_mlops.cli.migrate.no_match import NO_MATCH, UNKNOWN
 from airflow_mlops.cli.migrate.pipeline_name import convert_names, pipeline_name
 from airflow_mlops.cli.migrate.profiles import profile_changes
 from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, StepFunctions
@@ -21,18 +23,16 @@ from airflow_mlops.cli.migrate.train_section import convert_training
 from airflow_mlops.cli.terminal import counted
 from airflow_mlops.core.errors import ConfigError
 
-_ORDER: Final[tuple[str, ...]] = ("version", "name", "data", "train", "evaluate", "profiles")
 _LOST: Final = "a profile cannot take this away: give the chosen profile another value, or none"
-_UNKNOWN: Final = "this command does not know it: see docs/reference/pipeline.md for the known keys"
 
 
 @dataclass(frozen=True)
 class Migration:
-    """The values of the pipeline file, the report on every value of the recipe, glue functions by name."""
+    """The values of the pipeline file, the report on every value of the recipe, and the glue code."""
 
     config: Mapping[str, Any]
     lines: tuple[ReportLine, ...]
-    glue: tuple[tuple[str, GlueFunction], ...]
+    glue: tuple[GlueFunction, ...]
 
 
 def migrate_recipes(recipes: Recipes, steps: StepFunctions, folder: Path) -> Migration:
@@ -40,21 +40,21 @@ def migrate_recipes(recipes: Recipes, steps: StepFunctions, folder: Path) -> Mig
 
     Every value of the recipe is in ``lines`` once. Raises ConfigError for a recipe without a target.
     """
-    conversion = Conversion(recipes.chosen, steps, folder, pipeline_name(recipes.chosen))
-    first = _convert(conversion)
+    start = Conversion(recipes.chosen, steps, folder, pipeline_name(recipes.chosen))
+    first = _convert(start)
     lines, glue = list(first.lines), list(first.glue)
     profiles: dict[str, Any] = {}
     for other in recipes.others:
-        second = _convert_profile(conversion, other, first)
-        difference, lost = profile_changes(first.config, second.config)
-        profiles[str(other.profile)] = difference
-        lines += _new_lines(recipes.chosen, other, first, second)
-        lines += [ReportLine((f"profiles/{other.profile}", *path), Outcome.LEFT, _LOST) for path in lost]
+        suffix = "_" + re.sub(r"\W", "_", str(other.profile))
+        second = _convert(replace(start, recipe=other, known_glue=first.glue, suffix=suffix))
+        profiles[str(other.profile)], lost = profile_changes(first.config, second.config)
+        news = [line for line in second.lines if _is_new(line, recipes.chosen, other, first)]
+        news += [ReportLine(path, Outcome.LEFT, _LOST) for path in lost]
+        lines += [replace(line, path=(f"profiles/{other.profile}", *line.path)) for line in news]
         glue += second.glue
     lines += [ReportLine((f"profiles/{name}",), Outcome.LEFT, text) for name, text in recipes.unread.items()]
-    config: dict[str, Any] = {"version": 1, **first.config, **({"profiles": profiles} if profiles else {})}
-    ordered = {key: config[key] for key in _ORDER if key in config}
-    return Migration(ordered, tuple(lines), tuple(glue))
+    config = {"version": 1, **first.config, **({"profiles": profiles} if profiles else {})}
+    return Migration(config, tuple(lines), tuple(glue))
 
 
 def _convert(start: Conversion) -> Migration:
@@ -62,67 +62,46 @@ def _convert(start: Conversion) -> Migration:
     conversion, recipe = replace(start, config={}, lines=[], glue=[]), start.recipe
     if recipe.values.get("target_col") in (None, ""):
         raise ConfigError(f"{recipe.root}: the recipe has no target_col: name the column to predict")
+    conversion.carried((recipe.head,), f"train, evaluate ({recipe.kind})")
     for convert in (convert_names, convert_data, convert_training, convert_evaluation):
         convert(conversion)
+    for path, todo in NO_MATCH.items():
+        conversion.left(path, todo.format(name=conversion.name))
     for path in unreported(recipe.values, conversion.lines):
-        conversion.left(path, _UNKNOWN)
-    return Migration(
-        conversion.config, tuple(in_order(conversion.lines, recipe.values)), tuple(conversion.glue)
-    )
+        conversion.left(path, UNKNOWN)
+    lines = in_order(conversion.lines, recipe.values)
+    return Migration(conversion.config, tuple(lines), tuple(conversion.glue))
 
 
-def _convert_profile(start: Conversion, recipe: Recipe, first: Migration) -> Migration:
-    """Convert another profile; its glue functions that differ from the chosen profile's get other names."""
-    usual = _convert(replace(start, recipe=recipe))
-    suffix = re.sub(r"\W", "_", str(recipe.profile))
-    names = {name: f"{name}_{suffix}" for name, function in usual.glue if (name, function) not in first.glue}
-    own = _convert(replace(start, recipe=recipe, glue_names=names))
-    return replace(own, glue=tuple(pair for pair in own.glue if pair not in first.glue))
+def _is_new(line: ReportLine, chosen: Recipe, other: Recipe, first: Migration) -> bool:
+    """Return whether a line of another profile differs from those of the chosen one."""
+    same_text = any((line.path, line.text) == (known.path, known.text) for known in first.lines)
+    return not same_text or value_at(chosen.values, line.path) != value_at(other.values, line.path)
 
 
 def as_yaml(migration: Migration, source: str) -> str:
     """Return the pipeline file's text, with the values without a match as comments at its head."""
     todo = sum(line.outcome is Outcome.LEFT for line in migration.lines)
-    head = [f"# Generated from {source} by `airflow-mlops migrate`."]
+    head = f"# Generated from {source} by `airflow-mlops migrate`.\n"
     if todo:
-        head.append(f"# {counted(todo, 'value')} had no match; the report says what to do.")
+        head += f"# {counted(todo, 'value')} had no match; the report says what to do.\n"
     text = yaml.safe_dump(dict(migration.config), sort_keys=False, width=100, allow_unicode=True)
-    return "\n".join(head) + "\n" + str(text)
+    return head + str(text)
 
 
 def glue_module(migration: Migration) -> str:
     """Return the text of the glue module, or nothing when there is none."""
     if not migration.glue:
         return ""
-    lines = sorted({line for _, function in migration.glue for line in function.imports})
-    groups = [
-        [line for line in lines if (line.startswith("from pathlib"), line.startswith("from steps")) == kind]
-        for kind in ((True, False), (False, False), (False, True))
-    ]
+    lines = {line for function in migration.glue for line in function.imports}
+    in_groups = sorted(lines, key=lambda line: (_import_group(line), line.split()[1], line))
+    imports = ["\n".join(group) for _, group in groupby(in_groups, _import_group)]
     name = migration.config["name"]
     head = f'"""Joins the functions in `steps/` for pipeline {name}; written by `airflow-mlops migrate`."""'
-    imports = ["\n".join(sorted(group, key=lambda line: line.split()[1])) for group in groups if group]
-    functions = [function.text.replace("{name}", own, 1) for own, function in migration.glue]
+    functions = [function.text.replace("{name}", function.name, 1) for function in migration.glue]
     return "\n\n".join([head, *imports]) + "\n\n\n" + "\n\n".join(functions)
 
 
-def _new_lines(chosen: Recipe, other: Recipe, first: Migration, second: Migration) -> list[ReportLine]:
-    """Return the lines of another profile that differ from those of the chosen one."""
-    known = {(line.path, line.text) for line in first.lines}
-    return [
-        replace(line, path=(f"profiles/{other.profile}", *line.path))
-        for line in second.lines
-        if (line.path, line.text) not in known
-        or _value(chosen.values, line.path) != _value(other.values, line.path)
-    ]
-
-
-def _value(values: Any, path: Iterable[str | int]) -> Any:
-    for key in path:
-        if isinstance(values, Mapping):
-            values = values.get(str(key))
-        elif isinstance(values, list) and isinstance(key, int) and key < len(values):
-            values = values[key]
-        else:
-            return None
-    return values
+def _import_group(line: str) -> int:
+    """Return where an import belongs: standard library, packages, the recipe's steps."""
+    return 0 if line.startswith("from pathlib") else 2 if line.startswith("from steps") else 1

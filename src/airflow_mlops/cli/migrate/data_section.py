@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction, number
+from airflow_mlops.cli.migrate.conversion import Conversion, number
 from airflow_mlops.config.queries import is_query_file
 from airflow_mlops.data.core.query import misfit, unknown_parameter
 
 _INGEST: Final = ("steps", "ingest")
+_USING: Final = (*_INGEST, "using")
+_LOCATION: Final = (*_INGEST, "location")
+_LOADER: Final = (*_INGEST, "loader_method")
+_SQL: Final = (*_INGEST, "sql")
 _SPLIT: Final = ("steps", "split")
 _FILTER: Final = (*_SPLIT, "post_split_filter_method")
 _FILE_TYPES: Final = ("csv", "parquet", "json")
 _CUSTOM: Final = "custom"
-_LOADER: Final = "load_file_as_dataframe"
+_USUAL_LOADER: Final = "load_file_as_dataframe"
 _WAREHOUSE: Final = "warehouse"
-_SPLIT_TODO: Final = {
-    "split_method": "name the entity and time columns in data.keys: no function chooses the hold-out",
-    "post_split_method": "apply it to all rows in a function of data.source, or in `features`",
-}
+_PANDAS_READS: Final = "not needed: pandas reads this type itself"
 _READ_TODO: Final = {
     "delta": "read the table there, with the package deltalake: DeltaTable(…).to_pandas()",
     "spark_sql": "run the query there and return its result as a pandas frame",
@@ -32,74 +32,69 @@ _READ_TODO: Final = {
 
 def convert_data(conversion: Conversion) -> None:
     """Write the section ``data``: target, hold-out and source."""
-    data: dict[str, Any] = {"target": str(conversion.value("target_col"))}
     conversion.carried(("target_col",), "data.target")
-    data |= _holdout(conversion)
+    data: dict[str, Any] = {"target": str(conversion.value("target_col"))}
+    if (share := _holdout(conversion)) is not None:
+        data["holdout"] = share
     conversion.config["data"] = {**data, "source": _source(conversion)}
 
 
-def _holdout(conversion: Conversion) -> dict[str, Any]:
-    ratios, using = (conversion.value(*_SPLIT, key) for key in ("split_ratios", "using"))
-    share = _holdout_share(ratios)
-    if share is not None:
+def _holdout(conversion: Conversion) -> float | None:
+    ratios, using = (*_SPLIT, "split_ratios"), (*_SPLIT, "using")
+    share = _holdout_share(conversion.value(*ratios))
+    if share is None:
+        todo = "three shares such as [0.75, 0.125, 0.125] are expected: set data.holdout by hand"
+        conversion.left(ratios, todo)
+    else:
         text = f"data.holdout: validation and test are one hold-out ({share:g}); tuning does not see it"
-        conversion.changed((*_SPLIT, "split_ratios"), text)
-    elif ratios is not None:
-        conversion.left(
-            (*_SPLIT, "split_ratios"),
-            "three shares such as [0.75, 0.125, 0.125] are expected: set data.holdout by hand",
-        )
-    if using == "split_ratios":
-        conversion.carried((*_SPLIT, "using"), "data.holdout")
-    elif using is not None:
-        text = "rows are held out by time or by entity: name those columns in data.keys"
-        conversion.left((*_SPLIT, "using"), text)
-    for key, todo in _SPLIT_TODO.items():
-        conversion.left_if_set((*_SPLIT, key), todo)
-    return {} if share is None else {"holdout": share}
+        conversion.changed(ratios, text)
+    if conversion.value(*using) == "split_ratios":
+        conversion.carried(using, "data.holdout")
+    else:
+        todo = "rows are held out by time or by entity: name those columns in data.keys"
+        conversion.left(using, todo)
+    return share
 
 
 def _holdout_share(ratios: Any) -> float | None:
     """Return the share of validation and test together, or None when the ratios are not three shares."""
-    shares = [number(share) for share in ratios] if isinstance(ratios, list) else []
-    numbers = [share for share in shares if share is not None]
-    if len(shares) != 3 or len(numbers) != 3:
+    found = [number(share) for share in ratios] if isinstance(ratios, list) else []
+    shares = [share for share in found if share is not None and share >= 0]
+    total = sum(shares)
+    if len(found) != 3 or len(shares) != 3 or not 0 < total < math.inf:
         return None
-    total = sum(numbers)
-    if min(numbers) < 0 or not 0 < total < math.inf:
-        return None
-    share = round((numbers[1] + numbers[2]) / total, 6)
+    share = round((shares[1] + shares[2]) / total, 6)
     return share if 0 < share < 1 else None
 
 
 def _source(conversion: Conversion) -> dict[str, Any]:
     """Return ``data.source``: a file or query, or a glue function where the recipe needs code."""
-    using, places = conversion.value(*_INGEST, "using"), _locations(conversion)
+    using, places = conversion.value(*_USING), _locations(conversion)
     if using == "spark_sql" and (sql := _query(conversion)) is not None:
         text = (
             f"data.source.type sql, by the Airflow connection {_WAREHOUSE!r}: create it, to a database with "
             "Spark's tables, and adapt the query to its dialect"
         )
-        conversion.changed((*_INGEST, "using"), text)
-        conversion.carried((*_INGEST, "sql"), "data.source.sql")
-        _loader_not_needed(conversion)
+        conversion.changed(_USING, text)
+        conversion.carried(_SQL, "data.source.sql")
+        conversion.left(_LOADER, _PANDAS_READS)
         return {"type": "sql", "sql": sql, "conn_id": _WAREHOUSE}
     if using in _FILE_TYPES and len(places) == 1 and not conversion.function(*_FILTER):
         place = _from_pipeline_file(conversion, places[0])
-        conversion.carried((*_INGEST, "using"), "data.source.type")
-        conversion.carried((*_INGEST, "location"), f"data.source.filepath ({place})")
-        _loader_not_needed(conversion)
+        conversion.carried(_USING, "data.source.type")
+        conversion.carried(_LOCATION, f"data.source.filepath ({place})")
+        conversion.left(_LOADER, _PANDAS_READS)
         return {"type": using, "filepath": place}
     if using in (*_FILE_TYPES, _CUSTOM) and places:
-        _add_reader(conversion, str(using), places)
+        path = _add_reader(conversion, str(using), places)
     else:
-        _add_reader_to_write(conversion, using)
-    return {"type": "callable", "callable": conversion.glue_path("rows")}
+        path = _add_reader_to_write(conversion, using)
+    return {"type": "callable", "callable": path}
 
 
 def _query(conversion: Conversion) -> str | None:
     """Return the recipe's query when a source of type sql can hold it."""
-    sql = conversion.value(*_INGEST, "sql")
+    sql = conversion.value(*_SQL)
     if not isinstance(sql, str) or is_query_file(sql) or "{" in sql or conversion.value(*_FILTER) is not None:
         return None
     return None if misfit(sql) or unknown_parameter(sql, ()) else sql
@@ -107,7 +102,7 @@ def _query(conversion: Conversion) -> str | None:
 
 def _locations(conversion: Conversion) -> list[str]:
     """Return the places that the recipe reads; none when one of them is not a text."""
-    found = conversion.value(*_INGEST, "location")
+    found = conversion.value(*_LOCATION)
     listed = found if isinstance(found, list) else [found]
     return listed if all(isinstance(item, str) and item for item in listed) else []
 
@@ -124,32 +119,24 @@ def _is_absolute(place: str) -> bool:
     return ":/" in place or place.startswith(("/", "~"))
 
 
-def _loader_not_needed(conversion: Conversion) -> None:
-    conversion.left_if_set((*_INGEST, "loader_method"), "not needed: pandas reads this type itself")
-
-
-def _add_reader(conversion: Conversion, using: str, places: list[str]) -> None:
-    """Add the glue function that reads the recipe's files."""
-    path = conversion.glue_path("rows")
-    files = f"{len(places)} files" if len(places) > 1 else "one file"
-    conversion.carried((*_INGEST, "using"), path)
-    conversion.carried((*_INGEST, "location"), f"{path}, which reads {files}")
-    imports = ["from pathlib import Path", "import pandas as pd"]
+def _add_reader(conversion: Conversion, using: str, places: list[str]) -> str:
+    """Add the glue function that reads the recipe's files; returns its path."""
+    loader, keep = conversion.function(*_LOADER), conversion.function(*_FILTER)
+    imports, result = ["from pathlib import Path", "import pandas as pd"], "frame"
     if using == _CUSTOM:
-        call, imported = _loader_call(conversion, path)
-        imports.append(imported)
+        name = loader or _USUAL_LOADER
+        imports.append(f"from steps.ingest import {name}")
+        file_type = 'Path(place).suffix.lstrip(".")'
+        takes_type = conversion.steps.parameters("ingest", name) == 2
+        call = f"{name}(str(place), {file_type})" if takes_type else f"{name}(str(place))"
     else:
         call = f"pd.read_{using}(place)"
-        _loader_not_needed(conversion)
-    result = "frame"
-    if keep := conversion.function(*_FILTER):
+    if keep:
         imports.append(f"from steps.split import {keep}")
         result = f"frame[{keep}(frame)]"
-        text = f"{path}: rows are filtered as they are read, for training and for monitoring"
-        conversion.changed(_FILTER, text + conversion.steps.missing("split", keep))
     seen = [_from_pipeline_file(conversion, place) for place in places]
     shown = ", ".join(_quoted(place) if _is_absolute(place) else f"here / {_quoted(place)}" for place in seen)
-    _add_rows_function(
+    path = _add_rows_function(
         conversion,
         imports,
         *(["here = Path(__file__).parent"] if "here /" in shown else []),
@@ -157,36 +144,35 @@ def _add_reader(conversion: Conversion, using: str, places: list[str]) -> None:
         f"frame = pd.concat([{call} for place in places], ignore_index=True)",
         f"return {result}",
     )
+    files = f"{len(places)} files" if len(places) > 1 else "one file"
+    conversion.carried(_USING, path)
+    conversion.carried(_LOCATION, f"{path}, which reads {files}")
+    if using != _CUSTOM:
+        conversion.left(_LOADER, _PANDAS_READS)
+    elif loader:
+        remark = conversion.steps.missing("ingest", loader)
+        conversion.carried(_LOADER, f"{path} calls steps.ingest:{loader}{remark}")
+    if keep:
+        text = f"{path}: rows are filtered as they are read, for training and for monitoring"
+        conversion.changed(_FILTER, text + conversion.steps.missing("split", keep))
+    return path
 
 
-def _loader_call(conversion: Conversion, path: str) -> tuple[str, str]:
-    """Return the call of the recipe's loader and its import."""
-    named = conversion.function(*_INGEST, "loader_method")
-    name = named or _LOADER
-    if named:
-        remark = conversion.steps.missing("ingest", name)
-        conversion.carried((*_INGEST, "loader_method"), f"{path} calls steps.ingest:{name}{remark}")
-    second = ', Path(place).suffix.lstrip(".")' if conversion.steps.parameters("ingest", name) == 2 else ""
-    return f"{name}(str(place){second})", f"from steps.ingest import {name}"
-
-
-def _add_reader_to_write(conversion: Conversion, using: Any) -> None:
-    """Add a glue function that the user has to write."""
-    path, step = conversion.glue_path("rows"), conversion.value(*_INGEST)
-    todo = f"write {path}: {_READ_TODO.get(str(using), 'return the rows as a pandas frame')}"
-    for key in ("using", "location", "loader_method", "sql"):
-        if isinstance(step, Mapping) and key in step:
-            conversion.left((*_INGEST, key), todo)
-    conversion.left_if_set(_FILTER, f"call it in {path}, on the rows that are read")
+def _add_reader_to_write(conversion: Conversion, using: Any) -> str:
+    """Add a glue function that the user has to write; returns its path."""
     what = f"the recipe reads {str(using)[:40]}" if using else "the recipe does not say where its rows are"
     message = _quoted(f"{what}: return the rows as a pandas frame")
-    _add_rows_function(conversion, [], f"raise NotImplementedError({message})")
+    path = _add_rows_function(conversion, [], f"raise NotImplementedError({message})")
+    todo = _READ_TODO.get(str(using), "return the rows as a pandas frame")
+    for key in (_USING, _LOCATION, _LOADER, _SQL):
+        conversion.left(key, f"write {path}: {todo}")
+    conversion.left(_FILTER, f"call it in {path}, on the rows that are read")
+    return path
 
 
-def _add_rows_function(conversion: Conversion, imports: list[str], *lines: str) -> None:
+def _add_rows_function(conversion: Conversion, imports: list[str], *lines: str) -> str:
     head = 'def {name}():\n    """Return the rows of the recipe\'s ingest step."""\n'
-    text = head + "".join(f"    {line}\n" for line in lines)
-    conversion.add_glue(GlueFunction("rows", tuple(imports), text))
+    return conversion.add_glue("rows", imports, head + "".join(f"    {line}\n" for line in lines))
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from airflow_mlops.cli.migrate.conversion import Conversion, number
+from airflow_mlops.cli.migrate.no_match import METRIC
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.training.core.metric_facts import facts
 
@@ -35,7 +36,6 @@ _NEAR: Final = {
     _SQUARED: "the square root: rmse",
     "precision_recall_auc": "average_precision, another estimate of the same area",
 }
-_CUSTOM: Final = "own metrics are not read from a file: choose one from the table in docs/guides/evaluate.md"
 _POSITIVE: Final = (
     "the label that sorts last is the positive one: check that this one does, or rename the labels"
 )
@@ -51,8 +51,6 @@ def convert_evaluation(conversion: Conversion) -> None:
             _criterion(conversion, (*_CRITERIA, index), item, require)
     evaluate: dict[str, Any] = {"metrics": list(dict.fromkeys((first, *require)))}
     conversion.config["evaluate"] = {**evaluate, **({"require": require} if require else {})}
-    conversion.left_if_set(("custom_metrics",), _CUSTOM)
-    conversion.left_if_set(("metrics", "custom"), _CUSTOM)
     if conversion.value("positive_class") is not None:
         conversion.changed(("positive_class",), _POSITIVE)
     path = ("steps", "register", "allow_non_validated_model")
@@ -60,25 +58,22 @@ def convert_evaluation(conversion: Conversion) -> None:
         conversion.carried(path, "always so: a version that fails evaluate.require is never registered")
     else:
         todo = "a version that fails is never registered: remove evaluate.require to register every one"
-        conversion.left_if_set(path, todo)
+        conversion.left(path, todo)
 
 
 def _primary(conversion: Conversion) -> str:
     """Return our name of the recipe's primary metric."""
     kind = conversion.recipe.kind
-    for path in (("primary_metric",), ("metrics", "primary")):
-        name = conversion.value(*path)
-        if name is None:
-            continue
-        ours = _METRICS[kind].get(str(name))
-        if ours is None:
-            todo = (
-                f"metric {str(name)[:60]!r} does not exist here, {_DEFAULT[kind]} is used instead: {_CUSTOM}"
-            )
-            conversion.left(path, todo)
-            return _DEFAULT[kind]
-        _carried(conversion, path, "evaluate.metrics, the first one", ": {}", str(name))
+    paths = (("primary_metric",), ("metrics", "primary"))
+    path = next((path for path in paths if conversion.value(*path) is not None), None)
+    if path is None:
+        return _DEFAULT[kind]
+    name = str(conversion.value(*path))
+    if ours := _METRICS[kind].get(name):
+        _carried(conversion, path, "evaluate.metrics, the first one", ": {}", name)
         return ours
+    todo = f"metric {name[:60]!r} does not exist here, {_DEFAULT[kind]} is used instead: {METRIC}"
+    conversion.left(path, todo)
     return _DEFAULT[kind]
 
 
@@ -89,9 +84,9 @@ def _criterion(
     name = str(item.get("metric"))
     ours = _METRICS[conversion.recipe.kind].get(name)
     limit = None if ours is None else _limit(name, ours, item.get("threshold"))
-    for place in [(*path, key) for key in ("metric", "threshold") if key in item]:
+    for place in ((*path, "metric"), (*path, "threshold")):
         if ours is None:
-            conversion.left(place, _CUSTOM)
+            conversion.left(place, METRIC)
         elif limit is None:
             conversion.left(place, f"not a limit that a metric can have: write evaluate.require.{ours}")
         elif require.get(ours, limit) != limit:

@@ -1,56 +1,34 @@
-"""The name of the pipeline, and the recipe's values about MLflow and batch scoring."""
+"""The name of the pipeline: the registered model, else the experiment, else the folder."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from airflow_mlops.cli.migrate.conversion import Conversion
+from airflow_mlops.cli.migrate.conversion import Conversion, value_at
 from airflow_mlops.cli.migrate.recipe import Recipe
-from airflow_mlops.core.connection import MLFLOW_CONN_ID
 
 _LONGEST: Final = 63
 _NAMES: Final = (("model_registry", "model_name"), ("experiment", "name"))
-_MLFLOW: Final = (
-    f"airflow connections add {MLFLOW_CONN_ID} --conn-type mlops_mlflow --conn-host URI, with this URI"
-)
-_TODO: Final[dict[tuple[str, str], str]] = {
-    ("experiment", "tracking_uri"): _MLFLOW,
-    ("experiment", "artifact_location"): "MLflow's server decides it: mlflow server --default-artifact-root",
-    ("model_registry", "uri"): f"registry and runs are in one MLflow here: {_MLFLOW}",
-    ("model_registry", "registry_uri"): f"registry and runs are in one MLflow here: {_MLFLOW}",
-}
-_BATCH: Final = (
-    "a champion is served and does not score files: add `deploy`, or score in a task of your own with "
-    "mlflow.pyfunc.load_model('models:/{name}@champion')"
-)
 
 
 def pipeline_name(recipe: Recipe) -> str:
-    """Return the pipeline's name: the registered model, else the experiment, else the folder."""
-    for section, key in _NAMES:
-        found = recipe.values.get(section)
-        given = found.get(key) if isinstance(found, dict) else None
-        if isinstance(given, str) and (name := _as_name(given)):
-            return name
-    return _as_name(recipe.root.resolve().name) or "model"
+    """Return the pipeline's name."""
+    given = [value_at(recipe.values, path) for path in _NAMES]
+    texts = [text for text in given if isinstance(text, str)]
+    names = map(_as_name, (*texts, recipe.root.resolve().name))
+    return next(filter(None, names), "model")
 
 
 def convert_names(conversion: Conversion) -> None:
-    """Write the pipeline's name, and report what to do about MLflow and batch scoring."""
+    """Write the pipeline's name."""
     conversion.config["name"] = conversion.name
-    conversion.carried((conversion.recipe.head,), f"train, evaluate ({conversion.recipe.kind})")
     for path in _NAMES:
-        given = conversion.value(*path)
-        if given == conversion.name:
+        if conversion.value(*path) == conversion.name:
             conversion.carried(path, "name")
-        elif given is not None:
+        else:
             text = f"name: {conversion.name} is the pipeline, its experiment and its registered model"
             conversion.changed(path, text)
-    for path, todo in _TODO.items():
-        conversion.left_if_set(path, todo)
-    for step in ("ingest_scoring", "predict"):
-        conversion.left_if_set(("steps", step), _BATCH.format(name=conversion.name))
 
 
 def _as_name(text: str) -> str:

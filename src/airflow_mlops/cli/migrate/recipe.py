@@ -77,14 +77,11 @@ def read_recipes(path: Path, profile: str | None) -> Recipes:
 
 
 def _read(file: Path, profile: str | None, profile_file: Path | None) -> Recipe:
-    text = read_text(file)
-    if not any(f"{head}:" in text.replace('"', "").replace("'", "") for head in _HEADS):
+    text = read_text(file).replace('"', "").replace("'", "")
+    if not any(f"{head}:" in text for head in _HEADS):
         raise ConfigError(f"{file}: not a recipe of MLflow: it needs a key `recipe`, such as regression/v1")
-    context: dict[str, Any] = {}
-    if profile_file is not None:
-        context = _mapping(_rendered(read_text(profile_file), {}, profile_file), profile_file)
-    values = _mapping(_rendered(text, context, file), file)
-    used = _variables(text)
+    context = _rendered(profile_file, {})[0] if profile_file else {}
+    values, used = _rendered(file, context)
     merged = _over(values, {key: value for key, value in context.items() if key not in used})
     head = next((key for key in _HEADS if key in values), "")
     kind = str(values.get(head, "")).partition("/")[0]
@@ -105,25 +102,13 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _mapping(text: str, file: Path) -> dict[str, Any]:
-    document = parse(text, str(file))
-    if document.faults:
-        raise FileFaults(document.faults)
-    if document.values is None:
-        return {}
-    if not isinstance(document.values, dict):
-        raise ConfigError(f"{file}: not a recipe of MLflow: it is not a mapping")
-    return document.values
-
-
-def _rendered(text: str, context: Mapping[str, Any], file: Path) -> str:
-    def from_json(name: str) -> Any:
-        return json.loads(read_text(file.parent / name))
-
+def _rendered(file: Path, context: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return the values of a template, and the variables that it uses."""
+    text = read_text(file)
     environment = SandboxedEnvironment(undefined=StrictUndefined, line_comment_prefix="#")
-    environment.filters["from_json"] = from_json
+    environment.filters["from_json"] = lambda name: json.loads(read_text(file.parent / name))
     try:
-        return environment.from_string(text).render(context)
+        rendered = environment.from_string(text).render(context)
     except ConfigError:
         raise
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
@@ -133,13 +118,13 @@ def _rendered(text: str, context: Mapping[str, Any], file: Path) -> str:
             "; add it to the profile, or name another one with --profile" if "undefined" in str(error) else ""
         )
         raise ConfigError(f"{where}: the template cannot be rendered: {error}{hint}") from None
-
-
-def _variables(text: str) -> set[str]:
-    """Return the variables of a template."""
-    environment = SandboxedEnvironment(line_comment_prefix="#")
-    environment.filters["from_json"] = str
-    return meta.find_undeclared_variables(environment.parse(text))
+    document = parse(rendered, str(file))
+    if document.faults:
+        raise FileFaults(document.faults)
+    values = {} if document.values is None else document.values
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: not a recipe of MLflow: it is not a mapping")
+    return values, meta.find_undeclared_variables(environment.parse(text))
 
 
 @dataclass(frozen=True)

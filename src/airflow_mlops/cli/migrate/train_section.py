@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from airflow_mlops.cli.migrate.conversion import Conversion, GlueFunction, number
+from airflow_mlops.cli.migrate.conversion import Conversion, number
+from airflow_mlops.cli.migrate.report import Outcome
 
-_TRANSFORM: Final = ("steps", "transform")
+_TRANSFORMER: Final = ("steps", "transform", "transformer_method")
 _TRAIN: Final = ("steps", "train")
+_USING: Final = (*_TRAIN, "using")
+_METHOD: Final = (*_TRAIN, "estimator_method")
 _TUNING: Final = (*_TRAIN, "tuning")
 _ESTIMATORS: Final = {
-    "regression": "sklearn.ensemble.HistGradientBoostingRegressor",
-    "classification": "sklearn.ensemble.HistGradientBoostingClassifier",
-}
-_TODO: Final = {
-    "time_budget_secs": "there is no AutoML: set train.tune.n_trials",
-    "flaml_params": "there is no AutoML: write train.tune.space",
-    "predict_scores_for_all_classes": "an answer holds the prediction: let predict return the scores",
-    "predict_prefix": "an answer holds the prediction, without names",
-    "calibrate_proba": "return sklearn.calibration.CalibratedClassifierCV from estimator_method",
-    "rebalance_training_data": "weigh the classes: train.params with class_weight: balanced",
+    "regression": ("sklearn.ensemble", "HistGradientBoostingRegressor"),
+    "classification": ("sklearn.ensemble", "HistGradientBoostingClassifier"),
 }
 _AUTOML: Final = "there is no AutoML: the estimator is a gradient boosting of scikit-learn; add train.tune"
 _SAMPLERS: Final = {"hyperopt.rand.suggest": "random", "hyperopt.tpe.suggest": "tpe"}
@@ -32,18 +28,15 @@ _FORMS: Final = "ranges are [low, high], [low, high, log] or a list of choices: 
 
 def convert_training(conversion: Conversion) -> None:
     """Write the section ``train``: estimator, parameters and search."""
-    transformer = _transformer(conversion)
     tune = _tune(conversion)
-    for key, todo in _TODO.items():
-        conversion.left_if_set((*_TRAIN, key), todo)
-    params, path = conversion.value(*_TRAIN, "estimator_params"), (*_TRAIN, "estimator_params")
+    path = (*_TRAIN, "estimator_params")
+    params = conversion.value(*path)
     if isinstance(params, Mapping):
         conversion.carried(path, "train.params")
     else:
-        conversion.left_if_set(path, "a mapping of names to values is expected: write train.params")
+        conversion.left(path, "a mapping of names to values is expected: write train.params")
         params = {}
-    by_name = bool(params or tune)
-    train: dict[str, Any] = {"estimator": _estimator(conversion, transformer, by_name=by_name)}
+    train: dict[str, Any] = {"estimator": _estimator(conversion, by_name=bool(params or tune))}
     if params:
         train["params"] = {str(key): value for key, value in params.items()}
     if tune:
@@ -51,58 +44,57 @@ def convert_training(conversion: Conversion) -> None:
     conversion.config["train"] = train
 
 
-def _transformer(conversion: Conversion) -> str | None:
-    """Return the name of the recipe's transformer function."""
-    method, path = conversion.function(*_TRANSFORM, "transformer_method"), (*_TRANSFORM, "transformer_method")
-    if method is not None:
-        text = f"{conversion.glue_path('estimator')}: fitted with the model, the first step of a Pipeline"
-        conversion.carried(path, text + conversion.steps.missing("transform", method))
-    else:
-        conversion.left_if_set(path, "not the name of a function: write `features` by hand")
-    if conversion.value(*_TRANSFORM, "using") is not None:
-        text = "train.estimator" if method else "no transformer is named, so none is used"
-        conversion.carried((*_TRANSFORM, "using"), text)
-    return method
-
-
-def _estimator(conversion: Conversion, transformer: str | None, *, by_name: bool) -> str:
+def _estimator(conversion: Conversion, *, by_name: bool) -> str:
     """Return the path of the estimator; a glue function where a transformer or parameters are needed."""
-    using, method = conversion.value(*_TRAIN, "using"), conversion.function(*_TRAIN, "estimator_method")
-    automl = isinstance(using, str) and using.startswith("automl")
+    method, transformer = conversion.function(*_METHOD), conversion.function(*_TRANSFORMER)
     if method is None:
-        conversion.left_if_set((*_TRAIN, "using"), _AUTOML if automl else "name train.estimator by hand")
-        todo = "not the name of a function: name train.estimator"
-        conversion.left_if_set((*_TRAIN, "estimator_method"), todo)
-        path = _ESTIMATORS[conversion.recipe.kind]
-        module, _, name = path.rpartition(".")
-        call = f"{name}(**params)"
+        module, name = _ESTIMATORS[conversion.recipe.kind]
+        path, arguments = f"{module}.{name}", "**params"
     else:
-        if automl:
-            conversion.changed((*_TRAIN, "using"), "estimator_method is trained; there is no AutoML here")
-        elif using is not None:
-            conversion.carried((*_TRAIN, "using"), "train.estimator")
-        path, module, name = f"steps.train:{method}", "steps.train", method
-        call = f"{method}()" if conversion.steps.parameters("train", method) == 0 else f"{method}(params)"
-    glue = transformer is not None or (by_name and method is not None)
-    if method is not None:
-        shown = f"{conversion.glue_path('estimator')}, which calls {path}" if glue else path
-        text = f"train.estimator: {shown}{conversion.steps.missing('train', method)}"
-        conversion.carried((*_TRAIN, "estimator_method"), text)
-    if not glue:
-        return path
-    _add_estimator_function(conversion, call, f"from {module} import {name}", transformer)
-    return conversion.glue_path("estimator")
+        module, name = "steps.train", method
+        path = f"{module}:{name}"
+        arguments = "" if conversion.steps.parameters("train", method) == 0 else "params"
+    shown = path
+    if transformer is not None or (by_name and method is not None):
+        imports, call = [f"from {module} import {name}"], f"{name}({arguments})"
+        path = _add_estimator(conversion, imports, call, transformer)
+        shown = f"{path}, which calls {shown}"
+    _report_estimator(conversion, method, shown)
+    _report_transformer(conversion, transformer, path)
+    return path
 
 
-def _add_estimator_function(
-    conversion: Conversion, call: str, imported: str, transformer: str | None
-) -> None:
-    imports = [imported]
+def _add_estimator(conversion: Conversion, imports: list[str], call: str, transformer: str | None) -> str:
+    """Add the glue function that returns the estimator; returns its path."""
     if transformer is not None:
         imports += ["from sklearn.pipeline import Pipeline", f"from steps.transform import {transformer}"]
         call = f'Pipeline([("transformer", {transformer}()), ("model", {call})])'
     text = 'def {name}(**params):\n    """Return what the recipe trains."""\n' + f"    return {call}\n"
-    conversion.add_glue(GlueFunction("estimator", tuple(imports), text))
+    return conversion.add_glue("estimator", imports, text)
+
+
+def _report_estimator(conversion: Conversion, method: str | None, shown: str) -> None:
+    automl = str(conversion.value(*_USING)).startswith("automl")
+    if method is None:
+        conversion.left(_USING, _AUTOML if automl else "name train.estimator by hand")
+        conversion.left(_METHOD, "not the name of a function: name train.estimator")
+        return
+    if automl:
+        conversion.changed(_USING, "estimator_method is trained; there is no AutoML here")
+    else:
+        conversion.carried(_USING, "train.estimator")
+    conversion.carried(_METHOD, f"train.estimator: {shown}{conversion.steps.missing('train', method)}")
+
+
+def _report_transformer(conversion: Conversion, transformer: str | None, path: str) -> None:
+    using = ("steps", "transform", "using")
+    if transformer is None:
+        conversion.left(_TRANSFORMER, "not the name of a function: write `features` by hand")
+        conversion.carried(using, "no transformer is named, so none is used")
+        return
+    text = f"{path}: fitted with the model, the first step of a Pipeline"
+    conversion.carried(_TRANSFORMER, text + conversion.steps.missing("transform", transformer))
+    conversion.carried(using, "train.estimator")
 
 
 def _tune(conversion: Conversion) -> dict[str, Any] | None:
@@ -111,46 +103,45 @@ def _tune(conversion: Conversion) -> dict[str, Any] | None:
     if not isinstance(given, Mapping):
         return None
     first = len(conversion.lines)
-    tune: dict[str, Any] = {"space": _space(conversion)}
-    wanted = given.get("enabled", True) not in (False, None) and bool(tune["space"])
-    tune |= _search_settings(conversion, given)
+    space = _space(conversion, given.get("parameters"))
+    tune = {"space": space, **_limits(conversion), **_sampler(conversion)}
+    conversion.left(
+        (*_TUNING, "early_stop_fn"), "a search ends after train.tune.n_trials: choose that number"
+    )
+    wanted = given.get("enabled", True) not in (False, None) and bool(space)
     if not wanted:
-        paths = [line.path for line in conversion.lines[first:]]
-        del conversion.lines[first:]
-        for path in paths:
-            conversion.left(path, "the search is off in the recipe: add train.tune to turn it on")
-    if "enabled" in given:
-        text = "train.tune" if wanted else "train.tune is left out: the search is off, or has no parameter"
-        conversion.carried((*_TUNING, "enabled"), text)
+        text = "the search is off in the recipe: add train.tune to turn it on"
+        lines = conversion.lines[first:]
+        conversion.lines[first:] = [replace(line, outcome=Outcome.LEFT, text=text) for line in lines]
+    text = "train.tune" if wanted else "train.tune is left out: the search is off, or has no parameter"
+    conversion.carried((*_TUNING, "enabled"), text)
     return tune if wanted else None
 
 
-def _search_settings(conversion: Conversion, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the number of trials and workers, and the sampler."""
-    found: dict[str, Any] = {}
+def _limits(conversion: Conversion) -> dict[str, int]:
+    """Return the number of trials and workers."""
+    found = {}
     for key, (ours, most) in _LIMITS.items():
-        if key in given:
-            value, path = given[key], (*_TUNING, key)
-            if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
-                found[ours] = value
-                conversion.carried(path, f"train.tune.{ours}")
-            else:
-                conversion.left(path, f"set train.tune.{ours}, 1 to {most:,}")
-    if "algorithm" in given:
-        path = (*_TUNING, "algorithm")
-        if sampler := _SAMPLERS.get(str(given["algorithm"])):
-            found["sampler"] = sampler
-            conversion.carried(path, "train.tune.sampler")
+        path = (*_TUNING, key)
+        value = conversion.value(*path)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
+            found[ours] = value
+            conversion.carried(path, f"train.tune.{ours}")
         else:
-            conversion.left(path, "samplers are tpe (the default) and random: set train.tune.sampler")
-    if "early_stop_fn" in given:
-        todo = "a search ends after train.tune.n_trials: choose that number"
-        conversion.left((*_TUNING, "early_stop_fn"), todo)
+            conversion.left(path, f"set train.tune.{ours}, 1 to {most:,}")
     return found
 
 
-def _space(conversion: Conversion) -> dict[str, Any]:
-    given = conversion.value(*_TUNING, "parameters")
+def _sampler(conversion: Conversion) -> dict[str, str]:
+    path = (*_TUNING, "algorithm")
+    if sampler := _SAMPLERS.get(str(conversion.value(*path))):
+        conversion.carried(path, "train.tune.sampler")
+        return {"sampler": sampler}
+    conversion.left(path, "samplers are tpe (the default) and random: set train.tune.sampler")
+    return {}
+
+
+def _space(conversion: Conversion, given: Any) -> dict[str, Any]:
     space: dict[str, Any] = {}
     for name, details in given.items() if isinstance(given, Mapping) else ():
         path, where = (*_TUNING, "parameters", str(name)), f"train.tune.space.{name}"
