@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from airflow_mlops.config.models import Pipeline
 
@@ -30,12 +29,12 @@ class _FileSchema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
 
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
         section = super().model_schema(schema)
         del section["title"]
         return section
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+    def nullable_schema(self, schema: Any) -> JsonSchemaValue:
         return {"anyOf": [*super().nullable_schema(schema)["anyOf"], {"const": False}]}
 
 
