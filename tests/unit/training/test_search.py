@@ -64,7 +64,11 @@ def test_a_failed_trial_is_counted_and_the_search_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("form", "message"),
-    [([9, 2], "low 9 is not below high 2"), ([0, 1, "log"], "starts above 0"), ([], "empty")],
+    [
+        ([9, 2], "low must be below high, got 9 and 2"),
+        ([0, 1, "log"], "a log range must start above 0, got 0"),
+        ([], "empty"),
+    ],
 )
 def test_a_space_that_makes_no_sense_is_refused_by_the_file(form: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
