@@ -55,8 +55,6 @@ def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:
             "storage",
         }
         there = {path.stem for path in (source / kind).glob("*.py")} - shared
-        if kind == "operators":
-            there -= {"serving"}
         assert {module.rpartition(".")[2] for module in named} == there
 
 
