@@ -73,10 +73,7 @@ def load_pipelines(
     >>> list(dags)
     ['churn__train']
     """
-    dag_file = Path(str(namespace.get("__file__", ".")))
-    root = (dag_file.parent / (folder or "pipelines")).resolve()
-    if not root.is_dir():
-        raise ConfigError(f"{root}: no such folder: create it, or pass the right folder to load_pipelines()")
+    root = _pipelines_folder(namespace, folder)
     owners: dict[str, Path] = {}
     profile = profile or _environment_profile()
     with _parse_cache() as cache:
@@ -90,6 +87,14 @@ def load_pipelines(
                     raise
                 dags = _faulty_dag(file, str(error), namespace)
             namespace.update(dags)
+
+
+def _pipelines_folder(namespace: MutableMapping[str, Any], folder: str | Path | None) -> Path:
+    dag_file = Path(str(namespace.get("__file__", ".")))
+    root = (dag_file.parent / (folder or "pipelines")).resolve()
+    if not root.is_dir():
+        raise ConfigError(f"{root}: no such folder: create it, or pass the right folder to load_pipelines()")
+    return root
 
 
 def build_dags(namespace: MutableMapping[str, Any], *pipelines: Pipeline) -> None:

@@ -11,7 +11,8 @@ from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Subject, is_template
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
 from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
-from airflow_mlops.config.lint.source import Definition, Module, Sources, bound_names, own_nodes
+from airflow_mlops.config.lint.source import Definition, Module, Sources
+from airflow_mlops.config.lint.syntax import bound_names, own_nodes
 from airflow_mlops.config.space import sampled_values
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, REGRESSION
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -12,6 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.config.lint.libraries import Installed, Libraries, NotChecked, NotThere, is_installed
+from airflow_mlops.config.lint.syntax import (
+    absolute_module,
+    as_function,
+    bound_names,
+    original_name,
+    own_nodes,
+    statements,
+)
 from airflow_mlops.core.suggestions import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
@@ -143,7 +151,9 @@ class Sources:
             aliases = {item.asname: item.name for item in origin.names}
             return self.find(f"{aliases.get(first, first)}.{rest}")
         if isinstance(origin, ast.ImportFrom):
-            return self.find(f"{_absolute(origin, module.package)}.{_original(origin, first)}.{rest}")
+            return self.find(
+                f"{absolute_module(origin, module.package)}.{original_name(origin, first)}.{rest}"
+            )
         raise NotChecked(f"{first} is not an import")
 
     def module(self, name: str) -> Module:
@@ -157,12 +167,12 @@ class Sources:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             return Definition(node, module)
         if isinstance(node, ast.ImportFrom):
-            origin = self.module(_absolute(node, module.package))
-            return self.named(origin, _original(node, name), steps + 1)
+            origin = self.module(absolute_module(node, module.package))
+            return self.named(origin, original_name(node, name), steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id != name:
             return self.named(module, node.value.id, steps + 1)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-            return Definition(_as_function(name, node.value), module)
+            return Definition(as_function(name, node.value), module)
         if isinstance(node, ast.Assign) and isinstance(node.value, _VALUES):
             raise NotThere(f"{name} in {module.name} is a value: write the path of a class or function")
         raise NotChecked(f"{name} in {module.name} is neither a class nor a function in its source")
@@ -246,59 +256,10 @@ def _read(name: str, package: str, file: Path, _version: tuple[int, int]) -> Mod
     tree = ast.parse(file.read_bytes(), filename=str(file))
     names: dict[str, ast.stmt] = {}
     stars: list[str] = []
-    for node in _statements(tree.body):
+    for node in statements(tree.body):
         for key in bound_names(node):
             if key == "*" and isinstance(node, ast.ImportFrom):
-                stars.append(_absolute(node, package))
+                stars.append(absolute_module(node, package))
             elif key not in names or not isinstance(node, ast.Assign):
                 names[key] = node
     return Module(name, package, names, tuple(stars))
-
-
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, those under if, try and with included."""
-    for node in body:
-        if isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__ =="):
-            continue  # not so when it is imported
-        yield node
-        if isinstance(node, ast.If | ast.Try | ast.With):
-            for inner in ("body", "orelse", "finalbody"):
-                yield from _statements(getattr(node, inner, ()))
-            for handler in getattr(node, "handlers", ()):
-                yield from _statements(handler.body)
-
-
-def bound_names(node: ast.stmt) -> list[str]:
-    """Return the names that a statement defines."""
-    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return [node.name]
-    if isinstance(node, ast.ImportFrom | ast.Import):
-        return [item.asname or item.name.partition(".")[0] for item in node.names]
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def _as_function(name: str, node: ast.Lambda) -> ast.FunctionDef:
-    body: list[ast.stmt] = [ast.Return(value=node.body)]
-    return ast.FunctionDef(name=name, args=node.args, body=body, decorator_list=[])
-
-
-def own_nodes(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the nodes of a function, not those of functions and classes in it."""
-    for node in body:
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from own_nodes(list(ast.iter_child_nodes(node)))
-
-
-def _original(node: ast.ImportFrom, name: str) -> str:
-    """Return what ``name`` is called in the module that it is imported from."""
-    return next(item.name for item in node.names if (item.asname or item.name) == name)
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    parent = parts[: len(parts) - node.level + 1]
-    return ".".join([*parent, *([node.module] if node.module else [])])

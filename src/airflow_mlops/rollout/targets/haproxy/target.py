@@ -21,7 +21,7 @@ from typing import ClassVar, Final
 
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.rollout.core import Counts, EpochCounts, Health, Observation
+from airflow_mlops.rollout.core import Health, Observation
 from airflow_mlops.rollout.targets.base import (
     ADDRESS,
     CALL_TIMEOUT_S,
@@ -31,18 +31,16 @@ from airflow_mlops.rollout.targets.base import (
     Target,
     TargetCheck,
 )
+from airflow_mlops.rollout.targets.haproxy.counting import Counting
 from airflow_mlops.rollout.targets.haproxy.runtime import HaproxyRuntime
 from airflow_mlops.rollout.targets.haproxy.split import (
-    Reading,
     Split,
     by_number,
-    epoch_counts,
     latest,
     slow_limit,
-    undisturbed,
 )
 from airflow_mlops.rollout.targets.haproxy.view import SPARE, View
-from airflow_mlops.rollout.targets.model_server import ModelServer, UnreachableServerError, counts_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, UnreachableServerError
 
 log = logging.getLogger(__name__)
 _ASIDE: Final = (99, 98)
@@ -106,6 +104,7 @@ class HaproxyTarget(Target):
         self._lease_s = lease_s
         self._haproxy = HaproxyRuntime(socket, backend, timeout_s)
         self._servers = {slot: ModelServer(url, token, timeout_s) for slot, url in slots.items()}
+        self._counting = Counting(self._servers)
 
     @classmethod
     def probe(
@@ -179,7 +178,7 @@ class HaproxyTarget(Target):
             percent=view.share(version),
             champion=view.champion,
             epoch=view.epoch,
-            epochs=tuple(self._counted(wanted, view)),
+            epochs=tuple(self._counting.counts(wanted, view)),
             reference={} if limit is None else {"latency_s": float(limit)},
         )
 
@@ -262,8 +261,8 @@ class HaproxyTarget(Target):
 
     def _begin(self, asked: Split, before: Split | None) -> None:
         view = self._look()
-        canary = self._reading(asked.canary_slot, view)
-        champion = self._reading(asked.champion_slot, view)
+        canary = self._counting.reading(asked.canary_slot, view)
+        champion = self._counting.reading(asked.champion_slot, view)
         same = before is not None and (before.version, before.champion) == (asked.version, asked.champion)
         limit = before.limit if before is not None and same else None
         if limit is None and champion is not None:
@@ -274,43 +273,9 @@ class HaproxyTarget(Target):
     def _end(self, split: Split | None, view: View) -> None:
         if split is None or split.ended:
             return
-        canary, champion = self._readings(split, view)
+        canary, champion = self._counting.readings(split, view)
         done = replace(split, canary_end=canary, champion_end=champion, ended=True)
         self._haproxy.remember(asdict(done))
-
-    def _readings(self, split: Split, view: View) -> tuple[Reading | None, Reading | None]:
-        if split.ended:
-            return split.canary_end, split.champion_end
-        return self._reading(split.canary_slot, view), self._reading(split.champion_slot, view)
-
-    def _reading(self, slot: str | None, view: View) -> Reading | None:
-        if slot is None or slot not in view.states:
-            return None
-        reading = view.reading(slot)
-        return replace(reading, latency=self._servers[slot].latency())
-
-    def _counted(self, splits: Iterable[Split], view: View) -> Iterable[EpochCounts]:
-        for split in splits:
-            readings = self._readings(split, view)
-            if undisturbed(split, *readings):
-                canary = self._counts(split.canary_slot, split.canary, split.version, view)
-                champion = self._counts(split.champion_slot, split.champion_, split.champion, view)
-                if canary is not None and champion is not None:
-                    yield epoch_counts(split, readings, (canary, champion))
-
-    def _counts(
-        self, slot: str | None, begin: Reading | None, version: int | None, view: View
-    ) -> Counts | None:
-        if slot is None or begin is None:
-            return Counts()
-        if slot not in view.states:
-            return None
-        for item in self._servers[slot].counts(begin.epoch - 1):
-            if item["epoch"] == begin.epoch:
-                found = counts_of(item["counts"].get(str(version), {}))
-                # What is slow is measured by one rule for both slots; deciles need both versions in one.
-                return replace(found, timed=0, slow=0, deciles=())
-        return None
 
     def _release(self, slot: str, view: View) -> None:
         """Make a slot free: no weight, no role, no version."""
