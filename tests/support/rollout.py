@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from airflow_mlops.rollout.core import Counts, EpochCounts, Health, Observation, RolloutPlan, RolloutState
+from airflow_mlops.rollout.core import (
+    Counts,
+    EpochCounts,
+    GuardPlan,
+    Health,
+    Observation,
+    Phase,
+    RolloutPlan,
+    RolloutState,
+)
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import Target
 from tests.support.server import NAME, Client, Registry
+
+GUARDED_PLAN = RolloutPlan(
+    name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
+    hold_s=60, step_timeout_s=3600, min_requests=100,
+    guards=(
+        GuardPlan(name="latency_p95", max_ratio=2, tolerance=0.1),
+        GuardPlan(name="quality", max_ratio=1.5),
+        GuardPlan(name="prediction_shift", max_ratio=1.5, action="pause"),
+    ),
+)  # fmt: skip
 
 
 class Rollout:
@@ -42,6 +62,18 @@ def plan_for(registry: Registry, kind: str, champion: int | None) -> RolloutPlan
         champion_version=champion, steps=(20, 50), hold_s=60, step_timeout_s=100_000, min_requests=30,
         tolerance=0.1,
     )  # fmt: skip
+
+
+@contextmanager
+def promoted_rollout(registry: Registry, client: Client, target: Target, folder: Path) -> Iterator[Rollout]:
+    """A rollout whose target serves the champion; a good challenger waits."""
+    rollout = Rollout(registry, client, target, folder)
+    first = rollout.driver.start(plan_for(registry, "champion", None))
+    assert rollout.driver.poll(first.id).phase is Phase.PROMOTED
+    registry.set("challenger", registry.kinds["good"])
+    yield rollout
+    for alias in ("champion", "previous", "challenger"):
+        registry.delete(alias)
 
 
 class Crash(BaseException):

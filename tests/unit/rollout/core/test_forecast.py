@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.rollout.core import GuardPlan, RolloutPlan
+from airflow_mlops.rollout.core import GuardPlan
 from airflow_mlops.rollout.core.evidence import EventShareProcess
 from airflow_mlops.rollout.core.forecast import (
     forecast,
@@ -17,18 +17,10 @@ from airflow_mlops.rollout.core.forecast import (
     requests_to_pass,
     requests_to_roll_back,
 )
+from tests.support.rollout import GUARDED_PLAN as PLAN
 from tests.support.simulation import runs
 
 LIMIT = math.log(40)
-PLAN = RolloutPlan(
-    name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
-    hold_s=60, step_timeout_s=3600, min_requests=100,
-    guards=(
-        GuardPlan(name="latency_p95", max_ratio=2, tolerance=0.1),
-        GuardPlan(name="quality", max_ratio=1.5),
-        GuardPlan(name="prediction_shift", max_ratio=1.5, action="pause"),
-    ),
-)  # fmt: skip
 
 
 @pytest.mark.simulation

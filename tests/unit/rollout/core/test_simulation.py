@@ -5,19 +5,10 @@ import dataclasses
 import pytest
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.rollout.core import GuardPlan, Phase, RolloutPlan
+from airflow_mlops.rollout.core import Phase
 from airflow_mlops.rollout.core.faults import FAULTS
 from airflow_mlops.rollout.core.simulation import simulate
-
-PLAN = RolloutPlan(
-    name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
-    hold_s=60, step_timeout_s=3600, min_requests=100,
-    guards=(
-        GuardPlan(name="latency_p95", max_ratio=2, tolerance=0.1),
-        GuardPlan(name="quality", max_ratio=1.5),
-        GuardPlan(name="prediction_shift", max_ratio=1.5, action="pause"),
-    ),
-)  # fmt: skip
+from tests.support.rollout import GUARDED_PLAN as PLAN
 
 
 @pytest.mark.parametrize(

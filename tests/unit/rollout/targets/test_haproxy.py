@@ -22,7 +22,7 @@ from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.testing.targets import TargetContract
 from tests.support import free_port
 from tests.support.haproxy import Haproxy, running_haproxy
-from tests.support.rollout import Rollout, plan_for
+from tests.support.rollout import Rollout, plan_for, promoted_rollout
 from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -254,13 +254,8 @@ def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None
 
 @pytest.fixture
 def rollout(serving_registry: Registry, place: Place, target: Target, tmp_path: Path) -> Iterator[Rollout]:
-    rollout = Rollout(serving_registry, place.caller, target, tmp_path)
-    first = rollout.driver.start(plan_for(serving_registry, "champion", None))
-    assert rollout.driver.poll(first.id).phase is Phase.PROMOTED
-    serving_registry.set("challenger", serving_registry.kinds["good"])
-    yield rollout
-    for alias in ("champion", "previous", "challenger"):
-        serving_registry.delete(alias)
+    with promoted_rollout(serving_registry, place.caller, target, tmp_path) as rollout:
+        yield rollout
 
 
 def test_a_good_canary_is_promoted_through_a_restart_of_haproxy(

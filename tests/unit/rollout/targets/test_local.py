@@ -15,7 +15,7 @@ from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.rollout.targets.model_server import ModelServer
 from airflow_mlops.testing.targets import TargetContract
-from tests.support.rollout import Rollout, plan_for
+from tests.support.rollout import Rollout, plan_for, promoted_rollout
 from tests.support.server import NAME, TOKEN, Client, Registry, running_server
 
 
@@ -100,13 +100,8 @@ def test_a_wrong_target_name_gets_a_suggestion() -> None:
 
 @pytest.fixture
 def rollout(serving_registry: Registry, client: Client, target: Target, tmp_path: Path) -> Iterator[Rollout]:
-    rollout = Rollout(serving_registry, client, target, tmp_path)
-    first = rollout.driver.start(plan_for(serving_registry, "champion", None))
-    assert rollout.driver.poll(first.id).phase is Phase.PROMOTED
-    serving_registry.set("challenger", serving_registry.kinds["good"])
-    yield rollout
-    for alias in ("champion", "previous", "challenger"):
-        serving_registry.delete(alias)
+    with promoted_rollout(serving_registry, client, target, tmp_path) as rollout:
+        yield rollout
 
 
 def test_a_good_canary_is_promoted_end_to_end(
