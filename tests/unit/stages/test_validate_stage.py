@@ -1,0 +1,83 @@
+"""The gate as a task: what stops a run, what only warns, and what is kept of the rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_mlops.core.errors import DataRejected
+from airflow_mlops.core.records import ValidationReport
+from tests.support.project import Project, customers
+
+
+def project(root: Path, **validate: Any) -> Project:
+    """A project whose first customer has negative visits."""
+    root.mkdir(exist_ok=True)
+    rows = customers()
+    rows.loc[0, "visits"] = -7
+    return Project.create(root, rows, validate=validate)
+
+
+def validated(found: Project) -> dict[str, Any]:
+    record: dict[str, Any] = found.run("validate", {"dataset": found.run("ingest", {})})
+    return record
+
+
+def test_a_warning_is_reported_and_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expect = [{"column": "visits", "min": 0, "severity": "warning"}, {"column": "visits", "not_null": True}]
+    with caplog.at_level(logging.WARNING):
+        report = ValidationReport.from_json(validated(project(tmp_path, expect=expect)))
+    assert (report.passed, report.refused, report.failures) == (True, False, ())
+    assert [(item.expectation, item.rows, item.severity) for item in report.warnings] == [
+        ("expect_column_values_to_be_between", 1, "warning")
+    ]
+    assert (
+        "no failure in 2 expectations on 600 rows; 1 warning: expect_column_values_to_be_between"
+        in report.summary
+    )
+    assert "1 of 2 expectations failed with severity warning or info on 600 rows" in caplog.text
+
+
+def test_a_warning_is_not_quarantined_and_a_failure_beside_it_stops_the_run(tmp_path: Path) -> None:
+    expect = [{"column": "visits", "min": 0, "severity": "warning"}]
+    report = ValidationReport.from_json(
+        validated(project(tmp_path / "one", expect=expect, on_failure="quarantine"))
+    )
+    assert (report.quarantine, len(report.warnings)) == (None, 1)
+    with pytest.raises(DataRejected, match="1 of 2 expectations failed"):
+        validated(project(tmp_path / "two", expect=[*expect, {"column": "visits", "max": 0}]))
+
+
+def test_a_suite_is_checked_beside_the_expectations(tmp_path: Path) -> None:
+    suite = {"expectations": [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 599}}]}
+    found = project(tmp_path, suite="suite.json", expect=[{"columns": ["visits"]}], on_failure="warn")
+    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    report = ValidationReport.from_json(validated(found))
+    assert report.expectations == 2
+    assert [item.detail for item in report.failures] == ["observed 600 (expected value=599)"]
+
+
+def test_counts_only_for_personal_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expect = [
+        {"column": "customer_id", "regex": "^x"},
+        {"column": "visits", "min": 0},
+        {"expect_column_min_to_be_between": {"column": "visits", "min_value": 0}},
+    ]
+    found = project(tmp_path, expect=expect, on_failure="warn", samples="none")
+    with caplog.at_level(logging.INFO):
+        record = validated(found)
+    assert "-7" not in json.dumps(record) + caplog.text
+    assert "1 of 600 rows" in caplog.text
+    assert all(item["examples"] == [] for item in record["failures"])
+
+
+def test_a_message_lists_a_bounded_number_of_failures(tmp_path: Path) -> None:
+    expect = [{"column": "visits", "min": 100 + number} for number in range(30)]
+    with pytest.raises(DataRejected) as caught:
+        validated(project(tmp_path, expect=expect))
+    assert str(caught.value).count("\n") == 21
+    assert str(caught.value).endswith("- and 10 more")
