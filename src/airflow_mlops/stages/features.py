@@ -20,7 +20,7 @@ def run(call: StageCall) -> FeatureSet:
     The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
     ConfigError when the pipeline quarantines rows and no record names them.
     """
-    data = call.pipeline.data
+    data, report = call.pipeline.data, call.optional("validation", ValidationReport)
     frame = features.labelled(call.read(_dataset(call)), data.target)
     split = features.split(frame, data)
     sides = [frame[~split.held_out].reset_index(drop=True), frame[split.held_out].reset_index(drop=True)]
@@ -36,6 +36,7 @@ def run(call: StageCall) -> FeatureSet:
         holdout_features=call.write(built[1]),
         features=tuple(built[0].columns),
         split=split.how,
+        validation_page=report.page if report else "",
     )
 
 

@@ -19,6 +19,7 @@ from airflow_mlops.data import validation as expectations
 from airflow_mlops.data.core.quarantine import judge
 from airflow_mlops.data.quarantine import bad_rows, parted
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.validation_pages import write_pages
 
 _LOG = logging.getLogger(__name__)
 _LINES: Final = 20
@@ -26,7 +27,7 @@ _LINES: Final = 20
 
 
 def run(call: StageCall) -> ValidationReport:
-    """Check the input ``dataset``.
+    """Check the input ``dataset`` and write a page of the results.
 
     With ``on_failure: quarantine`` bad rows are quarantined and the report names the dataset without them.
     Raises DataRejected listing every failure when ``on_failure`` is ``fail``, or when quarantine cannot
@@ -40,13 +41,15 @@ def run(call: StageCall) -> ValidationReport:
     wanted = all_expectations(section, call.base)
     report, outcomes = check(frame, wanted, section, call.base)
     report = replace(report, digest=dataset.digest)
+    report = replace(report, page=write_pages(call, report, outcomes))
+    _LOG.info("all results: %s", report.page)
     if report.warnings:
         _LOG.warning("%s", warning(report, dataset.uri))
     if report.passed:
         return report
     text = summary(report, dataset.uri)
     if report.refused:
-        raise DataRejected(text)
+        raise DataRejected(f"{text}\nall results: {report.page}")
     _LOG.warning("%s", text)
     return report if report.quarantine is None else _set_aside(call, report, frame, outcomes)
 

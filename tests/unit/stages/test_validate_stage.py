@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from airflow_mlops.core.errors import DataRejected
@@ -79,5 +80,63 @@ def test_a_message_lists_a_bounded_number_of_failures(tmp_path: Path) -> None:
     expect = [{"column": "visits", "min": 100 + number} for number in range(30)]
     with pytest.raises(DataRejected) as caught:
         validated(project(tmp_path, expect=expect))
-    assert str(caught.value).count("\n") == 21
-    assert str(caught.value).endswith("- and 10 more")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 23
+    assert lines[-2] == "- and 10 more"
+    assert lines[-1].startswith("all results: ")
+
+
+def test_the_page_shows_the_verdict_and_is_logged_beside_the_model(tmp_path: Path) -> None:
+    expect = [{"column": "visits", "min": 0}, {"column": "plan", "not_null": True}]
+    found = project(tmp_path, expect=expect, on_failure="quarantine", data_docs=True)
+    dataset = found.run("ingest", {})
+    record = found.run("validate", {"dataset": dataset})
+    page = Path(record["page"]).read_text()
+    assert "1 of 2 expectations on 600 rows failed." in page
+    assert "1 row is taken out; the others continue." in page
+    assert "1 of 600 rows break it; expected min_value=0." in page
+    assert "http" not in page
+    assert (Path(record["page"]).parent / "latest.html").read_text() == page
+    docs = Path(record["page"].replace(".html", "-data-docs.html")).read_text()
+    assert "Evaluated Expectations" in docs
+
+    features = found.run("features", {"dataset": dataset, "validation": record})
+    model = found.run("train", {"features": features})
+    client = mlflow.MlflowClient(found.tracking_uri)
+    assert {"validation.html", "data_docs.html"} <= {
+        item.path for item in client.list_artifacts(model["run_id"])
+    }
+
+
+def test_a_rejection_has_its_page(tmp_path: Path) -> None:
+    found = project(tmp_path, expect=[{"column": "visits", "min": 0}])
+    with pytest.raises(DataRejected) as caught:
+        validated(found)
+    page = Path(str(caught.value).rpartition("all results: ")[2]).read_text()
+    assert "No training may learn from these rows." in page
+
+
+def test_cells_on_the_pages_are_text(tmp_path: Path) -> None:
+    rows = customers()
+    rows.loc[0, "plan"] = "<script>alert(1)</script>"
+    found = Project.create(
+        tmp_path, rows, validate={"expect": [{"column": "plan", "regex": "^[a-z]+$"}], "on_failure": "warn",
+                                  "data_docs": True}
+    )  # fmt: skip
+    for page in Path(validated(found)["page"]).parent.glob("*.html"):
+        assert "&lt;script&gt;alert" in page.read_text()
+        assert "<script>alert" not in page.read_text()
+
+
+def test_counts_only_hold_for_the_pages(tmp_path: Path) -> None:
+    expect = [
+        {"column": "visits", "min": 0},
+        {"expect_column_min_to_be_between": {"column": "visits", "max_value": -9}},
+    ]
+    found = project(tmp_path, expect=expect, on_failure="warn", samples="none", data_docs=True)
+    record = validated(found)
+    text = Path(record["page"]).read_text()
+    assert ">-7<" not in text
+    assert "observed -7" not in text
+    assert "Cells are not quoted" in text
+    assert ">-7<" not in Path(record["page"].replace(".html", "-data-docs.html")).read_text()

@@ -18,6 +18,7 @@ from airflow_mlops.config.values import (
     FieldError,
     Limit,
     Metric,
+    StrictBool,
     StrictFloat,
     StrictInt,
     Text,
@@ -105,6 +106,8 @@ class Validate(Section):
         "examples",
         description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
     )
+
+    data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
 
     @model_validator(mode="after")
     def _checks_something(self) -> Validate:

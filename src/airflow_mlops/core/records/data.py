@@ -118,7 +118,10 @@ def _listed(failures: Sequence[Failure]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet(Record):
-    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
+    """Train and hold-out rows (raw columns) and the same rows after the feature function.
+
+    ``validation_page`` is the address of the page about the validation of the rows, if there was one.
+    """
 
     train: DatasetRef
     holdout: DatasetRef
@@ -126,6 +129,7 @@ class FeatureSet(Record):
     holdout_features: DatasetRef
     features: tuple[str, ...]
     split: str
+    validation_page: str = ""
 
     @property
     def summary(self) -> str:

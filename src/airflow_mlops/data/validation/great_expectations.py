@@ -19,6 +19,8 @@ from airflow_mlops.user_code.loading import load_object
 
 ITEM: Final = "airflow_mlops_item"
 """The key in the metadata of an expectation that holds its number among those that are checked."""
+NOT_ARGUMENTS: Final = ("severity", "meta", "id", "notes", "description", "batch_id")
+"""Fields of an expectation that say nothing about what it expects."""
 CORE: Final = "great_expectations.expectations.core"
 
 
