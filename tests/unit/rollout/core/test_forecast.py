@@ -86,7 +86,8 @@ def test_a_plan_for_few_sticky_callers_says_that_they_run_out() -> None:
     ("seconds", "text"),
     [
         (0, "0s"), (0.2, "1s"), (59, "59s"), (60, "1m"), (90, "1.5m"), (3599, "60m"), (3600, "1h"),
-        (7200, "2h"), (86_399, "24h"), (86_400, "1d"), (129_600, "1.5d"), (172_800, "2d"), (math.inf, "forever"),
+        (7200, "2h"), (86_399, "24h"), (86_400, "1d"), (129_600, "1.5d"),
+        (172_800, "2d"), (math.inf, "forever"),
     ],
 )  # fmt: skip
 def test_times_in_words(seconds: float, text: str) -> None:
