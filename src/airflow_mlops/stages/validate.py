@@ -18,6 +18,7 @@ from airflow_mlops.core.records import DatasetRef, Failure, ValidationReport
 from airflow_mlops.data import validation as expectations
 from airflow_mlops.data.core.quarantine import judge
 from airflow_mlops.data.quarantine import bad_rows, parted
+from airflow_mlops.data.validation.stored import evaluate_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import write_pages
 
@@ -37,10 +38,15 @@ def run(call: StageCall) -> ValidationReport:
     if section is None:
         raise ConfigError("stage validate needs a validate section in the pipeline file")
     dataset = call.input("dataset", DatasetRef)
-    frame = call.read(dataset)
-    wanted = all_expectations(section, call.base)
-    report, outcomes = check(frame, wanted, section, call.base)
-    report = replace(report, digest=dataset.digest)
+    outcomes = evaluate_dataset(
+        dataset,
+        all_expectations(section, call.base),
+        _terms(section, call.base, dataset.rows),
+        place=call.storage.locate(dataset.uri),
+        read=lambda columns: call.read(dataset, columns),
+        engine=section.engine,
+    )
+    report = replace(_report(outcomes, dataset.rows, section), digest=dataset.digest)
     report = replace(report, page=write_pages(call, report, outcomes))
     _LOG.info("all results: %s", report.page)
     if report.warnings:
@@ -51,7 +57,7 @@ def run(call: StageCall) -> ValidationReport:
     if report.refused:
         raise DataRejected(f"{text}\nall results: {report.page}")
     _LOG.warning("%s", text)
-    return report if report.quarantine is None else _set_aside(call, report, frame, outcomes)
+    return report if report.quarantine is None else _set_aside(call, report, outcomes)
 
 
 def all_expectations(section: Validate, base: Path) -> tuple[expectations.Expectation, ...]:
@@ -64,32 +70,35 @@ def check(
     frame: pd.DataFrame, wanted: Sequence[expectations.Expectation], section: Validate, base: Path
 ) -> tuple[ValidationReport, tuple[expectations.Outcome, ...]]:
     """Return the report on ``frame`` and what each expectation found; bad data raises nothing."""
-    quarantine = section.on_failure == "quarantine"
-    most = int(section.max_quarantine * len(frame)) + 1 if quarantine else 0
-    terms = _terms(section, base, most)
+    terms = _terms(section, base, len(frame))
     outcomes = expectations.evaluate(frame, wanted, terms) if wanted else ()
+    return _report(outcomes, len(frame), section), outcomes
+
+
+def _terms(section: Validate, base: Path, rows: int) -> expectations.Terms:
+    most = int(section.max_quarantine * rows) + 1 if section.on_failure == "quarantine" else 0
+    samples = section.samples != "none"
+    return expectations.Terms(most=most, samples=samples, parameters=section.parameters, base=base)
+
+
+def _report(outcomes: Sequence[expectations.Outcome], rows: int, section: Validate) -> ValidationReport:
     every = [item.failure for item in outcomes if item.failure is not None]
     failures = tuple(failure for failure in every if failure.severity == SEVERITIES[0])
     judged = None
-    if quarantine and failures:
-        bad = bad_rows(_critical(outcomes), len(frame))
-        count = None if bad is None else int(bad.sum())
-        judged = judge(failures, count, rows=len(frame), limit=section.max_quarantine)
-    report = ValidationReport(
+    if section.on_failure == "quarantine" and failures:
+        bad = bad_rows(_critical(outcomes), rows)
+        judged = judge(
+            failures, None if bad is None else int(bad.sum()), rows=rows, limit=section.max_quarantine
+        )
+    return ValidationReport(
         passed=not failures,
-        rows=len(frame),
-        expectations=len(wanted),
+        rows=rows,
+        expectations=len(outcomes),
         failures=failures,
         on_failure=section.on_failure,
         quarantine=judged,
         warnings=tuple(failure for failure in every if failure.severity != SEVERITIES[0]),
     )
-    return report, outcomes
-
-
-def _terms(section: Validate, base: Path, most: int = 0) -> expectations.Terms:
-    samples = section.samples != "none"
-    return expectations.Terms(most=most, samples=samples, parameters=section.parameters, base=base)
 
 
 def _critical(outcomes: Sequence[expectations.Outcome]) -> tuple[expectations.Broken, ...]:
@@ -122,7 +131,7 @@ def _lines(failures: Sequence[Failure]) -> list[str]:
 
 
 def _set_aside(
-    call: StageCall, report: ValidationReport, frame: pd.DataFrame, outcomes: Sequence[expectations.Outcome]
+    call: StageCall, report: ValidationReport, outcomes: Sequence[expectations.Outcome]
 ) -> ValidationReport:
     """Write bad rows and good rows as datasets of their own, once the good ones hold without the others."""
     section, checked, quarantine = (
@@ -132,7 +141,7 @@ def _set_aside(
     )
     assert section is not None  # run has looked
     assert quarantine is not None
-    kept, aside = parted(frame, _critical(outcomes))
+    kept, aside = parted(call.read(checked), _critical(outcomes))
     again, _ = check(kept, all_expectations(section, call.base), section, call.base)
     if again.failures:
         rest = replace(report, rows=len(kept), failures=again.failures, quarantine=None)

@@ -140,3 +140,22 @@ def test_counts_only_hold_for_the_pages(tmp_path: Path) -> None:
     assert "observed -7" not in text
     assert "Cells are not quoted" in text
     assert ">-7<" not in Path(record["page"].replace(".html", "-data-docs.html")).read_text()
+
+
+@pytest.mark.parametrize("on_failure", ["warn", "quarantine"])
+def test_both_engines_write_the_same_record(tmp_path: Path, on_failure: str) -> None:
+    expect = [
+        {"column": "visits", "min": 0, "not_null": True, "type": "int"},
+        {"column": "plan", "regex": "^[a-z]+$", "severity": "warning"},
+        {"column": "customer_id", "unique": True},
+        {"column": "visits", "max": {"$PARAMETER": "most"}},
+        {"expect_table_columns_to_match_set": {"column_set": ["visits"], "exact_match": False}},
+    ]
+    shared = {"expect": expect, "on_failure": on_failure, "parameters": {"most": 1000}}
+    records = [
+        validated(project(tmp_path / engine, **shared, engine=engine))
+        for engine in ("great_expectations", "duckdb")
+    ]
+    first, second = (json.dumps(record).replace(str(tmp_path), "") for record in records)
+    assert second.replace("/duckdb/", "/great_expectations/") == first
+    assert records[0]["failures"][0]["examples"] == ["-7"]

@@ -107,6 +107,10 @@ class Validate(Section):
         description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
     )
 
+    engine: Literal["great_expectations", "duckdb"] = Field(
+        "great_expectations",
+        description="What checks the rows; `duckdb` leaves what it cannot decide to Great Expectations.",
+    )
     data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
 
     @model_validator(mode="after")
