@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from airflow_mlops.core import limits
+from airflow_mlops.core.json_keys import with_own_keys, with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import task_ids
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
@@ -266,5 +267,7 @@ Timestamp = Annotated[
     BeforeValidator(check_timestamp),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
 ]
-Values = dict[str, Any]
+OwnKeys = (BeforeValidator(with_own_keys), PlainSerializer(with_text_keys, when_used="json"))
+"""Keeps the numbers and booleans among the keys inside a value, also through JSON."""
+Values = Annotated[dict[str, Any], *OwnKeys]
 """A mapping that is passed on as it is, such as the arguments of an estimator."""

@@ -43,7 +43,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
     duplicate: (),
     file_suffix: ("data.source.*", "monitor.performance.labels.*"),
-    unexpanded_placeholder: ("data.source.*",),
+    unexpanded_placeholder: ("data.source.*", "monitor.performance.labels.*"),
     source_path: ("data.source.*",),
     rows: ("data.source.*", "monitor.performance.labels.*"),
     columns: ("data.source.*", "monitor.performance.labels.*"),

@@ -273,6 +273,8 @@ def serve(stream: TextIO, seconds: float) -> None:
 
 
 def _decoded(value: dict[str, Any]) -> Any:
+    if list(value) == ["$pairs"]:  # see airflow_mlops.core.json_keys
+        return {key: item for key, item in value["$pairs"]}
     if list(value) != ["$date"]:
         return value
     text = value["$date"]
