@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -162,6 +162,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model that an annotation is, or that it is besides None; not one inside a container."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return _model_in(get_args(annotation)[0])
     if get_origin(annotation) not in (Union, types.UnionType):
         return None
     return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)

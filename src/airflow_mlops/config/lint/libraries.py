@@ -111,7 +111,7 @@ class Libraries(AbstractContextManager["Libraries"]):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=scratch,
-                env={**os.environ, **_QUIET},
+                env={**os.environ, **_QUIET, "AIRFLOW_HOME": scratch},
                 process_group=0,
                 pass_fds=[theirs.fileno()],
             )
