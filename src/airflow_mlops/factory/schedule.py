@@ -38,10 +38,19 @@ def train_arguments(pipeline: Pipeline, base: Any) -> dict[str, Any]:
     return {
         "schedule": _schedule(pipeline, plan),
         "max_active_runs": plan.max_active_runs,
-        "start_date": plan.start_date or EPOCH,
+        "start_date": plan.start_date or _first(plan),
         "catchup": plan.catchup,
         **{key: value for key, value in optional.items() if value is not None},
     }
+
+
+def _first(plan: Schedule) -> datetime | None:
+    """Return the start date where the file has none: it lies behind, so that a run is due at once.
+
+    ``@once`` takes its start date for the time of its run, and now without one. ``@continuous`` needs one:
+    without it Airflow 3.3 gives the second run the logical date of the first, and creates neither.
+    """
+    return None if plan.cron == "@once" else EPOCH
 
 
 def _schedule(pipeline: Pipeline, plan: Schedule) -> Any:

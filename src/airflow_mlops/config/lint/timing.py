@@ -65,6 +65,11 @@ def schedule_timing(subject: Subject) -> Iterator[Finding]:
     if start and end and start > end:
         message = f"end_date {end:%Y-%m-%d} must be after start_date {start:%Y-%m-%d}"
         yield Finding(("schedule", "end_date"), message)
+    if plan.cron == "@once" and start:
+        message = (
+            f"@once runs for start_date {start:%Y-%m-%d} and learns only rows before it: remove start_date?"
+        )
+        yield Finding(("schedule", "start_date"), message, "warning")
     if plan.deadline and plan.dagrun_timeout and plan.deadline.within >= plan.dagrun_timeout:
         within, timeout = map(format_duration, (plan.deadline.within, plan.dagrun_timeout))
         message = f"{within} is never reached: a run fails after dagrun_timeout {timeout}"
