@@ -206,7 +206,8 @@ def test_every_run_of_a_schedule_without_fixed_times_learns_all_rows_until_now(
 
 def test_a_run_has_the_limits_of_its_schedule(tmp_path: Path) -> None:
     plan = {
-        "cron": "@daily", "start_date": "2026-01-05", "catchup": True, "max_active_runs": 2, "dagrun_timeout": "6h",
+        "cron": "@daily", "start_date": "2026-01-05", "catchup": True, "max_active_runs": 2,
+        "dagrun_timeout": "6h",
         "deadline": {"within": "3h", "notifier": "deadline_told:tell", "args": {"to": {1: "ml"}}},
     }  # fmt: skip
     train = project(tmp_path, name="limited", schedule=plan)["train"]
@@ -262,19 +263,21 @@ def surrounded(folder: Path, name: str, **changes: Any) -> dict[str, DAG]:
     tell = f"{name}_operators.Tell"
     sensor = "airflow.providers.standard.operators.bash.BashOperator"
     file = str(folder / "told")
+    ready = {"bash_command": f"test -e {folder / 'ready'}", "execution_timeout": "1m"}
+    ended = {"operator": f"{name}_operators:Tell", "task_id": "ended", "when": "always"}
     return project(
         folder,
         name=name,
         before=[
-            {"operator": sensor, "args": {"bash_command": f"test -e {folder / 'ready'}", "execution_timeout": "1m"}},
+            {"operator": sensor, "args": ready},
             {"operator": tell, "args": {"text": "before {{ dag.dag_id }}", "file": file}},
         ],
         after=[
+            {**ended, "args": {"text": "ended", "file": file}},
             {"operator": tell, "task_id": "done", "args": {"text": "done", "file": file}},
-            {"operator": f"{name}_operators:Tell", "task_id": "ended", "args": {"text": "ended", "file": file}, "when": "always"},
         ],
         **changes,
-    )  # fmt: skip
+    )
 
 
 def test_tasks_of_ones_own_run_before_and_after_the_training(tmp_path: Path) -> None:

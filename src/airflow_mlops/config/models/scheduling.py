@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from airflow_mlops.config.models.running import Callback
-from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.schedule_text import ONCE, Cron, Start, TimeZone
 from airflow_mlops.config.values import (
     DottedPath,
@@ -48,7 +48,10 @@ class AssetEntry(Section):
             if value and (not value.strip() or len(value) > 1500):
                 raise FieldError("an asset must have 1 to 1,500 characters", key)
             if value and value.startswith("airflow:"):
-                raise FieldError("the scheme airflow: is Airflow's own: write another URI", key)
+                raise FieldError(
+                    "an asset cannot have the scheme `airflow`, which is Airflow's own: write another URI",
+                    key,
+                )
         return self
 
     @property
@@ -61,7 +64,7 @@ def _entry(value: Any) -> Any:
     return {"ref": value} if isinstance(value, str) else value
 
 
-_Entry = Annotated[AssetEntry, BeforeValidator(_entry)]
+_Entry = Annotated[AssetEntry, BeforeValidator(_entry), Field(json_schema_extra=short_forms("string"))]
 
 
 class Assets(Section):
@@ -111,7 +114,9 @@ class Schedule(Section):
     every: Duration | None = Field(None, description="Interval between two runs; the first is at once.")
     timezone: TimeZone = Field("UTC", description="Time zone of `cron`, as `Europe/Berlin`.")
     assets: Annotated[Assets | None, BeforeValidator(_assets)] = Field(
-        None, description="Upstream assets that start a run, besides the time or alone."
+        None,
+        description="Upstream assets that start a run, besides the time or alone.",
+        json_schema_extra=short_forms("string", "array"),
     )
     start_date: Timestamp | None = Field(None, description="No run is for an earlier time (UTC by default).")
     end_date: Timestamp | None = Field(None, description="No run is for a later time.")
@@ -123,7 +128,7 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Schedule:
         if self.cron and self.every:
-            raise FieldError("cron and every exclude each other: remove one", "every")
+            raise FieldError("cron and every cannot be used together: remove one", "every")
         named = self.cron in ONCE
         if (self.every or named or not self.cron) and self.timezone != "UTC":
             raise FieldError("timezone is the zone of cron fields: remove it, or add cron", "timezone")
