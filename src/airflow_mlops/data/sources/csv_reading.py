@@ -11,6 +11,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.file_faults import separator_hint
 from airflow_mlops.data.sources.file_names import unpacked
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
@@ -33,11 +34,8 @@ def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
         if given.get(name):
             raise ConfigError(f"data.source.load_args.{name} must not be set: the whole file is read")
     arguments = {**_defaults(file, given), **given}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", pd.errors.ParserWarning)
-        frame = _read(file, arguments)
-    _count_skipped(file, caught, request)
-    _check_shape(file, frame, given)
+    frame, warned = _read_warned(file, arguments)
+    _count_skipped(file, frame, warned, request)
     _check_header(file, frame, arguments, request)
     _check_values(file, frame, arguments, request)
     return frame.reset_index(drop=True)
@@ -46,6 +44,8 @@ def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
 def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments under which each column has one type, and the separator that the name says."""
     defaults: dict[str, Any] = {}
+    if "index_col" not in given and "names" not in given:
+        defaults["index_col"] = False  # else the cells that the header has no names for become an index
     if unpacked(file.path)[0].endswith(".tsv") and not {"sep", "delimiter"} & set(given):
         defaults["sep"] = "\t"
     if given.get("engine", "c") == "c":
@@ -54,28 +54,28 @@ def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: SourceFile, arguments: Mapping[str, Any]) -> pd.DataFrame:
+    return _read_warned(file, arguments)[0]
+
+
+def _read_warned(file: SourceFile, arguments: Mapping[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows, and the texts of pandas' warnings about lines."""
     if arguments.get("on_bad_lines") == "skip":  # pandas counts only what it warns of
         arguments = {**arguments, "on_bad_lines": "warn"}
-    with opened(file) as (stream, compression):
+    with opened(file) as (stream, compression), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", pd.errors.ParserWarning)
         frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
-    return frame
+    return frame, [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
 
 
-def _count_skipped(file: SourceFile, caught: list[warnings.WarningMessage], request: ReadRequest) -> None:
-    texts = [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
+def _count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
     skipped = sum(text.count("Skipping line") for text in texts)
     if skipped:
         request.report.leave_out("lines that load_args.on_bad_lines skips", skipped)
         request.report.note(f"{file.name}: {skipped:,} bad lines are left out, as on_bad_lines says")
     if any("loss of data" in text for text in texts):
-        raise DataRejected(f"{file.name}: rows have more cells than the header has names: correct the header")
-
-
-def _check_shape(file: SourceFile, frame: pd.DataFrame, given: Mapping[str, Any]) -> None:
-    if given.get("index_col") is None and not isinstance(frame.index, pd.RangeIndex):
         raise DataRejected(
-            f"{file.name}: rows have {len(frame.columns) + frame.index.nlevels} cells and the header has "
-            f"{len(frame.columns)} names: correct the header, or give load_args: {{names: […], header: 0}}"
+            f"{file.name}: rows have more cells than the header has names: correct the header, or give "
+            f"load_args: {{names: […], header: 0}}{separator_hint([str(name) for name in frame.columns])}"
         )
 
 
@@ -141,8 +141,8 @@ def _report_numbers(file: SourceFile, values: pd.Series, name: str, request: Rea
     if len(odd):
         shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
         request.report.note(
-            f"{file.name}: column {name!r} is text: {len(known) - len(odd):,} values are numbers and "
-            f"{len(odd):,} are not, such as {shown}; correct them, or give load_args: {{na_values: […]}}"
+            f"{file.name}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
+            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
         )
 
 

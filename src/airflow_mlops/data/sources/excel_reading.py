@@ -35,15 +35,17 @@ def parse_excel(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
                 f"{file.name}: sheet {sheets[0]!r} is read, not {named(sheets[1:])}: choose with load_args: "
                 "{sheet_name: …}"
             )
-        header = book.parse(0 if sheet is None else sheet, header=None, nrows=1, dtype=str)
+        header = pd.read_excel(book, 0 if sheet is None else sheet, header=None, nrows=1, dtype=str)
         first = [] if header.empty else [name for name in header.iloc[0].tolist() if isinstance(name, str)]
         if not {"header", "names", "skiprows"} & set(arguments) and len(set(first)) < len(first):
             twice = next(name for name in first if first.count(name) > 1)
             raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
-        frame = book.parse(0 if sheet is None else sheet, **arguments)
+        frame = pd.read_excel(book, 0 if sheet is None else sheet, **arguments)
         large = [name for name in frame.columns if loses_digits(frame[name])]
         exact = (
-            book.parse(0 if sheet is None else sheet, **{**arguments, "dtype": object}) if large else frame
+            pd.read_excel(book, 0 if sheet is None else sheet, **{**arguments, "dtype": object})
+            if large
+            else frame
         )
     if frame.columns.empty:
         raise DataRejected(f"{file.name}: the sheet is empty, at least a row with names is needed")

@@ -6,14 +6,17 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import pyarrow as pa
 
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.listing import SourceFile
+from airflow_mlops.data.sources.report import named
 
 _CONTENT: Final = (
     EOFError, KeyError, ValueError, pa.ArrowException, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
@@ -88,8 +91,10 @@ def _line(error: BaseException) -> str:
 
 def _hint(error: BaseException) -> str:
     if isinstance(error, UnicodeError):
-        start = error.object[:4] if isinstance(error, UnicodeDecodeError) else b""
-        wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+        content = error.object if isinstance(error, UnicodeDecodeError) else b""
+        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        if b"\x00" in content and not wide:
+            return "; it is not a text file"
         name = "utf-16" if wide else "latin-1"
         return f"; name its encoding, such as load_args: {{encoding: {name}}}"
     if re.search(r"Expected \d+ fields in line \d+, saw \d+", str(error)):
@@ -97,3 +102,19 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, EOFError | zlib.error | lzma.LZMAError | zipfile.BadZipFile):
         return "; the file is cut short or not compressed as its name says: copy it again"
     return ""
+
+
+def check_needed(file: SourceFile, columns: Sequence[str], request: ReadRequest) -> None:
+    """Raise ConfigError for a file without the keys or the target: it is not one of the source's files."""
+    for name in request.needed:
+        if name not in columns and name not in file.partitions:
+            message = (
+                f"{file.name}: no column {name!r}{did_you_mean(name, columns)}; has {named(columns, 30)}"
+            )
+            raise ConfigError(message + (separator_hint(columns) if request.source.type == "csv" else ""))
+
+
+def separator_hint(columns: Sequence[str]) -> str:
+    """Say that the only column of a CSV file seems to be several with another separator."""
+    other = next((mark for mark in ";\t|," if len(columns) == 1 and mark in columns[0]), None)
+    return f"; its first line is one column: write load_args: {{sep: {other!r}}}" if other else ""

@@ -49,10 +49,7 @@ def _is_large(values: pa.ChunkedArray) -> bool:
 
 def nullable_columns(schema: pa.Schema) -> set[str]:
     """Return the columns that pandas wrote with a nullable type of its own."""
-    try:
-        columns = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("columns", [])
-    except ValueError:
-        return set()
+    columns = _pandas_metadata(schema).get("columns", [])
     kinds = {"boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
     return {
         str(item.get("name"))
@@ -60,6 +57,24 @@ def nullable_columns(schema: pa.Schema) -> set[str]:
         if (numpy_type := str(item.get("numpy_type"))).lower() in kinds
         and (numpy_type[0].isupper() or numpy_type == "boolean")
     }
+
+
+def index_ranges(schema: pa.Schema) -> dict[str, range]:
+    """Return the named indexes that pandas wrote as a range, which is not among the columns of the file."""
+    items = _pandas_metadata(schema).get("index_columns", [])
+    return {
+        str(item["name"]): range(item["start"], item["stop"], item["step"])
+        for item in items
+        if isinstance(item, dict) and item.get("kind") == "range" and item.get("name") is not None
+    }
+
+
+def _pandas_metadata(schema: pa.Schema) -> dict[str, Any]:
+    try:
+        found = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def storable(frame: pd.DataFrame, where: str) -> pd.DataFrame:

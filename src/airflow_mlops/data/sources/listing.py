@@ -130,8 +130,8 @@ class Lister:
             typed = [path for path in others if "." not in path.rpartition("/")[2]]
         left = [path.rpartition("/")[2] for path in others if path not in set(typed)]
         if typed and left:
-            verb = "is" if len(left) == 1 else "are"
-            self.report.note(f"{named(left)} {verb} not read: not named as a {self.kind} file")
+            ends = " or ".join(self.suffixes)
+            self.report.note(f"not read, since names of {self.kind} files end with {ends}: {named(left)}")
         return typed
 
 

@@ -22,9 +22,9 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.data.sources.file_faults import reading
+from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.file_names import all_whole
-from airflow_mlops.data.sources.frames import nullable_columns, to_frame
+from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
 
 ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
@@ -39,6 +39,7 @@ class _Part:
     file: SourceFile
     fragment: Any
     schema: pa.Schema
+    index: Mapping[str, range]
 
     def is_empty(self, name: str) -> bool:
         with reading(self.file, "parquet", "pyarrow"):
@@ -55,6 +56,8 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
     arguments = _arguments(request.source.load_args)
     folders = _folder_types(files)
     parts = [_part(file, folders, arguments) for file in files]
+    for part in parts:
+        check_needed(part.file, part.schema.names, request)
     schema = unify(
         [FileSchema(part.file.name, part.schema, part.is_empty) for part in parts],
         _HINT,
@@ -90,12 +93,14 @@ def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mappi
     with reading(file, "parquet", "pyarrow"):
         fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(file, folders))
         schema = fragment.physical_schema
+    index = index_ranges(schema)
     names = [name for name in schema.names if not _INDEX.fullmatch(name)]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
     fields = [pa.field(name, schema.field(name).type) for name in names]
     fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]
-    return _Part(file, fragment, pa.schema(fields))
+    fields += [pa.field(name, pa.int64()) for name in index]
+    return _Part(file, fragment, pa.schema(fields), index)
 
 
 def _arrow_fs(fs: Any) -> Any:
@@ -154,10 +159,21 @@ def _rows(
     chosen = own if asked is None else asked if own is None else own & asked
     with reading(part.file, "parquet", "pyarrow"):
         try:
+            if part.index:
+                return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
             return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
         except pa.ArrowInvalid:
             _raise_misfit(part, schema, columns)
             raise
+
+
+def _with_index(part: _Part, table: pa.Table, chosen: Any) -> pa.Table:
+    """Add the named index that pandas writes as a range beside the rows, before rows are chosen."""
+    for name, values in part.index.items():
+        at = table.column_names.index(name)
+        field = table.schema.field(name)
+        table = table.set_column(at, field, pa.array(values, type=pa.int64()).cast(field.type))
+    return table if chosen is None else table.filter(chosen)
 
 
 def _raise_misfit(part: _Part, schema: pa.Schema, columns: list[str]) -> None:

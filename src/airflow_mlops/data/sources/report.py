@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,7 +38,7 @@ class ReadReport:
             self.left_out[reason] = self.left_out.get(reason, 0) + rows
 
 
-def named(items: list[str], most: int = 3) -> str:
+def named(items: Sequence[str], most: int = 3) -> str:
     """Return the first names of a list, and how many more there are.
 
     >>> named(["a", "b", "c", "d", "e"])

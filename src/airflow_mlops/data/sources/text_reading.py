@@ -11,11 +11,10 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.data.sources.file_faults import reading
+from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.file_names import all_whole, is_ignored, unpacked
 from airflow_mlops.data.sources.frames import storable, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
@@ -41,33 +40,15 @@ def read_text_files(files: Sequence[SourceFile], request: ReadRequest, parse: Pa
             continue
         with reading(file, kind, f"pandas.read_{kind}"):
             frame = storable(parse(file, request), file.name)
-        _check_columns(file, frame, request)
+        if frame.empty and frame.columns.empty:
+            request.report.note(f"{file.name} is empty: it has no row and no names of columns")
+            continue
+        check_needed(file, list(frame.columns), request)
         frames.append((file, frame))
     if not frames:
-        raise DataRejected(
-            f"{named([file.name for file in files])}: empty (0 bytes), at least 1 row is needed"
-        )
+        raise DataRejected(f"{named([file.name for file in files])}: empty, at least 1 row is needed")
     frames = _with_partitions(frames)
     return frames[0][1] if len(frames) == 1 else _together(frames, request)
-
-
-def _check_columns(file: SourceFile, frame: pd.DataFrame, request: ReadRequest) -> None:
-    """Refuse a file that has not the keys and the target: it is not one of the source's files."""
-    known = [str(name) for name in frame.columns]
-    for name in request.needed:
-        if name not in known and name not in file.partitions:
-            message = f"{file.name}: no column {name!r}{did_you_mean(name, known)}; has {named(known, 30)}"
-            raise ConfigError(f"{message}{separator_hint(known, request.source.type)}")
-
-
-def separator_hint(columns: Sequence[str], kind: str) -> str:
-    """Say that the only column of a CSV file seems to be several with another separator."""
-    other = next((mark for mark in ";\t|," if len(columns) == 1 and mark in columns[0]), None)
-    return (
-        f"; its first line is one column: write load_args: {{sep: {other!r}}}"
-        if other and kind == "csv"
-        else ""
-    )
 
 
 def _with_partitions(
