@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -28,6 +28,8 @@ from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to
 from airflow_mlops.data.sources.listing import SourceFile
 
 ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 _HINT: Final = "write the files with one type, or read them by a function (type: callable)"
 
@@ -161,6 +163,10 @@ def _rows(
         try:
             if part.index:
                 return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
+            if own is not None:
+                seen = part.fragment.count_rows(filter=asked, schema=schema)
+                kept = part.fragment.count_rows(filter=chosen, schema=schema)
+                request.report.leave_out("outside the window", seen - kept)
             return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
         except pa.ArrowInvalid:
             _raise_misfit(part, schema, columns)
@@ -192,12 +198,21 @@ def _raise_misfit(part: _Part, schema: pa.Schema, columns: list[str]) -> None:
 
 
 def _window(part: _Part, request: ReadRequest) -> Any:
-    """Return the window as a filter on one file, or None where the column is not a timestamp."""
+    """Return the window as a filter on one file, or None where it could disagree with ``event_times``.
+
+    A file with a cell that is not a time is read as a whole, so that every such row is counted.
+    """
     bounds = [bound for bound in (request.start, request.end) if bound is not None]
     kind = part.schema.field(request.time).type if request.time in part.schema.names else None
     if not bounds or kind is None or not pa.types.is_timestamp(kind):
         return None
     time, chosen = pc.field(request.time), pads.scalar(True)
+    unreadable = time.is_null()
+    if kind.unit != "ns":  # nanoseconds end in 2262
+        unreadable = unreadable | (time < _stamp(_FIRST, kind)) | (time > _stamp(_LAST, kind))
+    with reading(part.file, "parquet", "pyarrow"):
+        if part.index or part.fragment.count_rows(filter=unreadable, schema=part.schema):
+            return None
     if request.start is not None:
         chosen = chosen & (time >= _stamp(request.start, kind))
     if request.end is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import decimal
 import gzip
 import os
@@ -255,6 +256,20 @@ def test_whole_numbers_beside_floats_are_floats_unless_one_would_change(tmp_path
         DataRejected, match=r"a\.parquet: column 'z' does not fit the type double.*9007199254740993"
     ):
         read(tmp_path, "lake", "parquet")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_rows_outside_the_window_are_counted_whoever_leaves_them_out(tmp_path: Path, kind: str) -> None:
+    rows = ROWS.assign(at=pd.date_range("2025-01-01", periods=4, tz="UTC"))
+    (tmp_path / "rows").mkdir()
+    for name, part in (("a", rows[:2]), ("b", rows[2:])):
+        path = tmp_path / "rows" / f"{name}.{kind}"
+        part.to_csv(path, index=False) if kind == "csv" else part.to_parquet(path)
+    data = section("rows", kind).model_copy(update={"keys": ("id", "at")})
+    report = ReadReport()
+    found = read_rows(data, base=tmp_path, report=report, end=dt.datetime(2025, 1, 4, tzinfo=dt.UTC))
+    assert found["id"].tolist() == [1, 2, 3]
+    assert report.left_out == {"outside the window": 1}
 
 
 def test_an_empty_partition_says_nothing_about_types(tmp_path: Path) -> None:
