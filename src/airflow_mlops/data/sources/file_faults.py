@@ -27,10 +27,11 @@ _LONGEST: Final = 300
 
 
 @contextmanager
-def reading(file: SourceFile, kind: str, reader: str) -> Iterator[None]:
+def reading(file: SourceFile, kind: str, reader: str = "") -> Iterator[None]:
     """Turn what reading ``file`` as ``kind`` raises into an error of this package.
 
-    Raises ConfigError for rights, a wrong argument of ``reader`` or a missing library, DataRejected for what
+    ``reader`` is the function that takes ``load_args`` as they are. Raises ConfigError for rights, a wrong
+    argument of it or a missing library, DataRejected for what
     is in the file, BackendError when storage does not answer or the file changes meanwhile.
     """
     before = _version(file)
@@ -45,6 +46,8 @@ def reading(file: SourceFile, kind: str, reader: str) -> Iterator[None]:
             f"cannot read {file.name}: {error}; install that package wherever tasks run"
         ) from error
     except TypeError as error:
+        if not reader:
+            raise
         raise ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}") from error
     except (*_CONTENT, OSError) as error:
         if isinstance(error, OSError) and not _is_content(error, file):

@@ -44,7 +44,7 @@ class _Part:
     index: Mapping[str, range]
 
     def is_empty(self, name: str) -> bool:
-        with reading(self.file, "parquet", "pyarrow"):
+        with reading(self.file, "parquet"):
             values = self.fragment.to_table(columns=[name]).column(name)
             return bool(values.null_count == len(values))
 
@@ -92,7 +92,7 @@ def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
 def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any]) -> _Part:
     unit = arguments.get("coerce_int96_timestamp_unit")
     form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
-    with reading(file, "parquet", "pyarrow"):
+    with reading(file, "parquet"):
         fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(file, folders))
         schema = fragment.physical_schema
     index = index_ranges(schema)
@@ -159,18 +159,21 @@ def _rows(
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.source.load_args.filters: {error}") from error
     chosen = own if asked is None else asked if own is None else own & asked
-    with reading(part.file, "parquet", "pyarrow"):
+    with reading(part.file, "parquet"):
         try:
             if part.index:
                 return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
             if own is not None:
-                seen = part.fragment.count_rows(filter=asked, schema=schema)
-                kept = part.fragment.count_rows(filter=chosen, schema=schema)
-                request.report.leave_out("outside the window", seen - kept)
+                outside = _count(part, schema, asked) - _count(part, schema, chosen)
+                request.report.leave_out("outside the window", outside)
             return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
         except pa.ArrowInvalid:
             _raise_misfit(part, schema, columns)
             raise
+
+
+def _count(part: _Part, schema: pa.Schema, chosen: Any) -> int:
+    return int(part.fragment.scanner(schema=schema, filter=chosen).count_rows())
 
 
 def _with_index(part: _Part, table: pa.Table, chosen: Any) -> pa.Table:
@@ -210,8 +213,8 @@ def _window(part: _Part, request: ReadRequest) -> Any:
     unreadable = time.is_null()
     if kind.unit != "ns":  # nanoseconds end in 2262
         unreadable = unreadable | (time < _stamp(_FIRST, kind)) | (time > _stamp(_LAST, kind))
-    with reading(part.file, "parquet", "pyarrow"):
-        if part.index or part.fragment.count_rows(filter=unreadable, schema=part.schema):
+    with reading(part.file, "parquet"):
+        if part.index or _count(part, part.schema, unreadable):
             return None
     if request.start is not None:
         chosen = chosen & (time >= _stamp(request.start, kind))
