@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
-from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
+from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.core.suggestions import did_you_mean
 
@@ -55,8 +55,8 @@ def templates(subject: Subject) -> Iterator[Finding]:
 
 def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
     """No path of a source has a placeholder that nothing replaces (the loader refuses ``${NAME}``)."""
-    for place, source in sources(subject.pipeline):
-        path, text = (*place, "filepath"), source.filepath or ""
+    found_in = [pair for place, source in sources(subject.pipeline) for pair in file_paths(source, place)]
+    for path, text in found_in:
         if found := _SHELL_VARIABLE.search(text):
             message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
             yield Finding(path, message)
