@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from airflow_mlops.lifecycle.own_tasks import default_task_id as default_task_id
 from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks
 from airflow_mlops.lifecycle.task import GENERIC_OPERATOR as GENERIC_OPERATOR
 from airflow_mlops.lifecycle.task import Has

@@ -20,7 +20,7 @@ from airflow_mlops.config.values import (
     Values,
     format_duration,
 )
-from airflow_mlops.lifecycle.own_tasks import default_task_id
+from airflow_mlops.lifecycle.table import default_task_id
 
 _TASK_ID: Final = r"^[A-Za-z0-9_.\-]{1,250}$"
 _NOT_IN_ARGS: Final = {
