@@ -18,6 +18,8 @@ from airflow_mlops.config.values import (
     FieldError,
     Limit,
     Metric,
+    OwnKeys,
+    Paths,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -37,7 +39,11 @@ class Source(Section):
         description="How the rows are read; a source of one's own is `package.module:Class`.",
         json_schema_extra=described_by(SOURCES),
     )
-    filepath: Text | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
+    filepath: Paths | None = Field(
+        None,
+        description="Path or URI of a file or folder, a pattern such as `2025-*.csv`, or a list of them; "
+        "relative to the pipeline file. Templated.",
+    )
     sql: Text | None = Field(
         None,
         description="A query, or the path of a `.sql` file beside the pipeline file (type sql). Templated.",
@@ -49,6 +55,13 @@ class Source(Section):
         None, description="`module:function` that returns a DataFrame (type callable)."
     )
     load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of ``filepath``, one or several; none without it."""
+        if self.filepath is None:
+            return ()
+        return (self.filepath,) if isinstance(self.filepath, str) else self.filepath
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -84,7 +97,7 @@ class Data(Section):
 class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
-    expect: tuple[Annotated[dict[str, Any], AfterValidator(passes(expand_one))], ...] = Field(
+    expect: tuple[Annotated[Values, AfterValidator(passes(expand_one))], ...] = Field(
         (),
         min_length=1,
         description="Expectations: short (`{column: age, min: 18}`), native (`expect_…`), or an own class "
@@ -123,7 +136,7 @@ class Validate(Section):
 class Tune(Section):
     """Search over the estimator's parameters, distributed over mapped tasks."""
 
-    space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
+    space: dict[str, Annotated[tuple[Any, ...], *OwnKeys, AfterValidator(check_form)]] = Field(
         min_length=1,
         description="Range per parameter: `[low, high]`, `[low, high, log]` or a list of choices.",
     )
