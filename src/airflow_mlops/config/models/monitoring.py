@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.models.training import Source
+from airflow_mlops.config.models.source import Source
 from airflow_mlops.config.values import (
     Duration,
     Limit,
