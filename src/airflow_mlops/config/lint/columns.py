@@ -82,8 +82,8 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
 def _not_kept(subject: Subject) -> Iterator[Finding]:
     """A column that the file names is not one that data.columns leaves out."""
     columns = subject.pipeline.data.columns
-    for path, name in _column_names(subject):
-        if path[:2] in (("data", "target"), ("data", "keys")):
+    for path, name in _column_names(subject) if columns.use or columns.drop else ():
+        if path[:2] in (("data", "target"), ("data", "keys"), ("data", "columns")):
             continue
         if name in columns.drop:
             yield Finding(path, f"data.columns.drop leaves out the column {name!r}")

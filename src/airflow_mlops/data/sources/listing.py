@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.data.sources.file_names import (
+from airflow_mlops.data.core.file_names import (
     PATTERN,
     is_archive,
     is_ignored,
