@@ -18,7 +18,9 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import storable
@@ -74,6 +76,8 @@ def read_rows(
     read = len(frame)
     frame = _within(frame, data, start, end, where, need=need_rows)
     report.leave_out("outside the window", read - len(frame))
+    frame = join_sources(frame, data, request, event_times, need=need_rows)
+    frame = choose(frame, data.columns, (*data.keys, data.target), where)
     if frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")

@@ -23,13 +23,14 @@ from airflow_mlops.config.models.scheduling import (
     TaskAfter,
 )
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.models.training import Approve, Data, Evaluate, Source, Train, Tune, Validate
+from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Tune, Validate
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
-    "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Data", "Deadline", "Deploy",
-    "Drift", "ErrorRateGuard", "Evaluate", "GuardAction", "Guards", "LatencyGuard", "Monitor",
-    "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources", "Retrain",
-    "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train", "Tune",
-    "Validate", "format_duration", "parse_duration",
+    "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
+    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "GuardAction", "Guards", "Join", "LatencyGuard",
+    "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources",
+    "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train",
+    "Tune", "Validate", "format_duration", "parse_duration",
 ]  # fmt: skip

@@ -3,78 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
-    ConnId,
     Duration,
     FieldError,
     Limit,
     Metric,
     OwnKeys,
-    Paths,
+    StrictBool,
     StrictFloat,
     StrictInt,
     Text,
     Values,
     passes,
 )
-from airflow_mlops.data.sources import SOURCES
-
-_PLACES: Final = ("filepath", "sql", "conn_id", "callable")
-
-
-class Source(Section):
-    """Where rows come from: a file or folder, a query of a database, or a function that returns a frame."""
-
-    type: Annotated[str, known_in(SOURCES)] = Field(
-        description="How the rows are read; a source of one's own is `package.module:Class`.",
-        json_schema_extra=described_by(SOURCES),
-    )
-    filepath: Paths | None = Field(
-        None,
-        description="Path or URI of a file or folder, a pattern such as `2025-*.csv`, or a list of them; "
-        "relative to the pipeline file. Templated.",
-    )
-    sql: Text | None = Field(
-        None,
-        description="A query, or the path of a `.sql` file beside the pipeline file (type sql). Templated.",
-    )
-    conn_id: ConnId | None = Field(
-        None, description="Airflow connection of the database, or of the URI's storage."
-    )
-    callable: Text | None = Field(
-        None, description="`module:function` that returns a DataFrame (type callable)."
-    )
-    load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The paths of ``filepath``, one or several; none without it."""
-        if self.filepath is None:
-            return ()
-        return (self.filepath,) if isinstance(self.filepath, str) else self.filepath
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Source:
-        if self.type not in SOURCES.paths:  # an own class says itself what it needs, when it reads
-            return self
-        facts = SOURCES.load(self.type)
-        for name in facts.needs:
-            if getattr(self, name) is None:
-                raise FieldError(f"a source of type {self.type} needs {name}", name)
-        for name in _PLACES:
-            if name not in (*facts.needs, *facts.takes) and getattr(self, name) is not None:
-                message = f"a source of type {self.type} takes {' and '.join(facts.needs)}, not {name}"
-                raise FieldError(message, name)
-        return self
 
 
 class Data(Section):
@@ -83,9 +33,18 @@ class Data(Section):
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
     keys: tuple[Text, ...] = Field((), description="Entity columns, then the event-time column.")
+    columns: Columns = Field(Columns(), description="Which columns are kept.")
+    join: tuple[Join, ...] = Field((), description="Further sources whose columns are added by key.")
     holdout: StrictFloat = Field(
         0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if `keys` has a time."
     )
+
+    @model_validator(mode="after")
+    def _kept(self) -> Data:
+        for name in (*self.keys, self.target):
+            if name in self.columns.drop:
+                raise FieldError(f"cannot drop {name!r}: it is the target or a key", "columns", "drop")
+        return self
 
     @property
     def time(self) -> str | None:
@@ -97,7 +56,16 @@ class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
     expect: tuple[Annotated[Values, AfterValidator(passes(expand_one))], ...] = Field(
-        min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
+        (),
+        min_length=1,
+        description="Expectations: short (`{column: age, min: 18}`), native (`expect_…`), or an own class "
+        "(`package.module:Class`).",
+    )
+    suite: Text | None = Field(
+        None, description="Path of a Great Expectations suite (JSON); relative to the pipeline file."
+    )
+    parameters: Values = Field(
+        default_factory=dict, description="Values of `{$PARAMETER: name}` in expectations."
     )
     on_failure: Literal["fail", "warn", "quarantine"] = Field(
         "fail", description="Action on a failed expectation; `quarantine` continues without the bad rows."
@@ -105,6 +73,22 @@ class Validate(Section):
     max_quarantine: StrictFloat = Field(
         0.05, gt=0, lt=1, description="Largest share of rows that may be quarantined."
     )
+    samples: Literal["examples", "none"] = Field(
+        "examples",
+        description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
+    )
+
+    engine: Literal["great_expectations", "duckdb"] = Field(
+        "great_expectations",
+        description="What checks the rows; `duckdb` leaves what it cannot decide to Great Expectations.",
+    )
+    data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
+
+    @model_validator(mode="after")
+    def _checks_something(self) -> Validate:
+        if not self.expect and not self.suite:
+            raise FieldError("needs at least one expectation: write `expect` or `suite`", "expect")
+        return self
 
 
 class Tune(Section):
