@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Drift as Drift
     from airflow_mlops.config.models import ErrorRateGuard as ErrorRateGuard
     from airflow_mlops.config.models import Evaluate as Evaluate
+    from airflow_mlops.config.models import EventTime as EventTime
     from airflow_mlops.config.models import Guards as Guards
     from airflow_mlops.config.models import LatencyGuard as LatencyGuard
     from airflow_mlops.config.models import Monitor as Monitor
@@ -46,6 +47,7 @@ __all__ = [
     "Drift",
     "ErrorRateGuard",
     "Evaluate",
+    "EventTime",
     "Guards",
     "LatencyGuard",
     "Monitor",

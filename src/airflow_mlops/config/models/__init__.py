@@ -14,12 +14,21 @@ from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, 
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.running import Callback, Callbacks, Resources, Retry, TaskSettings
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.models.training import Approve, Data, Evaluate, Source, Train, Tune, Validate
+from airflow_mlops.config.models.training import (
+    Approve,
+    Data,
+    Evaluate,
+    EventTime,
+    Source,
+    Train,
+    Tune,
+    Validate,
+)
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
     "Approve", "Callback", "Callbacks", "Canary", "Data", "Deploy", "Drift", "ErrorRateGuard", "Evaluate",
-    "GuardAction", "Guards", "LatencyGuard", "Monitor", "Performance", "Pipeline", "QualityGuard",
-    "Resources", "Retrain", "Retry", "Section", "ShiftGuard", "Source", "TaskSettings", "Train",
-    "Tune", "Validate", "format_duration", "parse_duration",
+    "EventTime", "GuardAction", "Guards", "LatencyGuard", "Monitor", "Performance", "Pipeline",
+    "QualityGuard", "Resources", "Retrain", "Retry", "Section", "ShiftGuard", "Source", "TaskSettings",
+    "Train", "Tune", "Validate", "format_duration", "parse_duration",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.expectations import expand_one
@@ -24,6 +24,7 @@ from airflow_mlops.config.values import (
     Values,
     passes,
 )
+from airflow_mlops.core.time_format import check_time_format, check_zone
 from airflow_mlops.data.sources import SOURCES
 
 _PLACES: Final = ("filepath", "sql", "conn_id", "callable")
@@ -64,20 +65,62 @@ class Source(Section):
         return self
 
 
+class EventTime(Section):
+    """The event time of a row: its column, and how it is written if not as ISO 8601 or a timestamp."""
+
+    column: Text | None = Field(None, description="Event-time column; the last of `keys` when left out.")
+    format: Annotated[str, AfterValidator(check_time_format)] | None = Field(
+        None,
+        description="How text and numbers are written: `%d.%m.%Y %H:%M`, `%Y%m%d`, `iso`, `epoch_s`, "
+        "`epoch_ms`, `epoch_us` or `epoch_ns`; ISO 8601 when left out.",
+    )
+    timezone: Annotated[str, AfterValidator(check_zone)] | None = Field(
+        None, description="Time zone of times without an offset, as `Europe/Berlin`; UTC when left out."
+    )
+    max_quarantine: StrictFloat = Field(
+        0.0, ge=0, lt=1, description="Largest share of rows without a readable time that may be quarantined."
+    )
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the file says that there is an event time, so that nothing is concluded from values."""
+        return any((self.column, self.format, self.timezone, self.max_quarantine))
+
+
 class Data(Section):
     """The training data: its source, the column to predict, the entity and time keys."""
 
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
-    keys: tuple[Text, ...] = Field((), description="Entity columns, then the event-time column.")
+    time: EventTime | None = Field(
+        EventTime(), description="How event times are written; `off`: the last key is not a time."
+    )
+    keys: tuple[Text, ...] = Field(
+        (), validate_default=True, description="Entity columns, then the event-time column."
+    )
     holdout: StrictFloat = Field(
-        0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if `keys` has a time."
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if there is an event time."
     )
 
+    @field_validator("keys")
+    @classmethod
+    def _with_time(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """A time column that is not among the keys is the last of them."""
+        time = info.data.get("time")
+        return (*keys, time.column) if time and time.column and time.column not in keys else keys
+
     @property
-    def time(self) -> str | None:
-        """The event-time column: the last key."""
-        return self.keys[-1] if self.keys else None
+    def time_column(self) -> str | None:
+        """The column that is, or may be, the event time: the declared one, else the last key."""
+        if self.time is None:
+            return None
+        return self.time.column or (self.keys[-1] if self.keys else None)
+
+    @model_validator(mode="after")
+    def _has_column(self) -> Data:
+        if self.time and self.time.is_declared and self.time_column is None:
+            raise FieldError("an event time needs its column: add `column`", "time")
+        return self
 
 
 class Validate(Section):

@@ -9,8 +9,52 @@ from airflow_mlops.core.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowTimes:
+    """The event times of a dataset's rows, from ``first`` to ``last`` (ISO times in UTC, both inclusive).
+
+    ``quarantined`` rows were left out because ``column`` has no time there that can be read, such as
+    ``examples``; they are in the file ``quarantine``. ``ambiguous`` local times are in an hour that occurs
+    twice and were taken as the second one.
+    """
+
+    column: str
+    first: str
+    last: str
+    quarantined: int = 0
+    examples: tuple[str, ...] = ()
+    quarantine: str = ""
+    ambiguous: int = 0
+
+    @property
+    def span(self) -> str:
+        """The first and the last time, to the minute."""
+        return f"{to_minute(self.first)} to {to_minute(self.last)}"
+
+    @property
+    def remarks(self) -> str:
+        """What a reader should know about times that were left out or ambiguous; empty for none."""
+        found = []
+        if self.quarantined:
+            rows = f"{self.quarantined:,} {'row' if self.quarantined == 1 else 'rows'}"
+            found.append(
+                f"{rows} quarantined: no time in {self.column} that can be read, e.g. "
+                f"{', '.join(self.examples)}"
+            )
+        if self.ambiguous:
+            found.append(
+                f"{self.ambiguous:,} local times of {self.column} are in an hour that occurs twice, the "
+                "second is used"
+            )
+        return "; ".join(found)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetRef(Record):
-    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive."""
+    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive.
+
+    ``times`` are the event times of the rows, None when they have none. ``window`` says which rows of the
+    source were taken.
+    """
 
     uri: str
     digest: str
@@ -18,11 +62,15 @@ class DatasetRef(Record):
     columns: Mapping[str, str]
     start: str | None = None
     end: str | None = None
+    times: RowTimes | None = None
+    window: str = ""
 
     @property
     def summary(self) -> str:
-        """Rows and digest."""
-        return f"{self.rows:,} rows, digest {self.digest[:12]}"
+        """Rows, which they are, digest, and what was left out."""
+        window = f" ({self.window})" if self.window else ""
+        remarks = f"; {self.times.remarks}" if self.times and self.times.remarks else ""
+        return f"{self.rows:,} rows{window}, digest {self.digest[:12]}{remarks}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +138,11 @@ class ValidationReport(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet(Record):
-    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
+    """Train and hold-out rows (raw columns) and the same rows after the feature function.
+
+    ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``.
+    ``window`` says which rows of the source were taken.
+    """
 
     train: DatasetRef
     holdout: DatasetRef
@@ -98,9 +150,41 @@ class FeatureSet(Record):
     holdout_features: DatasetRef
     features: tuple[str, ...]
     split: str
+    split_by: str = ""
+    window: str = ""
 
     @property
     def summary(self) -> str:
-        """Features, training rows and hold-out rows."""
-        rows = f"{self.train.rows:,} rows to learn from, {self.holdout.rows:,} held out"
+        """Features, training rows, hold-out rows, and how these were chosen."""
+        by = {"time": "by time", "entity": "by entity", "random": "at random"}.get(self.split_by, "")
+        train, holdout = (_rows(side) for side in (self.train, self.holdout))
+        rows = f"{train} to learn from, {holdout} held out{f' {by}' if by else ''}"
         return f"{len(self.features)} features; {rows}"
+
+    def facts(self) -> dict[str, str | int]:
+        """Return what a training should remember of its rows, by name: how many, from when to when."""
+        found: dict[str, str | int] = {
+            "data.window": self.window,
+            "split": self.split,
+            "split.by": self.split_by,
+        }
+        for name, side in (("train", self.train), ("holdout", self.holdout)):
+            found[f"{name}.rows"] = side.rows
+            if side.times:
+                found |= {f"{name}.from": side.times.first, f"{name}.to": side.times.last}
+        if self.train.times and self.train.times.quarantined:
+            found["data.quarantined"] = self.train.times.quarantined
+        return {name: value for name, value in found.items() if value != ""}
+
+
+def to_minute(iso: str) -> str:
+    """Return an ISO time in UTC as people read it, to the minute.
+
+    >>> to_minute("2025-01-31T06:30:00+00:00")
+    '2025-01-31 06:30'
+    """
+    return iso[:16].replace("T", " ")
+
+
+def _rows(side: DatasetRef) -> str:
+    return f"{side.rows:,} rows{f' ({side.times.span})' if side.times else ''}"

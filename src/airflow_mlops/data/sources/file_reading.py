@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ from airflow_mlops.storage.locations import Location, locate
 _COMPRESSION: Final[Mapping[str, str]] = {
     ".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd",
 }  # fmt: skip
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 Reader = Callable[[Location, ReadRequest], pd.DataFrame]
 
@@ -107,13 +109,23 @@ def read_parquet(place: Location, request: ReadRequest) -> pd.DataFrame:
 
 
 def _window_filters(place: Location, request: ReadRequest) -> list[tuple[str, str, Any]]:
-    """Return the window as pyarrow's filters, or none where the column is not a timestamp."""
+    """Return the window as pyarrow's filters, or none where they could disagree with ``event_times``.
+
+    A column with a cell that is not a time is read as a whole, so that every such row is counted; a column of
+    local times as well, since pyarrow compares them as if they were UTC.
+    """
     bounds = [(sign, at) for sign, at in ((">=", request.start), ("<", request.end)) if at is not None]
     if not bounds or not request.time:
         return []
-    schema = pads.dataset(place.path, filesystem=place.fs, format="parquet", partitioning="hive").schema
-    kind = schema.field(request.time).type if request.time in schema.names else None
-    if kind is None or not pa.types.is_timestamp(kind):
+    rows = pads.dataset(place.path, filesystem=place.fs, format="parquet", partitioning="hive")
+    kind = rows.schema.field(request.time).type if request.time in rows.schema.names else None
+    if kind is None or not pa.types.is_timestamp(kind) or (kind.tz is None and request.timezone != "UTC"):
+        return []
+    column = pads.field(request.time)
+    unreadable = column.is_null()
+    if kind.unit != "ns":  # nanoseconds end in 2262
+        unreadable |= (column < _stamp(_FIRST, kind)) | (column > _stamp(_LAST, kind))
+    if rows.count_rows(filter=unreadable):
         return []
     return [(request.time, sign, _stamp(at, kind)) for sign, at in bounds]
 

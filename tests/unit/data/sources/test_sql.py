@@ -19,7 +19,8 @@ import pytest
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.data.connections import Environment, url_of
-from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
+from airflow_mlops.data.datasets import read_rows, write_dataset
+from airflow_mlops.data.event_times import times_of
 from tests.support import free_port
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.project import ENVIRONMENT
@@ -119,7 +120,7 @@ def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path
     assert [str(rows[name].dtype) for name in ("at", "paid", "token", "odd")] == [
         "datetime64[us, UTC]", "float64", "str", "bool"
     ]  # fmt: skip
-    assert event_times(rows, section(sql, "shop")) is not None
+    assert times_of(rows, section(sql, "shop")) is not None
     back = pd.read_parquet(write_dataset(rows, str(tmp_path)).uri)
     pd.testing.assert_frame_equal(back, rows)
 
