@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def command(root: Path) -> list[str]:
-    slice_ = ["--every", "3", "--first-month", "2013-08"]
+    slice_ = ["--every", "3", "--first-month", "2013-08", "--rate", "30"]
     return [sys.executable, "-m", "demo", "--root", str(root), "run", *slice_]
 
 

@@ -19,7 +19,7 @@ def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     """
     name, known = name[:_LONGEST], sorted(known)
     same = [other for other in known if other.lower() == name.lower()]
-    near = same or difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    near = same or difflib.get_close_matches(name, known, cutoff=cutoff)
     return near[0] if near else None
 
 

@@ -6,6 +6,7 @@ The same request gives the same record in this process, in another interpreter
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib
 import json
@@ -119,11 +120,27 @@ def digest(record: Mapping[str, Any]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Run the request in file ``argv[0]`` and write its result to file ``argv[1]``."""
+    """Run the request in file ``argv[0]`` and write its result to file ``argv[1]``; return the exit code.
+
+    It is 0, 1 for a stage that failed, 3 for one that may succeed when it is tried again; a call or a request
+    file that is wrong ends the process with 2, as argparse does.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_mlops.runner",
+        description="Run one stage in this interpreter.",
+        epilog="exit codes: 0 done, 1 the stage failed, 2 the call is wrong, 3 the stage may be tried again",
+    )
+    parser.add_argument("request", type=Path, help="JSON file with the fields of StageRequest")
+    parser.add_argument("result", type=Path, help="file that the result is written to, as JSON")
+    files = parser.parse_args(argv)
     try:
-        result = run_stage(StageRequest(**json.loads(Path(argv[0]).read_text())))
+        request = StageRequest(**json.loads(files.request.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        parser.error(f"cannot read the request {files.request}: {error}")
+    try:
+        result = run_stage(request)
     except MlopsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command's own output
         return 3 if error.retryable else 1
-    Path(argv[1]).write_text(json.dumps(asdict(result)))
+    files.result.write_text(json.dumps(asdict(result)))
     return 0

@@ -10,6 +10,7 @@ from airflow_mlops.core.address import shown
         ("https://mlflow.example.com", "https://mlflow.example.com"),
         ("postgresql://ann:s3cret@db/mlflow", "postgresql://ann:…@db/mlflow"),
         ("https://ann:p@ss@host:5000/x", "https://ann:…@host:5000/x"),
+        ("https://ann:@host:5000/x", "https://ann:@host:5000/x"),
         ("https://ann:s3cret@[::1/x", "[::1/x"),
     ],
 )

@@ -31,5 +31,6 @@ def test_a_wrong_configuration_is_a_wrong_value() -> None:
 
 
 def test_a_rejected_candidate_has_its_figures() -> None:
+    assert str(errors.GateRejected("why", {"f1": 0.5})) == "why"
     assert errors.GateRejected("why", {"f1": 0.5}).record == {"f1": 0.5}
     assert errors.GateRejected("why").record is None

@@ -28,18 +28,21 @@ class JourneyForTests(Record):
     legs: tuple[Leg, ...] = ()
     by_day: Mapping[str, Leg] = field(default_factory=dict)
     first: Leg | None = None
+    last: None | Leg = None  # noqa: RUF036 - either order is valid
     extra: Mapping[str, Any] = field(default_factory=dict)
     count: int = 0
 
 
 JOURNEY = JourneyForTests(
     name="x", legs=(Leg(1.5, ("a", "b")), Leg(2.0)), by_day={"mon": Leg(3.0)}, first=Leg(4.0, ("c",)),
+    last=Leg(5.0),
     extra={"a": [1, {"b": (2,)}]}, count=7,
 )  # fmt: skip
 JSON = {
     "kind": "JourneyForTests", "version": 3, "name": "x",
     "legs": [{"miles": 1.5, "stops": ["a", "b"]}, {"miles": 2.0, "stops": []}],
     "by_day": {"mon": {"miles": 3.0, "stops": []}}, "first": {"miles": 4.0, "stops": ["c"]},
+    "last": {"miles": 5.0, "stops": []},
     "extra": {"a": [1, {"b": [2]}]}, "count": 7,
 }  # fmt: skip
 
@@ -48,7 +51,8 @@ def test_a_record_is_plain_json_and_back() -> None:
     assert JOURNEY.to_json() == JSON
     back = JourneyForTests.from_json(json.loads(json.dumps(JSON)))
     assert back.legs == JOURNEY.legs
-    assert (back.by_day, back.first, back.count) == (JOURNEY.by_day, JOURNEY.first, 7)
+    assert (back.by_day, back.first, back.last) == (JOURNEY.by_day, JOURNEY.first, JOURNEY.last)
+    assert back.count == 7
     assert back.extra == {"a": [1, {"b": [2]}]}
     assert Record.from_json(JSON) == back
 
@@ -94,3 +98,8 @@ def test_a_record_without_words_has_an_empty_summary() -> None:
     assert (JOURNEY.summary, JOURNEY.rejection) == ("", "")
     assert JourneyForTests.summary_of_all([JOURNEY, JOURNEY]) == "; "
     assert Record().to_json() == {"kind": "Record", "version": 1}
+
+
+def test_a_record_class_takes_no_keywords_that_mean_nothing() -> None:
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
+        type("OddForTests", (Record,), {}, odd=True)

@@ -35,3 +35,9 @@ def test_capital_letters_come_before_other_differences() -> None:
     assert nearest("ABCD", ["abcd", "ABCE"]) == "abcd"
     assert nearest("abcd", iter(["ABCD"])) == "ABCD"
     assert nearest("Ab", ["ab", "AB"]) == "AB"  # the first in order, so that the answer is always the same
+
+
+def test_of_a_long_name_only_the_first_hundred_letters_are_compared() -> None:
+    known = ["a" * 100]
+    assert nearest("a" * 100 + "b" * 5_000, known, cutoff=1.0) == known[0]
+    assert nearest("a" * 99 + "b", known, cutoff=1.0) is None

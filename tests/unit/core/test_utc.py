@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -28,7 +29,20 @@ def test_a_naive_time_is_taken_as_utc_and_read_back_from_its_text(at: datetime) 
     assert parse_time(at.isoformat(), "start") == in_utc(at)
 
 
+def test_the_zone_of_the_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert in_utc(datetime(2026, 1, 31, 6)) == datetime(2026, 1, 31, 6, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", None, 20260131.5])
 def test_anything_else_is_refused_with_the_name_of_the_value(text: object) -> None:
-    with pytest.raises(ConfigError, match=r"^--as-of must be an ISO time such as .*, got "):
+    with pytest.raises(ConfigError) as caught:
         parse_time(text, "--as-of")
+    assert str(caught.value) == (
+        f"--as-of must be an ISO time such as 2026-01-31 or 2026-01-31T06:00:00Z, got {str(text)!r}"
+    )

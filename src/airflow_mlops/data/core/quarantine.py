@@ -20,7 +20,7 @@ def judge(failures: Sequence[Failure], bad_rows: int | None, *, rows: int, limit
     >>> judge([Failure("between", "age", "", 90)], 90, rows=1000, limit=0.05).refused
     '90 of 1,000 rows (9.0 %) break expectations, more than validate.max_quarantine 0.05'
     """
-    least = max((failure.rows or 0 for failure in failures), default=0)
+    least = max(failure.rows or 0 for failure in failures)
     bad = least if bad_rows is None else bad_rows
     whole = [failure for failure in failures if failure.rows is None]
     refused = ""

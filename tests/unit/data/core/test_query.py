@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
-from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
+from airflow_mlops.data.core.query import (
+    WINDOW,
+    for_binding,
+    is_template,
+    misfit,
+    parameters,
+    unknown_parameter,
+)
 
 PIECES = st.sampled_from(
     ["SELECT", " a", ":window_start", ":b", "::int", "'it''s :window_end'", '"q:x"', "-- c :d\n", "/* :e */",
@@ -47,7 +54,16 @@ def test_sqlalchemy_sees_the_known_parameters_and_the_database_the_text(sql: str
         ("with a as (select ';') select * from a", None),
         ("{{ var.value.query }}", None),
         ("{% if x %} SELECT 1 {% endif %}", None),
+        ("VALUES (1, 'a'), (2, 'b')", None),
+        ("TABLE customers", None),
+        ("FROM customers", None),  # DuckDB reads every column
+        ("{# nothing but a comment #}", None),
         (" ; ", "is empty"),
+        ("X", "X reads no rows: a query begins with SELECT or WITH"),
+        (
+            "0123456789_123456789_123456789",
+            "0123456789_123456789 reads no rows: a query begins with SELECT or WITH",
+        ),
         ("/* SELECT 1 */", "is empty"),
         ("UPDATE t SET a = 1", "UPDATE reads no rows: a query begins with SELECT or WITH"),
         ("customers", "customers reads no rows: a query begins with SELECT or WITH"),
@@ -56,6 +72,24 @@ def test_sqlalchemy_sees_the_known_parameters_and_the_database_the_text(sql: str
 )
 def test_only_one_statement_that_reads_is_a_query(sql: str, told: str | None) -> None:
     assert misfit(sql) == told
+
+
+@pytest.mark.parametrize(
+    ("sql", "open_places"),
+    [
+        ("SELECT {{ a }}", True),
+        ("{% if x %}", True),
+        ("{# why #}", True),
+        ("{{", True),
+        ("SELECT '{ }'", False),
+    ],
+)
+def test_jinja_has_something_to_fill_in_where_its_braces_are(sql: str, open_places: bool) -> None:
+    assert is_template(sql) is open_places
+
+
+def test_only_the_end_of_the_statement_is_left_out_for_the_database() -> None:
+    assert for_binding("\n SELECT a FROM X;\n", ()) == "SELECT a FROM X"
 
 
 def test_an_unknown_parameter_names_its_neighbour() -> None:

@@ -139,3 +139,10 @@ def test_the_share_of_variance_needs_some() -> None:
     found = compare.r_squared(truth, predicted)(np.array([1.0, 2.0, 1.0]))
     # Mean 2.25; errors 0.25 + 0 + 1; around the mean 1.5625 + 2 * 0.0625 + 3.0625.
     assert found == pytest.approx(1 - 1.25 / 4.75)
+
+
+def test_the_share_of_variance_does_not_depend_on_the_unit() -> None:
+    truth, predicted = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
+    weights = np.array([1.0, 2.0, 1.0])
+    thousandth = compare.r_squared(truth / 1_000, predicted / 1_000)(weights)
+    assert thousandth == pytest.approx(1 - 1.25 / 4.75)

@@ -25,6 +25,31 @@ def test_each_metric_has_its_task_its_direction_its_input_and_its_bounds(name: s
     assert (found.low, found.high) == BOUNDS.get(name, (0, 1))
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "told"),
+    [
+        (
+            "rmse",
+            "classification",
+            "metric rmse is for regression, but the estimator does classification: choose from roc_auc, "
+            "average_precision, log_loss, brier, accuracy, balanced_accuracy, f1, precision, recall",
+        ),
+        (
+            "f1",
+            "regression",
+            "metric f1 is for classification, but the estimator does regression: choose from rmse, mae, "
+            "mape, r2",
+        ),
+    ],
+)
+def test_a_metric_of_the_other_task_lists_those_of_this_one(name: str, task: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        facts(name, task)
+    assert str(caught.value) == told
+    other = "regression" if task == "classification" else "classification"
+    assert facts(name, other) == facts(name)
+
+
 def test_an_unknown_metric_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"'roc_uac' \(did you mean roc_auc\?\)") as caught:
         facts("roc_uac")

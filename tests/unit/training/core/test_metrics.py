@@ -103,3 +103,66 @@ def test_every_row_of_the_table_has_its_function_and_stays_in_its_range(name: st
     else:
         outcome = metrics.regression(RNG.normal(5, 1, 50), RNG.normal(5, 1, 50))
     assert row.low <= metrics.compute([name], outcome)[name] <= row.high
+
+
+LABELS = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "by_hand"),
+    [
+        # c occurs and is never predicted: its precision is 0 of 0 predictions, which counts as 0.
+        ("abbc", "abbb", {"precision": 5 / 9, "recall": 2 / 3, "f1": 0.6, "balanced_accuracy": 2 / 3}),
+        # c is predicted and never occurs: it counts for precision and F1, but has no accuracy of its own.
+        ("abb", "abc", {"precision": 2 / 3, "recall": 0.5, "f1": 5 / 9, "balanced_accuracy": 0.75}),
+        # c neither occurs nor is predicted: it does not count.
+        ("abd", "abd", {"precision": 1, "recall": 1, "f1": 1, "balanced_accuracy": 1}),
+    ],
+)
+def test_a_class_without_rows_or_predictions_is_counted_as_scikit_learn_does(
+    truth: str, predicted: str, by_hand: dict[str, float]
+) -> None:
+    found = metrics.compute(by_hand, metrics.classification(list(truth), list(predicted), LABELS))
+    assert found == pytest.approx(by_hand)
+    kind = {"average": "macro", "zero_division": 0}
+    expected = {
+        "precision": peer.precision_score(list(truth), list(predicted), **kind),
+        "recall": peer.recall_score(list(truth), list(predicted), **kind),
+        "f1": peer.f1_score(list(truth), list(predicted), **kind),
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_without_a_single_positive_row_nothing_of_it_is_found() -> None:
+    found = metrics.compute(["precision", "recall", "f1"], metrics.classification([0, 0], [0, 0], [0, 1]))
+    assert found == {"precision": 0, "recall": 0, "f1": 0}
+
+
+def test_a_certain_and_right_prediction_costs_next_to_nothing_and_a_wrong_one_much() -> None:
+    right = metrics.classification([0, 1], [0, 1], [0, 1], np.array([0.0, 1.0]))
+    wrong = metrics.classification([0, 1], [1, 0], [0, 1], np.array([1.0, 0.0]))
+    cost = {
+        key: metrics.compute(["log_loss"], value)["log_loss"] for key, value in (("r", right), ("w", wrong))
+    }
+    assert cost["r"] == pytest.approx(peer.log_loss([0, 1], [0.0, 1.0]), rel=1e-6, abs=0)
+    assert cost["w"] == pytest.approx(peer.log_loss([0, 1], [1.0, 0.0]))
+
+
+def test_the_brier_score_of_more_classes_is_the_sum_over_them() -> None:
+    """Brier (1950), by hand: (0.3² + 0.2² + 0.1²) and (0.5² + 0.9² + 0.4²), in the middle."""
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]])
+    outcome = metrics.classification(["a", "b"], ["a", "a"], ["a", "b", "c"], probabilities)
+    assert metrics.compute(["brier"], outcome)["brier"] == pytest.approx((0.14 + 1.22) / 2)
+
+
+@pytest.mark.parametrize("probabilities", [None, np.array([0.1, 0.6, 0.7, 0.4])])
+def test_a_part_of_the_rows_has_their_truth_predictions_and_probabilities(
+    probabilities: np.ndarray | None,
+) -> None:
+    outcome = metrics.classification([0, 1, 1, 0], [0, 1, 0, 1], [0, 1], probabilities)
+    part = outcome.part(np.array([False, True, False, True]))
+    assert (part.task, part.rows) == ("classification", 2)
+    assert (part.truth.tolist(), part.predicted.tolist()) == ([1, 0], [1, 1])
+    scores = None if part.scores is None else part.scores.tolist()
+    assert scores == (None if probabilities is None else [0.6, 0.4])
+    assert metrics.compute(["accuracy"], part) == {"accuracy": 0.5}

@@ -1,0 +1,81 @@
+"""What the records of a training say, and when one ends without a model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from airflow_mlops.core.records import (
+    Comparison,
+    Evaluation,
+    ModelRef,
+    OwnResult,
+    RegisteredVersion,
+    SliceCheck,
+    TuneResult,
+)
+
+MODEL = ModelRef(name="churn", model_uri="m", run_id="0123456789abcdef", digest="d", params={}, rows=12_345)
+EVALUATION = Evaluation(model=MODEL, metrics={"roc_auc": 0.91234, "f1": 0.5})
+
+
+def search(worker: int, score: float | None, failed: int = 0, **params: Any) -> TuneResult:
+    return TuneResult(
+        worker=worker, metric="roc_auc", best_score=score, best_params=params, trials=5, failed=failed,
+        run_id="r",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([search(0, 0.9, C=0.12345, depth=12)], "5 trials, best roc_auc 0.900 (C=0.123, depth=12)"),
+        ([search(0, 0.9, loss="hinge")], "5 trials, best roc_auc 0.900 (loss=hinge)"),
+        ([search(0, None, failed=5)], "5 trials, 5 failed"),
+        (
+            [search(0, 0.8, a=1), search(1, 0.9, failed=2, a=2)],
+            "10 trials, 2 failed, best roc_auc 0.900 (a=2)",
+        ),
+        ([search(0, -0.4, a=1), search(1, -0.2, a=2)], "10 trials, best roc_auc -0.200 (a=2)"),
+        ([search(0, None, 5), search(1, -3.0, a=1)], "10 trials, 5 failed, best roc_auc -3.000 (a=1)"),
+        ([search(0, 0.0, a=1), search(1, -0.5, a=2)], "10 trials, best roc_auc 0.000 (a=1)"),
+        ([search(0, 0.0, a=1), search(1, 0.5, a=2)], "10 trials, best roc_auc 0.500 (a=2)"),
+        ([search(0, None, 5), search(1, None, 5)], "10 trials, 10 failed"),
+    ],
+)
+def test_the_workers_of_a_search_tell_the_best_of_all(found: list[TuneResult], told: str) -> None:
+    assert TuneResult.summary_of_all(found) == told
+
+
+def test_a_model_says_what_it_learned_from_and_where_it_is() -> None:
+    assert MODEL.summary == "fitted on 12,345 rows, in MLflow as run 01234567"
+
+
+def test_an_evaluation_says_its_figures_and_the_difference_to_the_champion() -> None:
+    assert EVALUATION.summary == "roc_auc 0.912, f1 0.500"
+    better = Comparison("f1", 0.5, 0.4, 0.1, -0.02, 0.22, ">= 0", False)
+    beside = dataclasses.replace(EVALUATION, champion_version=6, comparisons=(better,))
+    told = "; against version 6: f1 +0.100 [-0.020, +0.220]"
+    assert beside.summary == f"roc_auc 0.912, f1 0.500{told}"
+    twice = dataclasses.replace(beside, comparisons=(better, better))
+    assert twice.summary == f"roc_auc 0.912, f1 0.500{told}{told}"
+
+
+def test_an_evaluation_passes_only_when_it_is_said() -> None:
+    assert EVALUATION.rejection == "evaluation gate failed: "
+    failed = dataclasses.replace(EVALUATION, reasons=("f1 0.5 is not >= 0.6", "too few rows"))
+    assert failed.rejection == "evaluation gate failed: f1 0.5 is not >= 0.6; too few rows"
+    assert dataclasses.replace(failed, passed=True).rejection == ""
+    assert EVALUATION.rows == 0
+
+
+def test_what_a_slice_or_an_own_stage_does_not_say_is_empty() -> None:
+    assert (SliceCheck("plan", "basic", 9).checks, SliceCheck("plan", "basic", 9).skipped) == ((), "")
+    assert OwnResult(stage="export", values={}).run_id == ""
+
+
+def test_a_registered_version_is_a_challenger_until_it_is_more() -> None:
+    version = RegisteredVersion(name="churn", model_version=7, model_uri="m", run_id="r")
+    assert version.summary == "version 7, alias challenger"
