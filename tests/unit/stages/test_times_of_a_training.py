@@ -51,7 +51,7 @@ def test_a_declared_time_bounds_and_splits_the_rows_and_everybody_reads_it(tmp_p
     assert features["holdout"]["times"]["first"] == cut.isoformat()
     assert features["train"]["times"]["last"] == (cut - dt.timedelta(hours=1)).isoformat()
     assert summarize(features) == (
-        "4 features; 381 rows (2024-01-01 03:00 to 2024-01-16 23:00) to learn from, 96 rows "
+        "4 features; 381 rows (2024-01-01 03:00 to 2024-01-16 23:00) to learn from, 96 "
         "(2024-01-17 00:00 to 2024-01-20 23:00) held out by time"
     )
 

@@ -157,9 +157,9 @@ class FeatureSet(Record):
     def summary(self) -> str:
         """Features, training rows, hold-out rows, and how these were chosen."""
         by = {"time": "by time", "entity": "by entity", "random": "at random"}.get(self.split_by, "")
-        train, holdout = (_rows(side) for side in (self.train, self.holdout))
-        rows = f"{train} to learn from, {holdout} held out{f' {by}' if by else ''}"
-        return f"{len(self.features)} features; {rows}"
+        train, holdout = (_span(side) for side in (self.train, self.holdout))
+        rows = f"{self.train.rows:,} rows{train} to learn from, {self.holdout.rows:,}{holdout} held out"
+        return f"{len(self.features)} features; {rows}{f' {by}' if by else ''}"
 
     def facts(self) -> dict[str, str | int]:
         """Return what a training should remember of its rows, by name: how many, from when to when."""
@@ -186,5 +186,5 @@ def to_minute(iso: str) -> str:
     return iso[:16].replace("T", " ")
 
 
-def _rows(side: DatasetRef) -> str:
-    return f"{side.rows:,} rows{f' ({side.times.span})' if side.times else ''}"
+def _span(side: DatasetRef) -> str:
+    return f" ({side.times.span})" if side.times else ""
