@@ -220,6 +220,15 @@ def check_timestamp(value: object) -> object:
     return value
 
 
+def check_paths(value: object) -> object:
+    """Return a path, or a list of paths as a tuple; raises ValueError for anything else."""
+    several = isinstance(value, list | tuple)
+    items: Iterable[object] = value if isinstance(value, list | tuple) else (value,)
+    if not value or not all(isinstance(item, str) and item for item in items):
+        raise ValueError(f"must be a path, or a list of paths, got {value!r:.80}")
+    return tuple(items) if several else value
+
+
 @dataclass(frozen=True)
 class OneOf:
     """The values that a checked text may have, for the JSON Schema, as they are when the schema is made."""
@@ -252,6 +261,18 @@ ConnId = Annotated[
 DottedPath = Annotated[str, AfterValidator(check_dotted)]
 Image = Annotated[str, matches(r"[a-z0-9][\w./:@\-]*", "an image must be written as registry/name:tag")]
 Text = Annotated[str, Field(min_length=1)]
+Paths = Annotated[
+    str | tuple[str, ...],
+    BeforeValidator(check_paths),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,

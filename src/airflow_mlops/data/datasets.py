@@ -18,12 +18,15 @@ from pandas.api.types import infer_dtype
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
+from airflow_mlops.core.records.data import unreadable_reason
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.event_times import EventTimes, event_times
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.frames import check_column, storable
+from airflow_mlops.data.sources.report import OUTSIDE, ReadReport
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
@@ -55,6 +58,7 @@ def read_rows(
     need_target: bool = True,
     need_rows: bool = True,
     connections: Connections | None = None,
+    report: ReadReport | None = None,
 ) -> pd.DataFrame:
     """Return the frame of ``read_window``, which has the same arguments."""
     return read_window(
@@ -65,6 +69,7 @@ def read_rows(
         need_target=need_target,
         need_rows=need_rows,
         connections=connections,
+        report=report,
     ).frame
 
 
@@ -77,38 +82,45 @@ def read_window(
     need_target: bool = True,
     need_rows: bool = True,
     connections: Connections | None = None,
+    report: ReadReport | None = None,
 ) -> Rows:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``connections`` finds Airflow connections, by default in the environment. ``start`` and ``end`` apply when
     there is an event time, see ``event_times``. A query may use them itself, as ``:window_start`` and
     ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
-    may be missing, with ``need_rows=False`` there may be no row at all. Raises ConfigError for a wrong path,
-    reader argument, column name or time format, DataRejected for a file that cannot be parsed, that has no
-    row left or too many rows without a readable time, BackendError when storage does not answer.
+    may be missing, with ``need_rows=False`` there may be no row at all. ``report`` collects what was noticed
+    and how many rows were left out. Raises ConfigError for a wrong path, reader argument, column name or time
+    format, DataRejected for a file that cannot be parsed, that has no row left or too many rows without a
+    readable time, BackendError when storage does not answer.
     """
     source = source_of(data.source.type, base)
     where = source.where(data.source)
-    frame = source.read(
-        ReadRequest(
-            source=data.source,
-            base=base,
-            connections=connections or Environment(),
-            time=data.time_column,
-            format=data.time.format if data.time else None,
-            timezone=(data.time.timezone if data.time else None) or "UTC",
-            start=start,
-            end=end,
-        )
-    )
+    report = report or ReadReport()
     wanted = (*data.keys, *((data.target,) if need_target else ()))
+    request = ReadRequest(
+        source=data.source,
+        base=base,
+        connections=connections or Environment(),
+        time=data.time_column,
+        format=data.time.format if data.time else None,
+        timezone=(data.time.timezone if data.time else None) or "UTC",
+        start=start,
+        end=end,
+        needed=wanted,
+        report=report,
+    )
+    frame = storable(source.read(request), where, of_several_types=(data.time_column,))
     for column in wanted:
         if column not in frame.columns:
             known = [str(name) for name in frame.columns]
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
-    rows = _within(_timed(frame, data, where), start, end, where, need=need_rows)
+    rows = _timed(frame, data, where, report)
+    timed = len(rows.frame)
+    rows = _within(rows, start, end, where, need=need_rows)
+    report.leave_out(OUTSIDE, timed - len(rows.frame))
     if rows.frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
@@ -179,16 +191,19 @@ def _schema(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
-def _timed(frame: pd.DataFrame, data: Data, where: str) -> Rows:
+def _timed(frame: pd.DataFrame, data: Data, where: str, report: ReadReport) -> Rows:
     """Read the event times, and take out the rows that have none."""
-    found = event_times(frame, data, where)
+    found = event_times(frame, data, where, others=report.left_out.get(OUTSIDE, 0))
     if found is None:
+        if data.time_column and frame[data.time_column].dtype == object:
+            check_column(frame[data.time_column], data.time_column, where)
         return Rows(frame)
     if infer_dtype(frame[found.column], skipna=True) in _OBJECTS:  # Parquet has one type for a column
         frame = frame.assign(**{found.column: found.at.where(~found.bad)})
     if not found.bad.any():
         return Rows(frame, found.at, found)
     aside, kept = frame[found.bad].reset_index(drop=True), frame[~found.bad].reset_index(drop=True)
+    report.leave_out(unreadable_reason(found.column), len(aside))
     _LOG.warning(
         "%s: %s of %s rows have no time in %r that can be read and are quarantined, e.g. %s",
         where, f"{len(aside):,}", f"{len(frame):,}", found.column, ", ".join(found.examples),

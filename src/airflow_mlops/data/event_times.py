@@ -43,13 +43,16 @@ class EventTimes:
         return self.at.isna().to_numpy(dtype=bool)
 
 
-def event_times(frame: pd.DataFrame, data: Data, where: str = "data") -> EventTimes | None:
+def event_times(
+    frame: pd.DataFrame, data: Data, where: str = "data", *, others: int = 0
+) -> EventTimes | None:
     """Return the event times of rows, or None when they have none.
 
     Some may be missing, as many as ``data.time.max_quarantine`` allows. Without a declared time the last key
-    is one when all its values are timestamps, dates or ISO 8601 text. ``where`` begins messages. Raises
-    ConfigError for a column that is not there, for a declaration that reads nothing, and for a last key that
-    looks like a time but is not declared; DataRejected when more rows have no readable time than allowed.
+    is one when all its values are timestamps, dates or ISO 8601 text. ``where`` begins messages; ``others``
+    counts rows of the source that are not in the frame and have a time. Raises ConfigError for a column that
+    is not there, for a declaration that reads nothing, and for a last key that looks like a time but is not
+    declared; DataRejected when more rows have no readable time than allowed.
     """
     name, declared = data.time_column, data.time
     if name is None or declared is None:
@@ -63,7 +66,7 @@ def event_times(frame: pd.DataFrame, data: Data, where: str = "data") -> EventTi
     if not (declared.is_declared or found.typed) and not _is_time(values, name, found, where):
         return None
     times = EventTimes(name, found.at, found.ambiguous, _examples(values, found))
-    _check(times, values, declared, where)
+    _check(times, values, declared, where, len(frame) + others)
     return times
 
 
@@ -100,18 +103,18 @@ def _is_time(values: pd.Series, name: str, found: ReadTimes, where: str) -> bool
     )
 
 
-def _check(times: EventTimes, values: pd.Series, declared: EventTime, where: str) -> None:
+def _check(times: EventTimes, values: pd.Series, declared: EventTime, where: str, rows: int) -> None:
     bad = int(times.bad.sum())
-    if bad <= declared.max_quarantine * len(values):
+    if bad <= declared.max_quarantine * rows:
         return
-    reads_nothing = bad == len(values) and values.notna().any()
+    reads_nothing = bad == rows and values.notna().any()
     if reads_nothing and declared.format is not None:
         samples = _samples(values, read_times(values, declared))
         raise ConfigError(
             f"{where}: none of {len(values):,} values of {times.column!r} can be read as {declared.format}, "
             f"e.g. {', '.join(times.examples)}: {advice(times.column, samples)}"
         )
-    raise DataRejected(_unreadable(times, len(values), where, declared.max_quarantine))
+    raise DataRejected(_unreadable(times, rows, where, declared.max_quarantine))
 
 
 def _unreadable(times: EventTimes, rows: int, where: str, limit: float = 0.0) -> str:

@@ -16,6 +16,7 @@ from airflow_mlops.core.records import ScoredWindow
 from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.datasets import read_dataset, read_rows
 from airflow_mlops.data.event_times import times_of
+from airflow_mlops.data.learning import for_learning
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
@@ -96,14 +97,16 @@ def read_labels(
         request = ReadRequest(source=own.source, base=base, connections=connections)
         if source is not None and not reader.has_landed(request):
             return nothing
-        frame = read_rows(
-            own,
-            base=base,
-            connections=connections,
-            start=start,
-            end=end,
-            need_target=source is not None,
-            need_rows=False,
+        frame = for_learning(
+            read_rows(
+                own,
+                base=base,
+                connections=connections,
+                start=start,
+                end=end,
+                need_target=source is not None,
+                need_rows=False,
+            )
         )
     except ConfigError as error:  # name the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pandas as pd
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.config.models import Data
+from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.data import features
+from airflow_mlops.data.learning import for_learning, nested_columns
 from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.lifecycle.call import StageCall
 
@@ -24,7 +26,15 @@ def run(call: StageCall) -> FeatureSet:
     """
     data = call.pipeline.data
     dataset = _dataset(call)
-    frame = features.labelled(call.read(dataset), data.target)
+    frame = for_learning(features.labelled(call.read(dataset), data.target))
+    notes = []
+    if call.pipeline.features is None and (nested := _without_use(frame, data)):
+        frame = frame.drop(columns=nested)
+        notes.append(
+            f"columns left out, their cells are lists, mappings or bytes: {', '.join(nested)}; a feature "
+            "function can make numbers of them"
+        )
+        _LOG.warning("%s", notes[0])
     split = features.split(frame, data)
     parts = (~split.held_out, split.held_out)
     sides = [frame[part].reset_index(drop=True) for part in parts]
@@ -45,7 +55,16 @@ def run(call: StageCall) -> FeatureSet:
         split=split.how,
         split_by=split.by,
         window=dataset.window,
+        notes=tuple(notes),
     )
+
+
+def _without_use(frame: pd.DataFrame, data: Data) -> list[str]:
+    """Return the columns of lists and the like; raises DataRejected when the target is one."""
+    nested = nested_columns(frame)
+    if data.target in nested:
+        raise DataRejected(f"the target {data.target!r} has lists, mappings or bytes in its cells")
+    return [name for name in nested if name not in data.keys]
 
 
 def _dataset(call: StageCall) -> DatasetRef:

@@ -23,6 +23,7 @@ def run(call: StageCall) -> ScoredWindow:
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
     from airflow_mlops.data.datasets import read_window
+    from airflow_mlops.data.learning import for_learning
     from airflow_mlops.data.row_times import row_times, window_text
     from airflow_mlops.data.sources import source_of
     from airflow_mlops.monitoring.champion import load_champion, load_profile
@@ -36,6 +37,7 @@ def run(call: StageCall) -> ScoredWindow:
     )
     rows = found.frame
     validation = _validate(call, rows)
+    rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
     try:
         scored = champion.scored(known)

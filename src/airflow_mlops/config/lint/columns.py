@@ -81,7 +81,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
 def header(source: Source, folder: Path) -> list[str] | None:
     """Return the columns of a local file, or None when they are not known without reading it."""
     text = source.filepath
-    if not text or "://" in text or "{" in text or ANOTHER_HEADER & set(source.load_args):
+    if not isinstance(text, str) or "://" in text or "{" in text or ANOTHER_HEADER & set(source.load_args):
         return None
     if source.type not in SOURCES.paths:
         return None

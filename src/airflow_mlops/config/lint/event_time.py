@@ -103,7 +103,7 @@ def _query(subject: Subject, source: Source, declared: EventTime) -> Iterator[Fi
 def _values(source: Source, column: str, folder: Path) -> list[Any]:
     """Return the first values of a column of a local file, or nothing when they are not known."""
     text = source.filepath
-    if not text or "://" in text or is_template(text) or source.type not in SOURCES.paths:
+    if not isinstance(text, str) or "://" in text or is_template(text) or source.type not in SOURCES.paths:
         return []
     if (ANOTHER_HEADER | _CHANGING) & set(source.load_args):
         return []

@@ -75,6 +75,15 @@ def sources(section: Section, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Sou
             yield from sources(value, (*path, name))
 
 
+def file_paths(source: Source, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every file path of a source at ``path``, each with its own path in the configuration."""
+    if isinstance(source.filepath, str):
+        yield (*path, "filepath"), source.filepath
+    else:
+        for number, text in enumerate(source.paths):
+            yield (*path, "filepath", number), text
+
+
 def is_template(value: Any) -> bool:
     """Whether Jinja fills in a value when the pipeline runs, so that it is not known yet."""
     return isinstance(value, str) and "{{" in value

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
-from airflow_mlops.config.lint.finding import Finding, Subject, texts
+from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, texts
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.config.templates import AS_OF
 from airflow_mlops.core.suggestions import did_you_mean
@@ -56,12 +56,12 @@ def templates(subject: Subject) -> Iterator[Finding]:
 
 def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
     """The path of the data has no placeholder that nothing replaces."""
-    path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
-    if found := _SHELL_VARIABLE.search(text):
-        message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
-        yield Finding(path, message)
-    if found := _SINGLE_BRACES.search(text):
-        yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
+    for path, text in file_paths(subject.pipeline.data.source, ("data", "source")):
+        if found := _SHELL_VARIABLE.search(text):
+            message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
+            yield Finding(path, message)
+        if found := _SINGLE_BRACES.search(text):
+            yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
 
 
 def _filter_hint(message: str) -> str:

@@ -18,6 +18,7 @@ from airflow_mlops.config.values import (
     FieldError,
     Limit,
     Metric,
+    Paths,
     StrictFloat,
     StrictInt,
     Text,
@@ -37,7 +38,11 @@ class Source(Section):
         description="How the rows are read; a source of one's own is `package.module:Class`.",
         json_schema_extra=described_by(SOURCES),
     )
-    filepath: Text | None = Field(None, description="Path or URI; relative to the pipeline file. Templated.")
+    filepath: Paths | None = Field(
+        None,
+        description="Path or URI of a file or folder, a pattern such as `2025-*.csv`, or a list of them; "
+        "relative to the pipeline file. Templated.",
+    )
     sql: Text | None = Field(
         None,
         description="A query, or the path of a `.sql` file beside the pipeline file (type sql). Templated.",
@@ -49,6 +54,13 @@ class Source(Section):
         None, description="`module:function` that returns a DataFrame (type callable)."
     )
     load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of ``filepath``, one or several; none without it."""
+        if self.filepath is None:
+            return ()
+        return (self.filepath,) if isinstance(self.filepath, str) else self.filepath
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_mlops.core.record import Record
 
@@ -26,6 +26,11 @@ class RowTimes:
     ambiguous: int = 0
 
     @property
+    def reason(self) -> str:
+        """Why rows were quarantined."""
+        return unreadable_reason(self.column)
+
+    @property
     def span(self) -> str:
         """The first and the last time, to the minute."""
         return f"{to_minute(self.first)} to {to_minute(self.last)}"
@@ -36,10 +41,7 @@ class RowTimes:
         found = []
         if self.quarantined:
             rows = f"{self.quarantined:,} {'row' if self.quarantined == 1 else 'rows'}"
-            found.append(
-                f"{rows} quarantined: no time in {self.column} that can be read, e.g. "
-                f"{', '.join(self.examples)}"
-            )
+            found.append(f"{rows} quarantined: {self.reason}, e.g. {', '.join(self.examples)}")
         if self.ambiguous:
             found.append(
                 f"{self.ambiguous:,} local times of {self.column} are in an hour that occurs twice, the "
@@ -54,6 +56,8 @@ class DatasetRef(Record):
 
     ``times`` are the event times of the rows, None when they have none. ``window`` says which rows of the
     source were taken.
+    Of rows that were read from a source, ``left_out`` counts those that are not in the file, by reason, and
+    ``notes`` say what was noticed while they were read.
     """
 
     uri: str
@@ -64,13 +68,19 @@ class DatasetRef(Record):
     end: str | None = None
     times: RowTimes | None = None
     window: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Rows, which they are, digest, and what was left out."""
+        """Rows, which they are, digest, rows that were left out, and the first note."""
         window = f" ({self.window})" if self.window else ""
-        remarks = f"; {self.times.remarks}" if self.times and self.times.remarks else ""
-        return f"{self.rows:,} rows{window}, digest {self.digest[:12]}{remarks}"
+        quarantined = self.times.reason if self.times else ""
+        left = [f"{rows:,} left out: {why}" for why, rows in self.left_out.items() if why != quarantined]
+        remarks = [self.times.remarks] if self.times and self.times.remarks else []
+        more = f" (and {len(self.notes) - 1} more notes)" if len(self.notes) > 1 else ""
+        note = [f"{self.notes[0]}{more}"] if self.notes else []
+        return "; ".join([f"{self.rows:,} rows{window}, digest {self.digest[:12]}", *left, *remarks, *note])
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,8 @@ class FeatureSet(Record):
     """Train and hold-out rows (raw columns) and the same rows after the feature function.
 
     ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``.
-    ``window`` says which rows of the source were taken.
+    ``window`` says which rows of the source were taken. ``notes`` say
+    what was left out on the way.
     """
 
     train: DatasetRef
@@ -152,14 +163,16 @@ class FeatureSet(Record):
     split: str
     split_by: str = ""
     window: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Features, training rows, hold-out rows, and how these were chosen."""
+        """Features, training rows, hold-out rows, how these were chosen, and what was left out."""
         by = {"time": "by time", "entity": "by entity", "random": "at random"}.get(self.split_by, "")
         train, holdout = (_span(side) for side in (self.train, self.holdout))
         rows = f"{self.train.rows:,} rows{train} to learn from, {self.holdout.rows:,}{holdout} held out"
-        return f"{len(self.features)} features; {rows}{f' {by}' if by else ''}"
+        rows += f" {by}" if by else ""
+        return "; ".join([f"{len(self.features)} features", rows, *self.notes])
 
     def facts(self) -> dict[str, str | int]:
         """Return what a training should remember of its rows, by name: how many, from when to when."""
@@ -175,6 +188,15 @@ class FeatureSet(Record):
         if self.train.times and self.train.times.quarantined:
             found["data.quarantined"] = self.train.times.quarantined
         return {name: value for name, value in found.items() if value != ""}
+
+
+def unreadable_reason(column: str) -> str:
+    """Return why rows without a readable time are left out.
+
+    >>> unreadable_reason("seen_at")
+    'no time in seen_at that can be read'
+    """
+    return f"no time in {column} that can be read"
 
 
 def to_minute(iso: str) -> str:

@@ -1,8 +1,9 @@
-"""Files on any storage: Parquet, CSV and JSON, one file or a folder of them."""
+"""Files on any storage: Parquet, CSV, JSON and Excel, one file, a folder, a pattern or a list of them."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.data.sources.base import ReadRequest, Source
@@ -13,12 +14,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from airflow_mlops.config import models
+    from airflow_mlops.data.sources.listing import Lister
+
 _LONGEST_LINE: Final = 1_000_000
 _SAMPLED: Final = 200
+_OPENPYXL: Final = (".xlsx", ".xlsm")
+_CALAMINE: Final = (".xls", ".xlsb", ".ods")
 
 
 class FileSource(Source):
-    """Rows of files below one path or URI."""
+    """Rows of files below paths or URIs."""
 
     needs = ("filepath",)
     takes = ("conn_id",)
@@ -29,13 +35,19 @@ class FileSource(Source):
 
         return has_files(request)
 
+    def lister(self, request: ReadRequest) -> Lister:
+        """Return what lists the files of this type."""
+        from airflow_mlops.data.sources.listing import Lister
+
+        return Lister(self.name, self.suffixes, request.report, may_have_no_suffix=self.name == "parquet")
+
 
 class ParquetSource(FileSource):
     """Rows of Parquet files; a folder may be partitioned as Hive does it."""
 
     name = "parquet"
     help = "Parquet file, or a folder of them"
-    suffixes = (".parquet", ".pq")
+    suffixes = (".parquet", ".pq", ".parq")
     columns_argument = "columns"
 
     def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
@@ -54,9 +66,10 @@ class ParquetSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows; the window is applied while reading where the type of the time allows it."""
-        from airflow_mlops.data.sources.file_reading import read_files, read_parquet
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.parquet_reading import read_parquet_files
 
-        return read_files(request, read_parquet)
+        return read_files(request, self.lister(request), read_parquet_files)
 
 
 class CsvSource(FileSource):
@@ -95,13 +108,17 @@ class CsvSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""
-        from airflow_mlops.data.sources.file_reading import read_csv, read_files
+        from airflow_mlops.data.sources.csv_reading import parse_csv
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.text_reading import read_text_files
 
-        return read_files(request, read_csv)
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_csv)
+        )
 
 
 class JsonSource(FileSource):
-    """Rows of JSON files; a name that ends with ``l`` has one object on each line."""
+    """Rows of JSON files; a name ``.jsonl`` or ``.ndjson`` has one object on each line."""
 
     name = "json"
     help = "JSON file or JSON lines, or a folder of them"
@@ -109,6 +126,48 @@ class JsonSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""
-        from airflow_mlops.data.sources.file_reading import read_files, read_json
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.json_reading import parse_json
+        from airflow_mlops.data.sources.text_reading import read_text_files
 
-        return read_files(request, read_json)
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_json)
+        )
+
+
+def excel_engine(path: str) -> str | None:
+    """Return pandas' name of the installed library that reads an Excel file, or None when there is none."""
+    if path.lower().endswith(_OPENPYXL) and importlib.util.find_spec("openpyxl"):
+        return "openpyxl"
+    return "calamine" if importlib.util.find_spec("python_calamine") else None
+
+
+def _missing(path: str) -> list[str]:
+    """Return the package to install for an Excel file, if one is needed."""
+    if excel_engine(path):
+        return []
+    old = path.lower().endswith(_CALAMINE)
+    return ["python-calamine" if old else "'airflow-mlops[excel]'"]
+
+
+class ExcelSource(FileSource):
+    """Rows of one sheet of Excel files."""
+
+    name = "excel"
+    help = "sheet of an Excel file, or of a folder of them"
+    suffixes = (*_OPENPYXL, *_CALAMINE)
+
+    def missing_library(self, source: models.Source) -> str:
+        """Return the package that reads one of the files, where it is not installed."""
+        chosen = source.load_args.get("engine")
+        return next((package for path in source.paths if not chosen for package in _missing(path)), "")
+
+    def read(self, request: ReadRequest) -> pd.DataFrame:
+        """Return the rows of all files, in the order of their names."""
+        from airflow_mlops.data.sources.excel_reading import parse_excel
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.text_reading import read_text_files
+
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_excel)
+        )
