@@ -38,8 +38,10 @@ def test_a_declared_time_bounds_and_splits_the_rows_and_everybody_reads_it(tmp_p
     assert dataset["times"]["last"] == "2024-01-20T23:00:00+00:00"
     assert summarize(dataset) == (
         "477 rows (seen_at before 2024-01-21 00:00, from 2024-01-01 03:00 to 2024-01-20 23:00 UTC), digest "
-        f"{dataset['digest'][:12]}; 3 rows quarantined: no time in seen_at that can be read, e.g. 'unknown'"
+        f"{dataset['digest'][:12]}; 120 left out: outside the window; 3 rows quarantined: no time in seen_at "
+        "that can be read, e.g. 'unknown'"
     )
+    assert dataset["left_out"] == {"outside the window": 120, "no time in seen_at that can be read": 3}
     aside = pd.read_parquet(dataset["times"]["quarantine"])
     assert aside["seen_at"].tolist() == ["unknown"] * 3
     assert set(aside["_quarantined_for"]) == {"no time in seen_at that can be read"}

@@ -18,6 +18,7 @@ from airflow_mlops.config.values import (
     FieldError,
     Limit,
     Metric,
+    OwnKeys,
     Paths,
     StrictFloat,
     StrictInt,
@@ -138,7 +139,7 @@ class Data(Section):
 class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
-    expect: tuple[Annotated[dict[str, Any], AfterValidator(passes(expand_one))], ...] = Field(
+    expect: tuple[Annotated[Values, AfterValidator(passes(expand_one))], ...] = Field(
         min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
     )
     on_failure: Literal["fail", "warn", "quarantine"] = Field(
@@ -152,7 +153,7 @@ class Validate(Section):
 class Tune(Section):
     """Search over the estimator's parameters, distributed over mapped tasks."""
 
-    space: dict[str, Annotated[tuple[Any, ...], AfterValidator(check_form)]] = Field(
+    space: dict[str, Annotated[tuple[Any, ...], *OwnKeys, AfterValidator(check_form)]] = Field(
         min_length=1,
         description="Range per parameter: `[low, high]`, `[low, high, log]` or a list of choices.",
     )

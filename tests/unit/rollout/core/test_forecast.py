@@ -343,3 +343,16 @@ def test_the_slowest_guard_decides_how_long_a_step_takes() -> None:
     assert found.shortest_s == pytest.approx(sum(by_step))
     few = forecast(dataclasses.replace(PLAN, shadow_s=1.0, steps=()), rps=2, error_rate=0.01)
     assert few.shortest_s == 50  # a hundred requests, each of them copied
+
+
+def test_the_steps_after_a_shadow_have_only_their_own_time() -> None:
+    plan = dataclasses.replace(PLAIN, min_requests=100, shadow_s=600)
+    step = forecast(plan, rps=0.01, error_rate=0.01).steps[1]
+    assert step.warnings == (
+        "cannot be judged: 18 canary requests within its limit of 1h, min_requests is 100",
+    )
+
+
+def test_many_requests_that_a_step_has_to_see_take_their_time() -> None:
+    plan = dataclasses.replace(PLAIN, min_requests=100_000)
+    assert forecast(plan, rps=100, error_rate=0.01).shortest_s == pytest.approx(2_000)

@@ -151,7 +151,9 @@ def test_the_record_of_a_rollout_has_the_last_evidence() -> None:
 def test_evidence_survives_storage() -> None:
     state, _ = advance(at_step(), look(5, "ok", epoch(5, (400, 30), (7600, 20))), 1)
     assert RolloutState.from_json(json.loads(json.dumps(state.to_json()))) == state
-    assert isinstance(RolloutState.from_json(state.to_json()).phase, Phase)
+    found = RolloutState.from_json(json.loads(json.dumps(state.to_json())))
+    assert isinstance(found.phase, Phase)
+    assert isinstance(found.outcome, Phase)
 
 
 def test_only_requests_at_the_present_share_of_the_traffic_count_for_the_step() -> None:
