@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
 
 from airflow_mlops.core.suggestions import did_you_mean
 
@@ -49,27 +48,6 @@ def check_time_format(text: str) -> str:
     except (ValueError, re.error) as error:
         raise ValueError(f"a time format must be readable by strptime, got {text!r:.80}: {error}") from None
     return text
-
-
-def check_zone(name: str) -> str:
-    """Return ``name`` when it is a time zone of the IANA database; raises ValueError.
-
-    >>> check_zone("Europe/Berlin")
-    'Europe/Berlin'
-    """
-    try:
-        zone(name)
-    except (OSError, ValueError, KeyError):
-        hint = did_you_mean(name, available_timezones())
-        raise ValueError(
-            f"a time zone must be a name such as Europe/Berlin or UTC, got {name!r:.80}{hint}"
-        ) from None
-    return name
-
-
-def zone(name: str) -> tzinfo:
-    """Return a checked time zone."""
-    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def reads(text: str, form: str) -> bool:

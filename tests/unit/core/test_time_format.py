@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlops.core.time_format import check_time_format, check_zone, digits_of, reads, zone
+from airflow_mlops.core.time_format import check_time_format, digits_of, reads
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,6 @@ def test_formats_that_can_be_declared(form: str) -> None:
 def test_a_format_that_cannot_be_used_is_refused_with_what_was_meant(form: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_time_format(form)
-
-
-def test_a_zone_is_one_of_the_database() -> None:
-    assert str(zone(check_zone("Europe/Berlin"))) == "Europe/Berlin"
-    for wrong in ("Europe/Berln", "", "../etc/passwd", "+01:00", "Europe"):
-        with pytest.raises(ValueError, match="must be a name such as Europe/Berlin"):
-            check_zone(wrong)
 
 
 def test_only_formats_of_digits_have_a_width() -> None:

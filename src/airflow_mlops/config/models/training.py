@@ -11,6 +11,7 @@ from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.schedule_text import TimeZone
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
     ConnId,
@@ -26,7 +27,7 @@ from airflow_mlops.config.values import (
     Values,
     passes,
 )
-from airflow_mlops.core.time_format import check_time_format, check_zone
+from airflow_mlops.core.time_format import check_time_format
 from airflow_mlops.data.sources import SOURCES
 
 _PLACES: Final = ("filepath", "sql", "conn_id", "callable")
@@ -87,7 +88,7 @@ class EventTime(Section):
         description="How text and numbers are written: `%d.%m.%Y %H:%M`, `%Y%m%d`, `iso`, `epoch_s`, "
         "`epoch_ms`, `epoch_us` or `epoch_ns`; ISO 8601 when left out.",
     )
-    timezone: Annotated[str, AfterValidator(check_zone)] | None = Field(
+    timezone: TimeZone | None = Field(
         None, description="Time zone of times without an offset, as `Europe/Berlin`; UTC when left out."
     )
     max_quarantine: StrictFloat = Field(
