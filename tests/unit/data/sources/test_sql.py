@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def postgres() -> Iterator[Postgres]:
 def lite(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A SQLite file whose times are text of one of the usual forms."""
     forms = {"text": "%Y-%m-%d %H:%M:%S", "T": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d"}
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("CREATE TABLE visits (id int, at text, y int)")
         rows = [(number, at.strftime(forms[request.param]), 0) for number, at in enumerate(DAYS)]
         database.executemany("INSERT INTO visits VALUES (?, ?, ?)", rows)
