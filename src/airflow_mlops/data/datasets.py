@@ -21,8 +21,10 @@ from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.records.data import unreadable_reason
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.event_times import EventTimes, event_times
+from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import check_column, storable
@@ -121,6 +123,10 @@ def read_window(
     timed = len(rows.frame)
     rows = _within(rows, start, end, where, need=need_rows)
     report.leave_out(OUTSIDE, timed - len(rows.frame))
+    kept = (*data.keys, data.target)
+    frame = join_sources(rows.frame, rows.times, data, request, need=need_rows)
+    aside = choose(rows.aside, data.columns, kept, where) if len(rows.aside) else rows.aside
+    rows = replace(rows, frame=choose(frame, data.columns, kept, where), aside=aside)
     if rows.frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.models import Columns, Data, Source
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
 from airflow_mlops.data.connections import Connections, Environment
@@ -87,7 +87,7 @@ def read_labels(
 
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
-    own = data if source is None else data.model_copy(update={"source": source})
+    own = data.model_copy(update={"source": source or data.source, "join": (), "columns": Columns()})
     connections = connections or Environment()
     reader = source_of(own.source.type, base)
     where = reader.where(own.source)

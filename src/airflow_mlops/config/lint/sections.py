@@ -11,8 +11,8 @@ from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
+from airflow_mlops.data.core.file_names import PATTERN, unpacked
 from airflow_mlops.data.sources import SOURCES
-from airflow_mlops.data.sources.file_names import PATTERN, unpacked
 
 _RUN_TEMPLATE: Final = re.compile(
     r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|as_of|logical_date|data_interval_\w+|run_id|dag_run)\b"

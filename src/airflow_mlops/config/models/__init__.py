@@ -10,6 +10,7 @@ from airflow_mlops.config.models.deployment import (
     QualityGuard,
     ShiftGuard,
 )
+from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.running import Callback, Callbacks, Resources, Retry, TaskSettings
@@ -23,12 +24,11 @@ from airflow_mlops.config.models.scheduling import (
     TaskAfter,
 )
 from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.models.training import (
     Approve,
     Data,
     Evaluate,
-    EventTime,
-    Source,
     Train,
     Tune,
     Validate,
@@ -36,8 +36,9 @@ from airflow_mlops.config.models.training import (
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
-    "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Data", "Deadline", "Deploy",
-    "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "LatencyGuard",
+    "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
+    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Join",
+    "LatencyGuard",
     "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources",
     "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train",
     "Tune", "Validate", "format_duration", "parse_duration",

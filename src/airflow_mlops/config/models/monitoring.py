@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from airflow_mlops.config.models.scheduling import MonitorSchedule
 from airflow_mlops.config.models.section import Section, short_forms
-from airflow_mlops.config.models.training import Source
+from airflow_mlops.config.models.source import Source
 from airflow_mlops.config.schedule_text import window_mapping
 from airflow_mlops.config.values import (
     Duration,

@@ -3,102 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from airflow_mlops.config.class_field import described_by, known_in
 from airflow_mlops.config.expectations import expand_one
+from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.schedule_text import TimeZone
+from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
-    ConnId,
     Duration,
     FieldError,
     Limit,
     Metric,
     OwnKeys,
-    Paths,
     StrictFloat,
     StrictInt,
     Text,
     Values,
     passes,
 )
-from airflow_mlops.core.time_format import check_time_format
-from airflow_mlops.data.sources import SOURCES
-
-_PLACES: Final = ("filepath", "sql", "conn_id", "callable")
-
-
-class Source(Section):
-    """Where rows come from: a file or folder, a query of a database, or a function that returns a frame."""
-
-    type: Annotated[str, known_in(SOURCES)] = Field(
-        description="How the rows are read; a source of one's own is `package.module:Class`.",
-        json_schema_extra=described_by(SOURCES),
-    )
-    filepath: Paths | None = Field(
-        None,
-        description="Path or URI of a file or folder, a pattern such as `2025-*.csv`, or a list of them; "
-        "relative to the pipeline file. Templated.",
-    )
-    sql: Text | None = Field(
-        None,
-        description="A query, or the path of a `.sql` file beside the pipeline file (type sql). Templated.",
-    )
-    conn_id: ConnId | None = Field(
-        None, description="Airflow connection of the database, or of the URI's storage."
-    )
-    callable: Text | None = Field(
-        None, description="`module:function` that returns a DataFrame (type callable)."
-    )
-    load_args: Values = Field(default_factory=dict, description="Arguments of the reader or function.")
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The paths of ``filepath``, one or several; none without it."""
-        if self.filepath is None:
-            return ()
-        return (self.filepath,) if isinstance(self.filepath, str) else self.filepath
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Source:
-        if self.type not in SOURCES.paths:  # an own class says itself what it needs, when it reads
-            return self
-        facts = SOURCES.load(self.type)
-        for name in facts.needs:
-            if getattr(self, name) is None:
-                raise FieldError(f"a source of type {self.type} needs {name}", name)
-        for name in _PLACES:
-            if name not in (*facts.needs, *facts.takes) and getattr(self, name) is not None:
-                message = f"a source of type {self.type} takes {' and '.join(facts.needs)}, not {name}"
-                raise FieldError(message, name)
-        return self
-
-
-class EventTime(Section):
-    """The event time of a row: its column, and how it is written if not as ISO 8601 or a timestamp."""
-
-    column: Text | None = Field(None, description="Event-time column; the last of `keys` when left out.")
-    format: Annotated[str, AfterValidator(check_time_format)] | None = Field(
-        None,
-        description="How text and numbers are written: `%d.%m.%Y %H:%M`, `%Y%m%d`, `iso`, `epoch_s`, "
-        "`epoch_ms`, `epoch_us` or `epoch_ns`; ISO 8601 when left out.",
-    )
-    timezone: TimeZone | None = Field(
-        None, description="Time zone of times without an offset, as `Europe/Berlin`; UTC when left out."
-    )
-    max_quarantine: StrictFloat = Field(
-        0.0, ge=0, lt=1, description="Largest share of rows without a readable time that may be quarantined."
-    )
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether the file says that there is an event time, so that nothing is concluded from values."""
-        return any((self.column, self.format, self.timezone, self.max_quarantine))
 
 
 class Data(Section):
@@ -112,6 +38,8 @@ class Data(Section):
     keys: tuple[Text, ...] = Field(
         (), validate_default=True, description="Entity columns, then the event-time column."
     )
+    columns: Columns = Field(Columns(), description="Which columns are kept.")
+    join: tuple[Join, ...] = Field((), description="Further sources whose columns are added by key.")
     holdout: StrictFloat = Field(
         0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if there is an event time."
     )
@@ -122,6 +50,13 @@ class Data(Section):
         """A time column that is not among the keys is the last of them."""
         time = info.data.get("time")
         return (*keys, time.column) if time and time.column and time.column not in keys else keys
+
+    @model_validator(mode="after")
+    def _kept(self) -> Data:
+        for name in (*self.keys, self.target):
+            if name in self.columns.drop:
+                raise FieldError(f"cannot drop {name!r}: it is the target or a key", "columns", "drop")
+        return self
 
     @property
     def time_column(self) -> str | None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.data.core.file_names import unpacked
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.file_faults import separator_hint
-from airflow_mlops.data.sources.file_names import unpacked
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.text_reading import opened

@@ -9,7 +9,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.data.sources.files import ExcelSource, excel_engine
+from airflow_mlops.data.sources.excel_library import excel_engine, missing_package
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.report import named
@@ -24,7 +24,7 @@ def parse_excel(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
         raise ConfigError("data.source.load_args.sheet_name must be one sheet, by name or number")
     engine: Any = arguments.pop("engine", None) or excel_engine(file.path)
     if engine is None:
-        package = ExcelSource().missing_library(request.source) or "'airflow-mlops[excel]'"
+        package = missing_package(file.path)
         raise ConfigError(f"{file.name}: no library for Excel files is installed: pip install {package}")
     with opened(file) as (stream, _), pd.ExcelFile(io.BytesIO(stream.read()), engine=engine) as book:
         sheets = [str(name) for name in book.sheet_names]

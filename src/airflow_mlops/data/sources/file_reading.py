@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.data.core.file_names import PATTERN
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.data.sources.file_names import PATTERN
 from airflow_mlops.data.sources.listing import Lister, SourceFile
 from airflow_mlops.storage.locations import Location, locate
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.data.sources.base import ReadRequest, Source
+from airflow_mlops.data.sources.excel_library import CALAMINE, OPENPYXL, missing_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE: Final = 1_000_000
 _SAMPLED: Final = 200
-_OPENPYXL: Final = (".xlsx", ".xlsm")
-_CALAMINE: Final = (".xls", ".xlsb", ".ods")
 
 
 class FileSource(Source):
@@ -135,32 +133,17 @@ class JsonSource(FileSource):
         )
 
 
-def excel_engine(path: str) -> str | None:
-    """Return pandas' name of the installed library that reads an Excel file, or None when there is none."""
-    if path.lower().endswith(_OPENPYXL) and importlib.util.find_spec("openpyxl"):
-        return "openpyxl"
-    return "calamine" if importlib.util.find_spec("python_calamine") else None
-
-
-def _missing(path: str) -> list[str]:
-    """Return the package to install for an Excel file, if one is needed."""
-    if excel_engine(path):
-        return []
-    old = path.lower().endswith(_CALAMINE)
-    return ["python-calamine" if old else "'airflow-mlops[excel]'"]
-
-
 class ExcelSource(FileSource):
     """Rows of one sheet of Excel files."""
 
     name = "excel"
     help = "sheet of an Excel file, or of a folder of them"
-    suffixes = (*_OPENPYXL, *_CALAMINE)
+    suffixes = (*OPENPYXL, *CALAMINE)
 
     def missing_library(self, source: models.Source) -> str:
         """Return the package that reads one of the files, where it is not installed."""
         chosen = source.load_args.get("engine")
-        return next((package for path in source.paths if not chosen for package in _missing(path)), "")
+        return "" if chosen else next(filter(None, map(missing_package, source.paths)), "")
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""

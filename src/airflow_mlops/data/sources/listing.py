@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.data.sources.file_names import (
+from airflow_mlops.data.core.file_names import (
     PATTERN,
     is_archive,
     is_ignored,
@@ -82,7 +82,7 @@ class Lister:
                 return self._of_folder(place)
             if is_archive(place.path):
                 raise ConfigError(f"{place.uri} is an archive of several files: unpack it into a folder")
-            return [_file(place.fs, place.path, place.path)]
+            return [_file(place, place.path, place.path)]
         if PATTERN.search(place.path):
             return self._of_pattern(place)
         if place.fs.__class__ is LocalFileSystem and Path(place.path).is_symlink():
@@ -96,7 +96,7 @@ class Lister:
             seen = f"; it has {named([path.rpartition('/')[2] for path in paths])}" if paths else ""
             ends = " or ".join(self.suffixes)
             raise ConfigError(f"{_KEY}: no {self.kind} file ({ends}) in {place.uri}{seen}")
-        return [_file(place.fs, path, place.path) for path in kept]
+        return [_file(place, path, place.path) for path in kept]
 
     def _of_pattern(self, place: Location) -> list[SourceFile]:
         root = place.path[: PATTERN.search(place.path).start()].rpartition("/")[0]  # type: ignore[union-attr]
@@ -109,7 +109,7 @@ class Lister:
         kept = self._chosen([*files, *inside], ignore_untyped=False)
         if not kept:
             raise ConfigError(f"{_KEY}: no {self.kind} file matches the pattern {place.uri}")
-        return [_file(place.fs, path, root) for path in kept]
+        return [_file(place, path, root) for path in kept]
 
     def _look(self, folder: str, names: Sequence[str]) -> None:
         """Refuse a folder whose files alone are not its rows."""
@@ -135,8 +135,10 @@ class Lister:
         return typed
 
 
-def _file(fs: Any, path: str, root: str) -> SourceFile:
-    return SourceFile(fs, path, path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path), root)
+def _file(place: Location, path: str, root: str) -> SourceFile:
+    """Return a file below a place, which is named as the place was written."""
+    scheme, same, _ = place.uri.rstrip("/").rpartition(place.path.rstrip("/"))
+    return SourceFile(place.fs, path, f"{scheme}{path}" if same else place.fs.unstrip_protocol(path), root)
 
 
 def _hidden(path: str) -> bool:

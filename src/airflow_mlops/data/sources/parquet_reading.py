@@ -20,10 +20,10 @@ from pyarrow.fs import LocalFileSystem as ArrowLocalFileSystem
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.core.file_names import all_whole
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.file_faults import check_needed, reading
-from airflow_mlops.data.sources.file_names import all_whole
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.report import OUTSIDE

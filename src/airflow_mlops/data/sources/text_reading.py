@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 
 from airflow_mlops.core.errors import DataRejected
+from airflow_mlops.data.core.file_names import all_whole, is_ignored, unpacked
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.file_faults import check_needed, reading
-from airflow_mlops.data.sources.file_names import all_whole, is_ignored, unpacked
 from airflow_mlops.data.sources.frames import storable, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.report import named
