@@ -24,7 +24,7 @@ def run(call: StageCall) -> FeatureSet:
     The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
     ConfigError when the pipeline quarantines rows and no record names them.
     """
-    data = call.pipeline.data
+    data, report = call.pipeline.data, call.optional("validation", ValidationReport)
     dataset = _dataset(call)
     frame = for_learning(features.labelled(call.read(dataset), data.target))
     notes = []
@@ -56,6 +56,7 @@ def run(call: StageCall) -> FeatureSet:
         split_by=split.by,
         window=dataset.window,
         notes=tuple(notes),
+        validation_page=report.page if report else "",
     )
 
 

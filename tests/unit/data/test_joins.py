@@ -196,7 +196,7 @@ def test_times_of_both_sides_are_read_as_they_are_declared(tmp_path: Path) -> No
     rows, _ = read(tmp_path, {**join, "format": "%d/%m/%Y"})
     assert rows["price"].fillna(0).tolist() == [1.0, 4.0, 2.0, 0]
     rows, _ = read(tmp_path, {**join, "format": "%d/%m/%Y", "timezone": "America/New_York"})
-    assert rows["price"].fillna(0).tolist()[1] == 0  # 5 January begins there at 05:00 UTC
+    assert rows["price"].tolist()[2] == 1.0  # 5 January begins there at 05:00 UTC
     PRICES.assign(since=PRICES["since"].where([True, True, True, False])).to_parquet(
         tmp_path / "more.parquet"
     )
