@@ -9,10 +9,13 @@ from airflow_mlops.core.version import VERSION
 if TYPE_CHECKING:
     from airflow_mlops.config.loader import load_pipeline as load_pipeline
     from airflow_mlops.config.models import Approve as Approve
+    from airflow_mlops.config.models import AssetEntry as AssetEntry
+    from airflow_mlops.config.models import Assets as Assets
     from airflow_mlops.config.models import Callback as Callback
     from airflow_mlops.config.models import Callbacks as Callbacks
     from airflow_mlops.config.models import Canary as Canary
     from airflow_mlops.config.models import Data as Data
+    from airflow_mlops.config.models import Deadline as Deadline
     from airflow_mlops.config.models import Deploy as Deploy
     from airflow_mlops.config.models import Drift as Drift
     from airflow_mlops.config.models import ErrorRateGuard as ErrorRateGuard
@@ -20,14 +23,18 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Guards as Guards
     from airflow_mlops.config.models import LatencyGuard as LatencyGuard
     from airflow_mlops.config.models import Monitor as Monitor
+    from airflow_mlops.config.models import MonitorSchedule as MonitorSchedule
+    from airflow_mlops.config.models import OwnTask as OwnTask
     from airflow_mlops.config.models import Performance as Performance
     from airflow_mlops.config.models import Pipeline as Pipeline
     from airflow_mlops.config.models import QualityGuard as QualityGuard
     from airflow_mlops.config.models import Resources as Resources
     from airflow_mlops.config.models import Retrain as Retrain
     from airflow_mlops.config.models import Retry as Retry
+    from airflow_mlops.config.models import Schedule as Schedule
     from airflow_mlops.config.models import ShiftGuard as ShiftGuard
     from airflow_mlops.config.models import Source as Source
+    from airflow_mlops.config.models import TaskAfter as TaskAfter
     from airflow_mlops.config.models import TaskSettings as TaskSettings
     from airflow_mlops.config.models import Train as Train
     from airflow_mlops.config.models import Tune as Tune
@@ -38,10 +45,13 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = [
     "Approve",
+    "AssetEntry",
+    "Assets",
     "Callback",
     "Callbacks",
     "Canary",
     "Data",
+    "Deadline",
     "Deploy",
     "Drift",
     "ErrorRateGuard",
@@ -49,14 +59,18 @@ __all__ = [
     "Guards",
     "LatencyGuard",
     "Monitor",
+    "MonitorSchedule",
+    "OwnTask",
     "Performance",
     "Pipeline",
     "QualityGuard",
     "Resources",
     "Retrain",
     "Retry",
+    "Schedule",
     "ShiftGuard",
     "Source",
+    "TaskAfter",
     "TaskSettings",
     "Train",
     "Tune",

@@ -28,7 +28,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown_target": (
         {"data": {**PIPELINE["data"], "target": "churn"}},
         "ingest",
-        r"^customers\.parquet: no column 'churn' \(did you mean churned\?\); has customer_id, ",
+        r"customers\.parquet: no column 'churn' \(did you mean churned\?\); has customer_id, ",
     ),
     "failed_expectation": (
         {"validate": {"expect": [{"column": "visits", "max": 3}]}},

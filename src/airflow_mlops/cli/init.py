@@ -127,9 +127,10 @@ def _checked_name(name: str) -> str:
 def _checked_schedule(schedule: str) -> str:
     if schedule == BY_HAND:
         return schedule
-    from airflow_mlops.config.values import check_schedule
+    from airflow_mlops.config.schedule_text import start_mapping
 
-    return check_schedule(schedule)
+    start_mapping(schedule)
+    return schedule
 
 
 def _outer_project(folder: Path) -> Path | None:

@@ -10,6 +10,7 @@ import yaml
 
 from airflow_mlops.config.loader import read_pipeline
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.json_keys import with_own_keys
 
 
 def render(arguments: argparse.Namespace) -> int:
@@ -30,4 +31,6 @@ def render(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(pipeline: Pipeline) -> str:
-    return str(yaml.safe_dump(pipeline.effective(), sort_keys=False, width=100, allow_unicode=True))
+    return str(
+        yaml.safe_dump(with_own_keys(pipeline.effective()), sort_keys=False, width=100, allow_unicode=True)
+    )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from airflow_mlops.config.environment_names import environment_name_in
 from airflow_mlops.config.faults import Fault, FileFaults, KeyPath, Mark, dotted
 from airflow_mlops.config.yaml_errors import place_and_reason
 
@@ -15,6 +16,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
 _NUMBERS: Final = {_TAG + name for name in ("int", "float")}
+_KEYS: Final = {*_NUMBERS, _TAG + "bool", _TAG + "null"}
 _MAX_DEPTH: Final = 100
 _MAX_NODES: Final = 20_000
 _MAX_FAULTS: Final = 1_000
@@ -29,7 +31,8 @@ class Place:
     """Where a path of the configuration was written: the file, the path there, its key and its value.
 
     ``text`` is the unquoted text of a value that YAML does not read as text, such as ``no`` or ``1.10``.
-    ``explicit`` is False for a section that is only a part of a profile's dotted key there.
+    ``explicit`` is False for a section that is only a part of a profile's dotted key there. ``own_key`` is
+    the number, boolean or None that YAML reads an unquoted key as; empty for a key that is text.
     """
 
     file: str
@@ -38,6 +41,7 @@ class Place:
     value: Mark
     text: str | None = None
     explicit: bool = True
+    own_key: float | bool | str | None = ""
 
 
 @dataclass
@@ -128,13 +132,13 @@ class _Builder:
         self.loader = loader
         self.nodes = 0
 
-    def build(self, node: yaml.Node, path: KeyPath, key: Mark) -> Any:
+    def build(self, node: yaml.Node, path: KeyPath, key: Mark, own_key: Any = "") -> Any:
         """Return the plain value of ``node`` and record its place; an alias counts as what it stands for."""
         self._count(len(path), node)
         value = _mark(node.start_mark)
         text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else None
         plain = text if node.tag != _TAG + "str" else None
-        self.document.places[path] = Place(self.document.file, path, key, value, plain)
+        self.document.places[path] = Place(self.document.file, path, key, value, plain, own_key=own_key)
         if node.tag not in _PLAIN:
             shown = node.tag.replace(_TAG, "!!")
             self._fault(path, f"the tag {shown[:80]} is not supported: write plain values", value)
@@ -166,11 +170,26 @@ class _Builder:
                 first = self.document.places[here].key.line
                 self._fault(here, f"is a duplicate key (first at line {first})", mark)
                 continue
-            result[key] = self.build(value_node, here, mark)
+            self._refuse_environment_name(key, here, mark)
+            result[key] = self.build(value_node, here, mark, self._own_key(key_node))
         for key_node, value_node in inherited:
             if isinstance(key_node, yaml.ScalarNode) and (key := str(key_node.value)) not in result:
-                result[key] = self.build(value_node, (*path, key), _mark(key_node.start_mark))
+                mark = _mark(key_node.start_mark)
+                result[key] = self.build(value_node, (*path, key), mark, self._own_key(key_node))
         return result
+
+    def _own_key(self, node: yaml.ScalarNode) -> float | bool | str | None:
+        """Return what YAML reads a key as, empty for text; a key that cannot be read is text."""
+        text = str(node.value)
+        if node.style or not text or len(text) > _LONGEST_NUMBER:
+            return ""
+        if _EXPONENT.fullmatch(text):
+            return float(text)
+        try:
+            found = self.loader.construct_object(node) if node.tag in _KEYS else ""
+        except (ValueError, OverflowError, yaml.YAMLError):
+            return ""
+        return found if found is None or isinstance(found, int | float) else ""
 
     def _pairs(
         self, node: yaml.MappingNode, path: KeyPath, inside: tuple[yaml.Node, ...]
@@ -204,29 +223,36 @@ class _Builder:
                 mark,
             )
             return None
+        if node.tag == _TAG + "str":
+            self._refuse_environment_name(text, path, mark)
         try:
             value = self.loader.construct_object(node)
         except (ValueError, OverflowError, yaml.YAMLError) as error:
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             self._fault(path, f"cannot be read ({problem[:80]}): write it in quotes if it is text", mark)
             return None
-        if plain and (
-            surprise := _surprise(text, value, inside_list=isinstance(path[-1] if path else "", int))
-        ):
-            self._fault(path, surprise, mark)
+        if plain and (unlike := surprise(text, value, word=isinstance(path[-1] if path else "", int))):
+            self._fault(path, unlike, mark)
         return value
+
+    def _refuse_environment_name(self, text: str, path: KeyPath, mark: Mark) -> None:
+        if message := environment_name_in(text):
+            self._fault(path, message, mark)
 
     def _fault(self, path: KeyPath, message: str, mark: Mark) -> None:
         if len(self.document.faults) < _MAX_FAULTS:
             self.document.faults.append(self.document.fault(path, message, mark))
 
 
-def _surprise(text: str, value: Any, *, inside_list: bool) -> str | None:
-    """Return how YAML 1.1 reads an unquoted value when that is not what it looks like, or None."""
+def surprise(text: str, value: Any, *, word: bool) -> str | None:
+    """Return how YAML 1.1 reads an unquoted value when that is not what it looks like, or None.
+
+    :param word: whether a word such as ``no`` is probably meant as text, as in a list or as a key.
+    """
     if isinstance(value, int | float) and ":" in text:
         return f"YAML reads {text} as the number {value}: write it in quotes"
     if isinstance(value, int) and not isinstance(value, bool) and _OCTAL.fullmatch(text):
         return f"YAML reads {text} as the octal number {value}: write {value}, or it in quotes"
-    if isinstance(value, bool) and inside_list and text.lower() in _WORDS:
+    if isinstance(value, bool) and word and text.lower() in _WORDS:
         return f"YAML reads {text} as {str(value).lower()}: write it in quotes, or {str(value).lower()}"
     return None

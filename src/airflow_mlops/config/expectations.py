@@ -28,7 +28,8 @@ class Expectation:
         found: list[str] = []
         for key in COLUMN_ARGUMENTS:
             value = self.arguments.get(key, ())
-            found.extend([value] if isinstance(value, str) else value)
+            several = value if isinstance(value, list | tuple) else ()
+            found.extend([value] if isinstance(value, str) else several)
         return tuple(found)
 
 

@@ -21,6 +21,8 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 
 DEFAULTS: Final = "defaults"
+ANCHORS: Final = "x-"
+"""How a top-level key begins that only holds anchors: values for other keys to repeat."""
 _ROOT: Final = "pipelines"
 
 
@@ -160,7 +162,8 @@ def _layer(file: Path, text: str, expected: str, *, may_be_empty: bool = False) 
     if not isinstance(document.values, dict):
         message = f"is empty: {expected}" if empty else expected
         raise FileFaults([*document.faults, document.fault((), message)])
-    return Layer(document.values, document.places), document.faults
+    used = {key: value for key, value in document.values.items() if not key.startswith(ANCHORS)}
+    return Layer(used, document.places), document.faults
 
 
 def _each_once(unread: list[Fault], faults: list[Fault]) -> tuple[Fault, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_mlops.config.environment_names import environment_name_in
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
@@ -28,7 +29,7 @@ def is_query_file(sql: str) -> bool:
 def query_text(sql: str, base: Path) -> str:
     """Return the query: the text itself, or the content of the file that it names, relative to ``base``.
 
-    Raises ConfigError for a file that does not exist or cannot be read.
+    Raises ConfigError for a file that does not exist, cannot be read, or names an environment variable.
     """
     if not is_query_file(sql):
         return sql
@@ -41,7 +42,10 @@ def query_text(sql: str, base: Path) -> str:
     if not path.exists():
         beside = [item.name for item in path.parent.glob(f"*{_ENDING}")] if path.parent.is_dir() else []
         raise ConfigError(f"file {path} does not exist{did_you_mean(path.name, beside)}")
-    return read_text(path)
+    text = read_text(path)
+    if message := environment_name_in(text):
+        raise ConfigError(f"{path}: {message}")
+    return text
 
 
 def inline_query_files(config: Mapping[str, Any], base: Path) -> dict[str, Any]:

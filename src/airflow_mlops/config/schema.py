@@ -21,6 +21,7 @@ _PROFILES: Final = {
     "type": "object",
     "additionalProperties": {"type": "object"},
 }
+_ANCHORS: Final = {"^x-": {"description": "Values for YAML anchors; nothing else reads them."}}
 
 
 class _FileSchema(GenerateJsonSchema):
@@ -60,6 +61,7 @@ def build_schema() -> dict[str, Any]:
         "description": "Defaults of the pipeline files in this folder and below: any section, but no name.",
         "type": "object",
         "additionalProperties": False,
+        "patternProperties": _ANCHORS,
         "properties": {
             key: {"$ref": f"#/properties/{key}", "description": value["description"]}
             for key, value in schema["properties"].items()
@@ -73,6 +75,7 @@ def model_schema() -> dict[str, Any]:
     """Return the schema of a whole configuration, with every key that it must have."""
     schema = Pipeline.model_json_schema(by_alias=True, schema_generator=_FileSchema)
     schema["properties"]["profiles"] = _PROFILES
+    schema["patternProperties"] = _ANCHORS
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "airflow-mlops pipeline",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath
 from airflow_mlops.config.merge import Layer
+from airflow_mlops.config.own_keys import with_keys_of_yaml
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,32 @@ def _switch(
             result[key] = None
         elif inner is not None and isinstance(value, dict):
             result[key] = _switch(layer, value, inner, here, faults)
-        elif (items := item_model(field)) is not None and isinstance(value, dict):
-            result[key] = {
-                name: _switch(layer, item, items, (*here, name), faults) if isinstance(item, dict) else item
-                for name, item in value.items()
-            }
+        elif (items := item_model(field)) is not None and isinstance(value, dict | list):
+            result[key] = _switch_items(layer, value, items, here, faults)
+        elif isinstance(value, dict | list) and _is_free(field.annotation):
+            result[key] = with_keys_of_yaml(layer, value, here, faults)
         elif message := _misuse(value, key, inner, field, layer.places.get(here)):
             faults.append(layer.fault(here, message))
             del result[key]
     return result
+
+
+def _switch_items(
+    layer: Layer, value: Any, model: type[BaseModel], path: KeyPath, faults: list[Fault]
+) -> Any:
+    """Return a list or a mapping of sections, each as ``_switch`` returns it."""
+
+    def switched(place: str | int, item: Any) -> Any:
+        return _switch(layer, item, model, (*path, place), faults) if isinstance(item, dict) else item
+
+    if isinstance(value, list):
+        return [switched(number, item) for number, item in enumerate(value)]
+    return {name: switched(name, item) for name, item in value.items()}
+
+
+def _is_free(annotation: Any) -> bool:
+    """Whether a key holds values of any type, which are passed on as they are."""
+    return annotation is Any or any(map(_is_free, get_args(annotation)))
 
 
 def _misuse(
@@ -144,6 +162,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model that an annotation is, or that it is besides None; not one inside a container."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return _model_in(get_args(annotation)[0])
     if get_origin(annotation) not in (Union, types.UnionType):
         return None
     return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)

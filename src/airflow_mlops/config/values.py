@@ -1,4 +1,4 @@
-"""The types of values in a pipeline file: durations, limits, names, schedules, times."""
+"""The types of values in a pipeline file: durations, limits, names, times."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from airflow_mlops.core import limits
+from airflow_mlops.core.json_keys import with_own_keys, with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import task_ids
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
@@ -23,18 +24,8 @@ _SIZE: Final = r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|Ti)\s*"
 _BYTES: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
 _QUOTED: Final = r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*"
-_CRON_FIELDS: Final = 5
-_LONGEST_CRON: Final = 200
 _LONGEST_PATH: Final = 500
 _LONGEST: Final = timedelta(days=36_500)
-_PRESETS: Final = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
 
 
 class FieldError(ValueError):
@@ -181,43 +172,20 @@ def check_task(name: str) -> str:
     return name
 
 
-def check_schedule(text: str) -> str:
-    """Return ``text`` when it is a cron expression or a preset of Airflow; raises ValueError."""
-    if text in _PRESETS:
-        return text
-    from croniter import croniter  # Airflow's own reader of cron expressions
-
-    try:
-        if len(text) > _LONGEST_CRON or len(text.split()) != _CRON_FIELDS or _has_falling_range(text):
-            raise ValueError(text)
-        croniter(text).get_next()
-    except ValueError:  # all errors of croniter are ValueErrors, also that of a date that never comes
-        presets = ", ".join(_PRESETS)
-        raise ValueError(
-            f"a schedule must be five cron fields such as '0 6 * * 1' or one of {presets}, got {text!r:.80}"
-        ) from None
-    return text
-
-
-def _has_falling_range(text: str) -> bool:
-    """Whether a range falls, as 18-6: some parsers let it run over midnight, others find it empty."""
-    return any(int(low) > int(high) for low, high in re.findall(r"(?<![\w-])(\d+)-(\d+)", text))
-
-
-def cron(schedule: str) -> str:
-    """Return the cron expression of a checked schedule.
-
-    >>> cron("@daily"), cron("30 6 * * 1")
-    ('0 0 * * *', '30 6 * * 1')
-    """
-    return _PRESETS.get(schedule, schedule)
-
-
 def check_timestamp(value: object) -> object:
     """Return ``value`` unless it is a number, which pydantic would take for seconds; raises ValueError."""
     if isinstance(value, int | float):
         raise ValueError(f"a date must be written as 2026-01-31 or 2026-01-31T06:00, got {value}")
     return value
+
+
+def check_paths(value: object) -> object:
+    """Return a path, or a list of paths as a tuple; raises ValueError for anything else."""
+    several = isinstance(value, list | tuple)
+    items: Iterable[object] = value if isinstance(value, list | tuple) else (value,)
+    if not value or not all(isinstance(item, str) and item for item in items):
+        raise ValueError(f"must be a path, or a list of paths, got {value!r:.80}")
+    return tuple(items) if several else value
 
 
 @dataclass(frozen=True)
@@ -252,6 +220,18 @@ ConnId = Annotated[
 DottedPath = Annotated[str, AfterValidator(check_dotted)]
 Image = Annotated[str, matches(r"[a-z0-9][\w./:@\-]*", "an image must be written as registry/name:tag")]
 Text = Annotated[str, Field(min_length=1)]
+Paths = Annotated[
+    str | tuple[str, ...],
+    BeforeValidator(check_paths),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Limit = Annotated[
     str,
@@ -260,11 +240,12 @@ Limit = Annotated[
 ]
 Metric = Annotated[str, AfterValidator(passes(facts)), OneOf(lambda: METRIC_FACTS)]
 TaskName = Annotated[str, AfterValidator(check_task), OneOf(task_ids)]
-Schedule = Annotated[str, AfterValidator(check_schedule)]
 Timestamp = Annotated[
     datetime,
     BeforeValidator(check_timestamp),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].*)?$"}),
 ]
-Values = dict[str, Any]
+OwnKeys = (BeforeValidator(with_own_keys), PlainSerializer(with_text_keys, when_used="json"))
+"""Keeps the numbers and booleans among the keys inside a value, also through JSON."""
+Values = Annotated[dict[str, Any], *OwnKeys]
 """A mapping that is passed on as it is, such as the arguments of an estimator."""

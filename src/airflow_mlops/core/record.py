@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.json_keys import with_own_keys, with_text_keys
 
 _KINDS: dict[str, type[Record]] = {}
 
@@ -25,7 +26,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values with its ``kind`` and ``version``."""
-        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        plain: dict[str, Any] = with_text_keys(dataclasses.asdict(self))
         return {"kind": type(self).__name__, "version": self.version, **plain}
 
     @property
@@ -67,17 +68,10 @@ class Record:
         return record
 
 
-def _plain(value: Any) -> Any:
-    """Turn tuples into lists and any mapping into a dict, all the way down, as JSON has them."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def _decode(hint: Any, value: Any) -> Any:
     """Turn plain JSON into the dataclass, tuple or mapping that ``hint`` names."""
     if value is None or hint is Any:
-        return value
+        return with_own_keys(value)
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _decode(next(a for a in args if a is not type(None)), value)

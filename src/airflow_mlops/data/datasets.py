@@ -18,9 +18,13 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.frames import storable
+from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
@@ -36,36 +40,44 @@ def read_rows(
     need_target: bool = True,
     need_rows: bool = True,
     connections: Connections | None = None,
+    report: ReadReport | None = None,
 ) -> pd.DataFrame:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``connections`` finds Airflow connections, by default in the environment. ``start`` and ``end`` apply when
     the last key is a time; naive times are taken as UTC. A query may use them itself, as ``:window_start``
     and ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
-    may be missing, with ``need_rows=False`` there may be no row at all. Raises ConfigError for a wrong path,
-    reader argument or column name, DataRejected for a file that cannot be parsed or that has no row left,
-    BackendError when storage does not answer.
+    may be missing, with ``need_rows=False`` there may be no row at all. ``report`` collects what was noticed
+    and how many rows were left out. Raises ConfigError for a wrong path, reader argument or column name,
+    DataRejected for a file that cannot be parsed or that has no row left, BackendError when storage does not
+    answer.
     """
     source = source_of(data.source.type, base)
     where = source.where(data.source)
-    frame = source.read(
-        ReadRequest(
-            source=data.source,
-            base=base,
-            connections=connections or Environment(),
-            time=data.time,
-            start=start,
-            end=end,
-        )
-    )
+    report = report or ReadReport()
     wanted = (*data.keys, *((data.target,) if need_target else ()))
+    request = ReadRequest(
+        source=data.source,
+        base=base,
+        connections=connections or Environment(),
+        time=data.time,
+        start=start,
+        end=end,
+        needed=wanted,
+        report=report,
+    )
+    frame = storable(source.read(request), where)
     for column in wanted:
         if column not in frame.columns:
             known = [str(name) for name in frame.columns]
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
             )
+    read = len(frame)
     frame = _within(frame, data, start, end, where, need=need_rows)
+    report.leave_out("outside the window", read - len(frame))
+    frame = join_sources(frame, data, request, event_times, need=need_rows)
+    frame = choose(frame, data.columns, (*data.keys, data.target), where)
     if frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")

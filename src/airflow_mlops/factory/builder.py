@@ -8,27 +8,21 @@ So what is printed is what is built.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
-from airflow.sdk import (
-    DAG,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    CronTriggerTimetable,
-    Param,
-    TriggerRule,
-)
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
-from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.models import OwnTask, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.documentation import documentation
+from airflow_mlops.factory.own_tasks import own_operator, own_task_arguments
+from airflow_mlops.factory.schedule import EPOCH, train_arguments
 from airflow_mlops.factory.settings import default_args, notifiers, task_overrides
+from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks, runs_always
 from airflow_mlops.lifecycle.table import GENERIC_OPERATOR, Kind, Task, shapes, tasks_of
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DEPLOY_PARAMS: Final[Mapping[str, partial[Param]]] = {
     "version": partial(
         Param, None, type=["null", "integer"], description="Version to deploy; the challenger if empty."
@@ -55,7 +49,8 @@ def build(pipeline: Pipeline, base: str | None = None) -> dict[str, DAG]:
 def build_dag(pipeline: Pipeline, kind: Kind, base: Any = None) -> DAG:
     """Return one DAG of a pipeline."""
     with DAG(**resolve(dag_arguments(pipeline, kind, base))) as dag:
-        tasks: dict[str, Any] = {}
+        before, after = own_tasks(pipeline, kind)
+        tasks: dict[str, Any] = {task.id: _own_task(task, base) for task in before}
         for row in tasks_of(pipeline, kind):
             operator = operator_class(row)
             outputs = {task_id: earlier.output for task_id, earlier in tasks.items()}
@@ -70,7 +65,17 @@ def build_dag(pipeline: Pipeline, kind: Kind, base: Any = None) -> DAG:
             if row.teardown:
                 task.as_teardown()
             tasks[row.id] = task
+        tasks |= {task.id: _own_task(task, base) for task in after}
+        first, *_, last = tasks_of(pipeline, kind)
+        for earlier, later in own_edges(pipeline, kind, first.id, last.id):
+            tasks[earlier] >> tasks[later]
     return dag
+
+
+def _own_task(task: OwnTask, base: Any) -> Any:
+    """Return one of a user's own tasks; one that always runs is a teardown, which hides no failure."""
+    found = own_operator(task, base)(**own_task_arguments(task))
+    return found.as_teardown() if runs_always(task) else found
 
 
 def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
@@ -81,9 +86,9 @@ def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
         "dag_id": f"{pipeline.name}__{kind}",
         "description": pipeline.description or f"{kind} of the pipeline {pipeline.name}",
         "schedule": None,
-        "start_date": _EPOCH,
+        "start_date": EPOCH,
         "catchup": False,
-        **_OWN_ARGUMENTS[kind](pipeline),
+        **_OWN_ARGUMENTS[kind](pipeline, base),
         "default_args": default_args(pipeline, base),
         **({"on_success_callback": on_success} if on_success else {}),
         "tags": sorted({"mlops", kind, *team, *pipeline.tags}),
@@ -136,41 +141,28 @@ def resolve(value: Any) -> Any:
     return [resolve(item) for item in value] if isinstance(value, list) else value
 
 
-def _train_arguments(pipeline: Pipeline) -> dict[str, Any]:
-    return {"schedule": _train_schedule(pipeline), "max_active_runs": 1}
-
-
-def _train_schedule(pipeline: Pipeline) -> Any:
-    """Return the cron schedule, the asset of retrain events, both, or None."""
-    cron: Any = None
-    if pipeline.schedule:
-        cron = partial(CronTriggerTimetable, pipeline.schedule, timezone="UTC")
-    if not (pipeline.monitor and pipeline.monitor.retrain):
-        return cron
-    retrain: Any = [pipeline_asset(pipeline.name, "retrain")]
-    return partial(AssetOrTimeSchedule, timetable=cron, assets=retrain) if cron else retrain
-
-
-def _deploy_arguments(pipeline: Pipeline) -> dict[str, Any]:
+def _deploy_arguments(pipeline: Pipeline, _base: Any) -> dict[str, Any]:
     challenger = [pipeline_asset(pipeline.name, "challenger")]
     return {"schedule": challenger, "max_active_runs": 4, "params": _DEPLOY_PARAMS}
 
 
-def _monitor_arguments(pipeline: Pipeline) -> dict[str, Any]:
+def _monitor_arguments(pipeline: Pipeline, _base: Any) -> dict[str, Any]:
     monitor = pipeline.monitor
     if monitor is None:
         return {}
     return {
-        "schedule": partial(CronDataIntervalTimetable, monitor.schedule, timezone="UTC"),
+        "schedule": partial(
+            CronDataIntervalTimetable, monitor.schedule.cron, timezone=monitor.schedule.timezone
+        ),
         "max_active_runs": 1,
         "catchup": monitor.catchup,
-        "start_date": monitor.start_date or _EPOCH,
+        "start_date": monitor.start_date or EPOCH,
         **({"end_date": monitor.end_date} if monitor.end_date else {}),
     }
 
 
 _OWN_ARGUMENTS: Final = {
-    "train": _train_arguments,
+    "train": train_arguments,
     "deploy": _deploy_arguments,
     "monitor": _monitor_arguments,
 }

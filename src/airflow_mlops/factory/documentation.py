@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 import yaml
 
 from airflow_mlops.config.models import Pipeline, Section
+from airflow_mlops.core.json_keys import with_own_keys
 from airflow_mlops.lifecycle.table import TASKS, Kind
 
 _PURPOSE: Final = {
@@ -35,7 +36,7 @@ def documentation(pipeline: Pipeline, kind: Kind) -> str:
     """
     sections = {
         key: value
-        for key, value in _options(pipeline, pipeline.effective()).items()
+        for key, value in _options(pipeline, with_own_keys(pipeline.effective())).items()
         if _shown_by(key) == kind
     }
     effective = yaml.dump(

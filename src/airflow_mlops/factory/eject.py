@@ -16,7 +16,7 @@ from typing import Any, Final
 from airflow.sdk import DAG
 
 from airflow_mlops import __version__
-from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.models import OwnTask, Pipeline
 from airflow_mlops.factory.assets import pipeline_asset
 from airflow_mlops.factory.builder import (
     dag_arguments,
@@ -26,9 +26,12 @@ from airflow_mlops.factory.builder import (
     task_expansion,
 )
 from airflow_mlops.factory.documentation import summary
+from airflow_mlops.factory.own_tasks import own_task_arguments
 from airflow_mlops.factory.python_source import SourceWriter, verbatim
 from airflow_mlops.factory.settings import default_args
+from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks, runs_always
 from airflow_mlops.lifecycle.table import Kind, Task, shapes, tasks_of
+from airflow_mlops.user_code.loading import is_installed, load_object
 
 _WIDTH: Final = 88
 _ASSETS: Final = ("data", "challenger", "champion", "retrain")
@@ -52,7 +55,7 @@ def eject(pipeline: Pipeline, *, origin: str, base: str = ".") -> str:
     Raises ConfigError for a value that cannot be written as Python.
     """
     writer = SourceWriter()
-    folder = None if base == "." else verbatim("BASE")
+    folder = verbatim("BASE") if base != "." or _needs_folder(pipeline) else None
     constants = {} if folder is None else {"BASE": _base(writer, base)}
     constants |= _shared_values(writer, pipeline, folder)
     dags = [list(_dag(writer, pipeline, shape.kind, folder)) for shape in shapes(pipeline)]
@@ -109,10 +112,18 @@ def _dag(writer: SourceWriter, pipeline: Pipeline, kind: Kind, base: Any) -> Ite
     context = writer.call(DAG, keywords=dag_arguments(pipeline, kind, base))
     body: list[ast.stmt] = []
     variables: dict[str, ast.expr] = {}
+    before, after = own_tasks(pipeline, kind)
+    for task in before:
+        body += _own_task(writer, task, base, variables)
     for row in tasks_of(pipeline, kind):
         variable = ast.Name(_identifier(row.id, writer.names))
         body += _task(writer, pipeline, row, base, variable, variables)
         variables[row.id] = variable
+    for task in after:
+        body += _own_task(writer, task, base, variables)
+    first, *_, last = tasks_of(pipeline, kind)
+    for earlier, later in own_edges(pipeline, kind, first.id, last.id):
+        body.append(ast.Expr(ast.BinOp(variables[earlier], ast.RShift(), variables[later])))
     yield ast.With([ast.withitem(context)], body)
 
 
@@ -142,6 +153,37 @@ def _task(
             yield ast.Expr(ast.BinOp(others[earlier], ast.RShift(), variable))
     if row.teardown:
         yield ast.Expr(writer.call(ast.Attribute(variable, "as_teardown")))
+
+
+def _own_task(
+    writer: SourceWriter, task: OwnTask, base: Any, variables: dict[str, ast.expr]
+) -> Iterator[ast.stmt]:
+    """Yield the statements of a user's own task, and add its variable."""
+    module, name = re.split(r"[.:](?=\w+$)", task.operator)
+    if _is_installed(task.operator):
+        target: ast.expr = ast.Name(writer.imported_name(module, name))
+    else:
+        target = writer.call(load_object, [task.operator, base])
+    variable = ast.Name(_identifier(task.id, writer.names))
+    variables[task.id] = variable
+    yield ast.Assign([variable], writer.call(target, keywords=own_task_arguments(task)))
+    if runs_always(task):
+        yield from _comment("Runs after a failure as well, which it does not hide.")
+        yield ast.Expr(writer.call(ast.Attribute(variable, "as_teardown")))
+
+
+def _needs_folder(pipeline: Pipeline) -> bool:
+    """Whether something other than a task loads modules beside the pipeline file."""
+    own = (*pipeline.before, *pipeline.after)
+    deadline = pipeline.schedule and pipeline.schedule.deadline
+    return bool(deadline) or not all(_is_installed(task.operator) for task in own)
+
+
+def _is_installed(dotted: str) -> bool:
+    """Whether the package of a dotted path is installed, so that it can be imported from anywhere."""
+    found = importlib.util.find_spec(re.split(r"[.:]", dotted)[0])
+    folders = found.submodule_search_locations if found else None
+    return found is not None and is_installed(found.origin or next(iter(folders or ()), ""))
 
 
 def _comment(text: str) -> Iterator[ast.stmt]:

@@ -58,13 +58,25 @@ class SourceWriter:
 
         :param target: a class or function that a module has under its name, or an expression.
         """
-        called = target if isinstance(target, ast.expr) else ast.Name(self.imported(target))
+        called = target if isinstance(target, ast.expr) else self._called(target)
         named = [ast.keyword(name, self.expression(value)) for name, value in (keywords or {}).items()]
         return ast.Call(called, [self.expression(value) for value in arguments], named)
 
     def imported(self, target: Any) -> str:
         """Return the name that a class or function has in the file, which then imports it."""
         return self._import(_home(target), str(target.__name__))
+
+    def imported_name(self, module: str, name: str) -> str:
+        """Return the name that ``name`` of a module has in the file, which then imports it."""
+        return self._import(module, name)
+
+    def _called(self, target: Any) -> ast.expr:
+        """Return a class or function, or a static method as ``Class.method``."""
+        owner, _, method = str(target.__qualname__).rpartition(".")
+        found = getattr(sys.modules[target.__module__], owner, None) if owner else None
+        if found is None:
+            return ast.Name(self.imported(target))
+        return ast.Attribute(ast.Name(self.imported(found)), method)
 
     @property
     def names(self) -> set[str]:

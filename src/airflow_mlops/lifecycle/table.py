@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from airflow_mlops.lifecycle.own_tasks import default_task_id as default_task_id
+from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks
 from airflow_mlops.lifecycle.task import GENERIC_OPERATOR as GENERIC_OPERATOR
 from airflow_mlops.lifecycle.task import Has
 from airflow_mlops.lifecycle.task import Kind as Kind
@@ -187,23 +189,37 @@ TASKS: Final[tuple[Task, ...]] = (
 
 @dataclass(frozen=True)
 class Shape:
-    """One DAG of a pipeline: its id, when it runs, and its tasks in the order of their work."""
+    """One DAG of a pipeline: its id, when it runs, and its tasks in the order of their work.
+
+    ``assets`` are the names or URIs of those that start it. ``before`` and ``after`` are the ids of a user's
+    own tasks, ``own_edges`` what they follow and precede.
+    """
 
     dag_id: str
     kind: Kind
     schedule: tuple[str, ...]
     tasks: tuple[Task, ...]
+    assets: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    own_edges: tuple[tuple[str, str], ...] = ()
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
         """Every pair of tasks that follow each other."""
         ids = {task.id for task in self.tasks}
-        return tuple(
+        own = tuple(
             (earlier, task.id)
             for task in self.tasks
             for earlier in dict.fromkeys((*task.inputs.values(), *task.after))
             if earlier in ids
         )
+        return (*own, *self.own_edges)
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids of all tasks, a user's own included."""
+        return (*self.before, *(task.id for task in self.tasks), *self.after)
 
 
 def find_task(id_: str) -> Task | None:
@@ -228,18 +244,36 @@ def tasks_of(pipeline: Any, kind: Kind) -> tuple[Task, ...]:
 def shapes(pipeline: Any) -> tuple[Shape, ...]:
     """Return the DAGs of a pipeline: train, and deploy and monitor when their sections are there."""
     return tuple(
-        Shape(f"{pipeline.name}__{kind}", kind, schedule_of(pipeline, kind), tasks_of(pipeline, kind))
-        for kind in get_args(Kind)
-        if kind == "train" or has_section(pipeline, kind)
+        _shape(pipeline, kind) for kind in get_args(Kind) if kind == "train" or has_section(pipeline, kind)
     )
 
 
+def _shape(pipeline: Any, kind: Kind) -> Shape:
+    tasks = tasks_of(pipeline, kind)
+    before, after = (tuple(task.id for task in own) for own in own_tasks(pipeline, kind))
+    edges = own_edges(pipeline, kind, tasks[0].id, tasks[-1].id)
+    dag_id = f"{pipeline.name}__{kind}"
+    assets = assets_of(pipeline, kind)
+    return Shape(dag_id, kind, schedule_of(pipeline, kind), tasks, assets, before, after, edges)
+
+
 def schedule_of(pipeline: Any, kind: Kind) -> tuple[str, ...]:
-    """Return what starts a DAG: cron expressions, and assets as ``asset <pipeline>/<name>``."""
-    if kind == "deploy":
-        return (f"asset {pipeline.name}/challenger",)
+    """Return what starts a DAG: times, and assets as ``asset <pipeline>/<name>``."""
     if kind == "monitor":
-        return (pipeline.monitor.schedule,)
-    own = (pipeline.schedule,) if pipeline.schedule else ()
-    retrain = (f"asset {pipeline.name}/retrain",) if has_section(pipeline, "monitor.retrain") else ()
-    return (*own, *retrain)
+        return tuple(pipeline.monitor.schedule.shown)
+    own = pipeline.schedule.shown if kind == "train" and pipeline.schedule else ()
+    return (*own, *(f"asset {name}" for name in _own_assets(pipeline, kind)))
+
+
+def assets_of(pipeline: Any, kind: Kind) -> tuple[str, ...]:
+    """Return the names or URIs of the assets that start a DAG."""
+    upstream = pipeline.schedule.assets if kind == "train" and pipeline.schedule else None
+    entries = upstream.entries if upstream else ()
+    return (*(entry.shown for entry in entries), *_own_assets(pipeline, kind))
+
+
+def _own_assets(pipeline: Any, kind: Kind) -> tuple[str, ...]:
+    if kind == "deploy":
+        return (f"{pipeline.name}/challenger",)
+    retrains = kind == "train" and has_section(pipeline, "monitor.retrain")
+    return (f"{pipeline.name}/retrain",) if retrains else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +42,21 @@ def run(context: RunContext, until: str | None = None) -> str | None:
             if until in {task.id for task in shape.tasks}:
                 return None
             continue
+        _leave_out(context, shape, shape.before)
         for task in shape.tasks:
             context.signals.check()
             waits = _task(context, shape, task)
             if waits or task.id == until:
                 return waits
+        _leave_out(context, shape, shape.after)
     return None
+
+
+def _leave_out(context: RunContext, shape: Shape, own: Sequence[str]) -> None:
+    """Report the tasks of a user's own as left out: their operators need Airflow."""
+    for task_id in own:
+        summary = "not run here: a task of your own needs Airflow"
+        context.reporter.task(TaskLine(shape.dag_id, task_id, "skipped", summary=summary))
 
 
 def _enter(context: RunContext, shape: Shape) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from airflow_mlops.config.models import Monitor
-from airflow_mlops.config.values import cron
+from airflow_mlops.config.schedule_text import cron
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.local_run.context import RunContext
@@ -22,7 +23,7 @@ def window_of(context: RunContext) -> tuple[Window | None, str]:
         return None, "not from here: the champion is not this run's"
     if not context.pipeline.data.keys:
         return None, "data.keys names no event time: a window would be all the data"
-    start, end = last_window(monitor.schedule, context.as_of)
+    start, end = last_window(monitor.schedule.cron, context.as_of, monitor.schedule.timezone)
     span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     if not _allowed(monitor, start):
         return None, f"the window {span} is outside start_date and end_date"
@@ -32,15 +33,15 @@ def window_of(context: RunContext) -> tuple[Window | None, str]:
     return (start, end), ""
 
 
-def last_window(schedule: str, moment: datetime) -> Window:
+def last_window(schedule: str, moment: datetime, timezone: str = "UTC") -> Window:
     """Return the last interval between two ticks of ``schedule`` that is over at ``moment``, in UTC."""
     from croniter import croniter
 
     # croniter goes back to before its start: a tick at the moment itself counts.
-    ticks = croniter(cron(schedule), moment.astimezone(UTC) + timedelta(microseconds=1))
+    ticks = croniter(cron(schedule), moment.astimezone(ZoneInfo(timezone)) + timedelta(microseconds=1))
     end: datetime = ticks.get_prev(datetime)
     start: datetime = ticks.get_prev(datetime)
-    return start, end
+    return start.astimezone(UTC), end.astimezone(UTC)
 
 
 def _allowed(monitor: Monitor, start: datetime) -> bool:

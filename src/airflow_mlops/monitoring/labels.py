@@ -10,11 +10,12 @@ from typing import Final
 
 import pandas as pd
 
-from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.models import Columns, Data, Source
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
 from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.datasets import event_times, read_dataset, read_rows
+from airflow_mlops.data.learning import for_learning
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
@@ -85,7 +86,7 @@ def read_labels(
 
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
-    own = data if source is None else data.model_copy(update={"source": source})
+    own = data.model_copy(update={"source": source or data.source, "join": (), "columns": Columns()})
     connections = connections or Environment()
     reader = source_of(own.source.type, base)
     where = reader.where(own.source)
@@ -95,14 +96,16 @@ def read_labels(
         request = ReadRequest(source=own.source, base=base, connections=connections)
         if source is not None and not reader.has_landed(request):
             return nothing
-        frame = read_rows(
-            own,
-            base=base,
-            connections=connections,
-            start=start,
-            end=end,
-            need_target=source is not None,
-            need_rows=False,
+        frame = for_learning(
+            read_rows(
+                own,
+                base=base,
+                connections=connections,
+                start=start,
+                end=end,
+                need_target=source is not None,
+                need_rows=False,
+            )
         )
     except ConfigError as error:  # name the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error

@@ -96,7 +96,7 @@ class StageOperator(BaseOperator):
         base = self._base(context)
         part = part_of(self.pipeline, row.config if row else None, base)
         artifacts, ports = airflow_ports(self.mlflow_conn_id(base))
-        start = window_start(context)
+        start = window_start(context, of_interval=row is None or row.dag != "train")
         request = StageRequest(
             stage=self.stage,
             pipeline=self.render_template(inline_query_files(part.config, part.base), context),

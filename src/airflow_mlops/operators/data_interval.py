@@ -29,10 +29,14 @@ def as_of(context: Context) -> datetime:
     return found if found else datetime.now(UTC)
 
 
-def window_start(context: Context) -> datetime | None:
-    """Return the start of the run's window, or None when the run has no data interval."""
+def window_start(context: Context, *, of_interval: bool = True) -> datetime | None:
+    """Return the start of the run's window, or None when the run has none.
+
+    :param of_interval: whether the data interval of the run counts. For a training it does not: it learns
+        from all rows, and an interval such as that of ``@continuous`` only says when the run before ended.
+    """
     configured = _configured(context, "window_start")
-    if configured:
+    if configured or not of_interval:
         return configured
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     return start if start and end and start < end else None

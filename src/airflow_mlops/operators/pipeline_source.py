@@ -11,6 +11,7 @@ from typing import Any
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 
 PipelineSource = Pipeline | Mapping[str, Any] | str | Path
@@ -46,7 +47,7 @@ def part_of(source: PipelineSource | None, sections: Sequence[str] | None, base:
     for key in source:
         if key not in known:
             raise ConfigError(f"pipeline: unknown key {key!r}{did_you_mean(str(key), known)}")
-    return PipelinePart(_selected(source, sections), base)
+    return PipelinePart(_selected(with_text_keys(source), sections), base)
 
 
 def _selected(config: Mapping[str, Any], sections: Sequence[str] | None) -> dict[str, Any]:

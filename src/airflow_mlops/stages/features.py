@@ -6,9 +6,11 @@ import logging
 
 import pandas as pd
 
-from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.config.models import Data
+from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.data import features
+from airflow_mlops.data.learning import for_learning, nested_columns
 from airflow_mlops.lifecycle.call import StageCall
 
 _LOG = logging.getLogger(__name__)
@@ -21,7 +23,15 @@ def run(call: StageCall) -> FeatureSet:
     ConfigError when the pipeline quarantines rows and no record names them.
     """
     data = call.pipeline.data
-    frame = features.labelled(call.read(_dataset(call)), data.target)
+    frame = for_learning(features.labelled(call.read(_dataset(call)), data.target))
+    notes = []
+    if call.pipeline.features is None and (nested := _without_use(frame, data)):
+        frame = frame.drop(columns=nested)
+        notes.append(
+            f"columns left out, their cells are lists, mappings or bytes: {', '.join(nested)}; a feature "
+            "function can make numbers of them"
+        )
+        _LOG.warning("%s", notes[0])
     split = features.split(frame, data)
     sides = [frame[~split.held_out].reset_index(drop=True), frame[split.held_out].reset_index(drop=True)]
     built: list[pd.DataFrame] = [
@@ -36,7 +46,16 @@ def run(call: StageCall) -> FeatureSet:
         holdout_features=call.write(built[1]),
         features=tuple(built[0].columns),
         split=split.how,
+        notes=tuple(notes),
     )
+
+
+def _without_use(frame: pd.DataFrame, data: Data) -> list[str]:
+    """Return the columns of lists and the like; raises DataRejected when the target is one."""
+    nested = nested_columns(frame)
+    if data.target in nested:
+        raise DataRejected(f"the target {data.target!r} has lists, mappings or bytes in its cells")
+    return [name for name in nested if name not in data.keys]
 
 
 def _dataset(call: StageCall) -> DatasetRef:

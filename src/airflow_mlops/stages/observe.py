@@ -22,6 +22,7 @@ def run(call: StageCall) -> ScoredWindow:
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
     from airflow_mlops.data.datasets import read_rows
+    from airflow_mlops.data.learning import for_learning
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
 
@@ -32,6 +33,7 @@ def run(call: StageCall) -> ScoredWindow:
         data, base=call.base, start=start, end=end, need_target=False, connections=call.connections
     )
     validation = _validate(call, rows)
+    rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
     try:
         scored = champion.scored(known)

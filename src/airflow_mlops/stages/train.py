@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.lifecycle.call import StageCall
@@ -139,7 +140,8 @@ def _digest(
     scores: np.ndarray[Any, Any] | None,
 ) -> str:
     """Name what was learnt: equal data, features, settings and answers to the hold-out, equal digest."""
-    parts = [found.train.digest, found.train_features.digest, call.pipeline.train.estimator, params]
+    estimator = [call.pipeline.train.estimator, with_text_keys(params)]
+    parts = [found.train.digest, found.train_features.digest, *estimator]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     digest.update(
         json.dumps([models.plain(value) for value in (labels if scores is None else scores)]).encode()

@@ -63,6 +63,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     ... except RuntimeError:
     ...     database.execute("SELECT count(*) FROM numbers").fetchone()
     (0,)
+    >>> database.close()
     """
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -17,6 +17,7 @@ from filelock import FileLock
 from airflow_mlops import process_environment
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
+from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.tags import PIPELINE, TASK_KEY, retried_tag
 from airflow_mlops.training.mlflow_address import database_file, reach
 
@@ -141,7 +142,9 @@ class TaskRun:
     def json(self, payload: Mapping[str, Any], filename: str) -> None:
         """Store ``payload`` as a JSON artifact."""
         with translated(self.uri):
-            self.client.log_text(self.run_id, json.dumps(payload, indent=1, default=str), filename)
+            self.client.log_text(
+                self.run_id, json.dumps(with_text_keys(payload), indent=1, default=str), filename
+            )
 
 
 @contextlib.contextmanager

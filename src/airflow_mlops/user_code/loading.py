@@ -17,6 +17,7 @@ from typing import Any, Final
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.core.suggestions import did_you_mean
 
+_COMPILED: Final = (".pyx", ".pxi", ".pxd")
 _PACKAGE: Final = f"{Path(__file__).parents[1]}/"
 
 
@@ -63,7 +64,11 @@ def users_line(error: BaseException) -> str:
     """Return `` at file:line: code`` of the last line of a user's that an error went through, or nothing."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
-        item for item in frames if not item.filename.startswith(_PACKAGE) and not is_installed(item.filename)
+        item
+        for item in frames
+        if not item.filename.startswith(_PACKAGE)
+        and not item.filename.endswith(_COMPILED)  # of a library; such a name has no folder
+        and not is_installed(item.filename)
     ]
     return f" at {Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""
 

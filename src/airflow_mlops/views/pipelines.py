@@ -58,7 +58,7 @@ def pipeline_view(pipeline: Pipeline) -> PipelineView:
                 dag_id=shape.dag_id,
                 kind=shape.kind,
                 schedule=shape.schedule,
-                tasks=tuple(task.id for task in shape.tasks),
+                tasks=shape.task_ids,
             )
             for shape in shapes(pipeline)
         ),

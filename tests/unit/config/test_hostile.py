@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -16,6 +17,7 @@ from airflow_mlops.config.document import parse
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.loader import FileFaults, load_pipeline, pipeline_files
+from airflow_mlops.config.queries import query_text
 from airflow_mlops.core.errors import ConfigError
 from tests.support.project import ENVIRONMENT
 
@@ -115,8 +117,48 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path: Path) -> None:
 
 
 def test_environment_variables_are_never_put_in(tmp_path: Path) -> None:
-    file = write(tmp_path, GOOD.replace("iris.csv", "'$HOME/${HOME}/{{ ds }}.csv'"))
-    assert load_pipeline(file).data.source.filepath == "$HOME/${HOME}/{{ ds }}.csv"
+    file = write(tmp_path, GOOD.replace("iris.csv", "'$HOME/{{ ds }}.csv'"))
+    assert load_pipeline(file).data.source.filepath == "$HOME/{{ ds }}.csv"
+
+
+ANYWHERE = """\
+x-note: %0
+name: iris
+description: %1
+tags: [a, %2]
+data: {source: {type: csv, filepath: %3, load_args: {sep: %4}}, target: %5, keys: [%6]}
+validate: {expect: [{column: %7, in: [%8]}, {expect_column_to_exist: {column: %9}}]}
+train: {estimator: sklearn.tree.DecisionTreeClassifier, params: {class_weight: {%10: 1}}}
+evaluate: {metrics: [accuracy], slices: {%11: {accuracy: ">= 0.5"}}}
+callbacks: {on_failure: [{notifier: airflow.sdk.BaseNotifier, args: {to: %12}}]}
+profiles: {dev: {data.source.filepath: %13}}
+"""
+
+
+@pytest.mark.parametrize("place", range(14))
+@pytest.mark.parametrize("name", ["${HOME}", "${HOME:-x}", "a ${env:HOME} b"])
+def test_the_name_of_an_environment_variable_is_refused_wherever_it_stands(
+    tmp_path: Path, place: int, name: str
+) -> None:
+    text = re.sub(r"%(\d+)", lambda found: json.dumps(name if int(found[1]) == place else "a"), ANYWHERE)
+    with pytest.raises(FileFaults) as caught:
+        load_pipeline(write(tmp_path, text))
+    shown = name.strip("ab ")
+    assert f"{shown} is not replaced: a pipeline file does not read environment variables" in str(
+        caught.value
+    )
+    assert all("is not replaced" in fault.message for fault in caught.value.faults)
+
+
+def test_the_name_of_an_environment_variable_is_refused_in_defaults_and_in_a_query_of_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "defaults.yaml").write_text('owner: "${USER}"\n')
+    with pytest.raises(FileFaults, match=r"defaults.yaml:1:8: owner: \$\{USER\} is not replaced"):
+        load_pipeline(write(tmp_path, GOOD))
+    (tmp_path / "rows.sql").write_text("SELECT * FROM ${SCHEMA}.rows")
+    with pytest.raises(ConfigError, match=r"rows.sql: \$\{SCHEMA\} is not replaced"):
+        query_text("rows.sql", tmp_path)
 
 
 def test_a_tag_runs_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ MONITOR = {"schedule": "@daily", "drift": {}}
 @pytest.fixture
 def shop(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Laptop:
     """A pipeline whose query stands in a file beside it."""
-    with sqlite3.connect(laptop.folder / "shop.db") as database:
+    with closing(sqlite3.connect(laptop.folder / "shop.db")) as database, database:
         customers(2_000).assign(seen_at=lambda f: f["seen_at"].astype(str)).to_sql("customers", database)
     database.close()
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"sqlite:///{laptop.folder}/shop.db")

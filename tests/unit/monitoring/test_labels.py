@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def test_labels_of_a_database_are_asked_for_by_the_span(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = pd.concat([labels_of(), labels_of().assign(at=lambda frame: frame["at"] + timedelta(days=1))])
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         days.assign(at=days["at"].astype(str)).to_sql("labels", database, index=False)
     database.close()
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"sqlite:///{tmp_path}/shop.db")

@@ -361,3 +361,34 @@ def test_a_stage_without_its_input_says_which(project: Project) -> None:
         run_stage(project.request("validate", {}))
     with pytest.raises(ConfigError, match="stage features needs the input 'dataset'"):
         run_stage(project.request("features", {}))
+
+
+def test_weights_by_class_reach_the_estimator_of_every_try(project: Project) -> None:
+    """From the file, from a search, and in another process: the keys are the numbers of the classes."""
+    estimator = "sklearn.linear_model.LogisticRegression"
+    space = {"class_weight": [{0: 1, 1: 20}], "C": [0.5, 2.0]}
+    tuned = project.changed(
+        features="features_without_gaps:build",
+        train={
+            "estimator": estimator,
+            "params": {"class_weight": {0: 1, 1: 2}},
+            "tune": {"space": space, "n_trials": 2},
+        },
+    )
+    (project.root / "features_without_gaps.py").write_text(
+        "def build(rows):\n    return rows[['visits']].fillna(0)\n"
+    )
+    features = tuned.run("features", {"dataset": tuned.run("ingest", {})})
+    found = tuned.run("tune", {"features": features}, options={"worker": 0, "workers": 1})
+    assert (found["failed"], found["trials"]) == (0, 2)
+    for tune, weights in (([], {0: 1, 1: 2}), ([found], {0: 1, 1: 20})):
+        request = tuned.request("train", {"features": features, **({"tune": tune} if tune else {})})
+        first = json.loads(json.dumps(run_stage(request).record))
+        again = elsewhere(request, project.root)["record"]
+        assert again["digest"] == first["digest"]
+        for record in (first, again):
+            with fluent(project.tracking_uri):
+                model = mlflow.sklearn.load_model(record["model_uri"])
+            assert model.named_steps["model"].class_weight == weights
+        logged = connect(project.tracking_uri).get_run(first["run_id"]).data
+        assert str(weights) in (logged.params["class_weight"], logged.tags.get("mlops.retried.class_weight"))

@@ -17,6 +17,7 @@ from airflow_mlops.config.lint.functions import functions
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics
+from airflow_mlops.config.lint.own_tasks import own_tasks
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
 from airflow_mlops.config.lint.salvage import salvage
@@ -25,7 +26,7 @@ from airflow_mlops.config.lint.sections import duplicate, file_suffix, sections,
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates, unexpanded_placeholder
-from airflow_mlops.config.lint.timing import canary_timing, monitor_timing
+from airflow_mlops.config.lint.timing import canary_timing, monitor_timing, schedule_timing
 from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
 from airflow_mlops.config.variants import MAX_ATTEMPTS, fault_identity, locate_in_profile
 from airflow_mlops.core.errors import ConfigError
@@ -42,14 +43,16 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     monitor_timing: ("data.keys", "monitor.*"),
     sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
     duplicate: (),
-    file_suffix: ("data.source.*", "monitor.performance.labels.*"),
-    unexpanded_placeholder: ("data.source.*",),
+    file_suffix: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
+    unexpanded_placeholder: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
     source_path: ("data.source.*",),
-    rows: ("data.source.*", "monitor.performance.labels.*"),
-    columns: ("data.source.*", "monitor.performance.labels.*"),
+    rows: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
+    columns: ("data.source.*", "data.columns.*", "data.join.*", "monitor.performance.labels.*"),
     task_settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
-    notifiers: ("callbacks.*",),
+    notifiers: ("callbacks.*", "schedule.*"),
+    own_tasks: ("before.*", "after.*"),
+    schedule_timing: ("schedule.*",),
     retry_exceptions: ("retry.fail_on",),
 }
 """Each rule with the keys that it reads: it waits while one of them (``.*``: or one below it) is faulty."""

@@ -14,7 +14,7 @@ from typing import Final
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
-from airflow_mlops.config.models import Source
+from airflow_mlops.config.models import Data, Source
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources import SOURCES
 
@@ -30,7 +30,9 @@ def columns(subject: Subject) -> Iterator[Finding]:
         yield Finding(("evaluate", "slices", data.target), message)
     yield from _of_labels(subject)
     yield from _left_out(subject)
-    known = header(data.source, subject.folder)
+    yield from _not_kept(subject)
+    yield from _of_joins(subject)
+    known = known_columns(data, subject.folder)
     if known is None:
         if slices:
             message = f"not checked that the data has {', '.join(slices)}: no local header to read"
@@ -69,7 +71,7 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
     """The place where labels land has the keys and the target."""
     data = subject.pipeline.data
     for path, source in sources(subject.pipeline):
-        known = None if source is data.source else header(source, subject.folder)
+        known = header(source, subject.folder) if path[0] == "monitor" else None
         if known is None:
             continue
         for name in (*data.keys, data.target):
@@ -77,10 +79,59 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
                 yield Finding(path, f"column {name!r} is not in {source.filepath}{did_you_mean(name, known)}")
 
 
+def _not_kept(subject: Subject) -> Iterator[Finding]:
+    """A column that the file names is not one that data.columns leaves out."""
+    columns = subject.pipeline.data.columns
+    for path, name in _column_names(subject) if columns.use or columns.drop else ():
+        if path[:2] in (("data", "target"), ("data", "keys"), ("data", "columns")):
+            continue
+        if name in columns.drop:
+            yield Finding(path, f"data.columns.drop leaves out the column {name!r}")
+        elif columns.use and name not in (
+            *columns.use,
+            *subject.pipeline.data.keys,
+            subject.pipeline.data.target,
+        ):
+            hint = did_you_mean(name, columns.use)
+            yield Finding(path, f"data.columns.use does not keep the column {name!r}{hint}")
+
+
+def _of_joins(subject: Subject) -> Iterator[Finding]:
+    """The columns by which sources are joined are there; values of today do not stand for those of then."""
+    data = subject.pipeline.data
+    for number, join in enumerate(data.join):
+        here = ("data", "join", number)
+        known = header(join.source, subject.folder)
+        for key, name in (
+            *(("by", name) for name in join.by),
+            *((("time", join.time),) if join.time else ()),
+        ):
+            if known is not None and name not in known:
+                message = f"column {name!r} is not in {join.source.filepath}{did_you_mean(name, known)}"
+                yield Finding((*here, key), message)
+        if join.time is None and len(data.keys) > 1:
+            message = (
+                "takes the values as they are now, whatever the event time of a row: if they change, give "
+                "the join a `time`"
+            )
+            yield Finding(here, message, "note")
+
+
+def known_columns(data: Data, folder: Path) -> list[str] | None:
+    """Return the columns of the data and its joins, or None when they are not known without reading rows."""
+    found = header(data.source, folder)
+    for join in data.join:
+        more = header(join.source, folder)
+        if found is None or more is None:
+            return None
+        found += [f"{join.prefix}{name}" for name in more if name not in (*join.by, join.time)]
+    return found
+
+
 def header(source: Source, folder: Path) -> list[str] | None:
     """Return the columns of a local file, or None when they are not known without reading it."""
     text = source.filepath
-    if not text or "://" in text or "{" in text or _ANOTHER_HEADER & set(source.load_args):
+    if not isinstance(text, str) or "://" in text or "{" in text or _ANOTHER_HEADER & set(source.load_args):
         return None
     if source.type not in SOURCES.paths:
         return None
@@ -96,6 +147,9 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     yield ("data", "target"), pipeline.data.target
     for number, name in enumerate(pipeline.data.keys):
         yield ("data", "keys", number), name
+    for part in ("use", "drop"):
+        for number, name in enumerate(getattr(pipeline.data.columns, part)):
+            yield ("data", "columns", part, number), name
     for name in pipeline.evaluate.slices:
         yield ("evaluate", "slices", name), name
     for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):

@@ -66,13 +66,26 @@ Rule = Callable[[Subject], Iterator[Finding]]
 
 
 def sources(section: Section, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Source]]:
-    """Yield every source below a section, with its path: the data's, and that of labels if there is one."""
+    """Yield every source below a section, with its path: the data's, those of joins, that of labels."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Source):
             yield (*path, name), value
         elif isinstance(value, Section):
             yield from sources(value, (*path, name))
+        elif isinstance(value, tuple):
+            for number, item in enumerate(value):
+                if isinstance(item, Section):
+                    yield from sources(item, (*path, name, number))
+
+
+def file_paths(source: Source, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every file path of a source at ``path``, each with its own path in the configuration."""
+    if isinstance(source.filepath, str):
+        yield (*path, "filepath"), source.filepath
+    else:
+        for number, text in enumerate(source.paths):
+            yield (*path, "filepath", number), text
 
 
 def is_template(value: Any) -> bool:

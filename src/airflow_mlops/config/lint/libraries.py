@@ -23,6 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 
 _PROBE: Final = str(Path(__file__).with_name("library_probe.py"))
@@ -68,7 +69,7 @@ class Libraries(AbstractContextManager["Libraries"]):
 
         Raises NotChecked when there is none: the import raises, crashes or does not end.
         """
-        asked = json.dumps([question, arguments], default=_encoded)
+        asked = json.dumps(with_text_keys([question, arguments]), default=_encoded)
         if package in self._silent:
             raise NotChecked(self._silent[package])
         if asked not in self._replies:
@@ -110,7 +111,7 @@ class Libraries(AbstractContextManager["Libraries"]):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=scratch,
-                env={**os.environ, **_QUIET},
+                env={**os.environ, **_QUIET, "AIRFLOW_HOME": scratch},
                 process_group=0,
                 pass_fds=[theirs.fileno()],
             )

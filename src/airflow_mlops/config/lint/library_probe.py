@@ -44,8 +44,9 @@ def find(module: str, name: str) -> Any:
 
 def describe(module: str, name: str) -> dict[str, Any]:
     """Say what a name of a library is: its parameters, methods and task, or which names are near it."""
-    if not hasattr(importlib.import_module(module), name):
-        if importlib.util.find_spec(f"{module}.{name}"):
+    home = importlib.import_module(module)
+    if not hasattr(home, name):
+        if hasattr(home, "__path__") and importlib.util.find_spec(f"{module}.{name}"):
             return {"kind": "module"}
         return {"kind": "missing", "known": _public_names(module), "elsewhere": _elsewhere(module, name)}
     found = find(module, name)
@@ -253,8 +254,24 @@ def expectation(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"fields": fields, "own": own, "faults": faults}
 
 
+def operator(module: str, name: str) -> dict[str, Any]:
+    """Say what an Airflow operator takes: its own parameters, and those that it hands to its bases."""
+    found = find(module, name)
+    names: list[str] = []
+    answer = {"operator": inspect.isclass(found) and hasattr(found, "execute"), "names": names}
+    answer |= {"required": _signature(found)["required"], "open": True}
+    for base in inspect.getmro(found) if answer["operator"] else ():
+        if "__init__" in vars(base) and base is not object:
+            taken = _signature(base)
+            names += taken["parameters"] or ()
+            if not taken["open"] or base.__name__ == "BaseOperator":  # it refuses what it does not know
+                return answer | {"open": taken["parameters"] is None}
+    return answer
+
+
 QUESTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    question.__name__: question for question in (describe, refused, without_probability, unfit, expectation)
+    question.__name__: question
+    for question in (describe, refused, without_probability, unfit, expectation, operator)
 }
 
 
@@ -273,6 +290,8 @@ def serve(stream: TextIO, seconds: float) -> None:
 
 
 def _decoded(value: dict[str, Any]) -> Any:
+    if list(value) == ["$pairs"]:  # see airflow_mlops.core.json_keys
+        return {key: item for key, item in value["$pairs"]}
     if list(value) != ["$date"]:
         return value
     text = value["$date"]

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources
 from airflow_mlops.config.lint.functions import class_attribute
 from airflow_mlops.config.lint.secrets import secret_in
 from airflow_mlops.config.models import Source
@@ -29,7 +29,7 @@ def rows(subject: Subject) -> Iterator[Finding]:
         if source.sql is not None:
             yield from _query(source, source.sql, path, subject.folder)
         elif source.filepath is not None:
-            yield from _storage(subject, source, source.filepath, path)
+            yield from _storage(subject, source, path)
 
 
 def _needed_keys(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
@@ -40,17 +40,33 @@ def _needed_keys(subject: Subject, source: Source, path: KeyPath) -> Iterator[Fi
             yield Finding(path, f"a source of type {source.type} needs {name}")
 
 
-def _storage(subject: Subject, source: Source, filepath: str, path: KeyPath) -> Iterator[Finding]:
-    is_local = "://" not in filepath or filepath.startswith("file://")
+def _storage(subject: Subject, source: Source, path: KeyPath) -> Iterator[Finding]:
     together = subject.together((*path, "conn_id"), (*path, "filepath"))  # else a profile reads a sample
-    if source.conn_id and is_local and together and not filepath.startswith("{"):
-        message = f"has no effect: {filepath} is a local path, and a connection is for URIs such as s3://"
+    local = [text for text in source.paths if _is_local(text) and not text.startswith("{")]
+    if source.conn_id and together and len(local) == len(source.paths):
+        message = f"has no effect: {local[0]} is a local path, and a connection is for URIs such as s3://"
         yield Finding((*path, "conn_id"), message)
+    if missing := SOURCES.load(source.type)().missing_library(source) if source.type in SOURCES.paths else "":
+        message = (
+            f"needs a library that is not installed here: pip install {missing}, where tasks run as well"
+        )
+        yield Finding((*path, "type"), message, "warning")
+    for place, text in file_paths(source, path):
+        yield from _bucket(text, place)
+
+
+def _is_local(filepath: str) -> bool:
+    return "://" not in filepath or filepath.startswith("file://")
+
+
+def _bucket(filepath: str, place: KeyPath) -> Iterator[Finding]:
+    """A connection in the place of the user in a URI is not read."""
+    is_local = _is_local(filepath)
     scheme, host = ("", "") if is_local else _scheme_and_host(filepath)
     conn_id, at, bucket = host.rpartition("@")
     if scheme in _BUCKETS and at and ":" not in conn_id:  # with a colon it is a secret, reported as one
         message = f"{scheme}://{conn_id}@… is not read: write `conn_id: {conn_id}` and {scheme}://{bucket}/…"
-        yield Finding((*path, "filepath"), message)
+        yield Finding(place, message)
 
 
 def _scheme_and_host(uri: str) -> tuple[str, str]:

@@ -53,6 +53,9 @@ def notifiers(subject: Subject) -> Iterator[Finding]:
     for event in ("on_failure", "on_retry", "on_success"):
         for number, callback in enumerate(getattr(subject.pipeline.callbacks, event)):
             yield from _callback(subject, ("callbacks", event, number), callback)
+    deadline = subject.pipeline.schedule and subject.pipeline.schedule.deadline
+    if deadline:
+        yield from _callback(subject, ("schedule", "deadline"), deadline)
 
 
 def retry_exceptions(subject: Subject) -> Iterator[Finding]:

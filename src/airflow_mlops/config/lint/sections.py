@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.finding import Finding, Subject, sources, texts
+from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
+from airflow_mlops.data.core.file_names import PATTERN, unpacked
 from airflow_mlops.data.sources import SOURCES
 
 _RUN_TEMPLATE: Final = re.compile(
@@ -84,16 +85,20 @@ def file_suffix(subject: Subject) -> Iterator[Finding]:
     """The end of a file's name does not belong to another type than the one that it is read as."""
     suffixes = {kind: SOURCES.load(kind).suffixes for kind in SOURCES.names()}
     for path, source in sources(subject.pipeline):
-        name = (source.filepath or "").lower().removesuffix(".gz")
-        kind = next((kind for kind, ends in suffixes.items() if name.endswith(ends)), source.type)
-        if kind != source.type and source.type in suffixes:
-            message = f"file extension is {kind}, but type is {source.type}"
-            yield Finding((*path, "filepath"), message, "warning")
+        for place, text in file_paths(source, path):
+            name, _ = unpacked(text)
+            kind = next((kind for kind, ends in suffixes.items() if name.endswith(ends)), source.type)
+            if kind != source.type and source.type in suffixes:
+                yield Finding(place, f"file extension is {kind}, but type is {source.type}", "warning")
 
 
 def source_path(subject: Subject) -> Iterator[Finding]:
     """The path of the data has a known scheme, and is not a misspelt name of a file that exists."""
-    path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
+    for path, text in file_paths(subject.pipeline.data.source, ("data", "source")):
+        yield from _path(path, text, subject.folder)
+
+
+def _path(path: KeyPath, text: str, folder: Path) -> Iterator[Finding]:
     if slash := re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text):
         yield Finding(path, f"{slash[0]} is not a URI: write {slash[1]}://")
     elif (scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)) and scheme[1] not in _SCHEMES:
@@ -103,13 +108,13 @@ def source_path(subject: Subject) -> Iterator[Finding]:
             hint = did_you_mean(scheme[1], _SCHEMES)
             yield Finding(path, f"fsspec has no scheme {scheme[1]}://{hint}")
     elif text and "://" not in text and "{" not in text:
-        yield from _misspelt(path, subject.folder, text)
+        yield from _misspelt(path, folder, text)
 
 
 def _misspelt(path: KeyPath, folder: Path, text: str) -> Iterator[Finding]:
     try:
         file = folder / Path(text).expanduser()
-        if not file.suffix or file.exists() or not file.parent.is_dir():
+        if PATTERN.search(text) or not file.suffix or file.exists() or not file.parent.is_dir():
             return
         beside = [other.name for other in file.parent.iterdir() if other.suffix == file.suffix]
     except (OSError, ValueError, RuntimeError):  # RuntimeError: ~user of an unknown user

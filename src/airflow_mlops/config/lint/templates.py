@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from airflow_mlops.config.lint.classes import lineage
-from airflow_mlops.config.lint.finding import Finding, Subject, texts
+from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
 from airflow_mlops.core.suggestions import did_you_mean
 
@@ -17,7 +17,7 @@ _MACROS: Final = frozenset(
     {"ds_add", "ds_format", "datetime_diff_for_humans", "datetime", "timedelta", "dateutil", "json", "time",
      "uuid", "random", "ds_format_locale", "hive"}
 )  # fmt: skip
-_SHELL_VARIABLE: Final = re.compile(r"\$\{\w+\}|(?<![\w$])\$[A-Z_][A-Z0-9_]*")
+_SHELL_VARIABLE: Final = re.compile(r"(?<![\w$])\$[A-Z_][A-Z0-9_]*")
 _SINGLE_BRACES: Final = re.compile(
     r"(?<!\{)\{\s*((?:ds|ts|run_id|logical_date|data_interval_start|data_interval_end)\w*[^{}]*?)\s*\}(?!\})"
 )
@@ -54,13 +54,14 @@ def templates(subject: Subject) -> Iterator[Finding]:
 
 
 def unexpanded_placeholder(subject: Subject) -> Iterator[Finding]:
-    """The path of the data has no placeholder that nothing replaces."""
-    path, text = ("data", "source", "filepath"), subject.pipeline.data.source.filepath or ""
-    if found := _SHELL_VARIABLE.search(text):
-        message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
-        yield Finding(path, message)
-    if found := _SINGLE_BRACES.search(text):
-        yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
+    """No path of a source has a placeholder that nothing replaces (the loader refuses ``${NAME}``)."""
+    found_in = [pair for place, source in sources(subject.pipeline) for pair in file_paths(source, place)]
+    for path, text in found_in:
+        if found := _SHELL_VARIABLE.search(text):
+            message = f"{found[0]} is not replaced: write an Airflow variable, as '{{{{ var.value.name }}}}'"
+            yield Finding(path, message)
+        if found := _SINGLE_BRACES.search(text):
+            yield Finding(path, f"{found[0]} is not replaced: write a template, as '{{{{ {found[1]} }}}}'")
 
 
 def _filter_hint(message: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.models import Monitor
-from airflow_mlops.config.values import cron, format_duration
+from airflow_mlops.config.schedule_text import cron
+from airflow_mlops.config.values import format_duration
 from airflow_mlops.core.utc import in_utc
 
 _CANARY: Final = ("deploy", "canary")
@@ -54,10 +56,38 @@ def monitor_timing(subject: Subject) -> Iterator[Finding]:
         yield Finding(("monitor",), message, "warning")
 
 
+def schedule_timing(subject: Subject) -> Iterator[Finding]:
+    """The limits of the train DAG fit each other."""
+    plan = subject.pipeline.schedule
+    if plan is None:
+        return
+    start, end = (at and in_utc(at) for at in (plan.start_date, plan.end_date))
+    if start and end and start > end:
+        message = f"end_date {end:%Y-%m-%d} must be after start_date {start:%Y-%m-%d}"
+        yield Finding(("schedule", "end_date"), message)
+    if plan.cron == "@once" and start:
+        message = (
+            f"@once runs for start_date {start:%Y-%m-%d} and learns only rows before it: remove start_date?"
+        )
+        yield Finding(("schedule", "start_date"), message, "warning")
+    if plan.deadline and plan.dagrun_timeout and plan.deadline.within >= plan.dagrun_timeout:
+        within, timeout = map(format_duration, (plan.deadline.within, plan.dagrun_timeout))
+        message = f"{within} is never reached: a run fails after dagrun_timeout {timeout}"
+        yield Finding(("schedule", "deadline", "within"), message, "warning")
+    if plan.max_active_runs > 1:
+        message = (
+            "runs may end in another order than their data: the last to end gives the newest version, "
+            "which may know older rows"
+        )
+        yield Finding(("schedule", "max_active_runs"), message, "warning")
+
+
 def interval(section: Monitor) -> timedelta:
     """Return the shortest time between two of the next runs of a monitor."""
     from croniter import croniter
 
-    moments = croniter(cron(section.schedule), datetime(2024, 1, 1, tzinfo=UTC))
+    moments = croniter(
+        cron(section.schedule.cron), datetime(2024, 1, 1, tzinfo=ZoneInfo(section.schedule.timezone))
+    )
     times: list[datetime] = [moments.get_next(datetime) for _ in range(30)]
     return min(later - earlier for earlier, later in itertools.pairwise(times))

@@ -13,13 +13,24 @@ from airflow_mlops.config.models.deployment import (
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.running import Callback, Callbacks, Resources, Retry, TaskSettings
+from airflow_mlops.config.models.scheduling import (
+    AssetEntry,
+    Assets,
+    Deadline,
+    MonitorSchedule,
+    OwnTask,
+    Schedule,
+    TaskAfter,
+)
 from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.models.training import Approve, Data, Evaluate, Source, Train, Tune, Validate
+from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Tune, Validate
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
-    "Approve", "Callback", "Callbacks", "Canary", "Data", "Deploy", "Drift", "ErrorRateGuard", "Evaluate",
-    "GuardAction", "Guards", "LatencyGuard", "Monitor", "Performance", "Pipeline", "QualityGuard",
-    "Resources", "Retrain", "Retry", "Section", "ShiftGuard", "Source", "TaskSettings", "Train",
+    "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
+    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "GuardAction", "Guards", "Join", "LatencyGuard",
+    "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources",
+    "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train",
     "Tune", "Validate", "format_duration", "parse_duration",
 ]  # fmt: skip

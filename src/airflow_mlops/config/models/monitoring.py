@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from airflow_mlops.config.models.section import Section
-from airflow_mlops.config.models.training import Source
+from airflow_mlops.config.models.scheduling import MonitorSchedule
+from airflow_mlops.config.models.section import Section, short_forms
+from airflow_mlops.config.models.source import Source
+from airflow_mlops.config.schedule_text import window_mapping
 from airflow_mlops.config.values import (
     Duration,
     Limit,
     Metric,
-    Schedule,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -61,8 +62,9 @@ class Retrain(Section):
 class Monitor(Section):
     """Monitoring of the champion, window by window."""
 
-    schedule: Schedule = Field(
-        description="Cron expression or preset; each run covers the interval before it."
+    schedule: Annotated[MonitorSchedule, BeforeValidator(window_mapping)] = Field(
+        description="Cron expression or preset; each run covers the interval before it.",
+        json_schema_extra=short_forms("string"),
     )
     start_date: Timestamp | None = Field(None, description="Start of the first window (UTC by default).")
     end_date: Timestamp | None = Field(None, description="No window starts after this time.")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from airflow_mlops.config.models.deployment import Deploy
 from airflow_mlops.config.models.monitoring import Monitor
 from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskSettings
-from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.scheduling import OwnTask, Schedule, TaskAfter
+from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Validate
-from airflow_mlops.config.values import ConnId, Name, Schedule, StrictInt, TaskName, Text
+from airflow_mlops.config.schedule_text import start_mapping
+from airflow_mlops.config.values import ConnId, FieldError, Name, StrictInt, TaskName, Text
 from airflow_mlops.core.connection import MLFLOW_CONN_ID
+from airflow_mlops.lifecycle.table import task_ids
 
 
 class Pipeline(Section):
@@ -37,9 +40,13 @@ class Pipeline(Section):
     tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
         (), description="Airflow tags of the DAGs, besides `mlops`."
     )
-    schedule: Schedule | None = Field(
-        None, description="When to train: cron expression or preset. Retrain events start a training as well."
+    schedule: Annotated[Schedule | None, BeforeValidator(start_mapping)] = Field(
+        None,
+        description="When to train: cron, a preset, an interval or assets. Retrain events start it as well.",
+        json_schema_extra=short_forms("string", "array"),
     )
+    before: tuple[OwnTask, ...] = Field((), description="Tasks of your own before the training, in order.")
+    after: tuple[TaskAfter, ...] = Field((), description="Tasks of your own after the training, in order.")
     pool: AirflowName | None = Field(None, description="Airflow pool of the tasks.")
     pool_slots: StrictInt = Field(1, ge=1, description="Pool slots per task.")
     priority_weight: StrictInt = Field(1, description="Priority weight of the tasks.")
@@ -62,6 +69,28 @@ class Pipeline(Section):
     monitor: Monitor | None = Field(None, description="Monitoring of the champion.")
 
     model_config = ConfigDict(populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _own_tasks(self) -> Pipeline:
+        taken = list(task_ids())
+        for section in ("before", "after"):
+            for number, task in enumerate(getattr(self, section)):
+                if task.id in taken:
+                    written = "task_id" if task.task_id else "operator"
+                    message = f"another task is named {task.id!r}: write a task_id of its own"
+                    raise FieldError(message, section, number, written)
+                taken.append(task.id)
+        return self
+
+    @model_validator(mode="after")
+    def _no_circle(self) -> Pipeline:
+        entries = self.schedule.assets.entries if self.schedule and self.schedule.assets else ()
+        for entry in entries:
+            name = (entry.ref or entry.name or entry.uri or "").removeprefix("mlops://").rstrip("/")
+            if name in {f"{self.name}/{last}" for last in ("data", "challenger", "champion", "retrain")}:
+                message = f"{entry.shown} is updated or read by this pipeline: a run would start the next one"
+                raise FieldError(message, "schedule", "assets")
+        return self
 
     def effective(self) -> dict[str, Any]:
         """Return the whole configuration, defaults included, as JSON values under the file's own keys."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,3 +30,13 @@ class Section(BaseModel):
 
     # Marks this as pydantic's own __init__, so that model_validate (for files) does not call it.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+def short_forms(*types: str) -> Callable[[dict[str, Any]], None]:
+    """Return what adds the JSON types of the short forms of a section to the JSON Schema of its key."""
+
+    def describe(schema: dict[str, Any]) -> None:
+        options = schema.pop("anyOf", None) or [{"$ref": schema.pop("$ref")}]
+        schema["anyOf"] = [*options, *({"type": name} for name in types)]
+
+    return describe

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_mlops.core.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRef(Record):
-    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive."""
+    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive.
+
+    Of rows that were read from a source, ``left_out`` counts those that are not in the file, by reason, and
+    ``notes`` say what was noticed while they were read.
+    """
 
     uri: str
     digest: str
@@ -18,11 +22,16 @@ class DatasetRef(Record):
     columns: Mapping[str, str]
     start: str | None = None
     end: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Rows and digest."""
-        return f"{self.rows:,} rows, digest {self.digest[:12]}"
+        """Rows and digest, rows that were left out, and the first note."""
+        left = "".join(f"; {rows:,} left out: {reason}" for reason, rows in self.left_out.items())
+        more = f" (and {len(self.notes) - 1} more notes)" if len(self.notes) > 1 else ""
+        note = f"; {self.notes[0]}{more}" if self.notes else ""
+        return f"{self.rows:,} rows, digest {self.digest[:12]}{left}{note}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,10 @@ class ValidationReport(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet(Record):
-    """Train and hold-out rows (raw columns) and the same rows after the feature function."""
+    """Train and hold-out rows (raw columns) and the same rows after the feature function.
+
+    ``notes`` say what was left out on the way.
+    """
 
     train: DatasetRef
     holdout: DatasetRef
@@ -98,9 +110,10 @@ class FeatureSet(Record):
     holdout_features: DatasetRef
     features: tuple[str, ...]
     split: str
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Features, training rows and hold-out rows."""
+        """Features, training rows and hold-out rows, and what was left out."""
         rows = f"{self.train.rows:,} rows to learn from, {self.holdout.rows:,} held out"
-        return f"{len(self.features)} features; {rows}"
+        return "; ".join([f"{len(self.features)} features", rows, *self.notes])

@@ -22,6 +22,7 @@ SOURCES: Final[ClassTable[Source]] = ClassTable(
         "parquet": f"{_PACKAGE}.files:ParquetSource",
         "csv": f"{_PACKAGE}.files:CsvSource",
         "json": f"{_PACKAGE}.files:JsonSource",
+        "excel": f"{_PACKAGE}.files:ExcelSource",
         "sql": f"{_PACKAGE}.sql:SqlSource",
         "callable": f"{_PACKAGE}.callable:CallableSource",
     },

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow_mlops.data.sources.report import ReadReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,8 @@ class ReadRequest:
 
     ``source`` is the section of the pipeline file, ``base`` the folder that relative paths start from,
     ``connections`` finds Airflow connections. Rows with ``start <= time < end`` are wanted, where ``time``
-    is the event-time column; a bound that is None is open.
+    is the event-time column; a bound that is None is open. Each file must have the columns ``needed``. What a
+    reader notices, and rows that it leaves out, go to ``report``.
     """
 
     source: models.Source
@@ -32,6 +35,8 @@ class ReadRequest:
     time: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    needed: tuple[str, ...] = ()
+    report: ReadReport = field(default_factory=ReadReport)
 
 
 class Source(ABC):
@@ -61,11 +66,15 @@ class Source(ABC):
 
     def where(self, source: models.Source) -> str:
         """Return how messages call the place of the rows."""
-        return source.filepath or source.callable or source.type
+        return ", ".join(source.paths) or source.callable or source.type
 
     def has_landed(self, request: ReadRequest) -> bool:  # noqa: ARG002 - a query is asked at once
         """Whether there is anything to read yet; labels may land later than the rows."""
         return True
+
+    def missing_library(self, source: models.Source) -> str:  # noqa: ARG002 - most need none
+        """Return what ``pip install`` takes for a library that is not installed; an empty text for none."""
+        return ""
 
     def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
         """Return the columns of a local file, or None when they are not known without reading rows."""

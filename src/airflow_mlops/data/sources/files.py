@@ -1,4 +1,4 @@
-"""Files on any storage: Parquet, CSV and JSON, one file or a folder of them."""
+"""Files on any storage: Parquet, CSV, JSON and Excel, one file, a folder, a pattern or a list of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_mlops.data.sources.base import ReadRequest, Source
+from airflow_mlops.data.sources.excel_library import CALAMINE, OPENPYXL, missing_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from airflow_mlops.config import models
+    from airflow_mlops.data.sources.listing import Lister
+
 _LONGEST_LINE: Final = 1_000_000
 
 
 class FileSource(Source):
-    """Rows of files below one path or URI."""
+    """Rows of files below paths or URIs."""
 
     needs = ("filepath",)
     takes = ("conn_id",)
@@ -28,13 +32,19 @@ class FileSource(Source):
 
         return has_files(request)
 
+    def lister(self, request: ReadRequest) -> Lister:
+        """Return what lists the files of this type."""
+        from airflow_mlops.data.sources.listing import Lister
+
+        return Lister(self.name, self.suffixes, request.report, may_have_no_suffix=self.name == "parquet")
+
 
 class ParquetSource(FileSource):
     """Rows of Parquet files; a folder may be partitioned as Hive does it."""
 
     name = "parquet"
     help = "Parquet file, or a folder of them"
-    suffixes = (".parquet", ".pq")
+    suffixes = (".parquet", ".pq", ".parq")
     columns_argument = "columns"
 
     def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
@@ -45,9 +55,10 @@ class ParquetSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows; the window is applied while reading where the type of the time allows it."""
-        from airflow_mlops.data.sources.file_reading import read_files, read_parquet
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.parquet_reading import read_parquet_files
 
-        return read_files(request, read_parquet)
+        return read_files(request, self.lister(request), read_parquet_files)
 
 
 class CsvSource(FileSource):
@@ -71,13 +82,17 @@ class CsvSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""
-        from airflow_mlops.data.sources.file_reading import read_csv, read_files
+        from airflow_mlops.data.sources.csv_reading import parse_csv
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.text_reading import read_text_files
 
-        return read_files(request, read_csv)
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_csv)
+        )
 
 
 class JsonSource(FileSource):
-    """Rows of JSON files; a name that ends with ``l`` has one object on each line."""
+    """Rows of JSON files; a name ``.jsonl`` or ``.ndjson`` has one object on each line."""
 
     name = "json"
     help = "JSON file or JSON lines, or a folder of them"
@@ -85,6 +100,33 @@ class JsonSource(FileSource):
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""
-        from airflow_mlops.data.sources.file_reading import read_files, read_json
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.json_reading import parse_json
+        from airflow_mlops.data.sources.text_reading import read_text_files
 
-        return read_files(request, read_json)
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_json)
+        )
+
+
+class ExcelSource(FileSource):
+    """Rows of one sheet of Excel files."""
+
+    name = "excel"
+    help = "sheet of an Excel file, or of a folder of them"
+    suffixes = (*OPENPYXL, *CALAMINE)
+
+    def missing_library(self, source: models.Source) -> str:
+        """Return the package that reads one of the files, where it is not installed."""
+        chosen = source.load_args.get("engine")
+        return "" if chosen else next(filter(None, map(missing_package, source.paths)), "")
+
+    def read(self, request: ReadRequest) -> pd.DataFrame:
+        """Return the rows of all files, in the order of their names."""
+        from airflow_mlops.data.sources.excel_reading import parse_excel
+        from airflow_mlops.data.sources.file_reading import read_files
+        from airflow_mlops.data.sources.text_reading import read_text_files
+
+        return read_files(
+            request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_excel)
+        )

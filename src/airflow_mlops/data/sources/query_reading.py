@@ -19,6 +19,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message
 
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
@@ -47,7 +48,8 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
         with _reading(engine, source) as connection:
             window = _window(engine, request.start, request.end)
             statement = _statement(sql, {**_params(source), **window})
-            return _plain(_frame(statement, connection, source), source)
+            frame = _exact(_frame(statement, connection, source), statement, connection, source)
+            return _plain(frame, source)
     finally:
         engine.dispose()
 
@@ -171,8 +173,30 @@ def _hidden(message: str, engine: Engine) -> str:
     return message.replace(str(password), "***") if password and len(str(password)) > 2 else message
 
 
-def _frame(statement: TextClause, connection: Connection, source: Source) -> pd.DataFrame:
-    arguments = {name: value for name, value in source.load_args.items() if name != "params"}
+def _exact(
+    frame: pd.DataFrame, statement: TextClause, connection: Connection, source: Source
+) -> pd.DataFrame:
+    """Return the rows with large whole numbers as they are: beside gaps pandas makes floats of them.
+
+    The query is run again where a column may be one of those.
+    """
+    large = [name for name in dict.fromkeys(frame.columns) if _is_large(frame, name)]
+    if not large or "dtype_backend" in source.load_args:
+        return frame
+    again = _frame(statement, connection, source, dtype_backend="numpy_nullable")
+    if len(again) != len(frame):
+        raise BackendError(f"{_where(source)}: its rows changed while they were read; run the task again")
+    whole = [name for name in large if pd.api.types.is_integer_dtype(again[name])]
+    return frame.assign(**{name: again[name] for name in whole})
+
+
+def _is_large(frame: pd.DataFrame, name: str) -> bool:
+    return isinstance(frame[name], pd.Series) and loses_digits(frame[name])
+
+
+def _frame(statement: TextClause, connection: Connection, source: Source, **more: Any) -> pd.DataFrame:
+    given = {name: value for name, value in source.load_args.items() if name != "params"}
+    arguments = {"coerce_float": False, **given, **more}
     try:
         frame: pd.DataFrame = pd.read_sql(statement, connection, **arguments)
         return frame

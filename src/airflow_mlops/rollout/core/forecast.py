@@ -209,7 +209,7 @@ def _shortest(plan: RolloutPlan, step: StepForecast, rps: float) -> float:
     if not rps:
         return math.inf
     enough = plan.min_requests / (rps * (step.percent / 100 if step.percent else 1))
-    evidence = max((need.good / rps for need in step.needs), default=0.0) if step.percent else 0.0
+    evidence = max(need.good / rps for need in step.needs) if step.percent else 0.0
     return max(hold, enough, evidence)
 
 
@@ -258,7 +258,7 @@ def format_duration(seconds: float) -> str:
 
 
 def _format_need(requests: float, rps: float) -> str:
-    if math.isinf(requests) or not rps:
+    if math.isinf(requests):
         return "forever"
     return f"{requests:,.0f} requests ({format_duration(requests / rps)})"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class TestSqlite(QueryContract):
     @pytest.fixture
     def database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         file = tmp_path / "visits.db"
-        with sqlite3.connect(file) as connection:
+        with closing(sqlite3.connect(file)) as connection, connection:
             ROWS.assign(at=ROWS["at"].dt.strftime("%Y-%m-%d %H:%M:%S")).to_sql(
                 "visits", connection, index=False
             )

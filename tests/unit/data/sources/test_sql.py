@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +78,7 @@ def postgres() -> Iterator[Postgres]:
 def lite(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A SQLite file whose times are text of one of the usual forms."""
     forms = {"text": "%Y-%m-%d %H:%M:%S", "T": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d"}
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("CREATE TABLE visits (id int, at text, y int)")
         rows = [(number, at.strftime(forms[request.param]), 0) for number, at in enumerate(DAYS)]
         database.executemany("INSERT INTO visits VALUES (?, ?, ?)", rows)
@@ -109,6 +111,24 @@ def test_a_window_in_sqlite_may_end_between_two_seconds(lite: str) -> None:
     assert ids(WINDOW, lite, start=DAYS[0], end=DAYS[3]) == [0]
 
 
+def test_any_name_of_a_column_is_a_name(postgres: Postgres, tmp_path: Path) -> None:
+    names = ["select", 'a "b"', "x; DROP TABLE visits; --", "100%", "it's", "%(id)s"]
+    chosen = ", ".join(f'{n} AS "{name.replace(chr(34), chr(34) * 2)}"' for n, name in enumerate(names))
+    rows = read_rows(section(f"SELECT id, at, y, {chosen} FROM visits", "shop"), base=tmp_path)
+    assert list(rows.columns) == ["id", "at", "y", *names]
+    back = pd.read_parquet(write_dataset(rows, str(tmp_path)).uri)
+    pd.testing.assert_frame_equal(back, rows)
+    assert len(read_rows(section("SELECT id, at, y FROM visits", "shop"), base=tmp_path)) == len(rows)
+
+
+def test_large_whole_numbers_beside_gaps_are_exact(postgres: Postgres, tmp_path: Path) -> None:
+    sql = "SELECT id, at, y, CASE WHEN id > 0 THEN 9007199254740993 END AS n, 1e20::float8 AS f FROM visits"
+    rows = read_rows(section(sql, "shop"), base=tmp_path)
+    assert {value for value in rows["n"].dropna()} == {9007199254740993}
+    assert rows["n"].isna().sum() == 1
+    assert rows["f"].dtype == "float64"
+
+
 def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path) -> None:
     sql = """
         SELECT id, at, y, paid, NULL::timestamptz AS never, gen_random_uuid() AS token, at::date AS day,
@@ -117,8 +137,9 @@ def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path
     """
     rows = read_rows(section(sql, "shop"), base=tmp_path)
     assert [str(rows[name].dtype) for name in ("at", "paid", "token", "odd")] == [
-        "datetime64[us, UTC]", "float64", "str", "bool"
+        "datetime64[us, UTC]", "object", "str", "bool"
     ]  # fmt: skip
+    assert {type(value) for value in rows["paid"].dropna()} == {Decimal}  # exact, as the database has them
     assert event_times(rows, section(sql, "shop")) is not None
     back = pd.read_parquet(write_dataset(rows, str(tmp_path)).uri)
     pd.testing.assert_frame_equal(back, rows)

@@ -278,3 +278,26 @@ def test_a_finding_that_is_not_confirmed_is_told_after_the_one_that_retrains() -
     )
     alert = decide(window(10, "drift", "decay"), [], rules)
     assert (alert.action, alert.causes) == ("alert", ("performance", "drift"))
+
+
+def test_without_rules_the_evidence_says_what_is_needed_by_default() -> None:
+    evidence = decide(window(10, "drift"), [], Rules()).evidence
+    assert evidence["windows_needed"] == {"drift": 1, "performance": 2}
+    assert (evidence["retrain_when"], evidence["cooldown_seconds"]) == ([], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        (Rules(), "monitor.retrain is not configured"),
+        (Rules(retrain_when=("performance",)), "monitor.retrain.when lists only performance"),
+        (
+            Rules(retrain_when=("performance", "labels")),
+            "monitor.retrain.when lists only performance, labels",
+        ),
+    ],
+)
+def test_a_confirmed_finding_that_may_not_retrain_is_an_alert(rules: Rules, why: str) -> None:
+    found = decide(window(10, "drift"), [], rules)
+    assert found.action == "alert"
+    assert found.reason == f"temp 1.62 drifted (effect >= 0.25) (2013-10); no retraining: {why}"

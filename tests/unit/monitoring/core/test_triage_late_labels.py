@@ -86,7 +86,10 @@ def test_late_findings_are_told_by_a_window_that_is_a_data_fault_itself() -> Non
     window = dataclasses.replace(day(5), validation=failed)
     found = decide(window, [day(4), day(3, "decay", 5)], RULES)
     assert (found.action, found.causes) == ("block", ("validation",))
-    assert "f1 0.600 < 0.7 in 1 of 2 windows" in found.reason
+    assert found.reason == (
+        "1 of 1 expectations failed (x: y): a data fault, so no retraining; "
+        "f1 0.600 < 0.7 in 1 of 2 windows in a row (2020-01-04)"
+    )
 
 
 OVERDUE = tuple(MissingLabels(day(n).start, day(n).end, 10 * n, 900) for n in range(1, 6))

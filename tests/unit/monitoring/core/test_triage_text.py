@@ -109,6 +109,7 @@ def test_up_to_three_drifted_columns_are_told_with_their_effects() -> None:
     three = [column("a", 0.5), calm, column("b", 0.4)]
     found = triage_text.drifted_columns(report(*three, score=column("_score", 0.3)))
     assert found == "a 0.50, b 0.40, _score 0.30 drifted (effect >= 0.25)"
+    assert triage_text.drifted_columns(report(*three)) == "a 0.50, b 0.40 drifted (effect >= 0.25)"
     four = triage_text.drifted_columns(report(*three, column("c", 0.35), score=column("_score", 0.3)))
     assert four == "a 0.50, b 0.40, c 0.35 and 1 more drifted (effect >= 0.25)"
 
@@ -123,6 +124,8 @@ def test_labels_that_are_overdue_or_wrong_are_told() -> None:
         f"labels overdue: {', '.join(['2020-01-01 (1,000 of 2,000 rows)'] * 3)} and 1 more; "
         "labels that cannot be used: a, b, c and 2 more"
     )
+    three = triage_text.label_problems(performance(label_faults=("a", "b", "c")))
+    assert three == "labels that cannot be used: a, b, c"
     assert triage_text.label_problems(performance(label_faults=("a",))) == "labels that cannot be used: a"
 
 
@@ -138,6 +141,10 @@ def test_labels_landed_after_a_window_when_a_later_run_found_them() -> None:
     [
         ((None, None), "nothing is monitored"),
         ((performance(Check("f1", 0.8, "> 0.7", True)), None), "f1 0.800 > 0.7"),
+        (
+            (performance(Check("f1", 0.8, "> 0.7", True), Check("rmse", 0.5, "< 0.7", True)), None),
+            "f1 0.800 > 0.7, rmse 0.500 < 0.7",
+        ),
         ((performance(verdict="insufficient"), None), "too few labels to judge performance"),
         ((performance(verdict="waiting"), None), "waiting for labels (1,200 of 5,000 rows)"),
         (

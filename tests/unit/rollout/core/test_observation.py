@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.rollout.core import Counts, EpochCounts
+from airflow_mlops.rollout.core import Counts, EpochCounts, Health
 
 NUMBERS = st.integers(0, 10**6)
 COUNTS = st.builds(
@@ -34,3 +34,7 @@ def test_the_failure_rate_needs_requests() -> None:
 @pytest.mark.parametrize(("percent", "both", "share"), [(5, None, 0.05), (100, None, 1), (0, Counts(), 0.5)])
 def test_a_copied_request_is_an_even_split(percent: int, both: Counts | None, share: float) -> None:
     assert EpochCounts(1, percent, Counts(), Counts(), both).share == share
+
+
+def test_a_version_that_is_well_needs_no_words() -> None:
+    assert Health("ok").detail == ""

@@ -151,4 +151,21 @@ def test_the_record_of_a_rollout_has_the_last_evidence() -> None:
 def test_evidence_survives_storage() -> None:
     state, _ = advance(at_step(), look(5, "ok", epoch(5, (400, 30), (7600, 20))), 1)
     assert RolloutState.from_json(json.loads(json.dumps(state.to_json()))) == state
-    assert isinstance(RolloutState.from_json(state.to_json()).phase, Phase)
+    found = RolloutState.from_json(json.loads(json.dumps(state.to_json())))
+    assert isinstance(found.phase, Phase)
+    assert isinstance(found.outcome, Phase)
+
+
+def test_only_requests_at_the_present_share_of_the_traffic_count_for_the_step() -> None:
+    epochs = (epoch(0, (7, 0)), epoch(5, (40, 1)), epoch(5, (2, 0)), epoch(50, (500, 9)))
+    state = dataclasses.replace(at_step(), epochs=epochs)
+    assert state.percent == 5
+    assert state.step_requests == 42
+    assert dataclasses.replace(state, step=1).step_requests == 500
+    assert dataclasses.replace(state, phase=Phase.SHADOW, step=-1).step_requests == 7
+
+
+def test_a_state_that_was_told_nothing_has_seen_nothing() -> None:
+    state = RolloutState(id="x", plan=PLAN)
+    assert (state.entered, state.reason, state.outcome) == (0, "", Phase.ROLLED_BACK)
+    assert (state.since, state.looked, state.epochs, state.accepted) == (None, None, (), ())

@@ -22,6 +22,7 @@ def test_a_new_phase_starts_its_clocks_and_leaves_an_entry() -> None:
 def test_a_history_never_goes_back_in_time() -> None:
     state = move(new_state(PLAN, 100), Phase.WARMING, 90, "controller", "")
     assert (state.entered, state.history[-1].at, state.looked) == (100, 100, 90)
+    assert move(move(state, Phase.STEP, 200, "controller", ""), Phase.PAUSED, 150, "ann", "").entered == 200
     bare = dataclasses.replace(state, history=())
     assert move(bare, Phase.STEP, 80, "controller", "").entered == 80
 

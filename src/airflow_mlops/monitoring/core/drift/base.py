@@ -59,8 +59,6 @@ def psi(reference: npt.NDArray[Any], window: npt.NDArray[Any]) -> float:
     0.272
     """
     used = (reference + window) > 0
-    if not used.any():
-        return 0.0
     expected, actual = reference[used] + 0.5, window[used] + 0.5
     expected, actual = expected / expected.sum(), actual / actual.sum()
     return float(np.sum((actual - expected) * np.log(actual / expected)))

@@ -55,7 +55,7 @@ def pool_rare(before: Floats, after: Floats) -> tuple[Floats, Floats]:
     rare = both * smaller < _LEAST_EXPECTED
     pools = [np.append(side[~rare], side[rare].sum()) for side in (before, after)]
     last = pools[0][-1] + pools[1][-1]
-    if last * smaller < _LEAST_EXPECTED and pools[0].size > 1:
+    if last * smaller < _LEAST_EXPECTED and not rare.all():
         smallest = int(np.argmin(pools[0][:-1] + pools[1][:-1]))
         for pool in pools:
             pool[smallest] += pool[-1]

@@ -12,8 +12,6 @@ def benjamini_hochberg(p_values: Sequence[float], q: float) -> tuple[bool, ...]:
 
     The step-up procedure of Benjamini and Hochberg (1995).
     """
-    if not p_values:
-        return ()
     values = np.asarray(p_values, dtype=np.float64)
     ranked = np.sort(values)
     below = np.flatnonzero(ranked <= q * np.arange(1, values.size + 1) / values.size)

@@ -154,7 +154,7 @@ def _column_json(column: ColumnProfile) -> dict[str, Any]:
 
 
 def _column(data: Mapping[str, Any]) -> ColumnProfile:
-    kind = _KINDS.get(data.get("kind", ""))
+    kind = _KINDS.get(str(data.get("kind")))
     if kind is None:
         raise ConfigError(f"unknown kind of column profile {data.get('kind')!r}; known: {', '.join(_KINDS)}")
     values: dict[str, Any] = {

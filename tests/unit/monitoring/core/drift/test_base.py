@@ -32,4 +32,5 @@ def test_a_known_value_and_its_edges() -> None:
     assert psi(np.array([4e9, 6e9]), np.array([6e9, 4e9])) == pytest.approx(0.4 * math.log(1.5), rel=1e-6)
     assert psi(np.array([0, 0]), np.array([0, 0])) == 0
     assert psi(np.array([0, 5]), np.array([0, 9])) == 0  # one bin with rows on either side
+    assert psi(np.array([1, 9]), np.array([0, 9])) == pytest.approx(by_hand([1, 9], [0, 9]))  # a single row
     assert psi(np.array([5, 0]), np.array([0, 5])) == pytest.approx(by_hand([5, 0], [0, 5]))

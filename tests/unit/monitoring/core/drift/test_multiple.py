@@ -21,3 +21,8 @@ def test_benjamini_hochberg_of_the_published_example() -> None:
                 0.5719, 0.6528, 0.7590, 1.0]  # fmt: skip
     assert sum(benjamini_hochberg(p_values, 0.05)) == 4
     assert benjamini_hochberg([], 0.05) == ()
+
+
+def test_a_p_value_that_just_reaches_its_share_of_the_level_is_rejected() -> None:
+    assert benjamini_hochberg([0.05], 0.05) == (True,)
+    assert benjamini_hochberg([0.5, 0.025], 0.05) == (False, True)

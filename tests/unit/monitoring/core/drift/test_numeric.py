@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from airflow_mlops.monitoring.core.drift.base import psi
 from airflow_mlops.monitoring.core.drift.numeric import (
     NumericDrift,
     kolmogorov_smirnov,
@@ -106,3 +107,70 @@ def test_profiles_over_other_edges_are_not_compared() -> None:
     other, _ = profiles(np.arange(20.0), np.arange(10.0))
     with pytest.raises(ValueError, match="same edges"):
         NumericDrift().compare(reference, other)
+
+
+def spanning(low: float, high: float) -> NumericProfile:
+    return numeric_profile(np.asarray([low, high]), (10.0, 20.0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (10, 20, ""),
+        (0, 30, ""),  # just as far outside as the range is wide
+        (-0.5, 20, "values from -0.5 to 20, 10 to 20 in the reference"),
+        (10, 30.5, "values from 10 to 30.5, 10 to 20 in the reference"),
+        (-9999, 9999, "values from -9999 to 9999, 10 to 20 in the reference"),
+    ],
+)
+def test_values_far_outside_of_the_range_are_a_fault(low: float, high: float, told: str) -> None:
+    assert NumericDrift().fault(spanning(10, 20), spanning(low, high)) == told
+
+
+def test_a_constant_reference_has_no_range_to_be_outside_of() -> None:
+    assert NumericDrift().fault(spanning(10, 10), spanning(-9999, 9999)) == ""
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_profile_without_values_is_not_compared(empty: int) -> None:
+    pair = [spanning(10, 20), spanning(10, 20)]
+    pair[empty] = numeric_profile(np.asarray([]), (10.0, 20.0))
+    with pytest.raises(ValueError, match="at least one value each"):
+        NumericDrift().compare(*pair)
+
+
+def test_p_value_of_a_small_sample_is_that_of_stephens() -> None:
+    """Of 8 and 8 rows sqrt(8 * 8 / 16) = 2; Kolmogorov's series at (2 + 0.12 + 0.11 / 2) * 0.6."""
+    at = 2.175 * 0.6
+    series = 2 * sum((-1) ** (k - 1) * np.exp(-2 * k**2 * at**2) for k in range(1, 20))
+    assert ks_p_value(0.6, 8, 8) == pytest.approx(series)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3.0, 5.0), (-5.0, -3.0), (0.5, 2.5), (-1.5, 0.5)])
+def test_a_value_moved_by_two_is_a_distance_of_two_on_whichever_side_of_the_edges(
+    before: float, after: float
+) -> None:
+    edges = (0.0, 1.0)
+    one, other = (numeric_profile(np.asarray([value]), edges) for value in (before, after))
+    assert wasserstein(one, other) == pytest.approx(2)
+    assert wasserstein(other, one) == pytest.approx(2)
+
+
+def histogram(*counts: int) -> NumericProfile:
+    """So many values at 0, 1, 2 and so on, the last of them above the last edge."""
+    values = np.repeat(np.arange(len(counts), dtype=float), counts)
+    return numeric_profile(values, tuple(map(float, range(len(counts) - 1))))
+
+
+def test_the_stability_index_is_that_of_the_tenths_of_the_reference() -> None:
+    reference, window = histogram(*[50] * 20, 0), histogram(*[40, 60] * 5, *[70, 20] * 5, 60)
+    # Two bins are a tenth each; what is above the reference belongs to the last one.
+    tenths = psi(np.full(10, 100), np.asarray([100] * 5 + [90] * 4 + [150]))
+    assert NumericDrift().compare(reference, window).psi == pytest.approx(tenths)
+
+
+def test_a_bin_belongs_to_the_tenth_that_its_middle_row_is_in() -> None:
+    # The middle rows are at 2, 9, 15, 18 and 60 of a hundred.
+    reference, window = histogram(4, 10, 2, 4, 80), histogram(10, 10, 8, 2, 70)
+    tenths = psi(np.asarray([14, 6, 80]), np.asarray([20, 10, 70]))
+    assert NumericDrift().compare(reference, window).psi == pytest.approx(tenths)

@@ -9,7 +9,7 @@ from airflow_mlops.monitoring.core.drift.profiles import (
     choose_edges,
     numeric_profile,
 )
-from airflow_mlops.monitoring.core.drift.verdict import judge
+from airflow_mlops.monitoring.core.drift.verdict import compare_column, judge
 from tests.support.simulation import at_most, runs
 
 COLUMNS = 25
@@ -97,3 +97,78 @@ def test_the_score_is_reported_on_its_own_and_can_raise_the_alarm() -> None:
     assert found.score.drifted
     assert found.drifted == ("_score",)
     assert "_score" not in {column.column for column in found.columns}
+
+
+def halves(first: int, second: int) -> CategoricalProfile:
+    return CategoricalProfile(count=first + second, nulls=0, levels=("a", "b"), counts=(first, second))
+
+
+def constant(value: float, rows: int = 1_000) -> ColumnProfile:
+    return numeric_profile(np.full(rows, value), (0.0, 1.0))
+
+
+def test_five_hundred_values_on_either_side_are_enough_to_compare_a_column() -> None:
+    before = {"a": constant(0, 500), "b": constant(0, 499), "c": constant(0), "gone": constant(0)}
+    after = {"a": constant(1, 500), "b": constant(1), "c": constant(1, 499), "new": constant(1)}
+    found = judge(before, after, score=None, rows=500, threshold=0.5)
+    assert [column.column for column in found.columns] == ["a"]
+    assert (found.verdict, found.drifted) == ("drift", ("a",))
+
+
+def test_enough_rows_without_a_column_to_compare_are_insufficient() -> None:
+    found = judge({"a": constant(0)}, {"a": constant(0, 499)}, score=None, rows=5_000, threshold=0.5)
+    assert (found.verdict, found.columns, found.score) == ("insufficient", (), None)
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(1.0, "drift"), (1.001, "stable")])
+def test_an_effect_that_just_reaches_the_threshold_is_drift(threshold: float, verdict: str) -> None:
+    """A constant that moves is a distance of one in its own unit."""
+    found = judge({"a": constant(0)}, {"a": constant(1)}, score=None, rows=1_000, threshold=threshold)
+    assert (found.columns[0].effect, found.verdict) == (1, verdict)
+
+
+@pytest.mark.parametrize(
+    ("moved", "drifted"),
+    [(58, True), (56, False)],  # chi-squared of 6.75 and 6.29: p = 0.0094 and 0.0121
+)
+def test_a_column_is_significant_when_at_most_one_rejection_in_a_hundred_is_false(
+    moved: int, drifted: bool
+) -> None:
+    before, after = {"a": halves(500, 500)}, {"a": halves(500 + moved, 500 - moved)}
+    found = judge(before, after, score=None, rows=1_000, threshold=0.001)
+    assert found.columns[0].p_value == pytest.approx(0.0094 if drifted else 0.0121, abs=0.0001)
+    assert found.columns[0].drifted is drifted
+
+
+def test_columns_are_ordered_by_their_effect_and_equal_ones_by_name() -> None:
+    reference: dict[str, ColumnProfile] = {name: halves(500, 500) for name in ("calm", "z", "a", "most")}
+    window: dict[str, ColumnProfile] = {
+        "calm": halves(500, 500), "z": halves(700, 300), "a": halves(300, 700), "most": halves(900, 100)
+    }  # fmt: skip
+    found = judge(reference, window, score="z", rows=1_000, threshold=0.1)
+    assert [column.column for column in found.columns] == ["most", "a", "calm"]
+    assert found.drifted == ("most", "a", "z")
+    assert found.score is not None
+    assert found.score.column == "z"
+    assert judge(reference, window, score=None, rows=1_000, threshold=0.1).score is None
+
+
+def test_one_drifted_column_of_many_is_enough_when_no_share_is_asked_for() -> None:
+    reference: dict[str, ColumnProfile] = {name: halves(500, 500) for name in "abcdef"}
+    window: dict[str, ColumnProfile] = {**reference, "c": halves(900, 100)}
+    assert judge(reference, window, score=None, rows=1_000, threshold=0.1).verdict == "drift"
+
+
+def test_effects_and_indices_are_reported_with_six_digits() -> None:
+    found = judge(
+        {"a": halves(600, 400)}, {"a": halves(400, 600)}, score=None, rows=1_000, threshold=0.1
+    ).columns[0]
+    # 2 * (600.5 - 400.5) / 1001 * ln(600.5 / 400.5), with half a row more in each bin.
+    assert found.psi == 0.161858
+    # scipy's distance squared, without (1/1000 + 1/1000) / 8 nats, in bits.
+    assert found.effect == 0.169377
+
+
+def test_columns_of_different_kinds_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="a numeric profile cannot be compared with a categorical one"):
+        compare_column(constant(0), halves(5, 5))

@@ -1,0 +1,182 @@
+"""Columns of further sources, added to rows by key: of the only row there, or of the latest one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from airflow_mlops.config.models import Join
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.columns import choose
+from airflow_mlops.data.sources.frames import LARGEST_EXACT
+from airflow_mlops.data.sources.report import ReadReport, named
+
+_UNITS: Final = ("s", "ms", "us", "ns")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The rows of one side of a join and their times in UTC, if there are any; messages call it ``where``."""
+
+    frame: pd.DataFrame
+    times: pd.Series | None
+    where: str
+
+
+def add_columns(left: Side, right: Side, join: Join, report: ReadReport, *, need: bool) -> pd.DataFrame:
+    """Return the rows of ``left``, all and in their order, with the columns of ``right``.
+
+    A row without a match has no value in them, which is reported. Raises ConfigError for columns that are not
+    there or are there already, DataRejected for keys of different types or with several rows, and, if a match
+    is needed, for rows of which none has one.
+    """
+    for side in (left, right):
+        _check_keys(side, join)
+    chosen = choose(right.frame, join.columns, join.columns_needed, right.where, "join.columns")
+    right = replace(right, frame=chosen)
+    added = chosen.drop(columns=list(join.columns_needed))
+    added = added.set_axis([f"{join.prefix}{name}" for name in added.columns], axis="columns")
+    if taken := [name for name in added.columns if name in left.frame.columns]:
+        raise ConfigError(
+            f"{right.where}: {named(taken)} would be there twice: give the join a `prefix`, or drop columns"
+        )
+    at = _positions(left, right, join)
+    missing = int((at < 0).sum())
+    if missing:
+        text = f"{missing:,} of {len(at):,} rows have no match in {right.where}"
+        if need and missing == len(at):
+            raise DataRejected(f"{text} by {', '.join(join.by)}: {_examples(left, right, join)}")
+        report.note(f"{text}: its columns are empty for them")
+    return pd.concat([left.frame, _taken(added.reset_index(drop=True), at, left.frame.index)], axis="columns")
+
+
+def _check_keys(side: Side, join: Join) -> None:
+    names = [str(name) for name in side.frame.columns]
+    for name in join.by:
+        if name not in names:
+            raise ConfigError(f"{side.where}: no column {name!r} to join by{did_you_mean(name, names)}")
+    if join.time and side.times is None:
+        raise ConfigError(
+            f"{side.where}: a join by time needs times on both sides, as timestamps or ISO 8601"
+        )
+
+
+def _positions(left: Side, right: Side, join: Join) -> NDArray[np.int64]:
+    """Return the row of ``right`` that belongs to each row of ``left``, -1 for none."""
+    codes, others = _codes(left, right, join.by)
+    usable = others >= 0
+    if right.times is not None and join.time:
+        usable &= right.times.notna().to_numpy()
+    rows = pd.DataFrame({"code": others, "row": np.arange(len(others))})[usable]
+    if join.time is None:
+        rows = _single(right, rows, ["code"], join)
+        return (
+            pd.Series(rows["row"].to_numpy(), index=rows["code"]).reindex(codes).fillna(-1).to_numpy(np.int64)
+        )
+    assert left.times is not None  # _check_keys has looked
+    assert right.times is not None
+    unit: Any = max(left.times.dt.unit, right.times.dt.unit, key=_UNITS.index)
+    rows = rows.assign(at=_in_unit(right.times, unit, right.where).to_numpy()[usable])
+    rows = _single(right, rows, ["code", "at"], join)
+    asked = pd.DataFrame(
+        {
+            "code": codes,
+            "at": _in_unit(left.times, unit, left.where).to_numpy(),
+            "place": np.arange(len(codes)),
+        }
+    )
+    asked = asked[(asked["code"] >= 0) & asked["at"].notna()].sort_values("at", kind="stable")
+    found = pd.merge_asof(
+        asked, rows.sort_values("at", kind="stable"), on="at", by="code", tolerance=_age(join.tolerance)
+    )
+    at = np.full(len(codes), -1, dtype=np.int64)
+    at[found["place"]] = found["row"].fillna(-1)
+    return at
+
+
+def _age(tolerance: timedelta | None) -> pd.Timedelta | None:
+    return None if tolerance is None else pd.Timedelta(tolerance)
+
+
+def _in_unit(times: pd.Series, unit: Any, where: str) -> pd.Series:
+    try:
+        found: pd.Series = times.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit(unit)
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise DataRejected(f"{where}: a time is outside of the years 1678 to 2262: {error}") from error
+    return found
+
+
+def _codes(left: Side, right: Side, on: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a number for the key of each row on both sides, -1 where a part of the key is missing."""
+    parts = []
+    for name in on:
+        one, other = left.frame[name], right.frame[name]
+        if len(one) and len(other) and _kind(one) != _kind(other):
+            raise DataRejected(
+                f"{right.where}: {name!r} is {_kind(other)} and is {_kind(one)} in {left.where}: rows are "
+                "joined by equal values, give both one type"
+            )
+        values = pd.concat([one.astype("object"), other.astype("object")], ignore_index=True)
+        parts.append(pd.factorize(values)[0])
+    known = np.all([part >= 0 for part in parts], axis=0)
+    numbers = pd.DataFrame(dict(enumerate(parts))).groupby(list(range(len(parts))), sort=False).ngroup()
+    codes = np.where(known, numbers.to_numpy(), -1).astype(np.int64)
+    return codes[: len(left.frame)], codes[len(left.frame) :]
+
+
+def _kind(values: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(values):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(values):
+        return "a number"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "a time"
+    found = pd.api.types.infer_dtype(values, skipna=True)
+    return {"string": "text", "empty": "text", "decimal": "a number", "integer": "a number"}.get(found, found)
+
+
+def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join) -> pd.DataFrame:
+    """Return one row for each key (at one time); refuses a key with several that differ in a column."""
+    again = rows.duplicated(by, keep=False)
+    if not again.any():
+        return rows
+    chosen = right.frame.iloc[rows.loc[again, "row"].to_numpy()]
+    first = chosen.astype("str").drop_duplicates()
+    doubled = first[first.duplicated(list(join.columns_needed), keep=False)]
+    if len(doubled):
+        key = ", ".join(f"{name} {doubled[name].iloc[0]:.80}" for name in join.by)
+        advice = (
+            "one row per key and time is needed"
+            if join.time
+            else "one row is needed, or `time` for the latest"
+        )
+        raise DataRejected(f"{right.where}: {key} has several rows that differ: {advice}")
+    return rows.drop_duplicates(by)
+
+
+def _taken(added: pd.DataFrame, at: NDArray[np.int64], index: pd.Index) -> pd.DataFrame:
+    """Return the rows of ``added`` at these positions, empty for -1; large whole numbers stay exact."""
+    if (at < 0).any():
+        large = {
+            name: "Int64"
+            for name in added.columns
+            if added[name].dtype.kind in "iu"
+            and len(added)
+            and max(int(added[name].max()), -int(added[name].min())) > LARGEST_EXACT
+        }
+        added = added.astype(large)
+    return added.reindex(at).set_axis(index, axis="index")
+
+
+def _examples(left: Side, right: Side, join: Join) -> str:
+    one, other = (
+        ", ".join(f"{side.frame[name].iloc[0]!r:.40}" for name in join.by) if len(side.frame) else "no row"
+        for side in (left, right)
+    )
+    return f"a key here is {one}, and there {other}"

@@ -1,0 +1,162 @@
+"""One CSV file as a frame, with what pandas would do without a word: refused, or reported."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.data.core.file_names import unpacked
+from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.file_faults import separator_hint
+from airflow_mlops.data.sources.frames import loses_digits
+from airflow_mlops.data.sources.listing import SourceFile
+from airflow_mlops.data.sources.text_reading import opened
+
+_MANGLED: Final = re.compile(r"(?P<name>.*)\.\d+")
+_UNNAMED: Final = re.compile(r"Unnamed: \d+")
+_PARTLY: Final = ("chunksize", "iterator")
+_SAMPLE: Final = 1_000
+_MOSTLY: Final = 0.9
+_WHOLE: Final = r"\s*[+-]?\d{16,}\s*"
+_ZEROS: Final = r"\s*0\d+\s*"
+_COMMA: Final = r"\s*[+-]?\d+,\d+\s*"
+
+
+def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
+    """Return the rows of one file; what pandas would guess, drop or rename is refused or reported."""
+    given = request.source.load_args
+    for name in _PARTLY:
+        if given.get(name):
+            raise ConfigError(f"data.source.load_args.{name} must not be set: the whole file is read")
+    arguments = {**_defaults(file, given), **given}
+    frame, warned = _read_warned(file, arguments)
+    _count_skipped(file, frame, warned, request)
+    _check_header(file, frame, arguments, request)
+    _check_values(file, frame, arguments, request)
+    return frame.reset_index(drop=True)
+
+
+def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments under which each column has one type, and the separator that the name says."""
+    defaults: dict[str, Any] = {}
+    if "index_col" not in given and "names" not in given:
+        defaults["index_col"] = False  # else the cells that the header has no names for become an index
+    if unpacked(file.path)[0].endswith(".tsv") and not {"sep", "delimiter"} & set(given):
+        defaults["sep"] = "\t"
+    if given.get("engine", "c") == "c":
+        defaults["low_memory"] = False
+    return defaults
+
+
+def _read(file: SourceFile, arguments: Mapping[str, Any]) -> pd.DataFrame:
+    return _read_warned(file, arguments)[0]
+
+
+def _read_warned(file: SourceFile, arguments: Mapping[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows, and the texts of pandas' warnings about lines."""
+    if arguments.get("on_bad_lines") == "skip":  # pandas counts only what it warns of
+        arguments = {**arguments, "on_bad_lines": "warn"}
+    with opened(file) as (stream, compression), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", pd.errors.ParserWarning)
+        frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
+    return frame, [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
+
+
+def _count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
+    skipped = sum(text.count("Skipping line") for text in texts)
+    if skipped:
+        request.report.leave_out("lines that load_args.on_bad_lines skips", skipped)
+        request.report.note(f"{file.name}: {skipped:,} bad lines are left out, as on_bad_lines says")
+    if any("loss of data" in text for text in texts):
+        raise DataRejected(
+            f"{file.name}: rows have more cells than the header has names: correct the header, or give "
+            f"load_args: {{names: […], header: 0}}{separator_hint([str(name) for name in frame.columns])}"
+        )
+
+
+def _check_header(
+    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
+) -> None:
+    """Refuse two columns of one name, which pandas renames; report a column without a name."""
+    if {"names", "header"} & set(arguments):
+        return
+    names = [str(name) for name in frame.columns]
+    suspects = [match["name"] for name in names if (match := _MANGLED.fullmatch(name))]
+    if any(name in names for name in suspects):
+        skip = {"dtype", "parse_dates", "usecols", "index_col", "converters", "nrows", "true_values"}
+        header = {key: value for key, value in arguments.items() if key not in skip}
+        first = _read(file, {**header, "header": None, "nrows": 1, "dtype": str}).iloc[0].tolist()
+        if twice := next((name for name in first if first.count(name) > 1), None):
+            raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
+    if unnamed := [name for name in names if _UNNAMED.fullmatch(name)]:
+        request.report.note(
+            f"{file.name}: {unnamed[0]!r} is a column without a name, as pandas writes a row number: "
+            f"leave it out with data.columns: {{drop: [{unnamed[0]!r}]}}"
+        )
+
+
+def _check_values(
+    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
+) -> None:
+    """Refuse numbers that lost digits; report text in a column of numbers, and codes that lost zeros."""
+    typed = arguments.get("dtype") is not None
+    if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
+        _check_digits(file, large, arguments)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype) and not typed:
+            _report_numbers(file, frame[name], str(name), request)
+    whole = [name for name in frame.columns if frame[name].dtype.kind in "iu"]
+    if whole and not typed:
+        _report_zeros(file, whole, arguments, request)
+
+
+def _check_digits(file: SourceFile, names: list[str], arguments: Mapping[str, Any]) -> None:
+    texts = _read(file, {**arguments, "usecols": names, "dtype": str, "parse_dates": None})
+    for name in names:
+        if texts[name].str.fullmatch(_WHOLE).any():
+            raise DataRejected(
+                f"{file.name}: column {name!r} has whole numbers above 2^53 beside gaps, which floats cannot "
+                f"hold exactly: name its type, such as load_args: {{dtype: {{{name}: Int64}}}}"
+            )
+
+
+def _report_numbers(file: SourceFile, values: pd.Series, name: str, request: ReadRequest) -> None:
+    """Report a column that is text because of a few cells, or of another decimal mark."""
+    sample = values.dropna().head(_SAMPLE)
+    if sample.empty:
+        return
+    if sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
+        text = "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
+        request.report.note(f"{file.name}: column {name!r}: {text}")
+        return
+    if pd.to_numeric(sample, errors="coerce").notna().mean() < _MOSTLY:
+        return
+    known = values.dropna()
+    odd = known[pd.to_numeric(known, errors="coerce").isna()]
+    if len(odd):
+        shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
+        request.report.note(
+            f"{file.name}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
+            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
+        )
+
+
+def _report_zeros(
+    file: SourceFile, names: list[Any], arguments: Mapping[str, Any], request: ReadRequest
+) -> None:
+    """Report codes whose leading zeros are gone, from the first rows as text."""
+    given = request.source.load_args
+    if {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"} & set(given):
+        return
+    first = _read(file, {**arguments, "nrows": _SAMPLE, "dtype": str, "parse_dates": None})
+    for name in names:
+        if name in first and (found := first[name][first[name].str.fullmatch(_ZEROS).fillna(False)]).size:
+            request.report.note(
+                f"{file.name}: column {str(name)!r} is read as numbers without their leading zeros, such as "
+                f"{found.iloc[0]!r:.40}: for codes give load_args: {{dtype: {{{name}: str}}}}"
+            )

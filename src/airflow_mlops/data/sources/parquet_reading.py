@@ -1,0 +1,228 @@
+"""Reading Parquet files as one table: columns that differ are unified or refused, never dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from fsspec.implementations.local import LocalFileSystem
+from pyarrow import parquet
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+from pyarrow.fs import LocalFileSystem as ArrowLocalFileSystem
+
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.core.file_names import all_whole
+from airflow_mlops.data.sources.arrow_types import FileSchema, unify
+from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.file_faults import check_needed, reading
+from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
+from airflow_mlops.data.sources.listing import SourceFile
+
+ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_INDEX: Final = re.compile(r"__index_level_\d+__")
+_HINT: Final = "write the files with one type, or read them by a function (type: callable)"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file: its columns as they are written, and how its rows are read."""
+
+    file: SourceFile
+    fragment: Any
+    schema: pa.Schema
+    index: Mapping[str, range]
+
+    def is_empty(self, name: str) -> bool:
+        with reading(self.file, "parquet"):
+            values = self.fragment.to_table(columns=[name]).column(name)
+            return bool(values.null_count == len(values))
+
+
+def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.DataFrame:
+    """Return the rows of all files; the window is applied while reading where the type of the time allows it.
+
+    Raises ConfigError for a wrong argument, DataRejected for a file that cannot be read and for columns that
+    cannot be unified without a loss, BackendError when storage does not answer.
+    """
+    arguments = _arguments(request.source.load_args)
+    folders = _folder_types(files)
+    parts = [_part(file, folders, arguments) for file in files]
+    for part in parts:
+        check_needed(part.file, part.schema.names, request)
+    schema = unify(
+        [FileSchema(part.file.name, part.schema, part.is_empty) for part in parts],
+        _HINT,
+        request.report.note,
+    )
+    columns = _columns(arguments, schema)
+    tables = [_rows(part, schema, columns, request, arguments) for part in parts]
+    table = pa.concat_tables(tables).unify_dictionaries()
+    backend = arguments.get("dtype_backend") is not None
+    nullable = (
+        set(schema.names)
+        if backend
+        else {name for part in parts for name in nullable_columns(part.fragment.physical_schema)}
+    )
+    return to_frame(table, nullable)
+
+
+def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in load_args:
+        if name not in ARGUMENTS:
+            raise ConfigError(
+                f"data.source.load_args.{name}: Parquet has no such argument{did_you_mean(name, ARGUMENTS)}; "
+                f"known: {', '.join(ARGUMENTS)}"
+            )
+    if load_args.get("engine", "auto") not in ("auto", "pyarrow"):
+        raise ConfigError("data.source.load_args.engine must be pyarrow: Parquet is read with nothing else")
+    return load_args
+
+
+def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any]) -> _Part:
+    unit = arguments.get("coerce_int96_timestamp_unit")
+    form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
+    with reading(file, "parquet"):
+        fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(file, folders))
+        schema = fragment.physical_schema
+    index = index_ranges(schema)
+    names = [name for name in schema.names if not _INDEX.fullmatch(name)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
+    fields = [pa.field(name, schema.field(name).type) for name in names]
+    fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]
+    fields += [pa.field(name, pa.int64()) for name in index]
+    return _Part(file, fragment, pa.schema(fields), index)
+
+
+def _arrow_fs(fs: Any) -> Any:
+    return ArrowLocalFileSystem() if type(fs) is LocalFileSystem else PyFileSystem(FSSpecHandler(fs))
+
+
+def _folder_types(files: Sequence[SourceFile]) -> dict[str, pa.DataType]:
+    """Return the types of the columns that the names of folders hold."""
+    values: dict[str, list[str | None]] = {}
+    for file in files:
+        for name, value in file.partitions.items():
+            values.setdefault(name, []).append(value)
+    return {name: _folder_type(found) for name, found in values.items()}
+
+
+def _folder_type(values: Sequence[str | None]) -> pa.DataType:
+    if not all_whole(values) or not any(values):
+        return pa.string()
+    small = all(abs(int(value)) < 2**31 for value in values if value is not None)
+    return pa.int32() if small else pa.int64()
+
+
+def _partition(file: SourceFile, folders: Mapping[str, pa.DataType]) -> Any:
+    """Return what the folders say about every row of a file, as an expression."""
+    known = pads.scalar(True)
+    for name, value in file.partitions.items():
+        text = value is None or pa.types.is_string(folders[name])
+        scalar = pa.scalar(value if text else int(str(value)), folders[name])
+        is_value = pc.field(name).is_null() if value is None else pc.field(name) == scalar
+        known = known & is_value
+    return known
+
+
+def _columns(arguments: Mapping[str, Any], schema: pa.Schema) -> list[str]:
+    wanted = arguments.get("columns")
+    if wanted is None:
+        return list(schema.names)
+    if not isinstance(wanted, list):
+        raise ConfigError(f"data.source.load_args.columns must be a list of names, got {wanted!r:.80}")
+    for name in wanted:
+        if name not in schema.names:
+            known = did_you_mean(str(name), schema.names)
+            raise ConfigError(f"data.source.load_args.columns: no column {name!r}{known}")
+    return list(dict.fromkeys(wanted))
+
+
+def _rows(
+    part: _Part, schema: pa.Schema, columns: list[str], request: ReadRequest, arguments: Mapping[str, Any]
+) -> pa.Table:
+    """Read one file as part of the whole table."""
+    own = _window(part, request)
+    try:
+        asked = parquet.filters_to_expression(arguments["filters"]) if arguments.get("filters") else None
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"data.source.load_args.filters: {error}") from error
+    chosen = own if asked is None else asked if own is None else own & asked
+    with reading(part.file, "parquet"):
+        try:
+            if part.index:
+                return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
+            if own is not None:
+                outside = _count(part, schema, asked) - _count(part, schema, chosen)
+                request.report.leave_out("outside the window", outside)
+            return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
+        except pa.ArrowInvalid:
+            _raise_misfit(part, schema, columns)
+            raise
+
+
+def _count(part: _Part, schema: pa.Schema, chosen: Any) -> int:
+    return int(part.fragment.scanner(schema=schema, filter=chosen).count_rows())
+
+
+def _with_index(part: _Part, table: pa.Table, chosen: Any) -> pa.Table:
+    """Add the named index that pandas writes as a range beside the rows, before rows are chosen."""
+    for name, values in part.index.items():
+        at = table.column_names.index(name)
+        field = table.schema.field(name)
+        table = table.set_column(at, field, pa.array(values, type=pa.int64()).cast(field.type))
+    return table if chosen is None else table.filter(chosen)
+
+
+def _raise_misfit(part: _Part, schema: pa.Schema, columns: list[str]) -> None:
+    """Name the column whose values do not fit the type that all files share."""
+    for name in columns:
+        if name in part.fragment.physical_schema.names:
+            try:
+                part.fragment.to_table(schema=schema, columns=[name])
+            except pa.ArrowInvalid as cause:
+                line = str(cause).splitlines()[0][:200]
+                kind = schema.field(name).type
+                raise DataRejected(
+                    f"{part.file.name}: column {name!r} does not fit the type {kind} of the other files: "
+                    f"{line}; {_HINT}"
+                ) from cause
+
+
+def _window(part: _Part, request: ReadRequest) -> Any:
+    """Return the window as a filter on one file, or None where it could disagree with ``event_times``.
+
+    A file with a cell that is not a time is read as a whole, so that every such row is counted.
+    """
+    bounds = [bound for bound in (request.start, request.end) if bound is not None]
+    kind = part.schema.field(request.time).type if request.time in part.schema.names else None
+    if not bounds or kind is None or not pa.types.is_timestamp(kind):
+        return None
+    time, chosen = pc.field(request.time), pads.scalar(True)
+    unreadable = time.is_null()
+    if kind.unit != "ns":  # nanoseconds end in 2262
+        unreadable = unreadable | (time < _stamp(_FIRST, kind)) | (time > _stamp(_LAST, kind))
+    with reading(part.file, "parquet"):
+        if part.index or _count(part, part.schema, unreadable):
+            return None
+    if request.start is not None:
+        chosen = chosen & (time >= _stamp(request.start, kind))
+    if request.end is not None:
+        chosen = chosen & (time < _stamp(request.end, kind))
+    return chosen
+
+
+def _stamp(at: datetime, kind: Any) -> Any:
+    moment = in_utc(at)
+    return pa.scalar(moment if kind.tz else moment.replace(tzinfo=None), type=pa.timestamp("us", tz=kind.tz))
