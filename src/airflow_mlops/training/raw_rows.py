@@ -36,6 +36,8 @@ def to_features(
 
 def as_trained(values: pd.Series, dtype: Any) -> pd.Series:
     """Return ``values`` as ``dtype``; whole numbers with gaps stay floating."""
+    if values.dtype == object:
+        values = values.where(values.notna(), None)  # pandas.NA fits into no other type
     if str(values.dtype) == dtype:
         return values
     if dtype.startswith("datetime64"):

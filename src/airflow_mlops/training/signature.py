@@ -1,8 +1,9 @@
 """The signature of a model, from the values that it was trained on.
 
 MLflow's own check (``mlflow.models.validate_schema``, which ``pyfunc`` applies to every call) refuses some
-frames that pandas makes every day: nullable integers with gaps, times with a zone. Such a column is signed as
-"any", and the model's metadata say what it holds, so that our model server still refuses a wrong value.
+frames that pandas makes every day: times with a zone, and whole numbers and flags with gaps, which have one
+dtype with the gaps and another without. Such a column is signed as "any", and the metadata of the model say
+what it holds, so that our model server still refuses a wrong value.
 """
 
 from __future__ import annotations
@@ -64,10 +65,20 @@ def inputs_and_types(raw: pd.DataFrame) -> tuple[Any, dict[str, str]]:
             for name in names
         ])  # fmt: skip
 
-    if _accepts(schema(types), raw):
-        return schema(types), {}
-    left_open = [name for name in types if not _accepts(schema([name]), raw[[name]])]
+    left_open = [name for name in types if gaps[name] and _has_other_dtypes(types[name], raw[name])]
+    if not _accepts(schema(types, left_open), raw):
+        left_open += [name for name in types if not _accepts(schema([name], left_open), raw[[name]])]
     return schema(types, left_open), {str(name): types[name] for name in left_open}
+
+
+def _has_other_dtypes(type_: str, values: pd.Series) -> bool:
+    """Whether a column with gaps has another dtype in a frame without them, or read by another reader."""
+    if type_ == "boolean":
+        return True
+    if type_ != "double" or values.dtype == object:  # object: decimals
+        return False
+    known = values.dropna().astype(float)
+    return bool((known % 1 == 0).all())
 
 
 def outputs(labels: np.ndarray[Any, Any]) -> Any:

@@ -17,12 +17,11 @@ N = 6
 COLUMNS = {
     "whole": (range(N), "long", True),
     "small": (np.arange(N, dtype="int8"), "long", True),
-    "whole_with_gaps": ([1, None, 3, 4, 5, 6], "double", False),
+    "real_with_gaps": ([0.5, None, 3, 4, 5, 6], "double", False),
     "nullable": (pd.array([1, 2, 3, 4, 5, 6], dtype="Int64"), "long", True),
     "real": (np.arange(N) / 2, "double", True),
     "single": (np.arange(N, dtype="float32"), "double", True),
     "flag": ([True, False] * 3, "boolean", True),
-    "flag_with_gaps": (pd.Series([True, None] * 3, dtype=object), "boolean", False),
     "moment": (pd.date_range("2025-01-01", periods=N), "datetime", True),
     "moment_with_gaps": ([pd.Timestamp("2025-01-01"), None] * 3, "datetime", False),
     "day": ([dt.date(2025, 1, day + 1) for day in range(N)], "datetime", True),
@@ -32,6 +31,8 @@ COLUMNS = {
     "nothing": ([None] * N, "string", False),
 }
 LEFT_OPEN = {
+    "whole_with_gaps": ([1, None, 3, 4, 5, 6], "double"),
+    "flag_with_gaps": (pd.Series([True, None] * 3, dtype=object), "boolean"),
     "nullable_with_gaps": (pd.array([1, None, 3, 4, 5, 6], dtype="Int64"), "double"),
     "nullable_flag": (pd.array([True, None] * 3, dtype="boolean"), "boolean"),
     "arrow": (pd.array([1, None, 3, 4, 5, 6], dtype="int64[pyarrow]"), "double"),
@@ -70,6 +71,19 @@ def test_what_has_no_name_is_any(values: list[object]) -> None:
     schema, types = inputs_and_types(raw)
     assert (str(schema.inputs[0].type), types) == ("Any", {})
     validate_schema(raw, schema)
+
+
+def test_whole_numbers_and_flags_with_gaps_may_come_without_them_and_from_any_reader() -> None:
+    raw = pd.DataFrame({"n": [1.0, None], "flag": pd.Series([True, None], dtype=object)})
+    schema, _ = inputs_and_types(raw)
+    for rows in (
+        pd.DataFrame({"n": [1, 2], "flag": [True, False]}),
+        pd.DataFrame(
+            {"n": pd.array([1, None], dtype="Int64"), "flag": pd.array([True, None], dtype="boolean")}
+        ),
+        pd.DataFrame({"flag": [True]}),
+    ):
+        validate_schema(rows, schema)
 
 
 def test_a_schema_still_refuses_what_it_names() -> None:
