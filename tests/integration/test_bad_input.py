@@ -83,11 +83,11 @@ def test_a_mistake_is_one_clear_line_and_leaves_nothing_behind(
     assert isinstance(error, AirflowFailException)
     assert re.search(message, str(error), re.DOTALL), str(error)
     assert len(str(error)) < 600
-    assert len(str(error).splitlines()) == (2 if case == "failed_expectation" else 1)
+    assert len(str(error).splitlines()) == (3 if case == "failed_expectation" else 1)
     assert Registry(mlflow_uri, case).versions() == ()
     assert mlflow.MlflowClient(mlflow_uri).get_experiment_by_name(case) is None
     written = {path.suffix for path in tmp_path.glob("artifacts/**/*") if path.is_file()}
-    assert written <= {".parquet"}
+    assert written <= {".parquet", *((".html",) if case == "failed_expectation" else ())}
 
 
 def test_an_mlflow_that_is_down_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 
-SHORT: Final = ("column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly")
+SHORT: Final = (
+    "column", "columns", "min", "max", "not_null", "unique", "in", "type", "regex", "mostly", "severity",
+)  # fmt: skip
 TYPE: Final = "type"
 NATIVE: Final = "expect_"
 COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
+SEVERITIES: Final = ("critical", "warning", "info")
+PARAMETER: Final = "$PARAMETER"
+"""The key of a mapping that stands for a value which is only known when the rows are checked."""
+
+_OWN: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_OF_TABLE: Final = "expect_table_"
+_CALLED: Final = re.compile(r"[A-Za-z_]\w*")
+_COMPUTED: Final = frozenset({
+    "now", "datetime", "timedelta", "days", "seconds", "microseconds", "milliseconds", "minutes", "hours",
+    "weeks", "year", "month", "day", "hour", "minute", "second", "microsecond", "sin", "cos", "tan", "exp",
+    "abs", "trunc", "round", "sgn", "e", "E", "PI",
+})  # fmt: skip
+"""Names that Great Expectations computes in the expression of a parameter."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +41,33 @@ class Expectation:
     arguments: Mapping[str, Any]
 
     @property
+    def severity(self) -> str:
+        """``critical``, or ``warning`` or ``info``: then a failure is reported, and the run goes on."""
+        return str(self.arguments.get("severity") or SEVERITIES[0])
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a class of the user's, named by its dotted path."""
+        return is_own(self.name)
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
+        """The columns whose values it reads; an expectation on the table as a whole reads none."""
         found: list[str] = []
+        if self.name.startswith(_OF_TABLE):
+            return ()
         for key in COLUMN_ARGUMENTS:
             value = self.arguments.get(key, ())
             several = value if isinstance(value, list | tuple) else ()
             found.extend([value] if isinstance(value, str) else several)
         return tuple(found)
+
+    def mentions(self, column: str) -> bool:
+        """Whether it names a column, to read its values or as one that the table has."""
+        lists = (self.arguments.get(key) for key in ("column_list", "column_set"))
+        return column in self.columns or any(
+            isinstance(names, list | tuple | set) and column in names for names in lists
+        )
 
 
 def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
@@ -38,7 +75,8 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
 
     Short: ``{column, min, max, not_null, unique, in, type, regex, mostly}``, with as many keys as needed
     (``columns: [...]`` for the same on several columns), or ``{columns: [...]}`` alone: the columns exist.
-    Native: ``{expect_…: {arguments}}``. Raises ConfigError for an entry that is neither.
+    Native: ``{expect_…: {arguments}}``; an own class: ``{package.module:Class: {arguments}}``. All take
+    ``severity``. Raises ConfigError for an entry that has none of these forms.
 
     >>> expand([{"column": "age", "min": 18, "mostly": 0.99}])[0].arguments
     {'column': 'age', 'min_value': 18, 'max_value': None, 'mostly': 0.99}
@@ -54,7 +92,7 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Expectation, ...]:
 
 def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
     """Turn one entry into native expectations; raises ConfigError when it has neither form."""
-    native = [key for key in entry if key.startswith(NATIVE)]
+    native = [key for key in entry if is_native(key)]
     if native:
         arguments = entry[native[0]] or {}
         if len(entry) > 1 or not isinstance(arguments, Mapping):
@@ -67,6 +105,51 @@ def expand_one(entry: Mapping[str, Any]) -> list[Expectation]:
             )
     rules = {key: value for key, value in entry.items() if key not in ("column", "columns")}
     return [item for column in _columns(entry) for item in _expand_rules(column, rules)]
+
+
+def is_native(key: str) -> bool:
+    """Whether the key of an entry is the name of an expectation, and not a key of a short form."""
+    return key.startswith(NATIVE) or is_own(key)
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is the dotted path of a class, as ``checks:ExpectEven``."""
+    return _OWN.fullmatch(name) is not None
+
+
+def as_time(value: Any) -> datetime | None:
+    """Return a limit as a time, or None when it is a number or another text.
+
+    A day is its first moment. Texts are times in ISO form, as a pipeline file has them in quotes.
+
+    >>> as_time("2024-01-31"), as_time(date(2024, 1, 31)) == as_time("2024-01-31T00:00"), as_time("18")
+    (datetime.datetime(2024, 1, 31, 0, 0), True, None)
+    """
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time.min)
+    if isinstance(value, str) and "-" in value[1:]:
+        with suppress(ValueError):
+            return datetime.fromisoformat(value.strip())
+    return None
+
+
+def unknown_parameters(value: Any, given: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in ``$PARAMETER`` expressions below ``value`` that nothing gives a value.
+
+    >>> unknown_parameters({"$PARAMETER": "now() - timedelta(days=lag)"}, ["age"])
+    ('lag',)
+    """
+    if isinstance(value, Mapping):
+        if list(value) == [PARAMETER]:
+            names = _CALLED.findall(re.sub(r"\d+(\.\d+)?([eE][-+]?\d+)?", " ", str(value[PARAMETER])))
+            return tuple(dict.fromkeys(name for name in names if name not in {*_COMPUTED, *given}))
+        value = list(value.values())
+    found: list[str] = []
+    for item in value if isinstance(value, list | tuple) else ():
+        found.extend(unknown_parameters(item, given))
+    return tuple(dict.fromkeys(found))
 
 
 def _columns(entry: Mapping[str, Any]) -> Sequence[str]:
@@ -86,6 +169,7 @@ def _columns(entry: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _expand_rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
+    severity = {"severity": rules["severity"]} if "severity" in rules else {}
     shared = {"mostly": rules["mostly"]} if "mostly" in rules else {}
     found: list[tuple[str, dict[str, Any]]] = []
     if "type" in rules:
@@ -107,4 +191,4 @@ def _expand_rules(column: str, rules: Mapping[str, Any]) -> list[Expectation]:
         found.append(("expect_column_values_to_match_regex", {"regex": rules["regex"], **shared}))
     if not found:
         found.append(("expect_column_to_exist", {}))
-    return [Expectation(name, {"column": column, **arguments}) for name, arguments in found]
+    return [Expectation(name, {"column": column, **arguments, **severity}) for name, arguments in found]

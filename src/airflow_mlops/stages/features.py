@@ -22,7 +22,7 @@ def run(call: StageCall) -> FeatureSet:
     The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
     ConfigError when the pipeline quarantines rows and no record names them.
     """
-    data = call.pipeline.data
+    data, report = call.pipeline.data, call.optional("validation", ValidationReport)
     frame = for_learning(features.labelled(call.read(_dataset(call)), data.target))
     notes = []
     if call.pipeline.features is None and (nested := _without_use(frame, data)):
@@ -47,6 +47,7 @@ def run(call: StageCall) -> FeatureSet:
         features=tuple(built[0].columns),
         split=split.how,
         notes=tuple(notes),
+        validation_page=report.page if report else "",
     )
 
 

@@ -38,7 +38,9 @@ def run(call: StageCall) -> ScoredWindow:
     try:
         scored = champion.scored(known)
     except DataRejected as error:
-        failed = [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures]
+        failed = (
+            [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures[:20]]
+        )
         raise DataRejected("; ".join([str(error), *failed])) from error
     if data.target in rows:
         scored[data.target] = rows[data.target]
@@ -81,11 +83,11 @@ def _validate(call: StageCall, rows: pd.DataFrame) -> ValidationReport | None:
     section = call.pipeline.validate_
     if section is None:
         return None
-    from airflow_mlops.data.validation import expand
-    from airflow_mlops.stages.validate import check
+    from airflow_mlops.stages.validate import all_expectations, check
 
     target = call.pipeline.data.target
     complete = target in rows and bool(rows[target].notna().all())
-    expected = [item for item in expand(section.expect) if complete or target not in item.columns]
-    report, _ = check(rows, expected, section)
+    wanted = all_expectations(section, call.base)
+    expected = [item for item in wanted if complete or not item.mentions(target)]
+    report, _ = check(rows, expected, section, call.base)
     return report

@@ -15,6 +15,7 @@ from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.validation_pages import log_pages
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.requirements import requirements
@@ -28,7 +29,8 @@ def run(call: StageCall) -> ModelRef:
     """Fit with the best parameters of the inputs ``tune`` (if any) over ``train.params``.
 
     The logged model is a scikit-learn pipeline from raw rows to predictions that carries the user's
-    function inside. Its run also holds ``golden.json`` and the reference ``profile.json``.
+    function inside. Its run also holds ``golden.json``, the reference ``profile.json``
+    and the page of the validation.
     """
     found = call.input("features", FeatureSet)
     params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
@@ -93,6 +95,8 @@ def _train(
         uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
     run_.json(models.golden(model, asked), "golden.json")
     log_profile(run_, raw[columns], target, scores, data.keys)
+    if found.validation_page:
+        log_pages(call, found.validation_page, run_)
     return ModelRef(
         name=pipeline.name,
         model_uri=uri,

@@ -5,22 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
+from airflow_mlops.config.expectations import SEVERITIES
 from airflow_mlops.config.models import Validate
+from airflow_mlops.config.suites import read_suite
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.records import DatasetRef, ValidationReport
+from airflow_mlops.core.records import DatasetRef, Failure, ValidationReport
 from airflow_mlops.data import validation as expectations
 from airflow_mlops.data.core.quarantine import judge
 from airflow_mlops.data.quarantine import bad_rows, parted
+from airflow_mlops.data.validation.stored import evaluate_dataset
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.validation_pages import write_pages
 
 _LOG = logging.getLogger(__name__)
+_LINES: Final = 20
+"""Failed expectations that a message lists."""
 
 
 def run(call: StageCall) -> ValidationReport:
-    """Check the input ``dataset``.
+    """Check the input ``dataset`` and write a page of the results.
 
     With ``on_failure: quarantine`` bad rows are quarantined and the report names the dataset without them.
     Raises DataRejected listing every failure when ``on_failure`` is ``fail``, or when quarantine cannot
@@ -30,56 +38,100 @@ def run(call: StageCall) -> ValidationReport:
     if section is None:
         raise ConfigError("stage validate needs a validate section in the pipeline file")
     dataset = call.input("dataset", DatasetRef)
-    frame = call.read(dataset)
-    wanted = expectations.expand(section.expect)
-    report, found = check(frame, wanted, section)
-    report = replace(report, digest=dataset.digest)
+    outcomes = evaluate_dataset(
+        dataset,
+        all_expectations(section, call.base),
+        _terms(section, call.base, dataset.rows),
+        place=call.storage.locate(dataset.uri),
+        read=lambda columns: call.read(dataset, columns),
+        engine=section.engine,
+    )
+    report = replace(_report(outcomes, dataset.rows, section), digest=dataset.digest)
+    report = replace(report, page=write_pages(call, report, outcomes))
+    _LOG.info("all results: %s", report.page)
+    if report.warnings:
+        _LOG.warning("%s", warning(report, dataset.uri))
     if report.passed:
         return report
     text = summary(report, dataset.uri)
     if report.refused:
-        raise DataRejected(text)
+        raise DataRejected(f"{text}\nall results: {report.page}")
     _LOG.warning("%s", text)
-    return report if report.quarantine is None else _set_aside(call, report, frame, found)
+    return report if report.quarantine is None else _set_aside(call, report, outcomes)
+
+
+def all_expectations(section: Validate, base: Path) -> tuple[expectations.Expectation, ...]:
+    """Return the expectations of the pipeline file, then those of its suite; raises ConfigError."""
+    suite = read_suite(section.suite, base) if section.suite else ()
+    return (*expectations.expand(section.expect), *suite)
 
 
 def check(
-    frame: pd.DataFrame, wanted: Sequence[expectations.Expectation], section: Validate
-) -> tuple[ValidationReport, tuple[expectations.Broken, ...]]:
-    """Return the report on ``frame`` and the broken expectations; bad data raises nothing."""
-    quarantine = section.on_failure == "quarantine"
-    most = int(section.max_quarantine * len(frame)) + 1 if quarantine else 0
-    found = expectations.find(frame, wanted, most=most) if wanted else ()
-    failures = tuple(item.failure for item in found)
+    frame: pd.DataFrame, wanted: Sequence[expectations.Expectation], section: Validate, base: Path
+) -> tuple[ValidationReport, tuple[expectations.Outcome, ...]]:
+    """Return the report on ``frame`` and what each expectation found; bad data raises nothing."""
+    terms = _terms(section, base, len(frame))
+    outcomes = expectations.evaluate(frame, wanted, terms) if wanted else ()
+    return _report(outcomes, len(frame), section), outcomes
+
+
+def _terms(section: Validate, base: Path, rows: int) -> expectations.Terms:
+    most = int(section.max_quarantine * rows) + 1 if section.on_failure == "quarantine" else 0
+    samples = section.samples != "none"
+    return expectations.Terms(most=most, samples=samples, parameters=section.parameters, base=base)
+
+
+def _report(outcomes: Sequence[expectations.Outcome], rows: int, section: Validate) -> ValidationReport:
+    every = [item.failure for item in outcomes if item.failure is not None]
+    failures = tuple(failure for failure in every if failure.severity == SEVERITIES[0])
     judged = None
-    if quarantine and found:
-        bad = bad_rows(found, len(frame))
-        count = None if bad is None else int(bad.sum())
-        judged = judge(failures, count, rows=len(frame), limit=section.max_quarantine)
-    report = ValidationReport(
+    if section.on_failure == "quarantine" and failures:
+        bad = bad_rows(_critical(outcomes), rows)
+        judged = judge(
+            failures, None if bad is None else int(bad.sum()), rows=rows, limit=section.max_quarantine
+        )
+    return ValidationReport(
         passed=not failures,
-        rows=len(frame),
-        expectations=len(wanted),
+        rows=rows,
+        expectations=len(outcomes),
         failures=failures,
         on_failure=section.on_failure,
         quarantine=judged,
+        warnings=tuple(failure for failure in every if failure.severity != SEVERITIES[0]),
     )
-    return report, found
+
+
+def _critical(outcomes: Sequence[expectations.Outcome]) -> tuple[expectations.Broken, ...]:
+    found = expectations.broken(outcomes)
+    return tuple(item for item in found if item.failure.severity == SEVERITIES[0])
 
 
 def summary(report: ValidationReport, where: str) -> str:
     """Return what failed, one line for each expectation."""
+    count = f"{len(report.failures):,} of {report.expectations:,} expectations"
+    head = f"{count} failed on {report.rows:,} rows of {where}:"
+    refused = report.quarantine.refused if report.quarantine else ""
+    return "\n".join([head, *_lines(report.failures), *([f"not quarantined: {refused}"] if refused else [])])
+
+
+def warning(report: ValidationReport, where: str) -> str:
+    """Return what failed with a severity that lets the run go on, one line for each expectation."""
+    count = f"{len(report.warnings):,} of {report.expectations:,} expectations"
+    head = f"{count} failed with severity warning or info on {report.rows:,} rows of {where}:"
+    return "\n".join([head, *_lines(report.warnings)])
+
+
+def _lines(failures: Sequence[Failure]) -> list[str]:
     lines = [
         f"- {failure.expectation}{f' ({failure.column})' if failure.column else ''}: {failure.detail}"
-        for failure in report.failures
+        for failure in failures[:_LINES]
     ]
-    head = f"{len(lines)} of {report.expectations} expectations failed on {report.rows:,} rows of {where}:"
-    refused = report.quarantine.refused if report.quarantine else ""
-    return "\n".join([head, *lines, *([f"not quarantined: {refused}"] if refused else [])])
+    more = len(failures) - _LINES
+    return [*lines, f"- and {more:,} more"] if more > 0 else lines
 
 
 def _set_aside(
-    call: StageCall, report: ValidationReport, frame: pd.DataFrame, found: Sequence[expectations.Broken]
+    call: StageCall, report: ValidationReport, outcomes: Sequence[expectations.Outcome]
 ) -> ValidationReport:
     """Write bad rows and good rows as datasets of their own, once the good ones hold without the others."""
     section, checked, quarantine = (
@@ -89,10 +141,10 @@ def _set_aside(
     )
     assert section is not None  # run has looked
     assert quarantine is not None
-    kept, aside = parted(frame, found)
-    again = expectations.check(kept, expectations.expand(section.expect))
-    if again:
-        rest = replace(report, rows=len(kept), failures=again, quarantine=None)
+    kept, aside = parted(call.read(checked), _critical(outcomes))
+    again, _ = check(kept, all_expectations(section, call.base), section, call.base)
+    if again.failures:
+        rest = replace(report, rows=len(kept), failures=again.failures, quarantine=None)
         raise DataRejected(f"without {len(aside):,} quarantined rows, {summary(rest, checked.uri)}")
     side = call.write(aside, f"{call.artifacts.rstrip('/')}/{call.pipeline.name}/quarantine")
     _LOG.warning("%s of %s rows quarantined in %s", f"{len(aside):,}", f"{report.rows:,}", side.uri)

@@ -139,12 +139,14 @@ class TaskRun:
             for key, value in values.items():
                 self.client.set_tag(self.run_id, key, value)
 
+    def text(self, content: str, filename: str) -> None:
+        """Store a text, such as a page, as an artifact."""
+        with translated(self.uri):
+            self.client.log_text(self.run_id, content, filename)
+
     def json(self, payload: Mapping[str, Any], filename: str) -> None:
         """Store ``payload`` as a JSON artifact."""
-        with translated(self.uri):
-            self.client.log_text(
-                self.run_id, json.dumps(with_text_keys(payload), indent=1, default=str), filename
-            )
+        self.text(json.dumps(with_text_keys(payload), indent=1, default=str), filename)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.suites import read_suite
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources import SOURCES
 
@@ -156,3 +159,12 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
         for item in expand_one(entry):
             for name in item.columns:
                 yield ("validate", "expect", number), name
+    for name in _suite_columns(subject):
+        yield ("validate", "suite"), name
+
+
+def _suite_columns(subject: Subject) -> Iterator[str]:
+    section = subject.pipeline.validate_
+    with suppress(ConfigError):  # the rule about expectations reports it
+        for item in read_suite(section.suite, subject.folder) if section and section.suite else ():
+            yield from item.columns

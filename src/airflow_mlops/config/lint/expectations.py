@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from airflow_mlops.config.expectations import NATIVE, TYPE, Expectation, expand_one
+from airflow_mlops.config.expectations import (
+    PARAMETER,
+    SEVERITIES,
+    TYPE,
+    Expectation,
+    as_time,
+    expand_one,
+    is_native,
+    unknown_parameters,
+)
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, is_template
+from airflow_mlops.config.lint.functions import resolve
 from airflow_mlops.config.lint.libraries import NotChecked
+from airflow_mlops.config.suites import read_suite
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 
 _PACKAGE: Final = "great_expectations"
@@ -25,9 +38,9 @@ _EXAMPLES: Final = {"quantile_ranges": "{quantiles: [0.1, 0.9], value_ranges: [[
 def _is_bound(value: Any) -> bool:
     """Whether a value can be ``min`` or ``max``; Great Expectations reads numbers and dates in text."""
     if isinstance(value, dict):
-        return list(value) == ["$PARAMETER"]  # worked out when it validates, such as now()
+        return list(value) == [PARAMETER]  # worked out when it validates, such as now()
     if isinstance(value, str):
-        return _parses(float, value) or _parses(date.fromisoformat, value[:10])
+        return _parses(float, value) or as_time(value) is not None
     return isinstance(value, int | float | date)
 
 
@@ -51,6 +64,7 @@ _FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "min": (_is_bound, "a number or a date"),
     "max": (_is_bound, "a number or a date"),
     "regex": (lambda value: isinstance(value, str), "text"),
+    "severity": (lambda value: value in SEVERITIES, f"one of {', '.join(SEVERITIES)}"),
 }
 
 
@@ -62,11 +76,58 @@ def expectations(subject: Subject) -> Iterator[Finding]:
         yield Finding(("validate", "max_quarantine"), message)
     for number, entry in enumerate(section.expect if section else ()):
         path: KeyPath = ("validate", "expect", number)
-        if any(key.startswith(NATIVE) for key in entry):
+        yield from _parameters(subject, path, entry)
+        if any(map(is_native, entry)):
             for item in expand_one(entry):
                 yield from _native(subject, (*path, item.name), item)
         else:
             yield from _short(path, entry)
+    if section and section.suite:
+        yield from _suite(subject, section.suite)
+
+
+def _parameters(subject: Subject, path: KeyPath, values: Any) -> Iterator[Finding]:
+    """Every name in a ``$PARAMETER`` below ``values`` is given a value."""
+    section = subject.pipeline.validate_
+    given = section.parameters if section else {}
+    if isinstance(values, Mapping) and PARAMETER in values:
+        for name in unknown_parameters(values, given):
+            hint = did_you_mean(name, given) if given else ""
+            message = f"nothing gives the parameter {name!r}{hint}: write its value below validate.parameters"
+            yield Finding(path, message)
+    elif isinstance(values, Mapping | list):
+        items = values.items() if isinstance(values, Mapping) else enumerate(values)
+        for key, value in items:
+            yield from _parameters(subject, (*path, key), value)
+
+
+def _suite(subject: Subject, file: str) -> Iterator[Finding]:
+    """The suite can be read, and what is in it can be built; a fault is reported at the key of its file."""
+    path: KeyPath = ("validate", "suite")
+    if is_template(file):
+        yield Finding(path, "not checked: it is a template", "note")
+        return
+    try:
+        items = read_suite(file, subject.folder)
+    except ConfigError as error:
+        yield Finding(path, str(error).removeprefix("validate.suite: "))
+        return
+    for number, item in enumerate(items):
+        found = [*_parameters(subject, path, item.arguments), *_native(subject, path, item)]
+        for finding in found:
+            argument = ".".join(map(str, finding.path[len(path) :]))
+            where = f"expectations[{number}]{f'.{argument}' if argument else ''}"
+            yield Finding(path, f"{where}: {finding.message}", finding.level)
+
+
+def _own(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Finding]:
+    """The class of the user's exists; its module is not run."""
+    found = yield from resolve(subject, path, item.name)
+    if found is not None and not isinstance(found.node, ast.ClassDef):
+        yield Finding(
+            path, f"{item.name} must be a class: a subclass of an expectation of Great Expectations"
+        )
+    yield from _mostly(path, item.arguments)
 
 
 def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
@@ -106,6 +167,9 @@ def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
 
 def _native(subject: Subject, path: KeyPath, item: Expectation) -> Iterator[Finding]:
     """Great Expectations can build it, and it checks something."""
+    if item.is_own:
+        yield from _own(subject, path, item)
+        return
     try:
         answer = subject.libraries.ask("expectation", _PACKAGE, name=item.name, arguments=item.arguments)
     except NotChecked as error:

@@ -18,6 +18,7 @@ from airflow_mlops.config.values import (
     Limit,
     Metric,
     OwnKeys,
+    StrictBool,
     StrictFloat,
     StrictInt,
     Text,
@@ -55,7 +56,16 @@ class Validate(Section):
     """Expectations that the data must meet, checked by Great Expectations."""
 
     expect: tuple[Annotated[Values, AfterValidator(passes(expand_one))], ...] = Field(
-        min_length=1, description="Expectations, short (`{column: age, min: 18}`) or native (`expect_…`)."
+        (),
+        min_length=1,
+        description="Expectations: short (`{column: age, min: 18}`), native (`expect_…`), or an own class "
+        "(`package.module:Class`).",
+    )
+    suite: Text | None = Field(
+        None, description="Path of a Great Expectations suite (JSON); relative to the pipeline file."
+    )
+    parameters: Values = Field(
+        default_factory=dict, description="Values of `{$PARAMETER: name}` in expectations."
     )
     on_failure: Literal["fail", "warn", "quarantine"] = Field(
         "fail", description="Action on a failed expectation; `quarantine` continues without the bad rows."
@@ -63,6 +73,22 @@ class Validate(Section):
     max_quarantine: StrictFloat = Field(
         0.05, gt=0, lt=1, description="Largest share of rows that may be quarantined."
     )
+    samples: Literal["examples", "none"] = Field(
+        "examples",
+        description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
+    )
+
+    engine: Literal["great_expectations", "duckdb"] = Field(
+        "great_expectations",
+        description="What checks the rows; `duckdb` leaves what it cannot decide to Great Expectations.",
+    )
+    data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
+
+    @model_validator(mode="after")
+    def _checks_something(self) -> Validate:
+        if not self.expect and not self.suite:
+            raise FieldError("needs at least one expectation: write `expect` or `suite`", "expect")
+        return self
 
 
 class Tune(Section):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from airflow_mlops.core.record import Record
+
+_LISTED: Final = 20
+"""Failures that a summary names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +40,18 @@ class DatasetRef(Record):
 
 @dataclass(frozen=True)
 class Failure:
-    """One expectation that did not hold; ``rows`` break it, None when it is about the data as a whole."""
+    """One expectation that did not hold; ``rows`` break it, None when it is about the data as a whole.
+
+    ``severity`` is ``critical``, or ``warning`` or ``info`` where the run goes on. ``examples`` are cells
+    that break it: few, and cut short.
+    """
 
     expectation: str
     column: str | None
     detail: str
     rows: int | None = None
+    severity: str = "critical"
+    examples: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         of = f" of {self.column}" if self.column else ""
@@ -67,7 +77,11 @@ class Quarantine:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationReport(Record):
-    """What Great Expectations found in a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``."""
+    """What Great Expectations found in a dataset. ``on_failure``: ``fail``, ``warn`` or ``quarantine``.
+
+    ``failures`` decide about the run, ``warnings`` are failures of a lesser severity, which are only
+    reported. ``page`` is the address of the results as a page.
+    """
 
     passed: bool
     rows: int
@@ -76,15 +90,22 @@ class ValidationReport(Record):
     on_failure: str = "fail"
     digest: str = ""
     quarantine: Quarantine | None = None
+    warnings: tuple[Failure, ...] = ()
+    page: str = ""
 
     @property
     def summary(self) -> str:
-        """Expectations that hold or fail, and quarantined rows."""
+        """Expectations that hold or fail, those that only warn, and quarantined rows."""
         whole = f"{self.expectations} expectations on {self.rows:,} rows"
+        warned = ""
+        if self.warnings:
+            count = f"{len(self.warnings)} {'warning' if len(self.warnings) == 1 else 'warnings'}"
+            warned = f"; {count}: {_listed(self.warnings)}"
         if self.passed:
-            return f"Great Expectations: {whole} hold"
-        failed = ", ".join(map(str, self.failures))
-        text = f"Great Expectations: {len(self.failures)} of {whole} fail: {failed}"
+            rest = f"no failure in {whole}" if self.warnings else f"{whole} hold"
+            return f"Great Expectations: {rest}{warned}"
+        failed = _listed(self.failures)
+        text = f"Great Expectations: {len(self.failures)} of {whole} fail: {failed}{warned}"
         if self.quarantine is None or self.quarantine.dataset is None:
             return text
         rows, uri = self.quarantine.rows, self.quarantine.dataset.uri
@@ -97,11 +118,19 @@ class ValidationReport(Record):
         return not self.passed and (self.on_failure == "fail" or beyond)
 
 
+def _listed(failures: Sequence[Failure]) -> str:
+    """Return failures in one line, the first ones where there are many."""
+    more = len(failures) - _LISTED
+    shown = ", ".join(map(str, failures[:_LISTED]))
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureSet(Record):
     """Train and hold-out rows (raw columns) and the same rows after the feature function.
 
-    ``notes`` say what was left out on the way.
+    ``notes`` say what was left out on the way, ``validation_page`` is the address of the page about the
+    validation of the rows, if there was one.
     """
 
     train: DatasetRef
@@ -111,6 +140,7 @@ class FeatureSet(Record):
     features: tuple[str, ...]
     split: str
     notes: tuple[str, ...] = ()
+    validation_page: str = ""
 
     @property
     def summary(self) -> str:
