@@ -76,6 +76,7 @@ def users_line(error: BaseException) -> str:
 def _import(name: str, path: str, base: Path) -> ModuleType:
     folder = str(base.absolute())
     _forget_namesake(name.partition(".")[0], Path(folder))
+    _forget_other_folders(Path(folder))
     sys.path.insert(0, folder)
     try:
         importlib.invalidate_caches()
@@ -109,6 +110,21 @@ def _forget_namesake(top: str, folder: Path) -> None:
         return
     for name in [key for key in sys.modules if key == top or key.startswith(f"{top}.")]:
         del sys.modules[name]
+
+
+def _forget_other_folders(folder: Path) -> None:
+    """Drop modules of another pipeline's folder that have the name of one here, which may import it.
+
+    Two recipes of MLflow, for example, each have a package ``steps``. An installed package stays.
+    """
+    here = {item.stem for item in folder.glob("*.py")} | {item.parent.name for item in folder.glob("*/*.py")}
+    for top in (here & sys.modules.keys()) - {"__main__", __name__.partition(".")[0]}:
+        loaded = sys.modules[top]
+        places = [*getattr(loaded, "__path__", ()), *filter(None, [getattr(loaded, "__file__", None)])]
+        foreign = [place for place in places if not Path(place).resolve().is_relative_to(folder.resolve())]
+        if foreign and len(foreign) == len(places) and not any(map(is_installed, places)):
+            for name in [key for key in sys.modules if key == top or key.startswith(f"{top}.")]:
+                del sys.modules[name]
 
 
 def is_installed(filename: str) -> bool:

@@ -19,6 +19,7 @@ from airflow_mlops.__main__ import main
 from airflow_mlops.cli.migrate.convert import as_yaml, glue_module, migrate_recipes
 from airflow_mlops.cli.migrate.recipe import Recipe, Recipes, StepFunctions, read_recipes, read_steps
 from airflow_mlops.cli.migrate.report import Outcome, leaves
+from airflow_mlops.cli.migrate.search_space import _DISTRIBUTIONS
 from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
@@ -58,10 +59,10 @@ def test_a_regression_recipe_says_the_same_as_a_pipeline(
         "workers": 1,
         "sampler": "random",
     }
-    assert set(made["train"]["tune"]["space"]) == {"alpha", "l1_ratio", "selection"}
+    assert set(made["train"]["tune"]["space"]) == {"alpha", "l1_ratio", "selection", "tol"}
     assert made["evaluate"] == {"metrics": ["rmse", "mae"], "require": {"rmse": "<= 20", "mae": "<= 15"}}
     told = capsys.readouterr().err
-    for path in ("parameters.tol", "early_stop_fn", "custom_metrics", "post_split_method", "tracking_uri"):
+    for path in ("early_stop_fn", "custom_metrics", "post_split_method", "tracking_uri"):
         assert path in told.partition("no match")[2]
 
 
@@ -326,9 +327,15 @@ RECIPES = st.builds(
                 parameters=st.dictionaries(
                     st.text(max_size=4),
                     step(
-                        distribution=st.sampled_from(["uniform", "loguniform", "normal"]),
-                        low=st.floats(),
-                        high=st.floats(),
+                        distribution=st.sampled_from(sorted(_DISTRIBUTIONS)),
+                        low=st.one_of(st.floats(), st.integers(-9, 9)),
+                        high=st.one_of(st.floats(), st.integers(-9, 9)),
+                        q=st.floats(),
+                        mu=st.floats(),
+                        sigma=st.floats(),
+                        upper=st.integers(),
+                        options=st.lists(PLAIN, max_size=3),
+                        p_options=st.lists(st.tuples(st.floats(0, 1), PLAIN).map(list), max_size=3),
                         values=st.lists(PLAIN, max_size=3),
                     ),
                     max_size=3,

@@ -17,6 +17,7 @@ from airflow_mlops.core.errors import ConfigError, DataRejected, GateRejected
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, fluent
+from airflow_mlops.user_code.loading import load_object
 from tests.support.project import ENVIRONMENT, Project, customers
 
 TUNE = {"space": {"learning_rate": [0.05, 0.3, "log"], "max_leaf_nodes": [5, 15]}, "n_trials": 3}
@@ -354,6 +355,26 @@ def test_two_pipelines_may_each_have_a_module_of_the_same_name(tmp_path: Path) -
         frames.append(pd.read_parquet(features["train_features"]["uri"]))
     assert frames[0]["visits"].max() == 0
     assert frames[1]["visits"].max() > 0
+
+
+@pytest.mark.parametrize("package", [True, False])
+def test_two_pipelines_may_each_have_a_package_that_their_modules_import(
+    tmp_path: Path, package: bool
+) -> None:
+    """As two migrated recipes have: each a package ``steps`` beside it."""
+    name = f"own_steps_{package}"
+    for number in (1, 2):
+        folder = tmp_path / str(number) / name
+        folder.mkdir(parents=True)
+        (folder / "split.py").write_text(f"def keep():\n    return {number}\n")
+        if package:
+            (folder / "__init__.py").write_text("")
+        module = f"from {name}.split import keep\n\ndef rows():\n    return keep()\n"
+        (folder.parent / f"glue_{number}_{package}.py").write_text(module)
+    for number in (1, 2, 1):
+        found = load_object(f"glue_{number}_{package}:rows", tmp_path / str(number))
+        sys.modules.pop(f"glue_{number}_{package}")
+        assert found() == number
 
 
 def test_a_stage_without_its_input_says_which(project: Project) -> None:

@@ -14,6 +14,10 @@ from airflow_mlops.cli.migrate.report import Outcome, ReportLine
 from airflow_mlops.config.faults import KeyPath
 
 _MISSING: Final = object()
+_GLUE_NAMES: Final = (
+    *("Path", "Pipeline", "fsspec", "pd", "params", "str", "sorted"),
+    *("file", "files", "frame", "here", "place", "places"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,27 @@ class Conversion:
         """Report that a value, if the recipe has it, has no successor; ``todo`` is the next step."""
         self._report(path, Outcome.LEFT, todo)
 
+    def has(self, path: KeyPath) -> bool:
+        """Whether the recipe has a value at a path."""
+        return value_at(self.recipe.values, path, _MISSING) is not _MISSING
+
+    def default(self, path: KeyPath, outcome: Outcome, text: str) -> None:
+        """Report what Recipes do when a recipe does not have the value at ``path``, as this one."""
+        if not self.has(path):
+            self.lines.append(ReportLine(path, outcome, f"not in the recipe: {text}"))
+
     def _report(self, path: KeyPath, outcome: Outcome, text: str) -> None:
-        if value_at(self.recipe.values, path, _MISSING) is not _MISSING:
+        if self.has(path):
             self.lines.append(ReportLine(path, outcome, text))
+
+    def imported(self, module: str, name: str) -> tuple[str, str]:
+        """Return the import of a step function for the glue code, and its name there.
+
+        A name that the glue code has itself, such as ``estimator``, gets another one.
+        """
+        own = {"estimator", "rows", f"estimator{self.suffix}", f"rows{self.suffix}"}
+        local = f"recipe_{name}" if name in (*_GLUE_NAMES, *own) else name
+        return f"from {module} import {name}{f' as {local}' if local != name else ''}", local
 
     def add_glue(self, name: str, imports: Iterable[str], text: str) -> str:
         """Add a function to the glue code; returns its import path, in a module beside the pipeline file."""
@@ -81,6 +103,8 @@ class Conversion:
 def value_at(values: Any, path: KeyPath, default: Any = None) -> Any:
     """Return the value at a path, or the default when there is none."""
     for key in path:
+        if isinstance(values, Mapping) and key not in values:  # a path has numbers among the keys as text
+            key = next((known for known in values if str(known) == key), key)
         keyed = isinstance(values, Mapping) and key in values
         listed = isinstance(values, list) and isinstance(key, int) and key < len(values)
         if not keyed and not listed:

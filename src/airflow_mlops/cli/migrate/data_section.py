@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.cli.migrate.conversion import Conversion, number
+from airflow_mlops.cli.migrate.report import Outcome
 from airflow_mlops.config.queries import is_query_file
 from airflow_mlops.data.core.query import misfit, unknown_parameter
 
@@ -19,11 +20,18 @@ _LOADER: Final = (*_INGEST, "loader_method")
 _SQL: Final = (*_INGEST, "sql")
 _SPLIT: Final = ("steps", "split")
 _FILTER: Final = (*_SPLIT, "post_split_filter_method")
+_DEFAULT_HOLDOUT: Final = 0.25
+_ROWS: Final = (
+    "Recipes drop rows without a target, and hold out by a hash of each row (of each class); here the "
+    "hold-out is the newest rows if data.keys has a time, else rows at random: drop rows without a target in "
+    "the source"
+)
 _FILE_TYPES: Final = ("csv", "parquet", "json")
 _CUSTOM: Final = "custom"
 _USUAL_LOADER: Final = "load_file_as_dataframe"
 _WAREHOUSE: Final = "warehouse"
-_PANDAS_READS: Final = "not needed: pandas reads this type itself"
+_NOT_CALLED: Final = "not needed: Recipes call no loader for this type"
+_WITHOUT_LOADER: Final = ("parquet", "delta", "spark_sql")
 _READ_TODO: Final = {
     "delta": "read the table there, with the package deltalake: DeltaTable(…).to_pandas()",
     "spark_sql": "run the query there and return its result as a pandas frame",
@@ -42,12 +50,17 @@ def convert_data(conversion: Conversion) -> None:
 def _holdout(conversion: Conversion) -> float | None:
     ratios, using = (*_SPLIT, "split_ratios"), (*_SPLIT, "using")
     share = _holdout_share(conversion.value(*ratios))
-    if share is None:
+    if not conversion.has(ratios) and conversion.value(*using) in (None, "split_ratios"):
+        share = _DEFAULT_HOLDOUT
+        text = f"Recipes hold out a quarter, half of it for validation: data.holdout: {share}"
+        conversion.default(ratios, Outcome.CHANGED, text)
+    elif share is None:
         todo = "three shares such as [0.75, 0.125, 0.125] are expected: set data.holdout by hand"
         conversion.left(ratios, todo)
     else:
         text = f"data.holdout: validation and test are one hold-out ({share:g}); tuning does not see it"
         conversion.changed(ratios, text)
+    conversion.default((*_SPLIT, "(rows)"), Outcome.CHANGED, _ROWS)
     if conversion.value(*using) == "split_ratios":
         conversion.carried(using, "data.holdout")
     else:
@@ -77,15 +90,17 @@ def _source(conversion: Conversion) -> dict[str, Any]:
         )
         conversion.changed(_USING, text)
         conversion.carried(_SQL, "data.source.sql")
-        conversion.left(_LOADER, _PANDAS_READS)
+        conversion.left(_LOADER, _NOT_CALLED)
         return {"type": "sql", "sql": sql, "conn_id": _WAREHOUSE}
-    if using in _FILE_TYPES and len(places) == 1 and not conversion.function(*_FILTER):
+    named = conversion.value(*_LOADER) is not None and using not in _WITHOUT_LOADER
+    if using in _FILE_TYPES and len(places) == 1 and not named and not conversion.function(*_FILTER):
         place = _from_pipeline_file(conversion, places[0])
         conversion.carried(_USING, "data.source.type")
         conversion.carried(_LOCATION, f"data.source.filepath ({place})")
-        conversion.left(_LOADER, _PANDAS_READS)
+        conversion.left(_LOADER, _NOT_CALLED)
         return {"type": using, "filepath": place}
-    if using in (*_FILE_TYPES, _CUSTOM) and places:
+    by_loader = isinstance(using, str) and conversion.function(*_LOADER) is not None
+    if places and (by_loader if named else using in (*_FILE_TYPES, _CUSTOM)):
         path = _add_reader(conversion, str(using), places)
     else:
         path = _add_reader_to_write(conversion, using)
@@ -122,40 +137,76 @@ def _is_absolute(place: str) -> bool:
 def _add_reader(conversion: Conversion, using: str, places: list[str]) -> str:
     """Add the glue function that reads the recipe's files; returns its path."""
     loader, keep = conversion.function(*_LOADER), conversion.function(*_FILTER)
-    imports, result = ["from pathlib import Path", "import pandas as pd"], "frame"
-    if using == _CUSTOM:
-        name = loader or _USUAL_LOADER
-        imports.append(f"from steps.ingest import {name}")
-        file_type = 'Path(place).suffix.lstrip(".")'
-        takes_type = conversion.steps.parameters("ingest", name) == 2
-        call = f"{name}(str(place), {file_type})" if takes_type else f"{name}(str(place))"
-    else:
-        call = f"pd.read_{using}(place)"
-    if keep:
-        imports.append(f"from steps.split import {keep}")
-        result = f"frame[{keep}(frame)]"
+    if using in _WITHOUT_LOADER:
+        loader = None
+    elif using == _CUSTOM:
+        loader = loader or _USUAL_LOADER
+    imports = ["import pandas as pd"]
     seen = [_from_pipeline_file(conversion, place) for place in places]
-    shown = ", ".join(_quoted(place) if _is_absolute(place) else f"here / {_quoted(place)}" for place in seen)
+    lines, call = _files(using, seen, imports) if loader else _as_they_are(using, seen, imports)
+    if loader:
+        line, called = conversion.imported("steps.ingest", loader)
+        imports.append(line)
+        takes_type = conversion.steps.parameters("ingest", loader) != 1
+        call = f"{called}(str(file), {_quoted(using)})" if takes_type else f"{called}(str(file))"
+    result = "frame"
+    if keep:
+        line, called = conversion.imported("steps.split", keep)
+        imports.append(line)
+        result = f"frame[{called}(frame)]"
+    one = "file" if loader else "place"
     path = _add_rows_function(
         conversion,
         imports,
-        *(["here = Path(__file__).parent"] if "here /" in shown else []),
-        f"places = [{shown}]",
-        f"frame = pd.concat([{call} for place in places], ignore_index=True)",
+        *lines,
+        f"frame = pd.concat([{call} for {one} in {one}s], ignore_index=True)",
         f"return {result}",
     )
-    files = f"{len(places)} files" if len(places) > 1 else "one file"
-    conversion.carried(_USING, path)
-    conversion.carried(_LOCATION, f"{path}, which reads {files}")
-    if using != _CUSTOM:
-        conversion.left(_LOADER, _PANDAS_READS)
-    elif loader:
-        remark = conversion.steps.missing("ingest", loader)
-        conversion.carried(_LOADER, f"{path} calls steps.ingest:{loader}{remark}")
+    _report_reader(conversion, path, loader, len(places))
     if keep:
         text = f"{path}: rows are filtered as they are read, for training and for monitoring"
         conversion.changed(_FILTER, text + conversion.steps.missing("split", keep))
     return path
+
+
+def _as_they_are(using: str, seen: list[str], imports: list[str]) -> tuple[list[str], str]:
+    """Return the lines that list the places, and the call that reads one of them with pandas."""
+    imports.append("from pathlib import Path")
+    shown = ", ".join(_quoted(place) if _is_absolute(place) else f"here / {_quoted(place)}" for place in seen)
+    lines = [*(["here = Path(__file__).parent"] if "here /" in shown else []), f"places = [{shown}]"]
+    return lines, f"pd.read_{using}(place)"
+
+
+def _files(using: str, seen: list[str], imports: list[str]) -> tuple[list[str], str]:
+    """Return the lines that list the files which Recipes hand to a loader: local ones, folders opened."""
+    imports.append("from pathlib import Path")
+    remote = [place for place in seen if "://" in place]
+    local = [place for place in seen if "://" not in place]
+    pattern = "*" if using == _CUSTOM else f"*.{using}"
+    lines = ["here = Path(__file__).parent"] if local else []
+    if local:
+        shown = ", ".join(_quoted(place) for place in local)
+        lines.append(f"places = [here / Path(place).expanduser() for place in [{shown}]]")
+        found = f"sorted(place.glob({_quoted(pattern)})) if place.is_dir() else [place]"
+        lines.append(f"files = [file for place in places for file in ({found})]")
+    if remote:
+        imports.append("import fsspec")
+        shown = ", ".join(_quoted(f"simplecache::{place}") for place in remote)
+        opened = 'fsspec.open_local(place, simplecache={"same_names": True})'
+        fetched = f"[{opened} for place in [{shown}]]"
+        lines.append(f"files += {fetched}" if local else f"files = {fetched}")
+    return lines, ""
+
+
+def _report_reader(conversion: Conversion, path: str, loader: str | None, places: int) -> None:
+    conversion.carried(_USING, path)
+    shown = f"{places} places" if places > 1 else "one place"
+    conversion.carried(_LOCATION, f"{path}, which reads {shown}")
+    if loader is None:
+        conversion.left(_LOADER, _NOT_CALLED)
+    else:
+        remark = conversion.steps.missing("ingest", loader)
+        conversion.carried(_LOADER, f"{path} calls steps.ingest:{loader}{remark}")
 
 
 def _add_reader_to_write(conversion: Conversion, using: Any) -> str:

@@ -17,6 +17,7 @@ _BATCH: Final = (
     "a champion is served and does not score files: add `deploy`, or score in a task of your own with "
     "mlflow.pyfunc.load_model('models:/{name}@champion')"
 )
+_VERSION: Final = "read this version of the table in the function that you write for data.source"
 NO_MATCH: Final[Mapping[KeyPath, str]] = {
     ("experiment", "tracking_uri"): _MLFLOW,
     ("experiment", "artifact_location"): "MLflow's server decides it: mlflow server --default-artifact-root",
@@ -24,6 +25,8 @@ NO_MATCH: Final[Mapping[KeyPath, str]] = {
     ("model_registry", "registry_uri"): f"registry and runs are in one MLflow here: {_MLFLOW}",
     ("custom_metrics",): METRIC,
     ("metrics", "custom"): METRIC,
+    ("steps", "ingest", "version"): _VERSION,
+    ("steps", "ingest", "timestamp"): _VERSION,
     ("steps", "ingest_scoring"): _BATCH,
     ("steps", "predict"): _BATCH,
     ("steps", "split", "split_method"): (
@@ -40,9 +43,6 @@ NO_MATCH: Final[Mapping[KeyPath, str]] = {
     ("steps", "train", "predict_prefix"): "an answer holds the prediction, without names",
     ("steps", "train", "calibrate_proba"): (
         "return sklearn.calibration.CalibratedClassifierCV from estimator_method"
-    ),
-    ("steps", "train", "rebalance_training_data"): (
-        "weigh the classes: train.params with class_weight: balanced"
     ),
 }
 """``{name}`` is the pipeline's."""

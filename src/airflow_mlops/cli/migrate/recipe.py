@@ -15,6 +15,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import FileFaults
+from airflow_mlops.config.merge import Layer
+from airflow_mlops.config.own_keys import with_keys_of_yaml
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
@@ -124,6 +126,7 @@ def _rendered(file: Path, context: Mapping[str, Any]) -> tuple[dict[str, Any], s
     values = {} if document.values is None else document.values
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: not a recipe of MLflow: it is not a mapping")
+    values = with_keys_of_yaml(Layer(values, document.places), values, (), [])
     return values, meta.find_undeclared_variables(environment.parse(text))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from airflow_mlops.cli.migrate.conversion import Conversion, number
-from airflow_mlops.cli.migrate.report import Outcome
+from airflow_mlops.cli.migrate.conversion import Conversion
+from airflow_mlops.cli.migrate.report import Outcome, ReportLine
+from airflow_mlops.cli.migrate.search_space import space_form
 
 _TRANSFORMER: Final = ("steps", "transform", "transformer_method")
 _TRAIN: Final = ("steps", "train")
@@ -21,9 +21,11 @@ _ESTIMATORS: Final = {
 }
 _AUTOML: Final = "there is no AutoML: the estimator is a gradient boosting of scikit-learn; add train.tune"
 _SAMPLERS: Final = {"hyperopt.rand.suggest": "random", "hyperopt.tpe.suggest": "tpe"}
+_BALANCE: Final = (
+    "with two classes and more than 5,000 training rows Recipes leave out rows of the larger class, and "
+    "weigh the classes; here every row is learned: weigh them with class_weight: balanced in train.params"
+)
 _LIMITS: Final = {"max_trials": ("n_trials", 10_000), "parallelism": ("workers", 64)}
-_LARGEST_EXPONENT: Final = 700
-_FORMS: Final = "ranges are [low, high], [low, high, log] or a list of choices: write it by hand"
 
 
 def convert_training(conversion: Conversion) -> None:
@@ -42,6 +44,24 @@ def convert_training(conversion: Conversion) -> None:
     if tune:
         train["tune"] = tune
     conversion.config["train"] = train
+    if conversion.recipe.kind == "classification":
+        _report_classes(conversion)
+
+
+def _report_classes(conversion: Conversion) -> None:
+    """Report what Recipes do with the classes of every training, and a pipeline does not."""
+    path = (*_TRAIN, "rebalance_training_data")
+    if conversion.value(*path) is False:
+        conversion.carried(path, "no rows are left out here either")
+    elif conversion.value("positive_class") is not None:
+        conversion.left(path, _BALANCE)
+        conversion.default(path, Outcome.LEFT, f"the default is true: {_BALANCE}")
+    else:
+        conversion.left(path, "only a recipe with a positive_class is rebalanced: nothing to do")
+    labels = "Recipes number the classes 0, 1, … for the estimator, here it gets the labels themselves"
+    conversion.default((*_TRAIN, "(labels)"), Outcome.CHANGED, labels)
+    answer = "Recipes answer with the label and the scores, the model here with the label"
+    conversion.default((*_TRAIN, "predict_scores_for_all_classes"), Outcome.CHANGED, answer)
 
 
 def _estimator(conversion: Conversion, *, by_name: bool) -> str:
@@ -56,7 +76,8 @@ def _estimator(conversion: Conversion, *, by_name: bool) -> str:
         arguments = "" if conversion.steps.parameters("train", method) == 0 else "params"
     shown = path
     if transformer is not None or (by_name and method is not None):
-        imports, call = [f"from {module} import {name}"], f"{name}({arguments})"
+        line, called = conversion.imported(module, name)
+        imports, call = [line], f"{called}({arguments})"
         path = _add_estimator(conversion, imports, call, transformer)
         shown = f"{path}, which calls {shown}"
     _report_estimator(conversion, method, shown)
@@ -67,8 +88,9 @@ def _estimator(conversion: Conversion, *, by_name: bool) -> str:
 def _add_estimator(conversion: Conversion, imports: list[str], call: str, transformer: str | None) -> str:
     """Add the glue function that returns the estimator; returns its path."""
     if transformer is not None:
-        imports += ["from sklearn.pipeline import Pipeline", f"from steps.transform import {transformer}"]
-        call = f'Pipeline([("transformer", {transformer}()), ("model", {call})])'
+        line, called = conversion.imported("steps.transform", transformer)
+        imports += ["from sklearn.pipeline import Pipeline", line]
+        call = f'Pipeline([("transformer", {called}()), ("model", {call})])'
     text = 'def {name}(**params):\n    """Return what the recipe trains."""\n' + f"    return {call}\n"
     return conversion.add_glue("estimator", imports, text)
 
@@ -108,14 +130,31 @@ def _tune(conversion: Conversion) -> dict[str, Any] | None:
     conversion.left(
         (*_TUNING, "early_stop_fn"), "a search ends after train.tune.n_trials: choose that number"
     )
+    conversion.left(
+        (*_TUNING, "sample_fraction"),
+        "a search uses all training rows: set fewer trials, or sample in data.source",
+    )
     wanted = given.get("enabled", True) not in (False, None) and bool(space)
     if not wanted:
-        text = "the search is off in the recipe: add train.tune to turn it on"
-        lines = conversion.lines[first:]
-        conversion.lines[first:] = [replace(line, outcome=Outcome.LEFT, text=text) for line in lines]
+        conversion.lines[first:] = _without_search(conversion, first, given)
     text = "train.tune" if wanted else "train.tune is left out: the search is off, or has no parameter"
     conversion.carried((*_TUNING, "enabled"), text)
     return tune if wanted else None
+
+
+def _without_search(conversion: Conversion, first: int, given: Mapping[str, Any]) -> list[ReportLine]:
+    """Return the lines of a search that is left out, each with the reason."""
+    off = given.get("enabled", True) in (False, None)
+    text = (
+        "the search is off in the recipe: add train.tune to turn it on"
+        if off
+        else "train.tune is left out: it has no parameter to search"
+    )
+    return [
+        line if line.outcome is Outcome.LEFT and not off else replace(line, outcome=Outcome.LEFT, text=text)
+        for line in conversion.lines[first:]
+        if conversion.has(line.path)
+    ]
 
 
 def _limits(conversion: Conversion) -> dict[str, int]:
@@ -134,6 +173,10 @@ def _limits(conversion: Conversion) -> dict[str, int]:
 
 def _sampler(conversion: Conversion) -> dict[str, str]:
     path = (*_TUNING, "algorithm")
+    if not conversion.has(path):
+        text = "Recipes draw at random, here the default is tpe: train.tune.sampler: random"
+        conversion.default(path, Outcome.CHANGED, text)
+        return {"sampler": "random"}
     if sampler := _SAMPLERS.get(str(conversion.value(*path))):
         conversion.carried(path, "train.tune.sampler")
         return {"sampler": sampler}
@@ -145,7 +188,7 @@ def _space(conversion: Conversion, given: Any) -> dict[str, Any]:
     space: dict[str, Any] = {}
     for name, details in given.items() if isinstance(given, Mapping) else ():
         path, where = (*_TUNING, "parameters", str(name)), f"train.tune.space.{name}"
-        form, remark = _form(details)
+        form, remark = space_form(details)
         if form is None:
             conversion.left(path, remark)
             continue
@@ -155,38 +198,3 @@ def _space(conversion: Conversion, given: Any) -> dict[str, Any]:
         else:
             conversion.carried(path, where)
     return space
-
-
-def _form(details: Any) -> tuple[list[Any] | None, str]:
-    """Return our form of a parameter's search space, and how it differs, or None and what to do."""
-    if not isinstance(details, Mapping):
-        return None, _FORMS
-    values = details.get("values")
-    if isinstance(values, list) and values and set(details) == {"values"}:
-        return _choices(values)
-    if set(details) != {"distribution", "low", "high"}:
-        return None, _FORMS
-    return _range(details["distribution"], number(details["low"]), number(details["high"]))
-
-
-def _range(distribution: Any, low: float | None, high: float | None) -> tuple[list[Any] | None, str]:
-    if low is None or high is None or not low < high:
-        return None, _FORMS
-    if distribution == "uniform":
-        return [low, high], ""
-    if distribution == "loguniform" and max(-low, high) < _LARGEST_EXPONENT:
-        first, last = (float(f"{math.exp(exponent):.6g}") for exponent in (low, high))
-        return ([first, last, "log"], "from exp(low) to exp(high)") if first < last else (None, _FORMS)
-    return None, _FORMS
-
-
-def _choices(values: list[Any]) -> tuple[list[Any] | None, str]:
-    if any(isinstance(value, Mapping | list) for value in values):
-        return None, "choices must be plain values: write them by hand"
-    if len(values) == 2 and all(number(value) is not None for value in values):
-        if values[0] == values[1]:
-            return None, "both choices are equal: set the value in train.params"
-        return sorted(values), "two numbers are a range here, so values between them are tried too"
-    if len(values) == 3 and values[2] == "log":
-        return None, "these choices would be read as a range on a log scale: write other choices"
-    return values, ""
