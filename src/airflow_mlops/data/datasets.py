@@ -28,7 +28,7 @@ from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import check_column, storable
-from airflow_mlops.data.sources.report import OUTSIDE, ReadReport
+from airflow_mlops.data.sources.report import OUTSIDE, ReadReport, named
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
@@ -117,7 +117,7 @@ def read_window(
         if column not in frame.columns:
             known = [str(name) for name in frame.columns]
             raise ConfigError(
-                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
+                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
             )
     rows = _timed(frame, data, where, report)
     timed = len(rows.frame)

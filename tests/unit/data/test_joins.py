@@ -202,5 +202,5 @@ def test_times_of_both_sides_are_read_as_they_are_declared(tmp_path: Path) -> No
     )
     _, report = read(tmp_path, join)
     assert "1 rows of more.parquet have no since and match nothing" in report.notes
-    with pytest.raises(ConfigError, match="needs `time`"):
+    with pytest.raises(ValueError, match="needs `time`"):
         read(tmp_path, {"source": "shops", "by": ["shop"], "format": "%d/%m/%Y"})
