@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Callback as Callback
     from airflow_mlops.config.models import Callbacks as Callbacks
     from airflow_mlops.config.models import Canary as Canary
+    from airflow_mlops.config.models import Columns as Columns
     from airflow_mlops.config.models import Data as Data
     from airflow_mlops.config.models import Deadline as Deadline
     from airflow_mlops.config.models import Deploy as Deploy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import ErrorRateGuard as ErrorRateGuard
     from airflow_mlops.config.models import Evaluate as Evaluate
     from airflow_mlops.config.models import Guards as Guards
+    from airflow_mlops.config.models import Join as Join
     from airflow_mlops.config.models import LatencyGuard as LatencyGuard
     from airflow_mlops.config.models import Monitor as Monitor
     from airflow_mlops.config.models import MonitorSchedule as MonitorSchedule
@@ -50,6 +52,7 @@ __all__ = [
     "Callback",
     "Callbacks",
     "Canary",
+    "Columns",
     "Data",
     "Deadline",
     "Deploy",
@@ -57,6 +60,7 @@ __all__ = [
     "ErrorRateGuard",
     "Evaluate",
     "Guards",
+    "Join",
     "LatencyGuard",
     "Monitor",
     "MonitorSchedule",

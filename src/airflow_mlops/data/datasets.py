@@ -24,7 +24,7 @@ from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import storable
-from airflow_mlops.data.sources.report import ReadReport
+from airflow_mlops.data.sources.report import ReadReport, named
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
@@ -71,7 +71,7 @@ def read_rows(
         if column not in frame.columns:
             known = [str(name) for name in frame.columns]
             raise ConfigError(
-                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {', '.join(known)}"
+                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
             )
     read = len(frame)
     frame = _within(frame, data, start, end, where, need=need_rows)

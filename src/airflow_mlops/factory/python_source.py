@@ -96,6 +96,8 @@ class SourceWriter:
                 yield ast.ImportFrom(module, modules[module], 0)
 
     def _import(self, module: str, name: str) -> str:
+        if module == "builtins":
+            return name
         taken = {alias for key, alias in self._imports.items() if key != (module, name)}
         alias, number = name, 2
         while alias in taken:

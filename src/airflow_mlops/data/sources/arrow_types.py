@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Final
 
 import pyarrow as pa
@@ -104,6 +104,11 @@ class FileSchema:
     schema: pa.Schema
     is_empty: Callable[[str], bool] = field(repr=False, default=lambda _name: False)
 
+    @cached_property
+    def types(self) -> dict[str, pa.DataType]:
+        """The type of each column."""
+        return dict(zip(self.schema.names, self.schema.types, strict=True))
+
 
 def unify(parts: Sequence[FileSchema], hint: str, note: Callable[[str], None]) -> pa.Schema:
     """Return the schema that holds the rows of all files, in the order in which columns first come.
@@ -112,12 +117,12 @@ def unify(parts: Sequence[FileSchema], hint: str, note: Callable[[str], None]) -
     are reported to ``note``. Raises DataRejected for a column whose types have no common one without a loss;
     ``hint`` is the next step.
     """
-    names = list(dict.fromkeys(name for part in parts for name in part.schema.names))
+    names = list(dict.fromkeys(name for part in parts for name in part.types))
     fields = []
     for name in names:
-        having = [part for part in parts if name in part.schema.names]
+        having = [part for part in parts if name in part.types]
         if len(having) < len(parts):
-            lacking = [part.file for part in parts if name not in part.schema.names]
+            lacking = [part.file for part in parts if name not in part.types]
             note(f"column {name!r} is not in {named(lacking)}: it is empty for their rows")
         fields.append(pa.field(name, _column(name, having, hint, note)))
     return pa.schema(fields)
@@ -147,7 +152,7 @@ def _column(name: str, parts: Sequence[FileSchema], hint: str, note: Callable[[s
 def _by_type(name: str, parts: Sequence[FileSchema]) -> dict[pa.DataType, list[str]]:
     kinds: dict[pa.DataType, list[str]] = {}
     for part in parts:
-        kinds.setdefault(part.schema.field(name).type, []).append(part.file)
+        kinds.setdefault(part.types[name], []).append(part.file)
     return kinds
 
 

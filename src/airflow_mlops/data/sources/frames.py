@@ -29,15 +29,20 @@ def to_frame(table: pa.Table, nullable: Collection[str] = ()) -> pd.DataFrame:
 
     ``nullable`` are the columns whose gaps are kept beside whole numbers or booleans in any case.
     """
-    columns: dict[str, Any] = {}
-    for name, values in zip(table.column_names, table.columns, strict=True):
-        kind = values.type
-        if kind in _MASKED and values.null_count and (name in nullable or _is_large(values)):
-            columns[name] = _MASKED[kind].__from_arrow__(values)  # type: ignore[attr-defined]
-        else:
-            one = pa.table({"_": values}).to_pandas(ignore_metadata=True)
-            columns[name] = one["_"]
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+    masked = [
+        name
+        for name, values in zip(table.column_names, table.columns, strict=True)
+        if values.type in _MASKED and values.null_count and (name in nullable or _is_large(values))
+    ]
+    frame: pd.DataFrame = table.drop_columns(masked).to_pandas(ignore_metadata=True)
+    if not masked:
+        return frame
+    exact = {
+        name: _MASKED[table.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]
+        for name in masked
+    }
+    whole = frame.reindex(range(table.num_rows)).assign(**exact)
+    return whole[list(table.column_names)]
 
 
 def _is_large(values: pa.ChunkedArray) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,7 +98,7 @@ def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mappi
         schema = fragment.physical_schema
     index = index_ranges(schema)
     names = [name for name in schema.names if not _INDEX.fullmatch(name)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
     fields = [pa.field(name, schema.field(name).type) for name in names]
     fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]

@@ -9,6 +9,7 @@ from typing import Final
 _MOST: Final = 50
 """Notes that a record keeps; more would not be read, and a record travels through XCom."""
 _LONGEST: Final = 600
+_NAME: Final = 200
 
 
 @dataclass
@@ -39,10 +40,10 @@ class ReadReport:
 
 
 def named(items: Sequence[str], most: int = 3) -> str:
-    """Return the first names of a list, and how many more there are.
+    """Return the first names of a list, each cut short, and how many more there are.
 
     >>> named(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    shown = ", ".join(items[:most])
+    shown = ", ".join(item if len(item) <= _NAME else f"{item[: _NAME - 1]}…" for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
