@@ -1,4 +1,4 @@
-"""The names of the tags on MLflow runs and model versions."""
+"""The names of the tags on MLflow runs, model versions and logged models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 APPROVAL: Final = "mlops.approval"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
+# In the metadata of a logged model: the types of the columns that its MLflow signature leaves open.
+COLUMN_TYPES: Final = "mlops.column_types"
 CONFIG_DIGEST: Final = "mlops.config_digest"
 DATA_DIGEST: Final = "mlops.data_digest"
 EVALUATION: Final = "mlops.evaluation"

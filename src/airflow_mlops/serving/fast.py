@@ -19,6 +19,7 @@ from airflow_mlops.serving.payload import Signature
 
 QUICK_S: Final = 0.002
 _PROBES: Final = 16
+_NUMBERS: Final = ("float64", "int64")
 
 
 def array_model(raw: Any, signature: Signature | None) -> Any:
@@ -26,7 +27,7 @@ def array_model(raw: Any, signature: Signature | None) -> Any:
 
     The estimator must be scikit-learn's own, behind at most a feature step that changes nothing.
     """
-    if signature is None or any(column.dtype != "float64" for column in signature.columns):
+    if signature is None or any(column.dtype not in _NUMBERS for column in signature.columns):
         return None
     names = [column.name for column in signature.columns]
     estimator = _last_step(raw, names)
@@ -50,7 +51,7 @@ def _last_step(raw: Any, names: Sequence[str]) -> Any:
     if not isinstance(arguments, dict) or "build" not in arguments or arguments["build"] is not None:
         return raw
     dtypes = arguments.get("dtypes", {})
-    return steps[1][1] if all(dtypes.get(name) in ("float64", "int64") for name in names) else raw
+    return steps[1][1] if all(dtypes.get(name) in _NUMBERS for name in names) else raw
 
 
 def agrees(

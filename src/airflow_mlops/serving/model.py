@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
 from airflow_mlops.serving.payload import BadInputError, Payload, Signature
@@ -57,7 +58,7 @@ class Model:
         self.uri = uri
         self._pyfunc = pyfunc
         self._raw = raw
-        self._signature = _compiled(pyfunc.metadata.signature)
+        self._signature = _compiled(pyfunc.metadata)
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
@@ -151,17 +152,30 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
     return answer
 
 
-def _compiled(signature: Any) -> Signature | None:
-    inputs = getattr(signature, "inputs", None)
+def _compiled(metadata: Any) -> Signature | None:
+    """Compile the signature; a column that it leaves open has the type that our metadata name."""
+    inputs = getattr(metadata.signature, "inputs", None)
     if inputs is None or inputs.is_tensor_spec() or not inputs.has_input_names():
         return None
-    return Signature.compile(
-        [(c.name, str(getattr(c.type, "name", c.type)), c.required) for c in inputs.inputs]
-    )
+    left_open = (metadata.metadata or {}).get(COLUMN_TYPES, {})
+    named = [(c.name, _type_name(c.type), c.required) for c in inputs.inputs]
+    return Signature.compile([(name, left_open.get(name, type_), needed) for name, type_, needed in named])
+
+
+def _type_name(type_: Any) -> str:
+    return "any" if str(type_) == "Any" else str(getattr(type_, "name", type_))
 
 
 def _column(values: list[Any], dtype: str) -> Any:
-    return pd.array(values, dtype="str") if dtype == "str" else np.array(values, dtype=dtype)
+    if dtype == "str":
+        return pd.array(values, dtype="str")
+    if None in values and dtype.startswith(("int", "bool")):  # NumPy has no gaps in these
+        dtype = "object"
+    if dtype != "object":
+        return np.array(values, dtype=dtype)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values  # np.array would make a table of lists
+    return column
 
 
 def _plain(values: Any) -> list[Any]:

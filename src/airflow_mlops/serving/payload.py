@@ -1,7 +1,8 @@
 """Requests in MLflow's scoring protocol and the check against a model's signature.
 
 A signature of named columns is compiled once into a check per column, so that a wrong row costs no frame
-and is refused with the column's name. What MLflow refuses is refused here; integers are taken for doubles.
+and is refused with the column's name. What MLflow refuses is refused here, but whole numbers are taken
+for doubles, and 2.0 for a whole number: JSON does not tell them apart.
 """
 
 from __future__ import annotations
@@ -126,6 +127,8 @@ def _real(value: Any) -> Any:
 
 def _whole(limit: int) -> Check:
     def check(value: Any) -> Any:
+        if type(value) is float and value.is_integer():  # as R and JavaScript write whole numbers
+            value = int(value)
         if type(value) is int and -limit <= value < limit:
             return value
         raise ValueError("a whole number")
@@ -160,6 +163,10 @@ def _bytes(value: Any) -> Any:
         raise ValueError("base64 text") from None
 
 
+def _anything(value: Any) -> Any:
+    return value
+
+
 _CHECKS: Final[Mapping[str, tuple[Check, str]]] = {
     "double": (_real, "float64"),
     "float": (_real, "float32"),
@@ -169,6 +176,7 @@ _CHECKS: Final[Mapping[str, tuple[Check, str]]] = {
     "boolean": (_flag, "bool"),
     "datetime": (_moment, "datetime64[ns]"),
     "binary": (_bytes, "object"),
+    "any": (_anything, "object"),
 }
 
 
@@ -230,8 +238,11 @@ class Signature:
 def _checked(column: Column, values: Sequence[Any]) -> list[Any]:
     if column.dtype == "float64" and all(type(value) is float for value in values):
         return list(values)
-    out = []
+    out: list[Any] = []
     for row, value in enumerate(values):
+        if value is None and not column.required:
+            out.append(None)
+            continue
         try:
             out.append(column.check(value))
         except ValueError as error:

@@ -17,6 +17,8 @@ from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import log_pages
 from airflow_mlops.training import estimators, models
+from airflow_mlops.training.needed_columns import needed_columns
+from airflow_mlops.training.requirements import requirements
 from airflow_mlops.training.shipping import shipped_by_value
 from airflow_mlops.training.threads import shared_cores
 from airflow_mlops.training.tracking import TaskRun
@@ -41,7 +43,7 @@ def run(call: StageCall) -> ModelRef:
     }
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(), call.mlflow.task_run(*where) as run_:
-        run_.params({"estimator": call.pipeline.train.estimator, **params, "train.rows": found.train.rows})
+        run_.params({"estimator": call.pipeline.train.estimator, **params, **found.facts()})
         return _train(call, found, params, estimator, run_)
 
 
@@ -78,16 +80,19 @@ def _train(
     pipeline, data = call.pipeline, call.pipeline.data
     raw, holdout = call.read(found.train), call.read(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
-    estimators.fit(estimator, call.read(found.train_features), target)
+    features = call.read(found.train_features)
+    estimators.fit(estimator, features, target)
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
-    columns = estimators.needed_columns(raw, function, found.features)
+    columns = needed_columns(raw, function, features) if function else list(features.columns)
     model = estimators.assemble(raw[columns], function, estimator)
     asked = holdout[columns]
     labels = models.answers(model, asked, columns)
     scores = estimators.scores(model, asked)
-    with shipped_by_value([item for item in (function, type(estimator)) if item is not None], call.base):
-        uri = models.log_model(run_, model, raw[columns], labels, type(estimator).__module__)
+    same_answers(estimator, call.read(found.holdout_features), labels, scores)
+    own = [item for item in (function, type(estimator)) if item is not None]
+    with shipped_by_value(own, call.base) as shipped:
+        uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
     run_.json(models.golden(model, asked), "golden.json")
     log_profile(run_, raw[columns], target, scores, data.keys)
     if found.validation_page:
@@ -99,6 +104,35 @@ def _train(
         digest=_digest(call, found, params, labels, scores),
         params=params,
         rows=found.train.rows,
+    )
+
+
+def same_answers(
+    estimator: Any,
+    features: pd.DataFrame,
+    labels: np.ndarray[Any, Any],
+    scores: np.ndarray[Any, Any] | None,
+) -> None:
+    """Raise ConfigError when the model of raw rows answers otherwise than the estimator that was fitted.
+
+    ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
+    """
+    expected = np.asarray(estimator.predict(features))
+    if expected.dtype.kind == "f":
+        differs = ~np.isclose(labels.astype(float), expected, rtol=1e-6, atol=1e-9, equal_nan=True)
+    else:
+        differs = labels != expected
+    chances = estimators.scores(estimator, features)
+    if chances is not None and scores is not None:
+        differs = differs | ~np.isclose(scores, chances, rtol=1e-6, atol=1e-9, equal_nan=True)
+    if not differs.any():
+        return
+    first = int(np.flatnonzero(differs)[0])
+    raise ConfigError(
+        f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
+        f"hold-out otherwise than the estimator that was fitted (row {first}: {labels[first]!r}, fitted "
+        f"{expected[first]!r}): the feature function must give a row the same features each time, with and "
+        "without other rows and columns"
     )
 
 

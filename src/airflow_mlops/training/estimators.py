@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,28 +126,9 @@ def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
     return FunctionTransformer(to_features, kw_args=arguments).fit(raw)
 
 
-def needed_columns(raw: pd.DataFrame, build: Any, features: Sequence[str], rows: int = 50) -> list[str]:
-    """Return the raw columns that the features need, found by leaving out one after the other.
-
-    A model then asks its callers only for what it uses: not for columns that are known after the event.
-    """
-    if build is None:
-        return [name for name in raw.columns if name in set(features)]
-    sample = raw.head(rows)
-    whole = build(sample.copy())
-    return [name for name in raw.columns if not _indifferent(build, sample.drop(columns=name), whole)]
-
-
 def assemble(raw: pd.DataFrame, build: Any, estimator: Any) -> Pipeline:
     """Return the model: raw rows in, prediction out. ``estimator`` is fitted already."""
     return Pipeline([("features", raw_step(raw, build)), ("model", estimator)])
-
-
-def _indifferent(build: Any, sample: pd.DataFrame, whole: pd.DataFrame) -> bool:
-    try:
-        return bool(build(sample.copy()).equals(whole))
-    except Exception:  # noqa: BLE001 - a function that fails without the column needs it, whatever it raised
-        return False
 
 
 def _parameters(factory: Any) -> list[str] | None:

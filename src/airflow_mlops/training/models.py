@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import logging
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.training import estimators
+from airflow_mlops.training.signature import inputs_and_types, outputs
 from airflow_mlops.training.tracking import TaskRun, fluent
 
 GOLDEN_ROWS = 20
 _CHATTY = ("mlflow.sklearn", "mlflow.models.model", "mlflow.models.utils", "mlflow.utils.environment")
 
 
-def log_model(run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], package: str) -> str:
+def log_model(
+    run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], pinned: list[str]
+) -> str:
     """Log a scikit-learn pipeline with its signature, requirements and an example; return its URI.
 
     ``raw`` are raw rows with the columns that the model asks for, ``labels`` its predictions of them,
-    ``package`` the module that the estimator comes from. Raises BackendError when MLflow refuses.
+    ``pinned`` the model's requirements. Raises BackendError when MLflow refuses.
     """
     from mlflow.models import ModelSignature
 
-    signature = ModelSignature(inputs=_inputs(raw), outputs=_outputs(labels))
+    inputs, types = inputs_and_types(raw)
+    signature = ModelSignature(inputs=inputs, outputs=outputs(labels))
     with fluent(run.uri) as mlflow, _quiet(), mlflow.start_run(run_id=run.run_id):
         info = mlflow.sklearn.log_model(
             model,
             name="model",
             serialization_format="cloudpickle",
-            pip_requirements=requirements(package),
+            pip_requirements=pinned,
             signature=signature,
             input_example=_example(raw),
+            metadata={COLUMN_TYPES: types} if types else None,
         )
     return str(info.model_uri)
 
@@ -82,41 +88,11 @@ def plain(value: Any) -> Any:
         return None
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, Decimal):
+        value = float(value)
     return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def requirements(package: str) -> list[str]:
-    """Return the model's pinned requirements, with the distribution of the estimator's module ``package``."""
-    names = ["cloudpickle", "numpy", "pandas", "scikit-learn"]
-    pinned = [f"{name}=={importlib.metadata.version(name)}" for name in names]
-    top = package.partition(".")[0]
-    if top not in ("sklearn", *names):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            pinned.append(f"{top}=={importlib.metadata.version(top)}")
-    return pinned
-
-
-def _inputs(raw: pd.DataFrame) -> Any:
-    from mlflow.types import ColSpec, Schema
-
-    gaps = raw.isna().any()
-    return Schema([ColSpec(_type(raw[name]), str(name), required=not gaps[name]) for name in raw.columns])
-
-
-def _type(values: pd.Series) -> str:
-    kind = values.dtype.kind
-    if isinstance(values.dtype, pd.DatetimeTZDtype) or kind == "M":
-        return "datetime"
-    # Whole numbers as double: a JSON null in such a column is a gap, not a wrong type.
-    return {"b": "boolean", "i": "double", "u": "double", "f": "double"}.get(kind, "string")
-
-
-def _outputs(labels: np.ndarray[Any, Any]) -> Any:
-    from mlflow.types import ColSpec, Schema
-
-    kind = np.asarray(labels).dtype.kind
-    return Schema([ColSpec({"b": "boolean", "i": "long", "u": "long", "f": "double"}.get(kind, "string"))])
 
 
 def _example(raw: pd.DataFrame) -> pd.DataFrame:
@@ -125,8 +101,6 @@ def _example(raw: pd.DataFrame) -> pd.DataFrame:
         values = example[name]
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             example[name] = values.dt.tz_convert(None)
-        elif values.dtype.kind in "iu":
-            example[name] = values.astype(float)
     return example
 
 

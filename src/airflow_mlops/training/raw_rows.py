@@ -25,19 +25,19 @@ def to_features(
     training. A column of ``optional`` (it had gaps in training) may be missing. Raises KeyError for any
     other missing column, ValueError or TypeError for a value of a wrong type.
     """
-    rows = pd.DataFrame(index=frame.index)
-    for name, dtype in dtypes.items():
-        values = (
-            pd.Series(None, index=frame.index, dtype=object)
-            if name in optional and name not in frame
-            else frame[name]
-        )
-        rows[name] = as_trained(values, dtype)
+    gap = pd.Series(None, index=frame.index, dtype=object)
+    columns = {
+        name: as_trained(gap if name in optional and name not in frame else frame[name], dtype)
+        for name, dtype in dtypes.items()
+    }
+    rows = pd.DataFrame(columns, index=frame.index)
     return rows if build is None else build(rows)
 
 
 def as_trained(values: pd.Series, dtype: Any) -> pd.Series:
     """Return ``values`` as ``dtype``; whole numbers with gaps stay floating."""
+    if values.dtype == object:
+        values = values.where(values.notna(), None)  # pandas.NA fits into no other type
     if str(values.dtype) == dtype:
         return values
     if dtype.startswith("datetime64"):

@@ -14,10 +14,11 @@ from airflow_mlops.user_code.loading import is_installed
 
 
 @contextlib.contextmanager
-def shipped_by_value(paths: Iterable[Callable[..., Any]], base: Path) -> Iterator[None]:
+def shipped_by_value(paths: Iterable[Callable[..., Any]], base: Path) -> Iterator[set[ModuleType]]:
     """While it lasts, cloudpickle packs the modules of these objects, and those beside them, by value.
 
-    Installed packages stay references: their versions belong into the model's requirements.
+    Yields these modules. Installed packages stay references: their versions belong into the model's
+    requirements.
     """
     import cloudpickle
 
@@ -35,7 +36,7 @@ def shipped_by_value(paths: Iterable[Callable[..., Any]], base: Path) -> Iterato
     for module in fresh:
         cloudpickle.register_pickle_by_value(module)
     try:
-        yield
+        yield packed
     finally:
         for module in fresh:
             cloudpickle.unregister_pickle_by_value(module)

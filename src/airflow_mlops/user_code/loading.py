@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import importlib.metadata
 import sys
 import sysconfig
 import traceback
@@ -126,8 +128,29 @@ def _forget_other_folders(folder: Path) -> None:
 
 
 def is_installed(filename: str) -> bool:
-    """Whether a file belongs to Python itself or to an installed package."""
+    """Whether a file belongs to Python itself or to an installed package, wherever that lies on the path."""
     paths = sysconfig.get_paths()
-    return filename.startswith("<") or any(
-        filename.startswith(paths[key]) for key in ("purelib", "platlib", "stdlib")
+    return (
+        filename.startswith("<")
+        or any(filename.startswith(paths[key]) for key in ("purelib", "platlib", "stdlib"))
+        or any(f"{filename}/".startswith(f"{root}/") for root in _installed_roots(tuple(sys.path)))
     )
+
+
+@functools.cache
+def _installed_roots(path: tuple[str, ...]) -> frozenset[str]:
+    """Return the top-level packages outside of site-packages that an installer recorded there.
+
+    As ``pip install --target`` leaves them. An editable project has no record beside its source: it is the
+    user's own.
+    """
+    standard = {str(Path(entry).resolve()) for entry in sysconfig.get_paths().values()}
+    roots = set()
+    for entry in path:
+        if not entry or str(Path(entry).resolve()) in standard or not Path(entry).is_dir():
+            continue
+        for found in importlib.metadata.distributions(path=[entry]):
+            names = (found.read_text("RECORD") or "").splitlines()
+            tops = {name.partition(",")[0].partition("/")[0] for name in names}
+            roots |= {f"{entry.rstrip('/')}/{top}" for top in tops if top and not top.endswith(".dist-info")}
+    return frozenset(roots)

@@ -36,11 +36,19 @@ def test_any_bytes_give_rows_or_a_refusal(body: bytes) -> None:
         parse(body)
 
 
+@pytest.mark.parametrize("type_", ["double", "long", "string", "boolean", "datetime", "binary", "any"])
+def test_a_column_that_had_gaps_takes_null_whatever_its_type(type_: str) -> None:
+    signature = Signature.compile([("x", type_, False), ("y", "double", True)])
+    assert signature is not None
+    assert signature.check(Payload(2, {"x": [None, None], "y": [1.0, 2.0]}))["x"] == [None, None]
+    assert "x" not in signature.check(Payload(1, {"y": [1.0]}))
+
+
 @pytest.mark.parametrize(
     ("type_", "good", "bad"),
     [
         ("double", [1, 1.5, None, -0.0], [True, "1", [1]]),
-        ("long", [1, -(2**63)], [True, 1.0, None, 2**63]),
+        ("long", [1, -(2**63), 2.0], [True, 1.5, None, 2**63, 2.0**63]),
         ("integer", [2**31 - 1], [2**31]),
         ("string", ["", None], [1, ["x"]]),
         ("boolean", [True, False], [1, None, "true"]),

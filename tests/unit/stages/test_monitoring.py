@@ -87,7 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with task_run(uri, "trains", "train", artifacts, {}) as run:
         scores = model.predict_proba(raw)[:, 1]
         run.json(build_profile(raw, labels, scores, exclude=["id", "at"]), "profile.json")
-        model_uri = models.log_model(run, model, raw, model.predict(raw), "sklearn")
+        model_uri = models.log_model(run, model, raw, model.predict(raw), ["scikit-learn"])
     registry = Registry(uri, "trains")
     registry.set("champion", registry.register(model_uri, run.run_id, {}))
     return folder

@@ -69,10 +69,10 @@ def test_the_model_asks_only_for_the_columns_that_it_uses(project: Project, trai
         signature = mlflow.models.get_model_info(trained[1]["model_uri"]).signature
     assert signature.inputs.input_names() == ["seen_at", "plan", "spend", "visits"]
     assert [str(kind) for kind in signature.inputs.input_types()] == [
-        "DataType.datetime",
+        "Any",
         "DataType.string",
         "DataType.double",
-        "DataType.double",
+        "DataType.long",
     ]
     assert [spec.required for spec in signature.inputs.inputs] == [True, True, False, True]
 
