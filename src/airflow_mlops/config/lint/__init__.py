@@ -12,6 +12,7 @@ from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.estimator import estimator
+from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject, texts
 from airflow_mlops.config.lint.functions import functions
@@ -50,6 +51,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     source_path: ("data.source.*",),
     rows: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
     columns: ("data.source.*", "data.columns.*", "data.join.*", "monitor.performance.labels.*"),
+    event_time: ("data.keys", "data.time.*", "data.source.*"),
     task_settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*", "schedule.*"),
