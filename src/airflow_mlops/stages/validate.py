@@ -26,7 +26,7 @@ from airflow_mlops.stages.validation_pages import write_pages
 
 _LOG = logging.getLogger(__name__)
 _LINES: Final = 20
-"""Failed expectations that a message lists."""
+"""Failed expectations that a message lists, and whose examples a record keeps."""
 
 
 def run(call: StageCall) -> ValidationReport:
@@ -85,6 +85,7 @@ def _terms(section: Validate, base: Path, rows: int) -> expectations.Terms:
 
 def _report(outcomes: Sequence[expectations.Outcome], rows: int, section: Validate) -> ValidationReport:
     every = [item.failure for item in outcomes if item.failure is not None]
+    every = [*every[:_LINES], *(replace(failure, examples=()) for failure in every[_LINES:])]
     failures = tuple(failure for failure in every if failure.severity == SEVERITIES[0])
     judged = None
     if section.on_failure == "quarantine" and failures:
