@@ -24,6 +24,7 @@ from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.core.file_names import all_whole
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
@@ -62,6 +63,8 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
     parts = [_part(file, folders, arguments) for file in files]
     for part in parts:
         check_needed(part.file, part.schema.names, request)
+    if len(parts) > 1:
+        note_copies([part.file for part in parts if part.fragment.count_rows()], request.report)
     schema = unify(
         [FileSchema(part.file.name, part.schema, part.is_empty) for part in parts],
         _HINT,
