@@ -89,6 +89,12 @@ def _link(tmp: Path, kind: str) -> Place:
     return place
 
 
+def _copy(tmp: Path, kind: str) -> Place:
+    place, end = _two(tmp, kind, ROWS[:2], ROWS[2:]), _ENDINGS[kind]
+    (tmp / "rows" / f"b (1).{end}").write_bytes((tmp / "rows" / f"b.{end}").read_bytes())
+    return place
+
+
 def _loop(tmp: Path, kind: str) -> Place:
     place = _two(tmp, kind, ROWS[:2], ROWS[2:])
     (tmp / "rows" / "again").symlink_to(tmp / "rows")
@@ -259,6 +265,7 @@ INPUTS: Final[Mapping[str, Maker]] = {
     "a pattern": _pattern,
     "a list that names one file twice": _list,
     "a link to a file beside it": _link,
+    "a copy of a file beside it": _copy,
     "a folder that links to itself": _loop,
     "a link that leads nowhere": _broken_link,
     "names of folders that hold a column (`day=2025-01-01/`)": _partitions,
@@ -297,6 +304,7 @@ INPUTS: Final[Mapping[str, Maker]] = {
     "decimal commas": _text('id,x,y\n1,"1,5",0\n2,"2,5",1\n'),
     "a line with too many cells": _text("id,x,y\n1,1,0\n2,2,1,9\n"),
     "a line with too few cells": _text("id,x,y\n1,1,0\n2,2,1\n3,1\n"),
+    "a last line that is cut short": _text("id,y,x\n1,1,0\n2,1"),
     "the texts `NA`, `null` and `None`": _text("id,x,y,z\n1,1,0,NA\n2,2,1,null\n3,2,1,None\n"),
     "every line with one cell more than the header": _text("id,x,y\n1,1,0,9\n2,2,1,9\n"),
     "a column without a name": _text(",id,x,y\n0,1,1,0\n1,2,2,1\n"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Drift as Drift
     from airflow_mlops.config.models import ErrorRateGuard as ErrorRateGuard
     from airflow_mlops.config.models import Evaluate as Evaluate
+    from airflow_mlops.config.models import EventTime as EventTime
     from airflow_mlops.config.models import Guards as Guards
     from airflow_mlops.config.models import Join as Join
     from airflow_mlops.config.models import LatencyGuard as LatencyGuard
@@ -59,6 +60,7 @@ __all__ = [
     "Drift",
     "ErrorRateGuard",
     "Evaluate",
+    "EventTime",
     "Guards",
     "Join",
     "LatencyGuard",

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Triage
-from airflow_mlops.operators.data_interval import as_of, window_start
+from airflow_mlops.operators.data_interval import as_of, window_start, with_times
 from airflow_mlops.operators.retrain import RetrainOperator
 from tests.support.airflow import Ran, project, run
 
@@ -103,6 +103,23 @@ def test_the_first_known_moment_counts() -> None:
     assert as_of(context(logical_date=MAY, **interval)) == APRIL
     assert as_of(context(logical_date=MAY, **interval, **events)) == MARCH
     assert as_of(context({"as_of": "2024-05-01T00:00:00Z"}, **interval, **events)) == MAY
+
+
+def test_templates_get_the_times_that_the_run_lacks_and_keep_those_that_it_has() -> None:
+    events = {"triggering_asset_events": {"asset": [event(1, until=END)]}}
+    by_asset = with_times(context(**events))
+    assert (by_asset["ds"], by_asset["logical_date"], by_asset["data_interval_start"]) == (
+        "2024-03-01",
+        MARCH,
+        MARCH,
+    )
+    assert by_asset["data_interval_end"] == by_asset["as_of"] == MARCH
+    scheduled = with_times(
+        context({"as_of": "2024-05-01"}, ds="2024-03-01", data_interval_start=MARCH, data_interval_end=APRIL)
+    )
+    assert (scheduled["ds"], scheduled["data_interval_end"], scheduled["as_of"]) == ("2024-03-01", APRIL, MAY)
+    window = with_times(context({"window_start": "2024-03-01", "as_of": "2024-04-01"}))
+    assert (window["ds"], window["data_interval_start"], window["as_of"]) == ("2024-03-01", MARCH, APRIL)
 
 
 def test_a_window_starts_with_its_interval_or_as_told() -> None:

@@ -15,6 +15,7 @@ import pytest
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models import DagModel, DagRun
+from airflow.models.asset import AssetEvent
 from airflow.models.deadline import Deadline
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -107,6 +108,9 @@ def test_a_training_starts_when_its_data_lands(tmp_path: Path) -> None:
     [found] = runs(train)
     assert (found.run_type, found.logical_date) == ("asset_triggered", None)
     assert rows_read(train, found) == ROWS  # all rows until now: an asset event has no interval
+    with create_session() as session:
+        [event] = session.query(AssetEvent).filter_by(source_dag_id=train.dag_id, source_task_id="ingest")
+        assert (event.asset.name, event.extra["rows"]) == ("landed/data", ROWS)
 
 
 def test_all_assets_are_awaited_or_any_by_name_or_uri(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -19,6 +20,7 @@ from airflow_mlops.core.records import (
     ValidationReport,
 )
 from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.tracking import fluent
 from tests.support.airflow import Ran, project, run, run_again
 
 RECORDS = {
@@ -47,6 +49,25 @@ def test_what_travels_between_tasks_reads_back_as_records(trained: Ran) -> None:
     workers = [TuneResult.from_json(trained.xcom("tune", map_index=index)) for index in (0, 1)]
     assert [worker.worker for worker in workers] == [0, 1]
     assert trained.xcom("train")["params"] in [dict(worker.best_params) for worker in workers]
+
+
+def test_weights_by_class_survive_a_search_and_a_cleared_task(tmp_path: Path, mlflow_uri: str) -> None:
+    """Through Airflow's XCom and another try, the keys are the numbers of the classes."""
+    space = {"class_weight": [{0: 1, 1: 20}, {0: 1, 1: 30}]}
+    train = {"estimator": "sklearn.linear_model.RidgeClassifier", "params": {"class_weight": {0: 2, 1: 1}}}
+    tuned = {**train, "tune": {"space": space, "n_trials": 2}}
+    limits = {"metrics": ["accuracy"], "require": {"accuracy": ">= 0"}}
+    dags = project(tmp_path, name="weighed", train=tuned, evaluate=limits)
+    ran = run(dags["train"])
+    assert ran.state == "success"
+    assert ran.xcom("tune", map_index=0)["failed"] == 0
+    first = ran.xcom("train")
+    run_again(ran, "train")
+    again = ran.xcom("train")
+    assert again["digest"] == first["digest"]
+    with fluent(mlflow_uri):
+        model = mlflow.sklearn.load_model(again["model_uri"])
+    assert model.named_steps["model"].class_weight in space["class_weight"]
 
 
 def test_every_task_says_what_it_cost(trained: Ran) -> None:

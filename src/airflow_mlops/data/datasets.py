@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import infer_dtype
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef
+from airflow_mlops.core.records.data import unreadable_reason
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.event_times import EventTimes, event_times
 from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
-from airflow_mlops.data.sources.frames import storable
-from airflow_mlops.data.sources.report import ReadReport, named
+from airflow_mlops.data.sources.frames import check_column, storable
+from airflow_mlops.data.sources.report import OUTSIDE, ReadReport, named
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
-_ISO: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
+_LOG: Final = logging.getLogger(__name__)
+_OBJECTS: Final = ("datetime", "mixed", "mixed-integer")
+"""What pandas calls columns of times that are Python objects, or of several types."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows that a run may see.
+
+    ``times`` are their event times in UTC, None when they have none; ``found`` is what was read of the time
+    column, ``aside`` the rows without a readable time.
+    """
+
+    frame: pd.DataFrame
+    times: pd.Series | None = None
+    found: EventTimes | None = None
+    aside: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_rows(
@@ -42,15 +62,39 @@ def read_rows(
     connections: Connections | None = None,
     report: ReadReport | None = None,
 ) -> pd.DataFrame:
+    """Return the frame of ``read_window``, which has the same arguments."""
+    return read_window(
+        data,
+        base=base,
+        start=start,
+        end=end,
+        need_target=need_target,
+        need_rows=need_rows,
+        connections=connections,
+        report=report,
+    ).frame
+
+
+def read_window(
+    data: Data,
+    *,
+    base: Path,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    need_target: bool = True,
+    need_rows: bool = True,
+    connections: Connections | None = None,
+    report: ReadReport | None = None,
+) -> Rows:
     """Read the source's rows with ``start <= time < end``, sorted by the keys.
 
     ``connections`` finds Airflow connections, by default in the environment. ``start`` and ``end`` apply when
-    the last key is a time; naive times are taken as UTC. A query may use them itself, as ``:window_start``
-    and ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
+    there is an event time, see ``event_times``. A query may use them itself, as ``:window_start`` and
+    ``:window_end``. With ``need_target=False`` (a window whose labels have not arrived) the target column
     may be missing, with ``need_rows=False`` there may be no row at all. ``report`` collects what was noticed
-    and how many rows were left out. Raises ConfigError for a wrong path, reader argument or column name,
-    DataRejected for a file that cannot be parsed or that has no row left, BackendError when storage does not
-    answer.
+    and how many rows were left out. Raises ConfigError for a wrong path, reader argument, column name or time
+    format, DataRejected for a file that cannot be parsed, that has no row left or too many rows without a
+    readable time, BackendError when storage does not answer.
     """
     source = source_of(data.source.type, base)
     where = source.where(data.source)
@@ -60,46 +104,33 @@ def read_rows(
         source=data.source,
         base=base,
         connections=connections or Environment(),
-        time=data.time,
+        time=data.time_column,
+        format=data.time.format if data.time else None,
+        timezone=(data.time.timezone if data.time else None) or "UTC",
         start=start,
         end=end,
         needed=wanted,
         report=report,
     )
-    frame = storable(source.read(request), where)
+    frame = storable(source.read(request), where, of_several_types=(data.time_column,))
     for column in wanted:
         if column not in frame.columns:
             known = [str(name) for name in frame.columns]
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
             )
-    read = len(frame)
-    frame = _within(frame, data, start, end, where, need=need_rows)
-    report.leave_out("outside the window", read - len(frame))
-    frame = join_sources(frame, data, request, event_times, need=need_rows)
-    frame = choose(frame, data.columns, (*data.keys, data.target), where)
-    if frame.empty and need_rows:
+    rows = _timed(frame, data, where, report)
+    timed = len(rows.frame)
+    rows = _within(rows, start, end, where, need=need_rows)
+    report.leave_out(OUTSIDE, timed - len(rows.frame))
+    kept = (*data.keys, data.target)
+    frame = join_sources(rows.frame, rows.times, data, request, need=need_rows)
+    aside = choose(rows.aside, data.columns, kept, where) if len(rows.aside) else rows.aside
+    rows = replace(rows, frame=choose(frame, data.columns, kept, where), aside=aside)
+    if rows.frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
-    return _sorted(frame, data.keys, where)
-
-
-def event_times(frame: pd.DataFrame, data: Data) -> pd.Series | None:
-    """Return the rows' event times in UTC, or None when the last key is not a time.
-
-    Datetimes, dates and strings that all look like ISO dates count as times.
-    """
-    if data.time is None or data.time not in frame.columns:
-        return None
-    values = frame[data.time]
-    if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
-        return pd.to_datetime(values, utc=True)
-    if pd.api.types.infer_dtype(values, skipna=True) == "date":
-        return pd.to_datetime(values, utc=True)
-    known = values.dropna()
-    if known.empty or not all(isinstance(value, str) and _ISO.match(value) for value in known):
-        return None
-    return pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+    return _sorted(rows, data.keys, where)
 
 
 def write_dataset(
@@ -166,33 +197,60 @@ def _schema(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
-def _within(
-    frame: pd.DataFrame, data: Data, start: datetime | None, end: datetime | None, where: str, *, need: bool
-) -> pd.DataFrame:
-    times = event_times(frame, data) if start or end else None
-    if times is None or frame.empty:
-        return frame
-    keep = times.notna()
+def _timed(frame: pd.DataFrame, data: Data, where: str, report: ReadReport) -> Rows:
+    """Read the event times, and take out the rows that have none."""
+    found = event_times(frame, data, where, others=report.left_out.get(OUTSIDE, 0))
+    if found is None:
+        if data.time_column and frame[data.time_column].dtype == object:
+            check_column(frame[data.time_column], data.time_column, where)
+        return Rows(frame)
+    if infer_dtype(frame[found.column], skipna=True) in _OBJECTS:  # Parquet has one type for a column
+        frame = frame.assign(**{found.column: found.at.where(~found.bad)})
+    if not found.bad.any():
+        return Rows(frame, found.at, found)
+    aside, kept = frame[found.bad].reset_index(drop=True), frame[~found.bad].reset_index(drop=True)
+    report.leave_out(unreadable_reason(found.column), len(aside))
+    _LOG.warning(
+        "%s: %s of %s rows have no time in %r that can be read and are quarantined, e.g. %s",
+        where, f"{len(aside):,}", f"{len(frame):,}", found.column, ", ".join(found.examples),
+    )  # fmt: skip
+    return Rows(kept, found.at[~found.bad].reset_index(drop=True), found, aside)
+
+
+def _within(rows: Rows, start: datetime | None, end: datetime | None, where: str, *, need: bool) -> Rows:
+    times = rows.times
+    if times is None or rows.found is None or rows.frame.empty or not (start or end):
+        return rows
+    keep = pd.Series(True, index=times.index)
     if start:
         keep &= times >= in_utc(start)
     if end:
         keep &= times < in_utc(end)
     if need and not keep.any():
         raise DataRejected(
-            f"{where}: 0 rows with {data.time} from {_span(start, end)}, at least 1 is needed; "
+            f"{where}: 0 rows with {rows.found.column} from {_span(start, end)}, at least 1 is needed; "
             f"the rows that were read go from {times.min()} to {times.max()}"
         )
-    return frame if keep.all() else frame[keep].reset_index(drop=True)
+    if keep.all():
+        return rows
+    frame = rows.frame[keep].reset_index(drop=True)
+    return replace(rows, frame=frame, times=times[keep].reset_index(drop=True))
 
 
 def _span(start: datetime | None, end: datetime | None) -> str:
     return f"{start.isoformat() if start else 'the beginning'} to {end.isoformat() if end else 'now'}"
 
 
-def _sorted(frame: pd.DataFrame, keys: Sequence[str], where: str) -> pd.DataFrame:
+def _sorted(rows: Rows, keys: Sequence[str], where: str) -> Rows:
+    """Sort by the keys, the time as a time whatever it is written as."""
     if not keys:
-        return frame
+        return rows
+    by = rows.frame[list(keys)]
+    if rows.times is not None and rows.found is not None:
+        by = by.assign(**{rows.found.column: rows.times})
     try:
-        return frame.sort_values(list(keys), kind="stable", ignore_index=True)
+        order = by.sort_values(list(keys), kind="stable").index
     except TypeError as error:
         raise DataRejected(f"{where}: cannot sort by the keys {', '.join(keys)}: {error}") from error
+    times = None if rows.times is None else rows.times.loc[order].reset_index(drop=True)
+    return replace(rows, frame=rows.frame.loc[order].reset_index(drop=True), times=times)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.datasets import event_times
+from airflow_mlops.data.event_times import times_of
 from airflow_mlops.user_code.loading import call_user_function, load_object
 
 _LOG = logging.getLogger(__name__)
@@ -24,10 +24,15 @@ _PROBE_ROWS: Final = 50
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows are held out, shape (rows,), and one sentence on how they were chosen."""
+    """Which rows are held out, shape (rows,), and how they were chosen: in one sentence and by what.
+
+    ``by`` is ``time``, ``entity`` or ``random``; ``times`` are the event times of all rows, if any.
+    """
 
     held_out: NDArray[np.bool_]
     how: str
+    by: str
+    times: pd.Series | None = None
 
 
 def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -47,9 +52,9 @@ def split(frame: pd.DataFrame, data: Data) -> Split:
 
     By time, rows of one moment stay together; by group (the first key), rows of one entity do; at random,
     a target of few classes keeps their shares. The same rows give the same split.
-    Raises DataRejected when one side would be empty.
+    Raises DataRejected when one side would be empty, and what ``times_of`` raises.
     """
-    times = event_times(frame, data)
+    times = times_of(frame, data)
     if times is not None:
         found = _by_time(times, data)
     elif data.keys:
@@ -85,13 +90,10 @@ def build(frame: pd.DataFrame, data: Data, path: str | None, base: Path) -> pd.D
 
 
 def _by_time(times: pd.Series, data: Data) -> Split:
-    if times.isna().any():
-        raise DataRejected(
-            f"{times.isna().sum():,} of {len(times):,} rows have no {data.time}: cannot split by time"
-        )
     ordered = times.sort_values(ignore_index=True)
     cut = ordered.iloc[min(int(len(ordered) * (1 - data.holdout)), len(ordered) - 1)]
-    return Split((times >= cut).to_numpy(), f"by time: {data.time} from {cut.isoformat()} is held out")
+    how = f"by time: {data.time_column} from {cut.isoformat()} is held out"
+    return Split((times >= cut).to_numpy(), how, "time", times)
 
 
 def _by_group(groups: pd.Series, data: Data) -> Split:
@@ -99,7 +101,8 @@ def _by_group(groups: pd.Series, data: Data) -> Split:
     order = np.random.default_rng(_SEED).permutation(len(names))
     sizes = np.bincount(codes, minlength=len(names))[order]
     chosen = order[np.cumsum(sizes) <= max(data.holdout * len(groups), sizes[0] if len(names) > 1 else 0)]
-    return Split(np.isin(codes, chosen), f"by group: {len(chosen):,} of {len(names):,} {data.keys[0]}")
+    how = f"by entity: {len(chosen):,} of {len(names):,} {data.keys[0]} are held out"
+    return Split(np.isin(codes, chosen), how, "entity")
 
 
 def _at_random(target: pd.Series, share: float) -> Split:
@@ -111,7 +114,7 @@ def _at_random(target: pd.Series, share: float) -> Split:
         [np.flatnonzero(codes == k) for k in range(len(names))] if stratified else [np.arange(len(target))]
     ):
         held[rng.permutation(rows)[: round(share * len(rows))]] = True
-    return Split(held, "at random, by class" if stratified else "at random")
+    return Split(held, "at random, by class" if stratified else "at random", "random")
 
 
 def _checked(features: Any, raw: pd.DataFrame, data: Data, path: str) -> pd.DataFrame:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRuntimeError,
+    AirflowSkipException,
+    ErrorType,
+)
 
-from airflow_mlops.core.errors import MlopsError, NothingToDo
+from airflow_mlops.core.errors import ConfigError, MlopsError, NothingToDo
+
+_NOT_THERE: Final = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
 
 
 @contextmanager
@@ -20,3 +29,22 @@ def translated() -> Iterator[None]:
     except MlopsError as error:
         kind = AirflowException if error.retryable else AirflowFailException
         raise kind(str(error)) from None
+
+
+@contextmanager
+def wrong_template(where: str) -> Iterator[None]:
+    """Raise ConfigError for a template that no retry can fill in; a failed call of Airflow stays as it is."""
+    from jinja2 import TemplateError
+
+    try:
+        yield
+    except MlopsError:
+        raise
+    except AirflowRuntimeError as error:
+        if error.error.error not in _NOT_THERE:
+            raise
+        raise ConfigError(f"{where}: the template cannot be rendered: {error}") from error
+    except (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        raise ConfigError(
+            f"{where}: the template cannot be rendered: {error}; correct it (`airflow-mlops lint` checks it)"
+        ) from error

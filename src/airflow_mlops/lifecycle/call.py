@@ -100,6 +100,11 @@ class StageCall:
         """Where the pipeline's datasets are stored."""
         return f"{self.artifacts.rstrip('/')}/{self.pipeline.name}/data"
 
+    @property
+    def quarantine_folder(self) -> str:
+        """Where rows that were taken out are stored."""
+        return f"{self.artifacts.rstrip('/')}/{self.pipeline.name}/quarantine"
+
     def read(self, ref: DatasetRef, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read a dataset; raises BackendError when storage does not answer."""
         from airflow_mlops.data.datasets import read_dataset

@@ -21,13 +21,13 @@ def window_of(context: RunContext) -> tuple[Window | None, str]:
         return None, "the pipeline has no monitor section"
     if context.paths.shared and context.pipeline.deploy:
         return None, "not from here: the champion is not this run's"
-    if not context.pipeline.data.keys:
-        return None, "data.keys names no event time: a window would be all the data"
     start, end = last_window(monitor.schedule.cron, context.as_of, monitor.schedule.timezone)
     span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     if not _allowed(monitor, start):
         return None, f"the window {span} is outside start_date and end_date"
     rows = _rows(context, start, end)
+    if rows is None:
+        return None, "the data has no event time: a window would be all the data"
     if not rows:
         return None, f"no rows in the last window, {span}: another --as-of selects another one"
     return (start, end), ""
@@ -49,10 +49,13 @@ def _allowed(monitor: Monitor, start: datetime) -> bool:
     return (first is None or start >= first) and (last is None or start <= last)
 
 
-def _rows(context: RunContext, start: datetime, end: datetime) -> int:
-    """Count the window's rows among those that this run has read."""
-    from airflow_mlops.data.datasets import event_times, read_dataset
+def _rows(context: RunContext, start: datetime, end: datetime) -> int | None:
+    """Count the window's rows among those that this run has read; None when these have no event time."""
+    from airflow_mlops.data.datasets import read_dataset
+    from airflow_mlops.data.event_times import times_of
 
     data = context.pipeline.data
-    times = event_times(read_dataset(DatasetRef.from_json(context.results["ingest"]), list(data.keys)), data)
-    return 0 if times is None else int(((times >= start) & (times < end)).sum())
+    if data.time_column is None:
+        return None
+    times = times_of(read_dataset(DatasetRef.from_json(context.results["ingest"]), list(data.keys)), data)
+    return None if times is None else int(((times >= start) & (times < end)).sum())

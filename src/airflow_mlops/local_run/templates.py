@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
+from airflow_mlops.config.templates import filled, has_template, time_names
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
-
-_SIGNS: Final = ("{{", "{%", "{#")
 
 
 def rendered(
@@ -18,23 +17,14 @@ def rendered(
 ) -> dict[str, Any]:
     """Return an effective configuration with its templates filled in.
 
-    ``start`` and ``end`` are the run's data interval; its logical date is ``start``, as it is for Airflow's
-    timetables. Raises ConfigError for a template that asks for what only Airflow knows.
+    ``start`` and ``end`` are the run's data interval, see ``time_names``. Raises ConfigError for a template
+    that asks for what only Airflow knows.
     """
-    if not _has_template(config):
+    if not has_template(config):
         return dict(config)
     known = _values(start, end, run_id)
     environment = _environment()
-
-    def fill(value: Any, path: str) -> Any:
-        if isinstance(value, Mapping):
-            return {key: fill(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [fill(item, path) for item in value]
-        return _filled(value, environment, known, f"{where}: {path}") if isinstance(value, str) else value
-
-    filled: dict[str, Any] = fill(config, "")
-    return filled
+    return filled(config, lambda text, path: _filled(text, environment, known, f"{where}: {path}"))
 
 
 def _filled(text: str, environment: Any, known: Mapping[str, Any], where: str) -> str:
@@ -56,14 +46,6 @@ def _filled(text: str, environment: Any, known: Mapping[str, Any], where: str) -
     )
 
 
-def _has_template(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_template, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_has_template, value))
-    return isinstance(value, str) and any(sign in value for sign in _SIGNS)
-
-
 def _environment() -> Any:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
@@ -75,18 +57,8 @@ def _environment() -> Any:
 
 
 def _values(start: datetime, end: datetime, run_id: str) -> dict[str, Any]:
-    import pendulum  # the type of Airflow's own dates
-
-    first, last = pendulum.instance(start), pendulum.instance(end)
     return {
-        "ds": _ds(first),
-        "ds_nodash": _ds_nodash(first),
-        "ts": first.isoformat(),
-        "ts_nodash": _ts_nodash(first),
-        "ts_nodash_with_tz": _ts_nodash_with_tz(first),
-        "logical_date": first,
-        "data_interval_start": first,
-        "data_interval_end": last,
+        **time_names(start, end),
         "run_id": run_id,
         "macros": SimpleNamespace(
             ds_add=_ds_add, ds_format=_ds_format, datetime=datetime, timedelta=timedelta

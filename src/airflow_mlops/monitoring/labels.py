@@ -14,7 +14,8 @@ from airflow_mlops.config.models import Columns, Data, Source
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
 from airflow_mlops.data.connections import Connections, Environment
-from airflow_mlops.data.datasets import event_times, read_dataset, read_rows
+from airflow_mlops.data.datasets import read_dataset, read_rows
+from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.learning import for_learning
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
@@ -42,7 +43,7 @@ class Labels:
         if found.empty:
             return pd.Series(pd.NA, index=range(window.dataset.rows), dtype="object")
         keys = list(self.data.keys)
-        asked, _ = _keyed(read_dataset(window.dataset, keys, storage), self.data)
+        asked, _ = _keyed(read_dataset(window.dataset, keys, storage), self.data, "the scored window")
         found = _alike(found, asked, keys, self.where)
         known = found.merge(asked.drop_duplicates(), on=keys)
         self._consistent(known, keys)
@@ -54,7 +55,7 @@ class Labels:
         if not self.timed:
             return self.rows
         bounds = [pd.Timestamp(moment) for moment in (window.start, window.end)]
-        first, last = self.rows[self.data.time].searchsorted(bounds)
+        first, last = self.rows[str(self.data.time_column)].searchsorted(bounds)
         return self.rows.iloc[first:last]
 
     def _consistent(self, known: pd.DataFrame, keys: list[str]) -> None:
@@ -111,10 +112,10 @@ def read_labels(
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
     if data.target not in frame:
         return nothing
-    keyed, timed = _keyed(frame, data)
+    keyed, timed = _keyed(frame, data, where)
     rows = keyed.assign(**{data.target: frame[data.target]}).dropna().drop_duplicates()
     if timed:
-        rows = rows.sort_values(columns[-2], kind="stable")
+        rows = rows.sort_values(str(data.time_column), kind="stable")
     return Labels(data, rows.reset_index(drop=True), where, timed)
 
 
@@ -131,13 +132,13 @@ def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindo
     return parts
 
 
-def _keyed(frame: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, bool]:
-    """Return the key columns, an event time in UTC and microseconds, and whether there is one."""
-    times = event_times(frame, data)
+def _keyed(frame: pd.DataFrame, data: Data, where: str) -> tuple[pd.DataFrame, bool]:
+    """Return the key columns, an event time in UTC, and whether there is one."""
+    times = times_of(frame, data, where)
     keys = frame[list(data.keys)]
-    if times is None or data.time is None:
+    if times is None:
         return keys, False
-    return keys.assign(**{data.time: times.dt.as_unit("us")}), True
+    return keys.assign(**{str(data.time_column): times}), True
 
 
 def _alike(found: pd.DataFrame, asked: pd.DataFrame, keys: list[str], where: str) -> pd.DataFrame:

@@ -14,18 +14,20 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import inline_query_files
+from airflow_mlops.config.templates import filled, has_template
 from airflow_mlops.core.errors import ConfigError, GateRejected
-from airflow_mlops.hooks.errors import translated
+from airflow_mlops.hooks.errors import translated, wrong_template
 from airflow_mlops.hooks.mlflow import MlflowHook
 from airflow_mlops.hooks.ports import airflow_ports
 from airflow_mlops.lifecycle.table import find_task
-from airflow_mlops.operators.data_interval import as_of, window_start
+from airflow_mlops.operators.data_interval import as_of, window_start, with_times
 from airflow_mlops.operators.links import MlflowRunLink
 from airflow_mlops.operators.pipeline_source import PipelineSource, part_of
 from airflow_mlops.operators.resource_usage import push_resource_usage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from jinja2 import Environment
 
     from airflow_mlops.lifecycle.ports import Ports
     from airflow_mlops.lifecycle.runner import StageRequest, StageResult
@@ -99,7 +101,7 @@ class StageOperator(BaseOperator):
         start = window_start(context, of_interval=row is None or row.dag != "train")
         request = StageRequest(
             stage=self.stage,
-            pipeline=self.render_template(inline_query_files(part.config, part.base), context),
+            pipeline=self._rendered(inline_query_files(part.config, part.base), context),
             task_key=f"{instance.dag_id}/{instance.run_id}/{instance.task_id}/{instance.map_index}",
             artifacts=artifacts,
             tracking_uri=ports.mlflow.uri,
@@ -111,6 +113,23 @@ class StageOperator(BaseOperator):
             options={**(self.options or {}), **options},
         )
         return request, ports
+
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """Fill in the templates of the task's own arguments; a wrong one fails the task without a retry."""
+        with translated(), wrong_template(f"task {self.task_id}"):
+            super().render_template_fields(with_times(context), jinja_env)
+
+    def _rendered(self, config: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """Return a configuration with its templates filled in; raises ConfigError for one that cannot be."""
+        if not has_template(config):
+            return dict(config)
+        known, environment = with_times(context), self.get_template_env()
+
+        def render(text: str, path: str) -> Any:
+            with wrong_template(f"{path}: {text!r:.200}"):
+                return self.render_template(text, known, environment)
+
+        return filled(config, render)
 
     def records(self, context: Context) -> dict[str, Any]:
         """Return the input records as JSON, without those that do not exist."""

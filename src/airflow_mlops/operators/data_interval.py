@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from airflow_mlops.config.templates import AS_OF, time_names
 from airflow_mlops.core.utc import parse_time
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ def window_start(context: Context, *, of_interval: bool = True) -> datetime | No
         return configured
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     return start if start and end and start < end else None
+
+
+def with_times(context: Context) -> Context:
+    """Return a context in which templates have every name of a time.
+
+    A run that an asset or a person started has no logical date and no data interval: its times are then
+    those of ``as_of`` and ``window_start``. ``as_of`` itself is a name in every run.
+    """
+    end = as_of(context)
+    names = time_names(window_start(context) or end, end)
+    missing = {name: value for name, value in names.items() if context.get(name) is None}
+    found: dict[str, Any] = {**context, **missing, AS_OF: names[AS_OF]}
+    return cast("Context", found)
 
 
 def triggering_extras(context: Context) -> list[Mapping[str, Any]]:

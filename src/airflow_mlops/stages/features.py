@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.data import features
 from airflow_mlops.data.learning import for_learning, nested_columns
+from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.lifecycle.call import StageCall
 
 _LOG = logging.getLogger(__name__)
@@ -23,7 +25,8 @@ def run(call: StageCall) -> FeatureSet:
     ConfigError when the pipeline quarantines rows and no record names them.
     """
     data, report = call.pipeline.data, call.optional("validation", ValidationReport)
-    frame = for_learning(features.labelled(call.read(_dataset(call)), data.target))
+    dataset = _dataset(call)
+    frame = for_learning(features.labelled(call.read(dataset), data.target))
     notes = []
     if call.pipeline.features is None and (nested := _without_use(frame, data)):
         frame = frame.drop(columns=nested)
@@ -33,19 +36,25 @@ def run(call: StageCall) -> FeatureSet:
         )
         _LOG.warning("%s", notes[0])
     split = features.split(frame, data)
-    sides = [frame[~split.held_out].reset_index(drop=True), frame[split.held_out].reset_index(drop=True)]
+    parts = (~split.held_out, split.held_out)
+    sides = [frame[part].reset_index(drop=True) for part in parts]
     built: list[pd.DataFrame] = [
         features.build(side, data, call.pipeline.features, call.base) for side in sides
     ]
     features.same_columns(*built)
     _LOG.info("%s: %s rows to train, %s held out", split.how, f"{len(sides[0]):,}", f"{len(sides[1]):,}")
+    times = [
+        times_of_part(dataset.times, None if split.times is None else split.times[part]) for part in parts
+    ]
     return FeatureSet(
-        train=call.write(sides[0]),
-        holdout=call.write(sides[1]),
+        train=replace(call.write(sides[0]), times=times[0]),
+        holdout=replace(call.write(sides[1]), times=times[1]),
         train_features=call.write(built[0]),
         holdout_features=call.write(built[1]),
         features=tuple(built[0].columns),
         split=split.how,
+        split_by=split.by,
+        window=dataset.window,
         notes=tuple(notes),
         validation_page=report.page if report else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,17 +22,20 @@ def run(call: StageCall) -> ScoredWindow:
     ConfigError without a champion or a window, DataRejected for a window without rows or one that the
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
-    from airflow_mlops.data.datasets import read_rows
+    from airflow_mlops.data.datasets import read_window
     from airflow_mlops.data.learning import for_learning
+    from airflow_mlops.data.row_times import row_times, window_text
+    from airflow_mlops.data.sources import source_of
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
 
     start, end = _window(call)
     data, name = call.pipeline.data, call.pipeline.name
     champion = load_champion(call.mlflow, name)
-    rows = read_rows(
+    found = read_window(
         data, base=call.base, start=start, end=end, need_target=False, connections=call.connections
     )
+    rows = found.frame
     validation = _validate(call, rows)
     rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
@@ -50,8 +54,14 @@ def run(call: StageCall) -> ScoredWindow:
             champion.version, champion.run_id, lambda: load_profile(call.mlflow.uri, champion.run_id)
         )
     folder = history.window_folder(champion.version, start.isoformat())
+    windowed = source_of(data.source.type, call.base).windowed
+    dataset = replace(
+        call.write(scored, folder, start=start, end=end),
+        times=row_times(found),
+        window=window_text(found, start, end, windowed=windowed),
+    )
     return ScoredWindow(
-        dataset=call.write(scored, folder, start=start, end=end),
+        dataset=dataset,
         model_version=champion.version,
         run_id=champion.run_id,
         start=start.isoformat(),

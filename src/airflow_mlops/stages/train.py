@@ -43,7 +43,7 @@ def run(call: StageCall) -> ModelRef:
     }
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(), call.mlflow.task_run(*where) as run_:
-        run_.params({"estimator": call.pipeline.train.estimator, **params, "train.rows": found.train.rows})
+        run_.params({"estimator": call.pipeline.train.estimator, **params, **found.facts()})
         return _train(call, found, params, estimator, run_)
 
 

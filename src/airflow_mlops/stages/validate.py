@@ -17,14 +17,16 @@ from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, Failure, ValidationReport
 from airflow_mlops.data import validation as expectations
 from airflow_mlops.data.core.quarantine import judge
+from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.quarantine import bad_rows, parted
+from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.data.validation.stored import evaluate_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import write_pages
 
 _LOG = logging.getLogger(__name__)
 _LINES: Final = 20
-"""Failed expectations that a message lists."""
+"""Failed expectations that a message lists, and whose examples a record keeps."""
 
 
 def run(call: StageCall) -> ValidationReport:
@@ -83,6 +85,7 @@ def _terms(section: Validate, base: Path, rows: int) -> expectations.Terms:
 
 def _report(outcomes: Sequence[expectations.Outcome], rows: int, section: Validate) -> ValidationReport:
     every = [item.failure for item in outcomes if item.failure is not None]
+    every = [*every[:_LINES], *(replace(failure, examples=()) for failure in every[_LINES:])]
     failures = tuple(failure for failure in every if failure.severity == SEVERITIES[0])
     judged = None
     if section.on_failure == "quarantine" and failures:
@@ -146,7 +149,8 @@ def _set_aside(
     if again.failures:
         rest = replace(report, rows=len(kept), failures=again.failures, quarantine=None)
         raise DataRejected(f"without {len(aside):,} quarantined rows, {summary(rest, checked.uri)}")
-    side = call.write(aside, f"{call.artifacts.rstrip('/')}/{call.pipeline.name}/quarantine")
+    side = call.write(aside, call.quarantine_folder)
     _LOG.warning("%s of %s rows quarantined in %s", f"{len(aside):,}", f"{report.rows:,}", side.uri)
-    good = replace(call.write(kept), start=checked.start, end=checked.end)
+    times = times_of_part(checked.times, times_of(kept, call.pipeline.data))
+    good = replace(call.write(kept), start=checked.start, end=checked.end, times=times, window=checked.window)
     return replace(report, quarantine=replace(quarantine, dataset=side, kept=good))

@@ -38,7 +38,8 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus") / "unseen"
     shutil.copytree(CORPUS / "unseen", folder)
     columns = ["customer_id", "seen_at", "plan", "age", "churned"]
-    pd.DataFrame({name: [0] for name in columns}).to_parquet(folder / "slice_rows.parquet", index=False)
+    rows = pd.DataFrame({name: [0] for name in columns}).assign(seen_at=pd.Timestamp("2025-01-01"))
+    rows.to_parquet(folder / "slice_rows.parquet", index=False)
     return folder
 
 

@@ -51,11 +51,6 @@ def test_the_window_starts_inclusive_and_ends_exclusive_for_every_kind_of_time(
     assert data.read_rows(section(), base=tmp_path, start=start, end=end)["id"].tolist() == [2, 3]
 
 
-def test_text_that_only_looks_like_a_number_is_no_time() -> None:
-    frame = pd.DataFrame({"id": [1, 2], "at": ["2024", "20240101"], "y": [0, 1]})
-    assert data.event_times(frame, section()) is None
-
-
 def test_a_window_without_rows_says_what_there_is(tmp_path: Path) -> None:
     FRAME.assign(at=FRAME["at"].dt.strftime("%Y-%m-%d")).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(DataRejected, match=r"0 rows with at from the beginning to 2023-.*go from 2024-01-01"):

@@ -183,3 +183,24 @@ def test_a_join_by_time_is_what_a_search_through_all_rows_finds(
         ]
         assert (None if pd.isna(value) else value) == (max(matches)[1] if matches else None)
     pd.testing.assert_frame_equal(found[["a", "b"]], rows)
+
+
+def test_times_of_both_sides_are_read_as_they_are_declared(tmp_path: Path) -> None:
+    written = PRICES.assign(since=PRICES["since"].dt.strftime("%d/%m/%Y"))
+    written.to_parquet(tmp_path / "more.parquet")
+    join = {"source": "more", "by": ["shop"], "time": "since"}
+    with pytest.raises(
+        DataRejected, match=r"more\.parquet: 4 of 4 rows have no time in 'since'.*declare `format`"
+    ):
+        read(tmp_path, join)
+    rows, _ = read(tmp_path, {**join, "format": "%d/%m/%Y"})
+    assert rows["price"].fillna(0).tolist() == [1.0, 4.0, 2.0, 0]
+    rows, _ = read(tmp_path, {**join, "format": "%d/%m/%Y", "timezone": "America/New_York"})
+    assert rows["price"].tolist()[2] == 1.0  # 5 January begins there at 05:00 UTC
+    PRICES.assign(since=PRICES["since"].where([True, True, True, False])).to_parquet(
+        tmp_path / "more.parquet"
+    )
+    _, report = read(tmp_path, join)
+    assert "1 rows of more.parquet have no since and match nothing" in report.notes
+    with pytest.raises(ValueError, match="needs `time`"):
+        read(tmp_path, {"source": "shops", "by": ["shop"], "format": "%d/%m/%Y"})

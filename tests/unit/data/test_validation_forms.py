@@ -89,6 +89,25 @@ def test_a_pair_of_times_is_compared_however_each_is_stored() -> None:
             assert [(item.expectation, item.rows) for item in found] == [(next(iter(later)), 3)]
 
 
+def test_members_of_sets_are_compared_in_every_form() -> None:
+    frame = pd.DataFrame(
+        {"day": STORED["other zone"], "amount": [Decimal("0.1"), Decimal("0.2"), Decimal("0.2")]}
+    )
+    pairs = {"column_A": "day", "column_B": "amount"}
+    right = [["2024-01-01", 0.1], ["2024-06-15T00:00:00Z", 0.2], ["2024-12-31", 0.2]]
+    assert failures(
+        frame,
+        {"expect_column_pair_values_to_be_in_set": {**pairs, "value_pairs_set": right}},
+        {"expect_column_most_common_value_to_be_in_set": {"column": "amount", "value_set": [0.2]}},
+        {"expect_column_distinct_values_to_equal_set": {"column": "day", "value_set": DAYS}},
+    ) == ()  # fmt: skip
+    (found,) = failures(
+        frame, {"expect_column_pair_values_to_be_in_set": {**pairs, "value_pairs_set": right[:2]}}
+    )
+    assert found.rows == 1
+    assert found.examples == (str((STORED["other zone"][2], Decimal("0.2"))),)
+
+
 def test_text_that_is_no_time_breaks_a_limit_that_is_one() -> None:
     frame = pd.DataFrame({"seen_at": ["2024-06-15", "unknown", None, "9999-12-31"]})
     for bound in (

@@ -34,6 +34,7 @@ def fill(text: Any) -> Any:
         ),
         ("{{ (logical_date + macros.timedelta(days=1)) | ds }} {{ run_id }}", "2024-03-01 laptop__1"),
         ("{% for n in range(2) %}{{ n }}{% endfor %}{# no word #}", "01"),
+        ("{{ as_of | ds }} {{ as_of == data_interval_end }}", "2024-03-01 True"),
         (["a", "{{ ds }}"], ["a", "2024-02-29"]),
         (7, 7),
     ],

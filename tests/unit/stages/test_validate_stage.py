@@ -86,6 +86,12 @@ def test_a_message_lists_a_bounded_number_of_failures(tmp_path: Path) -> None:
     assert lines[-1].startswith("all results: ")
 
 
+def test_a_record_keeps_the_examples_of_the_first_failures(tmp_path: Path) -> None:
+    expect = [{"column": "visits", "min": 100 + number} for number in range(30)]
+    record = validated(project(tmp_path, expect=expect, on_failure="warn"))
+    assert [bool(failure["examples"]) for failure in record["failures"]] == [True] * 20 + [False] * 10
+
+
 def test_the_page_shows_the_verdict_and_is_logged_beside_the_model(tmp_path: Path) -> None:
     expect = [{"column": "visits", "min": 0}, {"column": "plan", "not_null": True}]
     found = project(tmp_path, expect=expect, on_failure="quarantine", data_docs=True)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.estimator import estimator
+from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
-from airflow_mlops.config.lint.finding import Finding, Rule, Subject
+from airflow_mlops.config.lint.finding import Finding, Rule, Subject, texts
 from airflow_mlops.config.lint.functions import functions
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
@@ -21,13 +23,14 @@ from airflow_mlops.config.lint.own_tasks import own_tasks
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
 from airflow_mlops.config.lint.salvage import salvage
-from airflow_mlops.config.lint.secrets import secrets
+from airflow_mlops.config.lint.secrets import secret_in, secrets
 from airflow_mlops.config.lint.sections import duplicate, file_suffix, sections, source_path
 from airflow_mlops.config.lint.serving import target
 from airflow_mlops.config.lint.source import Sources
 from airflow_mlops.config.lint.templates import templates, unexpanded_placeholder
 from airflow_mlops.config.lint.timing import canary_timing, monitor_timing, schedule_timing
-from airflow_mlops.config.loader import Loaded, Variant, is_defaults, read_defaults, read_pipeline
+from airflow_mlops.config.loader import ANCHORS, Loaded, Variant, is_defaults, read_defaults, read_pipeline
+from airflow_mlops.config.text_files import read_text
 from airflow_mlops.config.variants import MAX_ATTEMPTS, fault_identity, locate_in_profile
 from airflow_mlops.core.errors import ConfigError
 
@@ -48,6 +51,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     source_path: ("data.source.*",),
     rows: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
     columns: ("data.source.*", "data.columns.*", "data.join.*", "monitor.performance.labels.*"),
+    event_time: ("data.keys", "data.time.*", "data.source.*"),
     task_settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*", "schedule.*"),
@@ -112,7 +116,17 @@ def lint(loaded: Loaded, libraries: Libraries, *, profile: str | None = None) ->
             loaded.whole,
             (lambda narrowed: _deep(narrowed, loaded, sources), tries),
         )
+    faults += [fault for fault in _secrets_in_anchors(loaded) if fault_identity(fault) not in seen]
     return in_order(faults)
+
+
+def _secrets_in_anchors(loaded: Loaded) -> Iterator[Fault]:
+    """Yield the secrets below the keys that only hold anchors, which no variant has."""
+    document = parse(read_text(loaded.file), str(loaded.file))
+    for key, value in (document.values or {}).items():
+        for path, text in texts(value, (key,)) if key.startswith(ANCHORS) else ():
+            if found := secret_in(text):
+                yield document.fault(path, found, rule="secrets")
 
 
 def _deep(variant: Variant, loaded: Loaded, sources: Sources) -> Iterator[Fault]:

@@ -21,8 +21,9 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources import SOURCES
 
-_ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
-                          "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
+ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "compression", "encoding",
+                         "index_col", "comment", "quotechar", "engine", "dialect"}  # fmt: skip
+"""Arguments with which the first line of a file is not what its reader takes for it."""
 
 
 def columns(subject: Subject) -> Iterator[Finding]:
@@ -134,7 +135,7 @@ def known_columns(data: Data, folder: Path) -> list[str] | None:
 def header(source: Source, folder: Path) -> list[str] | None:
     """Return the columns of a local file, or None when they are not known without reading it."""
     text = source.filepath
-    if not isinstance(text, str) or "://" in text or "{" in text or _ANOTHER_HEADER & set(source.load_args):
+    if not isinstance(text, str) or "://" in text or "{" in text or ANOTHER_HEADER & set(source.load_args):
         return None
     if source.type not in SOURCES.paths:
         return None
@@ -148,8 +149,10 @@ def header(source: Source, folder: Path) -> list[str] | None:
 def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     pipeline = subject.pipeline
     yield ("data", "target"), pipeline.data.target
+    written = subject.written("data").get("keys")
+    keys = len(written) if isinstance(written, list) else 0
     for number, name in enumerate(pipeline.data.keys):
-        yield ("data", "keys", number), name
+        yield ("data", "keys", number) if number < keys else ("data", "time", "column"), name
     for part in ("use", "drop"):
         for number, name in enumerate(getattr(pipeline.data.columns, part)):
             yield ("data", "columns", part, number), name

@@ -134,7 +134,7 @@ def _short(path: KeyPath, entry: Mapping[str, Any]) -> Iterator[Finding]:
     """The values of a short form have the right type, and check something."""
     for key, value in entry.items():
         fits, expected = _FORMS.get(key, (lambda _: True, ""))
-        if not fits(value):
+        if not fits(value) and not is_template(value):
             yield Finding((*path, key), f"`{key}` must be {expected}, got {value!r:.80}")
     if entry.get("in") == []:
         yield Finding((*path, "in"), "`in` is empty: no value is allowed")

@@ -15,7 +15,7 @@ from airflow_mlops.data.core.file_names import PATTERN, unpacked
 from airflow_mlops.data.sources import SOURCES
 
 _RUN_TEMPLATE: Final = re.compile(
-    r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|logical_date|data_interval_\w+|run_id|dag_run)\b"
+    r"{[{%][^}]*\b(ds|ds_nodash|ts\w*|as_of|logical_date|data_interval_\w+|run_id|dag_run)\b"
 )
 _SCHEMES: Final = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "file", "hdfs"}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
 from airflow_mlops.config.lint.libraries import NotChecked, NotThere
+from airflow_mlops.config.templates import AS_OF
 from airflow_mlops.core.suggestions import did_you_mean
 
 _CONTEXT: Final = "airflow.sdk.definitions.context.Context"
@@ -19,7 +20,7 @@ _MACROS: Final = frozenset(
 )  # fmt: skip
 _SHELL_VARIABLE: Final = re.compile(r"(?<![\w$])\$[A-Z_][A-Z0-9_]*")
 _SINGLE_BRACES: Final = re.compile(
-    r"(?<!\{)\{\s*((?:ds|ts|run_id|logical_date|data_interval_start|data_interval_end)\w*[^{}]*?)\s*\}(?!\})"
+    r"(?<!\{)\{\s*((?:ds|ts|as_of|run_id|logical_date|data_interval_start|data_interval_end)\w*[^{}]*?)\s*\}(?!\})"
 )
 _TEMPLATE_MARK: Final = re.compile(r"{{|{%|{#")
 
@@ -79,6 +80,6 @@ def _macros(tree: Any) -> set[str]:
 def _known(subject: Subject) -> set[str]:
     """Return the names that Airflow gives to templates, or nothing when its source cannot be read."""
     try:
-        return set(lineage(subject.sources.find(_CONTEXT), subject.sources).fields())
+        return {AS_OF, *lineage(subject.sources.find(_CONTEXT), subject.sources).fields()}
     except (NotChecked, NotThere):
         return set()

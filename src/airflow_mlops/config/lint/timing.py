@@ -49,7 +49,7 @@ def monitor_timing(subject: Subject) -> Iterator[Finding]:
         asked, window = format_duration(section.retrain.cooldown), format_duration(period)
         message = f"{asked} is ignored: it is shorter than the time between windows, {window}"
         yield Finding(("monitor", "retrain", "cooldown"), message, "warning")
-    if not subject.pipeline.data.keys:
+    if subject.pipeline.data.time_column is None:
         message = (
             "windows need an event time: add it as the last of data.keys, else each window is all the data"
         )

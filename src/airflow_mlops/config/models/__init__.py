@@ -10,6 +10,7 @@ from airflow_mlops.config.models.deployment import (
     QualityGuard,
     ShiftGuard,
 )
+from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.running import Callback, Callbacks, Resources, Retry, TaskSettings
@@ -24,12 +25,20 @@ from airflow_mlops.config.models.scheduling import (
 )
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
-from airflow_mlops.config.models.training import Approve, Data, Evaluate, Train, Tune, Validate
+from airflow_mlops.config.models.training import (
+    Approve,
+    Data,
+    Evaluate,
+    Train,
+    Tune,
+    Validate,
+)
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
     "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
-    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "GuardAction", "Guards", "Join", "LatencyGuard",
+    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Join",
+    "LatencyGuard",
     "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources",
     "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train",
     "Tune", "Validate", "format_duration", "parse_duration",

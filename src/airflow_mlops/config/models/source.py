@@ -7,7 +7,9 @@ from typing import Annotated, Final
 from pydantic import Field, model_validator
 
 from airflow_mlops.config.class_field import described_by, known_in
+from airflow_mlops.config.models.event_time import TimeFormat
 from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.schedule_text import TimeZone
 from airflow_mlops.config.values import ConnId, Duration, FieldError, Paths, Text, Values
 from airflow_mlops.data.sources import SOURCES
 
@@ -88,6 +90,12 @@ class Join(Section):
         description="Time column of the further rows: each row gets the latest one at or before its own "
         "event time. Without it, a key must have one row.",
     )
+    format: TimeFormat | None = Field(
+        None, description="How `time` is written where it is not ISO 8601, as `data.time.format`."
+    )
+    timezone: TimeZone | None = Field(
+        None, description="Time zone of a `time` without an offset; UTC when left out."
+    )
     tolerance: Duration | None = Field(
         None, description="Largest age of the further row at the event time; any when left out."
     )
@@ -103,6 +111,9 @@ class Join(Section):
     def _has_time(self) -> Join:
         if self.tolerance is not None and self.time is None:
             raise FieldError("needs `time`: the age of a row is counted from it", "tolerance")
+        for name in ("format", "timezone"):
+            if getattr(self, name) is not None and self.time is None:
+                raise FieldError("needs `time`: the column that is written so", name)
         if self.time in self.by:
             raise FieldError(f"must not be one of `by`, got {self.time!r}", "time")
         for name in self.columns_needed:

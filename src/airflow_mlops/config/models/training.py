@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from airflow_mlops.config.expectations import expand_one
+from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
@@ -32,12 +33,24 @@ class Data(Section):
 
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
-    keys: tuple[Text, ...] = Field((), description="Entity columns, then the event-time column.")
+    time: EventTime | None = Field(
+        EventTime(), description="How event times are written; `off`: the last key is not a time."
+    )
+    keys: tuple[Text, ...] = Field(
+        (), validate_default=True, description="Entity columns, then the event-time column."
+    )
     columns: Columns = Field(Columns(), description="Which columns are kept.")
     join: tuple[Join, ...] = Field((), description="Further sources whose columns are added by key.")
     holdout: StrictFloat = Field(
-        0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if `keys` has a time."
+        0.2, gt=0, lt=1, description="Share of rows held out: the newest ones if there is an event time."
     )
+
+    @field_validator("keys")
+    @classmethod
+    def _with_time(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """A time column that is not among the keys is the last of them."""
+        time = info.data.get("time")
+        return (*keys, time.column) if time and time.column and time.column not in keys else keys
 
     @model_validator(mode="after")
     def _kept(self) -> Data:
@@ -47,9 +60,17 @@ class Data(Section):
         return self
 
     @property
-    def time(self) -> str | None:
-        """The event-time column: the last key."""
-        return self.keys[-1] if self.keys else None
+    def time_column(self) -> str | None:
+        """The column that is, or may be, the event time: the declared one, else the last key."""
+        if self.time is None:
+            return None
+        return self.time.column or (self.keys[-1] if self.keys else None)
+
+    @model_validator(mode="after")
+    def _has_column(self) -> Data:
+        if self.time and self.time.is_declared and self.time_column is None:
+            raise FieldError("an event time needs its column: add `column`", "time")
+        return self
 
 
 class Validate(Section):

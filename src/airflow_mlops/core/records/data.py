@@ -13,9 +13,53 @@ _LISTED: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowTimes:
+    """The event times of a dataset's rows, from ``first`` to ``last`` (ISO times in UTC, both inclusive).
+
+    ``quarantined`` rows were left out because ``column`` has no time there that can be read, such as
+    ``examples``; they are in the file ``quarantine``. ``ambiguous`` local times are in an hour that occurs
+    twice and were taken as the second one.
+    """
+
+    column: str
+    first: str
+    last: str
+    quarantined: int = 0
+    examples: tuple[str, ...] = ()
+    quarantine: str = ""
+    ambiguous: int = 0
+
+    @property
+    def reason(self) -> str:
+        """Why rows were quarantined."""
+        return unreadable_reason(self.column)
+
+    @property
+    def span(self) -> str:
+        """The first and the last time, to the minute."""
+        return f"{to_minute(self.first)} to {to_minute(self.last)}"
+
+    @property
+    def remarks(self) -> str:
+        """What a reader should know about times that were left out or ambiguous; empty for none."""
+        found = []
+        if self.quarantined:
+            rows = f"{self.quarantined:,} {'row' if self.quarantined == 1 else 'rows'}"
+            found.append(f"{rows} quarantined: {self.reason}, e.g. {', '.join(self.examples)}")
+        if self.ambiguous:
+            found.append(
+                f"{self.ambiguous:,} local times of {self.column} are in an hour that occurs twice, the "
+                "second is used"
+            )
+        return "; ".join(found)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetRef(Record):
     """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive.
 
+    ``times`` are the event times of the rows, None when they have none. ``window`` says which rows of the
+    source were taken.
     Of rows that were read from a source, ``left_out`` counts those that are not in the file, by reason, and
     ``notes`` say what was noticed while they were read.
     """
@@ -26,16 +70,21 @@ class DatasetRef(Record):
     columns: Mapping[str, str]
     start: str | None = None
     end: str | None = None
+    times: RowTimes | None = None
+    window: str = ""
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Rows and digest, rows that were left out, and the first note."""
-        left = "".join(f"; {rows:,} left out: {reason}" for reason, rows in self.left_out.items())
+        """Rows, which they are, digest, rows that were left out, and the first note."""
+        window = f" ({self.window})" if self.window else ""
+        quarantined = self.times.reason if self.times else ""
+        left = [f"{rows:,} left out: {why}" for why, rows in self.left_out.items() if why != quarantined]
+        remarks = [self.times.remarks] if self.times and self.times.remarks else []
         more = f" (and {len(self.notes) - 1} more notes)" if len(self.notes) > 1 else ""
-        note = f"; {self.notes[0]}{more}" if self.notes else ""
-        return f"{self.rows:,} rows, digest {self.digest[:12]}{left}{note}"
+        note = [f"{self.notes[0]}{more}"] if self.notes else []
+        return "; ".join([f"{self.rows:,} rows{window}, digest {self.digest[:12]}", *left, *remarks, *note])
 
 
 @dataclass(frozen=True)
@@ -129,8 +178,9 @@ def _listed(failures: Sequence[Failure]) -> str:
 class FeatureSet(Record):
     """Train and hold-out rows (raw columns) and the same rows after the feature function.
 
-    ``notes`` say what was left out on the way, ``validation_page`` is the address of the page about the
-    validation of the rows, if there was one.
+    ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``.
+    ``window`` says which rows of the source were taken. ``notes`` say what was left out on the way,
+    ``validation_page`` is the address of the page about the validation of the rows, if there was one.
     """
 
     train: DatasetRef
@@ -139,11 +189,53 @@ class FeatureSet(Record):
     holdout_features: DatasetRef
     features: tuple[str, ...]
     split: str
+    split_by: str = ""
+    window: str = ""
     notes: tuple[str, ...] = ()
     validation_page: str = ""
 
     @property
     def summary(self) -> str:
-        """Features, training rows and hold-out rows, and what was left out."""
-        rows = f"{self.train.rows:,} rows to learn from, {self.holdout.rows:,} held out"
+        """Features, training rows, hold-out rows, how these were chosen, and what was left out."""
+        by = {"time": "by time", "entity": "by entity", "random": "at random"}.get(self.split_by, "")
+        train, holdout = (_span(side) for side in (self.train, self.holdout))
+        rows = f"{self.train.rows:,} rows{train} to learn from, {self.holdout.rows:,}{holdout} held out"
+        rows += f" {by}" if by else ""
         return "; ".join([f"{len(self.features)} features", rows, *self.notes])
+
+    def facts(self) -> dict[str, str | int]:
+        """Return what a training should remember of its rows, by name: how many, from when to when."""
+        found: dict[str, str | int] = {
+            "data.window": self.window,
+            "split": self.split,
+            "split.by": self.split_by,
+        }
+        for name, side in (("train", self.train), ("holdout", self.holdout)):
+            found[f"{name}.rows"] = side.rows
+            if side.times:
+                found |= {f"{name}.from": side.times.first, f"{name}.to": side.times.last}
+        if self.train.times and self.train.times.quarantined:
+            found["data.quarantined"] = self.train.times.quarantined
+        return {name: value for name, value in found.items() if value != ""}
+
+
+def unreadable_reason(column: str) -> str:
+    """Return why rows without a readable time are left out.
+
+    >>> unreadable_reason("seen_at")
+    'no time in seen_at that can be read'
+    """
+    return f"no time in {column} that can be read"
+
+
+def to_minute(iso: str) -> str:
+    """Return an ISO time in UTC as people read it, to the minute.
+
+    >>> to_minute("2025-01-31T06:30:00+00:00")
+    '2025-01-31 06:30'
+    """
+    return iso[:16].replace("T", " ")
+
+
+def _span(side: DatasetRef) -> str:
+    return f" ({side.times.span})" if side.times else ""

@@ -33,9 +33,13 @@ class ScoredWindow(Record):
 
     @property
     def summary(self) -> str:
-        """Rows, window and version."""
+        """Rows, window, version, and rows that are in no window."""
         span = f"{self.start[:16]} to {self.end[:16]}"
-        return f"{self.dataset.rows:,} rows of {span} scored by version {self.model_version}"
+        text = f"{self.dataset.rows:,} rows of {span} scored by version {self.model_version}"
+        times = self.dataset.times
+        if times is None and self.dataset.window:
+            return f"{text}; {self.dataset.window}"
+        return f"{text}; {times.remarks}" if times and times.remarks else text
 
 
 @dataclass(frozen=True)

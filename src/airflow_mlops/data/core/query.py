@@ -53,6 +53,26 @@ def unknown_parameter(sql: str, given: Collection[str]) -> str | None:
     return f"no parameter :{name}{did_you_mean(name, known)}; known: {', '.join(known)}"
 
 
+def window_fault(sql: str, form: str | None, timezone: str) -> str | None:
+    """Return why a query cannot use the window's parameters with a declared time, or None.
+
+    The database would compare them, which are UTC, with times that are written in another way: rows would be
+    missing and nothing could show it.
+
+    >>> window_fault("SELECT * FROM t WHERE at < :window_end", "epoch_s", "UTC")[:45]
+    ':window_end is in UTC, but data.time declares'
+    """
+    used = next((name for name in parameters(sql) if name in WINDOW), None)
+    if used is None or (form in (None, "iso") and timezone == "UTC"):
+        return None
+    key = f"format {form}" if form not in (None, "iso") else f"timezone {timezone}"
+    return (
+        f":{used} is in UTC, but data.time declares the {key}: convert the column to UTC in the query and "
+        f"remove data.time.{key.partition(' ')[0]}, or remove the parameter: rows outside the window are "
+        "left out after reading"
+    )
+
+
 def misfit(sql: str) -> str | None:
     """Return why a text is not one query that reads rows, or None; what a template fills in is not seen.
 

@@ -25,14 +25,17 @@ class ReadRequest:
 
     ``source`` is the section of the pipeline file, ``base`` the folder that relative paths start from,
     ``connections`` finds Airflow connections. Rows with ``start <= time < end`` are wanted, where ``time``
-    is the event-time column; a bound that is None is open. Each file must have the columns ``needed``. What a
-    reader notices, and rows that it leaves out, go to ``report``.
+    is the event-time column, if there may be one; a bound that is None is open. ``format`` is the declared
+    format of the column's text and numbers, ``timezone`` the zone of its times without an offset. Each file
+    must have the columns ``needed``. What a reader notices, and rows that it leaves out, go to ``report``.
     """
 
     source: models.Source
     base: Path
     connections: Connections
     time: str | None = None
+    format: str | None = None
+    timezone: str = "UTC"
     start: datetime | None = None
     end: datetime | None = None
     needed: tuple[str, ...] = ()
@@ -79,6 +82,10 @@ class Source(ABC):
     def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:  # noqa: ARG002
         """Return the columns of a local file, or None when they are not known without reading rows."""
         return None
+
+    def sample(self, file: Path, column: str, load_args: Mapping[str, Any]) -> list[Any]:  # noqa: ARG002
+        """Return the first values of a column of a local file, or nothing when they are not known."""
+        return []
 
     @abstractmethod
     def read(self, request: ReadRequest) -> pd.DataFrame:

@@ -15,11 +15,14 @@ from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.file_faults import separator_hint
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
-from airflow_mlops.data.sources.text_reading import opened
+from airflow_mlops.data.sources.text_reading import UNPACK, opened
 
 _MANGLED: Final = re.compile(r"(?P<name>.*)\.\d+")
 _UNNAMED: Final = re.compile(r"Unnamed: \d+")
 _PARTLY: Final = ("chunksize", "iterator")
+_OWN_LINES: Final = {"header", "names", "skiprows", "skipfooter", "nrows", "comment", "usecols", "encoding",
+                     "quoting", "quotechar", "delimiter", "index_col", "lineterminator"}  # fmt: skip
+"""Arguments under which a line has not a cell for each column that is read."""
 _SAMPLE: Final = 1_000
 _MOSTLY: Final = 0.9
 _WHOLE: Final = r"\s*[+-]?\d{16,}\s*"
@@ -38,6 +41,8 @@ def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
     _count_skipped(file, frame, warned, request)
     _check_header(file, frame, arguments, request)
     _check_values(file, frame, arguments, request)
+    if not _OWN_LINES & set(given) and len(frame) and frame.iloc[:, -1].isna().any():
+        _check_lines(file, len(frame.columns), str(arguments.get("sep", ",")).encode(), request)
     return frame.reset_index(drop=True)
 
 
@@ -51,6 +56,29 @@ def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("engine", "c") == "c":
         defaults["low_memory"] = False
     return defaults
+
+
+def _check_lines(file: SourceFile, columns: int, separator: bytes, request: ReadRequest) -> None:
+    """Refuse a file whose last line is cut short; report lines with fewer cells, which pandas fills up.
+
+    A file with quotes is not looked at: a cell may have separators and line breaks there.
+    """
+    short: list[int] = []
+    whole, number = True, 0
+    with opened(file) as (stream, compression):
+        for number, line in enumerate(UNPACK[compression](stream) if compression in UNPACK else (), 1):
+            if b'"' in line or len(separator) != 1:
+                return
+            if line.strip() and line.count(separator) < columns - 1:
+                short.append(number)
+                whole = line.endswith(b"\n")
+    if short and short[-1] == number and not whole:
+        raise DataRejected(f"{file.name}: the last line is cut short, line {number:,}: copy the file again")
+    if short:
+        request.report.note(
+            f"{file.name}: {len(short):,} {'line has' if len(short) == 1 else 'lines have'} fewer cells than "
+            f"the header, the first is line {short[0]:,}: the last columns are empty there"
+        )
 
 
 def _read(file: SourceFile, arguments: Mapping[str, Any]) -> pd.DataFrame:

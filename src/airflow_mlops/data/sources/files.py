@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_mlops.data.sources.listing import Lister
 
 _LONGEST_LINE: Final = 1_000_000
+_SAMPLED: Final = 200
 
 
 class FileSource(Source):
@@ -53,6 +54,14 @@ class ParquetSource(FileSource):
 
         return [str(name) for name in parquet.read_schema(file, memory_map=False).names]
 
+    def sample(self, file: Path, column: str, load_args: Mapping[str, Any]) -> list[Any]:  # noqa: ARG002
+        """Return the first values of the file's first rows."""
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(file) as stored:
+            batch = next(stored.iter_batches(_SAMPLED, columns=[column]), None)
+            return [] if batch is None or column not in batch.schema.names else batch.column(0).to_pylist()
+
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows; the window is applied while reading where the type of the time allows it."""
         from airflow_mlops.data.sources.file_reading import read_files
@@ -71,14 +80,29 @@ class CsvSource(FileSource):
 
     def header(self, file: Path, load_args: Mapping[str, Any]) -> list[str] | None:
         """Return the columns in the first line of the file, unless that is compressed or cut short."""
-        separator = load_args.get("sep", load_args.get("delimiter", ","))
-        has_separator = isinstance(separator, str) and len(separator) == 1
-        if not has_separator or file.suffix.lower() not in (*self.suffixes, ".txt"):
+        separator = self._separator(file, load_args)
+        if separator is None:
             return None
         with file.open(encoding="utf-8-sig", newline="") as stream:
             line = stream.readline(_LONGEST_LINE)
         found = next(csv.reader([line], delimiter=separator), [])
         return found if line.endswith("\n") and found else None
+
+    def sample(self, file: Path, column: str, load_args: Mapping[str, Any]) -> list[Any]:
+        """Return the values of the first lines of the file."""
+        separator = self._separator(file, load_args)
+        if separator is None:
+            return []
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            lines = (stream.readline(_LONGEST_LINE) for _ in range(_SAMPLED + 1))
+            rows = csv.DictReader((line for line in lines if line.endswith("\n")), delimiter=separator)
+            return [row[column] for row in rows]
+
+    def _separator(self, file: Path, load_args: Mapping[str, Any]) -> str | None:
+        """Return what separates the columns of a plain text file, or None when that is not known."""
+        separator = load_args.get("sep", load_args.get("delimiter", ","))
+        is_known = isinstance(separator, str) and len(separator) == 1
+        return separator if is_known and file.suffix.lower() in (*self.suffixes, ".txt") else None
 
     def read(self, request: ReadRequest) -> pd.DataFrame:
         """Return the rows of all files, in the order of their names."""

@@ -82,11 +82,14 @@ def _pandas_metadata(schema: pa.Schema) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def storable(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+def storable(
+    frame: pd.DataFrame, where: str, *, of_several_types: Collection[str | None] = ()
+) -> pd.DataFrame:
     """Return a frame with text names and types that Parquet holds and pandas reads back.
 
-    Arrow-backed columns become pandas' own; whole numbers and booleans keep their gaps. Raises DataRejected
-    for two columns of one name and for a column of values that have no common type.
+    Arrow-backed columns become pandas' own; whole numbers and booleans keep their gaps. Columns
+    ``of_several_types`` are left as they are, whatever their values. Raises DataRejected for two columns of
+    one name and for a column of values that have no common type.
     """
     if not all(type(name) is str for name in frame.columns):
         frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
@@ -101,7 +104,7 @@ def storable(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             array = frame[name].array.__arrow_array__()
             table = pa.table({str(name): array})
             changed[str(name)] = to_frame(table, (str(name),))[str(name)].set_axis(frame.index)
-        elif isinstance(dtype, np.dtype) and dtype.kind == "O":
+        elif isinstance(dtype, np.dtype) and dtype.kind == "O" and name not in of_several_types:
             check_column(frame[name], str(name), where)
     return frame.assign(**changed) if changed else frame
 

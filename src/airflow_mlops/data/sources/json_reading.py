@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
 import re
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -17,15 +13,12 @@ from airflow_mlops.data.core.file_names import unpacked
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
-from airflow_mlops.data.sources.text_reading import opened
+from airflow_mlops.data.sources.text_reading import UNPACK, opened
 
 LINES: Final = (".jsonl", ".ndjson")
 _HEAD: Final = 1 << 16
 _QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _LARGE: Final = re.compile(rb"(?<![\d.])\d{16,}(?![\d.eE])")
-_UNPACK: Final[Mapping[str | None, Callable[[Any], Any]]] = {
-    None: lambda stream: stream, "gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open,
-}  # fmt: skip
 
 
 def parse_json(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
@@ -58,16 +51,16 @@ def parse_json(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
 def _has_large_numbers(file: SourceFile) -> bool:
     """Whether a whole number of more than 15 digits is in the text, outside of quotes."""
     with opened(file) as (stream, compression):
-        if compression not in _UNPACK:
+        if compression not in UNPACK:
             return True
-        return any(_LARGE.search(_QUOTED.sub(b"", line)) for line in _UNPACK[compression](stream))
+        return any(_LARGE.search(_QUOTED.sub(b"", line)) for line in UNPACK[compression](stream))
 
 
 def _start(file: SourceFile, encoding: str) -> str:
     with opened(file) as (stream, compression):
-        if compression not in _UNPACK:
+        if compression not in UNPACK:
             return ""
-        head: bytes = _UNPACK[compression](stream).read(_HEAD)
+        head: bytes = UNPACK[compression](stream).read(_HEAD)
     return head.decode(encoding, errors="ignore").lstrip()
 
 

@@ -24,9 +24,11 @@ from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.core.file_names import all_whole
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
+from airflow_mlops.data.sources.report import OUTSIDE
 
 ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -61,6 +63,8 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
     parts = [_part(file, folders, arguments) for file in files]
     for part in parts:
         check_needed(part.file, part.schema.names, request)
+    if len(parts) > 1:
+        note_copies([part.file for part in parts if part.fragment.count_rows()], request.report)
     schema = unify(
         [FileSchema(part.file.name, part.schema, part.is_empty) for part in parts],
         _HINT,
@@ -166,7 +170,7 @@ def _rows(
                 return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
             if own is not None:
                 outside = _count(part, schema, asked) - _count(part, schema, chosen)
-                request.report.leave_out("outside the window", outside)
+                request.report.leave_out(OUTSIDE, outside)
             return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
         except pa.ArrowInvalid:
             _raise_misfit(part, schema, columns)
@@ -209,6 +213,8 @@ def _window(part: _Part, request: ReadRequest) -> Any:
     bounds = [bound for bound in (request.start, request.end) if bound is not None]
     kind = part.schema.field(request.time).type if request.time in part.schema.names else None
     if not bounds or kind is None or not pa.types.is_timestamp(kind):
+        return None
+    if kind.tz is None and request.timezone != "UTC":  # pyarrow compares local times as if they were UTC
         return None
     time, chosen = pc.field(request.time), pads.scalar(True)
     unreadable = time.is_null()

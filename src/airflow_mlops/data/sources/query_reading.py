@@ -17,7 +17,14 @@ from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, query_text
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.core.query import WINDOW, for_binding, misfit, parameters, unknown_parameter
+from airflow_mlops.data.core.query import (
+    WINDOW,
+    for_binding,
+    misfit,
+    parameters,
+    unknown_parameter,
+    window_fault,
+)
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message
@@ -43,6 +50,8 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
     """
     source = request.source
     sql = _query(source, request.base)
+    if wrong := window_fault(sql, request.format, request.timezone):
+        raise ConfigError(f"{_where(source)}: {wrong}")
     engine = request.connections.engine(str(source.conn_id))
     try:
         with _reading(engine, source) as connection:

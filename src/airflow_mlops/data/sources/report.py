@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+OUTSIDE: Final = "outside the window"
+"""Why rows are left out whose event time is not in the window of a run."""
 _MOST: Final = 50
 """Notes that a record keeps; more would not be read, and a record travels through XCom."""
 _LONGEST: Final = 600

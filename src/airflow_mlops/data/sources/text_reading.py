@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,6 +18,7 @@ from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.data.core.file_names import all_whole, is_ignored, unpacked
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import storable, to_frame
 from airflow_mlops.data.sources.listing import SourceFile
@@ -22,6 +26,10 @@ from airflow_mlops.data.sources.report import named
 
 Parser = Callable[[SourceFile, ReadRequest], pd.DataFrame]
 _HINTS: Final = {"csv": "name its type, such as load_args: {{dtype: {{{0}: str}}}}"}
+UNPACK: Final[Mapping[str | None, Callable[[Any], Any]]] = {
+    None: lambda stream: stream, "gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open,
+}  # fmt: skip
+"""What unpacks a stream, by pandas' name of the compression."""
 _OTHER_HINT: Final = "write the files with one type, or read them by a function (type: callable)"
 
 
@@ -47,6 +55,7 @@ def read_text_files(files: Sequence[SourceFile], request: ReadRequest, parse: Pa
         frames.append((file, frame))
     if not frames:
         raise DataRejected(f"{named([file.name for file in files])}: empty, at least 1 row is needed")
+    note_copies([file for file, frame in frames if len(frame)], request.report)
     frames = _with_partitions(frames)
     return frames[0][1] if len(frames) == 1 else _together(frames, request)
 

@@ -190,6 +190,7 @@ class _Checks:
         """Return examples as they are in the data, not as they were compared."""
         places = seen.get("partial_unexpected_index_list")
         names = item.columns
-        if places and len(names) == 1:
-            return list(self._columns.frame[names[0]].iloc[list(places)])
+        if places and names:
+            rows = self._columns.frame[list(names)].iloc[list(places)]
+            return list(rows[names[0]]) if len(names) == 1 else list(rows.itertuples(index=False, name=None))
         return seen.get("partial_unexpected_list") or ()

@@ -37,6 +37,7 @@ _COMPARED: Final = frozenset({
     "expect_column_pair_values_a_to_be_greater_than_b", "expect_column_pair_values_to_be_equal",
     "expect_multicolumn_values_to_be_equal",
 })  # fmt: skip
+_PAIRS: Final = "expect_column_pair_values_to_be_in_set"
 _BEFORE_ALL, _AFTER_ALL = (pd.Timestamp(np.datetime64(day, "us")) for day in ("-9999-01-01", "99999-01-01"))
 
 
@@ -67,6 +68,8 @@ def bind(item: Expectation, columns: Columns, *, samples: bool = True) -> Bound:
         return _numbers_between(item, columns, limits)
     if item.name in _IN_SET:
         return _in_set(item, columns)
+    if item.name == _PAIRS:
+        return _pairs(item, columns)
     if item.name in _COMPARED:
         return _compared(item, columns, samples=samples)
     return _converted(item, columns) if item.name in _COMPUTED else Bound(item.arguments)
@@ -162,6 +165,32 @@ def _in_set(item: Expectation, columns: Columns) -> Bound:
         texts = [value.isoformat() if isinstance(value, datetime.date) else value for value in values]
         return Bound({**item.arguments, "value_set": texts})
     return Bound(item.arguments)
+
+
+def _pairs(item: Expectation, columns: Columns) -> Bound:
+    """Return pairs as Great Expectations looks them up: decimals as numbers, times as their ISO texts."""
+    names, pairs = item.columns, item.arguments.get("value_pairs_set")
+    kinds = [columns.kind(name) for name in names]
+    if not {TIME, DECIMAL} & set(kinds) or not isinstance(pairs, list | tuple):
+        return Bound(item.arguments)
+    found = {}
+    for name, kind in zip(names, kinds, strict=True):
+        if kind == TIME:
+            times = columns.times(name)
+            found[name] = pd.Series(
+                [None if at is pd.NaT else at.isoformat() for at in times], index=times.index, dtype=object
+            )
+        elif kind == DECIMAL:
+            found[name] = columns.numbers(name)
+    listed = [[_paired(value, kind) for value, kind in zip(pair, kinds, strict=True)] for pair in pairs]
+    return Bound({**item.arguments, "value_pairs_set": listed}, found, "pairs")
+
+
+def _paired(value: Any, kind: str) -> Any:
+    if kind == TIME:
+        moment = stamp(value)
+        return value if moment is None else moment.isoformat()
+    return float(value) if kind == DECIMAL and is_number(value) else value
 
 
 def _compared(item: Expectation, columns: Columns, *, samples: bool) -> Bound:

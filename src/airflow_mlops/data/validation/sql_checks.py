@@ -16,6 +16,9 @@ from airflow_mlops.data.validation.sql_columns import FLOAT, SqlColumn, microsec
 ROWS: Final = "checked_rows"
 """The name of the rows in SQL."""
 
+SUBQUERY: Final = "(SELECT"
+"""How a figure begins that is a query of its own, and not an aggregate."""
+
 _ALWAYS: Final = frozenset({"column", "mostly", "severity"})
 _STRICT: Final = ("strict_min", "strict_max")
 _EXACT_INTEGER: Final = 2**53
@@ -45,8 +48,9 @@ class Figures:
 class Check:
     """An expectation in SQL.
 
-    ``selected`` are aggregates over the rows; ``finish`` makes of their values and the number of rows an
-    outcome, or None where Great Expectations has to decide. ``bad`` is true for rows that break it.
+    ``selected`` are aggregates over the rows, or queries of one value; ``finish`` makes of their values and
+    the number of rows an outcome, or None where Great Expectations has to decide. ``bad`` is true for rows
+    that break it.
     """
 
     item: Expectation

@@ -67,6 +67,22 @@ class TestJsonLines(FileContract):
         return section(type="json", filepath="rows.jsonl")
 
 
+class TestJsonFolder(FileContract):
+    @pytest.fixture
+    def section(self, tmp_path: Path) -> Data:
+        (tmp_path / "rows").mkdir()
+        for name, rows in (("a.ndjson", ROWS[:2]), ("b.jsonl.gz", ROWS[2:])):
+            rows.to_json(tmp_path / "rows" / name, orient="records", lines=True, date_format="iso")
+        return section(type="json", filepath=["rows/*.ndjson", "rows/b.jsonl.gz"])
+
+
+class TestExcelFile(FileContract):
+    @pytest.fixture
+    def section(self, tmp_path: Path) -> Data:
+        ROWS.assign(at=ROWS["at"].dt.tz_localize(None)).to_excel(tmp_path / "rows.xlsx", index=False)
+        return section(type="excel", filepath="rows.xlsx")
+
+
 class TestFunction(SourceContract):
     @pytest.fixture
     def base(self, tmp_path: Path) -> Path:

@@ -102,6 +102,24 @@ def test_a_folder_of_one_that_leads_back_is_refused_and_a_second_link_adds_no_ro
         read(tmp_path, "rows")
 
 
+def test_copies_are_reported_and_partitions_of_equal_rows_are_not(tmp_path: Path) -> None:
+    csv(tmp_path, "rows/a.csv")
+    csv(tmp_path, "rows/a copy.csv")
+    csv(tmp_path, "rows/none.csv", ROWS[:0])
+    csv(tmp_path, "rows/no.csv", ROWS[:0])
+    csv(tmp_path, "rows/a.csv.gz")
+    notes = read(tmp_path, "rows")[1].notes
+    assert notes == [
+        f"{tmp_path}/rows/a copy.csv, {tmp_path}/rows/a.csv have the same content: their rows are there more "
+        "than once",
+        f"{tmp_path}/rows/a.csv and {tmp_path}/rows/a.csv.gz are both read: are their rows the same?",
+    ]
+    for day in ("1", "2"):
+        (tmp_path / "lake" / f"day={day}").mkdir(parents=True)
+        ROWS.to_parquet(tmp_path / "lake" / f"day={day}" / "a.parquet")
+    assert read(tmp_path, "lake", "parquet")[1].notes == []
+
+
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").symlink_to(tmp_path / "rows.csv")
     with pytest.raises(ConfigError, match=r"rows\.csv is a link to .*rows\.csv, which cannot be opened"):
@@ -198,6 +216,21 @@ def test_rows_that_are_longer_than_the_header_are_refused(tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text("id,x,y\n0,1,1,0\n1,2,2,1\n")
     with pytest.raises(DataRejected, match=r"rows have more cells than the header has names"):
         read(tmp_path, "rows.csv")
+
+
+def test_lines_with_too_few_cells_are_reported_and_a_cut_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,y,x\n1,0,1\n2,1\n3,1,\n4,0,2\n")
+    rows, report = read(tmp_path, "rows.csv")
+    assert rows["x"].fillna(0).tolist() == [1, 0, 0, 2]
+    assert report.notes == [
+        f"{tmp_path}/rows.csv: 1 line has fewer cells than the header, the first is line 3: the last columns "
+        "are empty there"
+    ]
+    (tmp_path / "rows.csv").write_text("id,y,x\n1,0,1\n2,1")
+    with pytest.raises(DataRejected, match=r"rows\.csv: the last line is cut short, line 3"):
+        read(tmp_path, "rows.csv")
+    (tmp_path / "rows.csv").write_text('id,y,x\n1,0,"a,b"\n2,1,\n')
+    assert read(tmp_path, "rows.csv")[1].notes == []
 
 
 def test_codes_keep_their_zeros_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ import pytest
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.data.connections import Environment, url_of
-from airflow_mlops.data.datasets import event_times, read_rows, write_dataset
+from airflow_mlops.data.datasets import read_rows, write_dataset
+from airflow_mlops.data.event_times import times_of
 from tests.support import free_port
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.project import ENVIRONMENT
@@ -140,7 +141,7 @@ def test_values_come_as_parquet_can_hold_them(postgres: Postgres, tmp_path: Path
         "datetime64[us, UTC]", "object", "str", "bool"
     ]  # fmt: skip
     assert {type(value) for value in rows["paid"].dropna()} == {Decimal}  # exact, as the database has them
-    assert event_times(rows, section(sql, "shop")) is not None
+    assert times_of(rows, section(sql, "shop")) is not None
     back = pd.read_parquet(write_dataset(rows, str(tmp_path)).uri)
     pd.testing.assert_frame_equal(back, rows)
 

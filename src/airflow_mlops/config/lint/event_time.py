@@ -1,0 +1,126 @@
+"""Rules about the event time: it is declared where it is not ISO 8601, and the declaration reads the data.
+
+Only the first rows of a local file are read.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.columns import ANOTHER_HEADER
+from airflow_mlops.config.lint.finding import Finding, Subject, is_template
+from airflow_mlops.config.models import EventTime, Source
+from airflow_mlops.config.queries import query_text
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.time_format import ISO, reads
+from airflow_mlops.data.core.query import window_fault
+from airflow_mlops.data.core.time_signs import advice, are_like_times, is_iso, is_named_like_time
+from airflow_mlops.data.sources import SOURCES
+
+_CHANGING: Final = {
+    "parse_dates",
+    "converters",
+    "date_format",
+    "dtype",
+    "dayfirst",
+    "skipfooter",
+    "thousands",
+}
+"""Arguments with which the reader gives other values than the file has."""
+_SHOWN: Final = 3
+_MOSTLY: Final = 0.5
+
+
+def event_time(subject: Subject) -> Iterator[Finding]:
+    """The event time can be read from the values of a local file, and a query compares it rightly."""
+    data = subject.pipeline.data
+    declared, name = data.time, data.time_column
+    if declared is None or name is None:
+        return
+    yield from _query(subject, data.source, declared)
+    path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
+    values = _values(data.source, name, subject.folder)
+    texts = [_text(value) for value in values]
+    written = [text for value, text in zip(values, texts, strict=True) if not isinstance(value, date)]
+    written = list(dict.fromkeys(text for text in written if text))
+    if not written:
+        return
+    if declared.is_declared:
+        yield from _declared(written, declared, path)
+    elif not all(map(is_iso, written)):
+        yield from _undeclared(written, name, path)
+
+
+def _undeclared(written: list[str], name: str, path: KeyPath) -> Iterator[Finding]:
+    named = is_named_like_time(name)
+    if not (named or are_like_times(written, name)):
+        return
+    other = [text for text in written if not is_iso(text)]
+    if len(other) < _MOSTLY * len(written):
+        message = (
+            f"{name!r} is a time, but has values that cannot be read as one ({_shown(other)}): correct them, "
+            f"or quarantine such rows with `time: {{column: {name}, max_quarantine: 0.01}}` under data"
+        )
+    else:
+        sign = "is named as a time" if named else "has values that look like times"
+        message = f"{name!r} {sign} but is not ISO 8601 ({_shown(other)}): {advice(name, other)}"
+    yield Finding(path, message)
+
+
+def _declared(written: list[str], declared: EventTime, path: KeyPath) -> Iterator[Finding]:
+    form = declared.format or ISO
+    other = [text for text in written if not (is_iso(text) if form == ISO else reads(text, form))]
+    if len(other) <= declared.max_quarantine * len(written):
+        return
+    if len(other) == len(written):
+        message = f"none of the first values can be read as {form} ({_shown(other)}): correct the format"
+    else:
+        message = (
+            f"{len(other)} of the first {len(written)} values cannot be read as {form} ({_shown(other)}): "
+            "correct them, or quarantine such rows with max_quarantine"
+        )
+    yield Finding((*path, "format") if declared.format else path, message)
+
+
+def _query(subject: Subject, source: Source, declared: EventTime) -> Iterator[Finding]:
+    """A query does not compare the window, which is in UTC, with times that are written in another way."""
+    if source.sql is None:
+        return
+    try:
+        sql = query_text(source.sql, subject.folder)
+    except ConfigError:  # reported by the rule about rows
+        return
+    if fault := window_fault(sql, declared.format, declared.timezone or "UTC"):
+        key = "format" if declared.format not in (None, ISO) else "timezone"
+        yield Finding(("data", "time", key), fault)
+
+
+def _values(source: Source, column: str, folder: Path) -> list[Any]:
+    """Return the first values of a column of a local file, or nothing when they are not known."""
+    text = source.filepath
+    if not isinstance(text, str) or "://" in text or is_template(text) or source.type not in SOURCES.paths:
+        return []
+    if (ANOTHER_HEADER | _CHANGING) & set(source.load_args):
+        return []
+    try:
+        file = folder / Path(text).expanduser()
+        reader = SOURCES.load(source.type)()
+        return reader.sample(file, column, source.load_args) if file.is_file() else []
+    except (OSError, ValueError, RuntimeError, KeyError, csv.Error):  # the stage that reads reports it
+        return []
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, datetime | date):
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return "" if value != value else str(int(value) if whole else value).strip()
+
+
+def _shown(texts: list[str]) -> str:
+    return ", ".join(repr(text[:60]) for text in texts[:_SHOWN])

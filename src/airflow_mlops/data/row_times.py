@@ -1,0 +1,50 @@
+"""What a record says about the event times of rows: from when to when, which window, what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pandas as pd
+
+from airflow_mlops.core.records import RowTimes
+from airflow_mlops.core.records.data import to_minute
+from airflow_mlops.core.utc import in_utc
+from airflow_mlops.data.datasets import Rows
+
+
+def row_times(rows: Rows, quarantine: str = "") -> RowTimes | None:
+    """Return the facts about the times of rows, or None when they have none.
+
+    ``quarantine`` is where the rows without a readable time are.
+    """
+    if rows.times is None or rows.found is None or rows.times.empty:
+        return None
+    return RowTimes(
+        column=rows.found.column,
+        first=rows.times.min().isoformat(),
+        last=rows.times.max().isoformat(),
+        quarantined=len(rows.aside),
+        examples=rows.found.examples,
+        quarantine=quarantine,
+        ambiguous=rows.found.ambiguous,
+    )
+
+
+def times_of_part(known: RowTimes | None, times: pd.Series | None) -> RowTimes | None:
+    """Return the facts about a part of some rows, whose own times are ``times``."""
+    if known is None or times is None or times.empty:
+        return None
+    return replace(known, first=times.min().isoformat(), last=times.max().isoformat())
+
+
+def window_text(rows: Rows, start: datetime | None, end: datetime | None, *, windowed: bool) -> str:
+    """Return which rows of the source were taken, for people; ``windowed``: the source itself may choose."""
+    if rows.times is None or rows.found is None:
+        chosen = "as the query chooses" if windowed else "all of the source"
+        return f"{chosen}: there is no event time"
+    bounds = [f"from {to_minute(in_utc(start).isoformat())}"] if start else []
+    bounds += [f"before {to_minute(in_utc(end).isoformat())}"] if end else []
+    facts = row_times(rows)
+    span = f"from {facts.span} UTC" if facts else "no rows"
+    return f"{rows.found.column} {' '.join(bounds) or 'unbounded'}, {span}"
