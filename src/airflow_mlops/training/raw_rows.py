@@ -41,7 +41,7 @@ def as_trained(values: pd.Series, dtype: Any) -> pd.Series:
     if str(values.dtype) == dtype:
         return values
     if dtype.startswith("datetime64"):
-        times = pd.to_datetime(values, utc=True)
+        times = pd.to_datetime(values, utc=True, format="ISO8601")  # pandas would guess day and month
         moments = times if "," in dtype else times.dt.tz_convert(None)
         given: pd.Series = moments.astype(dtype)
         return given
