@@ -143,7 +143,9 @@ def _same_rows(together: pd.DataFrame, alone: pd.DataFrame, path: str) -> None:
     if list(alone.columns) != list(together.columns):
         odd = sorted(set(alone.columns) ^ set(together.columns))
         raise ConfigError(
-            f"{path} returns other columns for few rows than for all: {', '.join(odd[:5]) or 'order'}"
+            f"{path} returns other columns for few rows than for all: {', '.join(odd[:5]) or 'order'}; "
+            "name the categories yourself (pandas.Categorical(values, categories=[...]) before get_dummies), "
+            "or let a Pipeline with a OneHotEncoder as train.estimator learn them"
         )
     for name in together.columns:
         if not _equal(together[name], alone[name]):

@@ -63,7 +63,8 @@ def _evidence(request: DeployRequest) -> Iterator[str]:
     if request.comparisons:
         yield ""
     for item in request.comparisons:
+        limit = f"limit {item.limit}" if item.limit else "no limit"
         yield (
             f"- **{item.metric}** {item.difference:+.4f} against the champion on the same rows "
-            f"(95 % interval {item.low:+.4f} to {item.high:+.4f}, limit {item.limit})"
+            f"(95 % interval {item.low:+.4f} to {item.high:+.4f}, {limit})"
         )

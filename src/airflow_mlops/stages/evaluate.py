@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pandas as pd
 
@@ -17,6 +19,7 @@ from airflow_mlops.training.core.comparison import Statistic, negated, paired_bo
 from airflow_mlops.training.threads import shared_cores
 
 _LOG = logging.getLogger(__name__)
+_TWO: Final = 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class _Contest:
     version: int | None = None
     comparisons: tuple[Comparison, ...] = ()
     inconclusive: str = ""
+    not_compared: str = ""
 
 
 def run(call: StageCall) -> Evaluation:
@@ -41,7 +45,7 @@ def run(call: StageCall) -> Evaluation:
     names = estimators.check_metrics(section, loaded)
     with shared_cores():
         outcome = estimators.ask(loaded, rows, target)
-        contest = _against_champion(call, outcome, rows, target)
+        contest = _against_champion(call, outcome, rows, target, names)
         sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
@@ -58,32 +62,51 @@ def run(call: StageCall) -> Evaluation:
         rows=outcome.rows,
         passed=not reasons,
         reasons=reasons,
+        of_class=_class_in_question(names, loaded),
+        not_compared=contest.not_compared,
     )
     _log(call, evaluation)
     return evaluation
 
 
+def _class_in_question(names: Sequence[str], model: Any) -> str:
+    """Return the class that figures such as recall are about, unless it goes without saying."""
+    classes = list(getattr(model, "classes_", ()))
+    asymmetric = any(metrics.facts(name).of_a_class for name in names)
+    if len(classes) != _TWO or not asymmetric or classes == [0, 1]:  # False and True are 0 and 1
+        return ""
+    return str(classes[-1])
+
+
 def _against_champion(
-    call: StageCall, challenger: metrics.Outcome, rows: pd.DataFrame, target: pd.Series
+    call: StageCall,
+    challenger: metrics.Outcome,
+    rows: pd.DataFrame,
+    target: pd.Series,
+    names: Sequence[str],
 ) -> _Contest:
+    """Compare with the champion on the same rows: by the limits, else by the first metric, to be seen."""
     limits = call.pipeline.evaluate.against_champion
     version = call.registry.get("champion")
-    if version is None or not limits:
-        return _Contest(version)
+    if version is None:
+        return _Contest()
+    asked = limits or dict.fromkeys(names[:1], "")
     try:
         champion = call.mlflow.load_model(f"models:/{call.pipeline.name}/{version}")
         answered = estimators.ask(champion, rows, target)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
-        found = tuple(_compare(name, challenger, answered, limit) for name, limit in limits.items())
-    except BackendError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the champion's own code runs here: whatever it raises counts
+        found = tuple(_compare(name, challenger, answered, limit) for name, limit in asked.items())
+    except Exception as error:  # the champion's own code runs here: whatever it raises counts
         text = (
             f"{type(error).__name__}: {error}"
             if not isinstance(error, ConfigError | DataRejected)
             else str(error)
         )
+        if not limits:
+            return _Contest(version, not_compared=text)
+        if isinstance(error, BackendError):  # MLflow may answer when this is tried again
+            raise
         return _Contest(
             version,
             inconclusive=f"inconclusive: champion version {version} cannot score this hold-out ({text}); "

@@ -89,7 +89,12 @@ def _suspects(features: pd.DataFrame) -> str:
         for label, some in (("not numeric", text), ("with gaps", gaps))
         if some
     ]
-    return f" (features {'; '.join(notes)})" if notes else ""
+    encode = (
+        "; encode text in `features`, or let a Pipeline with a ColumnTransformer as train.estimator do it"
+        if text
+        else ""
+    )
+    return f" (features {'; '.join(notes)}{encode})" if notes else ""
 
 
 def ask(model: Any, rows: pd.DataFrame, target: pd.Series | np.ndarray[Any, Any]) -> metrics.Outcome:

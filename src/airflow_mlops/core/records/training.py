@@ -77,7 +77,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval."""
+    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval.
+
+    With an empty ``limit`` it is shown and refuses nothing.
+    """
 
     metric: str
     challenger: float
@@ -102,7 +105,11 @@ class SliceCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Record):
-    """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``)."""
+    """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``).
+
+    ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
+    no comparison with the champion although there is one.
+    """
 
     model: ModelRef
     metrics: Mapping[str, float]
@@ -113,17 +120,21 @@ class Evaluation(Record):
     rows: int = 0
     passed: bool = False
     reasons: tuple[str, ...] = ()
+    of_class: str = ""
+    not_compared: str = ""
 
     @property
     def summary(self) -> str:
-        """Metrics and the difference to the champion."""
+        """Metrics, the class that they are about, and the difference to the champion."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
+        about = f" (of the class {self.of_class!r})" if self.of_class else ""
         against = "".join(
             f"; against version {self.champion_version}: {item.metric} {item.difference:+.3f} "
-            f"[{item.low:+.3f}, {item.high:+.3f}]"
+            f"[{item.low:+.3f}, {item.high:+.3f}]{_unlimited(item)}"
             for item in self.comparisons
         )
-        return figures + against
+        missing = f"; not compared with the champion: {self.not_compared}" if self.not_compared else ""
+        return figures + about + against + missing
 
     @property
     def rejection(self) -> str:
@@ -146,6 +157,10 @@ class RegisteredVersion(Record):
     def summary(self) -> str:
         """Version and alias."""
         return f"version {self.model_version}, alias {self.alias}"
+
+
+def _unlimited(item: Comparison) -> str:
+    return " (worse, and evaluate.against_champion sets no limit)" if not item.limit and item.high < 0 else ""
 
 
 def _short(value: Any) -> str:

@@ -20,12 +20,12 @@ def check(name: str, value: float, limit: str) -> Check:
 
 
 def compare(metric: str, interval: Interval, limit: str, *, larger_is_better: bool = True) -> Comparison:
-    """Hold the lower bound of challenger minus champion against ``limit``.
+    """Hold the lower bound of challenger minus champion against ``limit``; an empty one refuses nothing.
 
     All figures of ``interval`` are larger-is-better. In the comparison the two values of a loss have their
     own sign again; difference and bounds stay larger-is-better.
     """
-    bound, sign = Limit.parse(limit), 1.0 if larger_is_better else -1.0
+    bound, sign = Limit.parse(limit) if limit else None, 1.0 if larger_is_better else -1.0
     return Comparison(
         metric=metric,
         challenger=sign * interval.challenger,
@@ -33,8 +33,8 @@ def compare(metric: str, interval: Interval, limit: str, *, larger_is_better: bo
         difference=interval.difference,
         low=interval.low,
         high=interval.high,
-        limit=str(bound),
-        passed=bound.holds(interval.low),
+        limit="" if bound is None else str(bound),
+        passed=bound is None or bound.holds(interval.low),
     )
 
 

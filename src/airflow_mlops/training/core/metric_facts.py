@@ -20,25 +20,29 @@ REGRESSION: Final = "regression"
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """What is known about a metric without computing it; ``low`` and ``high`` bound its values."""
+    """What is known about a metric without computing it; ``low`` and ``high`` bound its values.
+
+    With ``of_a_class`` the figure of a two-class model is another one when the classes change places.
+    """
 
     task: str
     larger_is_better: bool
     needs_probability: bool
     low: float = 0.0
     high: float = 1.0
+    of_a_class: bool = False
 
 
 METRIC_FACTS: Final[Mapping[str, MetricFacts]] = {
     "roc_auc": MetricFacts(CLASSIFICATION, True, True),
-    "average_precision": MetricFacts(CLASSIFICATION, True, True),
+    "average_precision": MetricFacts(CLASSIFICATION, True, True, of_a_class=True),
     "log_loss": MetricFacts(CLASSIFICATION, False, True, high=math.inf),
     "brier": MetricFacts(CLASSIFICATION, False, True, high=2.0),
     "accuracy": MetricFacts(CLASSIFICATION, True, False),
     "balanced_accuracy": MetricFacts(CLASSIFICATION, True, False),
-    "f1": MetricFacts(CLASSIFICATION, True, False),
-    "precision": MetricFacts(CLASSIFICATION, True, False),
-    "recall": MetricFacts(CLASSIFICATION, True, False),
+    "f1": MetricFacts(CLASSIFICATION, True, False, of_a_class=True),
+    "precision": MetricFacts(CLASSIFICATION, True, False, of_a_class=True),
+    "recall": MetricFacts(CLASSIFICATION, True, False, of_a_class=True),
     "rmse": MetricFacts(REGRESSION, False, False, high=math.inf),
     "mae": MetricFacts(REGRESSION, False, False, high=math.inf),
     "mape": MetricFacts(REGRESSION, False, False, high=math.inf),

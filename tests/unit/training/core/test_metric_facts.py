@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION, METRIC_FACTS, REGRESSION, facts
+from airflow_mlops.training.core.metrics import classification, compute
 
 PROBABILITIES = {"roc_auc", "average_precision", "log_loss", "brier"}
 LOSSES = {"log_loss", "brier", "rmse", "mae", "mape"}
@@ -54,3 +56,15 @@ def test_an_unknown_metric_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"'roc_uac' \(did you mean roc_auc\?\)") as caught:
         facts("roc_uac")
     assert all(name in str(caught.value) for name in METRIC_FACTS)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, facts in METRIC_FACTS.items() if facts.task == CLASSIFICATION]
+)
+def test_a_figure_of_a_class_is_one_that_changes_when_the_classes_change_places(name: str) -> None:
+    truth = np.array([0, 0, 0, 0, 0, 1, 1, 0, 1, 0])
+    chance = np.array([0.1, 0.6, 0.2, 0.3, 0.2, 0.9, 0.4, 0.7, 0.8, 0.1])
+    said = (chance > 0.5).astype(int)
+    one = compute([name], classification(truth, said, [0, 1], chance))[name]
+    other = compute([name], classification(1 - truth, 1 - said, [0, 1], 1 - chance))[name]
+    assert (one != pytest.approx(other)) == METRIC_FACTS[name].of_a_class
