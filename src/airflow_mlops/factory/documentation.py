@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
 
 import yaml
@@ -34,31 +35,36 @@ def documentation(pipeline: Pipeline, kind: Kind) -> str:
     Defaults are included, options that are not set are not. Each section is shown by one DAG: Airflow stores
     and ships this text with the DAG, and a section that changes makes a new version of that DAG alone.
     """
-    sections = {
-        key: value
-        for key, value in _options(pipeline, with_own_keys(pipeline.effective())).items()
-        if _shown_by(key) == kind
-    }
-    effective = yaml.dump(
+    names = _shown_in(kind)
+    effective = pipeline.model_dump(mode="json", by_alias=True, include=set(names))
+    sections = _options(pipeline, with_own_keys(effective), names)
+    shown = yaml.dump(
         sections, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
-    return (
-        f"{_PURPOSE[kind]}\n\n{pipeline.description}\n\nEffective configuration:\n\n```yaml\n{effective}```\n"
-    )
+    return f"{_PURPOSE[kind]}\n\n{pipeline.description}\n\nEffective configuration:\n\n```yaml\n{shown}```\n"
+
+
+@functools.cache
+def _shown_in(kind: Kind) -> tuple[str, ...]:
+    """Return the fields that a DAG shows: its namesake, and those that a task of it is the first to read."""
+    fields = Pipeline.model_fields
+    return tuple(name for name, field in fields.items() if _shown_by(field.alias or name) == kind)
 
 
 def _shown_by(key: str) -> str:
-    """Return the DAG that shows a key of the file: its namesake, else the first with a task that reads it."""
     if key in get_args(Kind):
         return key
     return next((task.dag for task in TASKS if key in task.config), "train")
 
 
-def _options(section: Section, effective: Mapping[str, Any]) -> dict[str, Any]:
+def _options(
+    section: Section, effective: Mapping[str, Any], names: Iterable[str] | None = None
+) -> dict[str, Any]:
     """Return the options of a section that have a value; what a user's own mapping holds stays whole."""
     options: dict[str, Any] = {}
-    for name, field in type(section).model_fields.items():
-        key = field.alias or name
+    fields = type(section).model_fields
+    for name in fields if names is None else names:
+        key = fields[name].alias or name
         value, shown = getattr(section, name), effective[key]
         if isinstance(value, Section):
             shown = _options(value, shown)
