@@ -99,7 +99,6 @@ def read_window(
     source = source_of(data.source.type, base)
     where = source.where(data.source)
     report = report or ReadReport()
-    wanted = (*data.keys, *((data.target,) if need_target else ()))
     request = ReadRequest(
         source=data.source,
         base=base,
@@ -109,16 +108,11 @@ def read_window(
         timezone=(data.time.timezone if data.time else None) or "UTC",
         start=start,
         end=end,
-        needed=wanted,
+        needed=(*data.keys, *((data.target,) if need_target else ())),
         report=report,
     )
     frame = storable(source.read(request), where, of_several_types=(data.time_column,))
-    for column in wanted:
-        if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
-            raise ConfigError(
-                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
-            )
+    _has_columns(frame, request.needed, where)
     rows = _timed(frame, data, where, report)
     timed = len(rows.frame)
     rows = _within(rows, start, end, where, need=need_rows)
@@ -131,6 +125,15 @@ def read_window(
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(rows, data.keys, where)
+
+
+def _has_columns(frame: pd.DataFrame, wanted: Sequence[str], where: str) -> None:
+    for column in wanted:
+        if column not in frame.columns:
+            known = [str(name) for name in frame.columns]
+            raise ConfigError(
+                f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
+            )
 
 
 def write_dataset(

@@ -14,6 +14,8 @@ from airflow_mlops.lifecycle.call import StageCall
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_mlops.monitoring.champion import Champion
+
 
 def run(call: StageCall) -> ScoredWindow:
     """Return the window ``[window_start, as_of)`` with the champion's scores, stored as Parquet.
@@ -39,13 +41,7 @@ def run(call: StageCall) -> ScoredWindow:
     validation = _validate(call, rows)
     rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
-    try:
-        scored = champion.scored(known)
-    except DataRejected as error:
-        failed = (
-            [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures[:20]]
-        )
-        raise DataRejected("; ".join([str(error), *failed])) from error
+    scored = _scored(champion, known, validation)
     if data.target in rows:
         scored[data.target] = rows[data.target]
     history = MonitorHistory(call.artifacts, name, call.storage)
@@ -71,6 +67,17 @@ def run(call: StageCall) -> ScoredWindow:
         probabilities=champion.gives_probabilities,
         validation=validation,
     )
+
+
+def _scored(champion: Champion, known: pd.DataFrame, validation: ValidationReport | None) -> pd.DataFrame:
+    """Return the rows with their scores; a refusal names the expectations that failed as well."""
+    try:
+        return champion.scored(known)
+    except DataRejected as error:
+        failed = (
+            [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures[:20]]
+        )
+        raise DataRejected("; ".join([str(error), *failed])) from error
 
 
 def _window(call: StageCall) -> tuple[datetime, datetime]:

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import StrOptions, make_constraint
 
 from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.lint.libraries import Libraries
-from airflow_mlops.config.lint.library_probe import refused
+from airflow_mlops.config.lint.library_questions import refused
 from tests.support.project import ENVIRONMENT
 
 FILE = """\

@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_mlops.config.lint.classes import lineage
 from airflow_mlops.config.lint.finding import Subject, is_template
 from airflow_mlops.config.lint.libraries import Installed, NotChecked, NotThere
-from airflow_mlops.config.lint.library_probe import MIXIN_TASKS
+from airflow_mlops.config.lint.library_questions import MIXIN_TASKS
 from airflow_mlops.config.lint.source import Definition, Module, Sources
 from airflow_mlops.config.lint.syntax import bound_names, own_nodes
 from airflow_mlops.config.space import sampled_values
