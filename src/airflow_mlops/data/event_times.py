@@ -70,7 +70,7 @@ def event_times(
 
 
 class TimeSums:
-    """What the values of a time column say in sum, batch by batch: whether they are times, how many are not."""
+    """What the values of a time column say in sum, batch by batch: whether they are times, how many not."""
 
     def __init__(self, column: str, declared: EventTime) -> None:
         self.column = column

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_mlops.config import models
     from airflow_mlops.data.connections import Connections
+    from airflow_mlops.data.sources.batches import Batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,13 @@ class Source(ABC):
     def sample(self, file: Path, column: str, load_args: Mapping[str, Any]) -> list[Any]:  # noqa: ARG002
         """Return the first values of a column of a local file, or nothing when they are not known."""
         return []
+
+    def batches(self, request: ReadRequest) -> Batches | None:  # noqa: ARG002 - most are read at once
+        """Return the rows in batches, or None where ``read`` gives them: they are few, or cannot be parted.
+
+        All batches together have the rows, the order, the notes and the errors of ``read``.
+        """
+        return None
 
     @abstractmethod
     def read(self, request: ReadRequest) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -23,7 +23,9 @@ _PARTLY: Final = ("chunksize", "iterator")
 _OWN_LINES: Final = {"header", "names", "skiprows", "skipfooter", "nrows", "comment", "usecols", "encoding",
                      "quoting", "quotechar", "delimiter", "index_col", "lineterminator"}  # fmt: skip
 """Arguments under which a line has not a cell for each column that is read."""
+_NOT_FIRST: Final = {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"}
 _SAMPLE: Final = 1_000
+_SHOWN: Final = 3
 _MOSTLY: Final = 0.9
 _WHOLE: Final = r"\s*[+-]?\d{16,}\s*"
 _ZEROS: Final = r"\s*0\d+\s*"
@@ -32,18 +34,35 @@ _COMMA: Final = r"\s*[+-]?\d+,\d+\s*"
 
 def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
     """Return the rows of one file; what pandas would guess, drop or rename is refused or reported."""
+    arguments = arguments_of(file, request)
+    frame, warned = _read_warned(file, arguments)
+    count_skipped(file, frame, warned, request)
+    check_header(file, frame, arguments, request)
+    if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
+        check_digits(file, large, _read(file, as_text(arguments, large)))
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype) and arguments.get("dtype") is None:
+            numbers = NumbersInText()
+            numbers.add(frame[name])
+            numbers.report(file, str(name), request)
+    report_zeros(file, [name for name in frame.columns if frame[name].dtype.kind in "iu"], arguments, request)
+    if len(frame) and frame.iloc[:, -1].isna().any():
+        check_lines(file, len(frame.columns), arguments, request)
+    return frame.reset_index(drop=True)
+
+
+def arguments_of(file: SourceFile, request: ReadRequest) -> dict[str, Any]:
+    """Return the arguments of ``pandas.read_csv`` for a file; raises ConfigError for one that parts it."""
     given = request.source.load_args
     for name in _PARTLY:
         if given.get(name):
             raise ConfigError(f"data.source.load_args.{name} must not be set: the whole file is read")
-    arguments = {**_defaults(file, given), **given}
-    frame, warned = _read_warned(file, arguments)
-    _count_skipped(file, frame, warned, request)
-    _check_header(file, frame, arguments, request)
-    _check_values(file, frame, arguments, request)
-    if not _OWN_LINES & set(given) and len(frame) and frame.iloc[:, -1].isna().any():
-        _check_lines(file, len(frame.columns), str(arguments.get("sep", ",")).encode(), request)
-    return frame.reset_index(drop=True)
+    return {**_defaults(file, given), **given}
+
+
+def as_text(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments that read some columns as they are written."""
+    return {**arguments, "usecols": list(names), "dtype": str, "parse_dates": None}
 
 
 def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,11 +77,14 @@ def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
     return defaults
 
 
-def _check_lines(file: SourceFile, columns: int, separator: bytes, request: ReadRequest) -> None:
+def check_lines(file: SourceFile, columns: int, arguments: Mapping[str, Any], request: ReadRequest) -> None:
     """Refuse a file whose last line is cut short; report lines with fewer cells, which pandas fills up.
 
     A file with quotes is not looked at: a cell may have separators and line breaks there.
     """
+    if _OWN_LINES & set(request.source.load_args):
+        return
+    separator = str(arguments.get("sep", ",")).encode()
     short: list[int] = []
     whole, number = True, 0
     with opened(file) as (stream, compression):
@@ -95,7 +117,8 @@ def _read_warned(file: SourceFile, arguments: Mapping[str, Any]) -> tuple[pd.Dat
     return frame, [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
 
 
-def _count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
+def count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
+    """Count the lines that pandas warned of and left out; refuse rows with more cells than names."""
     skipped = sum(text.count("Skipping line") for text in texts)
     if skipped:
         request.report.leave_out("lines that load_args.on_bad_lines skips", skipped)
@@ -107,7 +130,7 @@ def _count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], requ
         )
 
 
-def _check_header(
+def check_header(
     file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
 ) -> None:
     """Refuse two columns of one name, which pandas renames; report a column without a name."""
@@ -128,23 +151,8 @@ def _check_header(
         )
 
 
-def _check_values(
-    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
-) -> None:
-    """Refuse numbers that lost digits; report text in a column of numbers, and codes that lost zeros."""
-    typed = arguments.get("dtype") is not None
-    if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
-        _check_digits(file, large, arguments)
-    for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.StringDtype) and not typed:
-            _report_numbers(file, frame[name], str(name), request)
-    whole = [name for name in frame.columns if frame[name].dtype.kind in "iu"]
-    if whole and not typed:
-        _report_zeros(file, whole, arguments, request)
-
-
-def _check_digits(file: SourceFile, names: list[str], arguments: Mapping[str, Any]) -> None:
-    texts = _read(file, {**arguments, "usecols": names, "dtype": str, "parse_dates": None})
+def check_digits(file: SourceFile, names: Sequence[str], texts: pd.DataFrame) -> None:
+    """Refuse columns of floats that are written as whole numbers which floats cannot hold."""
     for name in names:
         if texts[name].str.fullmatch(_WHOLE).any():
             raise DataRejected(
@@ -153,33 +161,55 @@ def _check_digits(file: SourceFile, names: list[str], arguments: Mapping[str, An
             )
 
 
-def _report_numbers(file: SourceFile, values: pd.Series, name: str, request: ReadRequest) -> None:
-    """Report a column that is text because of a few cells, or of another decimal mark."""
-    sample = values.dropna().head(_SAMPLE)
-    if sample.empty:
-        return
-    if sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
-        text = "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
-        request.report.note(f"{file.name}: column {name!r}: {text}")
-        return
-    if pd.to_numeric(sample, errors="coerce").notna().mean() < _MOSTLY:
-        return
-    known = values.dropna()
-    odd = known[pd.to_numeric(known, errors="coerce").isna()]
-    if len(odd):
-        shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
-        request.report.note(
-            f"{file.name}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
-            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
-        )
+class NumbersInText:
+    """Finds out, batch by batch, whether a column is text because of a few cells, or of a decimal mark."""
+
+    def __init__(self) -> None:
+        self._sample = pd.Series([], dtype="str")
+        self._known = self._odd = 0
+        self._shown: dict[str, None] = {}
+
+    def add(self, values: pd.Series) -> None:
+        """Count the next values; most columns are plain text, of which only the first ones are looked at."""
+        left = _SAMPLE - len(self._sample)
+        if not left and not self._mostly_numbers():
+            return
+        known = values.dropna()
+        if left:
+            self._sample = pd.concat([self._sample, known.head(left)])
+            if len(self._sample) == _SAMPLE and not self._mostly_numbers():
+                return
+        self._known += len(known)
+        odd = known[pd.to_numeric(known, errors="coerce").isna()]
+        self._odd += len(odd)
+        if len(self._shown) < _SHOWN:
+            self._shown |= dict.fromkeys(odd.unique()[: 2 * _SHOWN])
+
+    def _mostly_numbers(self) -> bool:
+        return bool(pd.to_numeric(self._sample, errors="coerce").notna().mean() >= _MOSTLY)
+
+    def report(self, file: SourceFile, name: str, request: ReadRequest) -> None:
+        """Report the column, whose values have all been counted."""
+        if self._sample.empty:
+            return
+        if self._sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
+            text = "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
+            request.report.note(f"{file.name}: column {name!r}: {text}")
+        elif self._mostly_numbers() and self._odd:
+            shown = ", ".join(f"{value!r:.40}" for value in list(self._shown)[:_SHOWN])
+            request.report.note(
+                f"{file.name}: column {name!r} is text because of {self._odd:,} of its {self._known:,} "
+                f"values, such as {shown}; the others are numbers: correct them, or give load_args: "
+                "{na_values: […]}"
+            )
 
 
-def _report_zeros(
+def report_zeros(
     file: SourceFile, names: list[Any], arguments: Mapping[str, Any], request: ReadRequest
 ) -> None:
     """Report codes whose leading zeros are gone, from the first rows as text."""
     given = request.source.load_args
-    if {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"} & set(given):
+    if not names or arguments.get("dtype") is not None or _NOT_FIRST & set(given):
         return
     first = _read(file, {**arguments, "nrows": _SAMPLE, "dtype": str, "parse_dates": None})
     for name in names:
