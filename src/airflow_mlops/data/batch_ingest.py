@@ -142,9 +142,10 @@ class _Ingest:
         no_time = pd.Series([], dtype="datetime64[us, UTC]") if self._timed else None
         self._joins = batch_joins(none, no_time, self._data, self._request, self._where)
         columns = pd.concat([none, *(join.columns for join in self._joins)], axis="columns")
-        choose(columns, self._data.columns, self._kept, self._where)
-        if not self._joins and not (self._timed and staged.inside.rows < staged.shape.rows):
-            return staged.spill
+        if not self._joins:
+            choose(columns, self._data.columns, self._kept, self._where)
+            if not self._timed or staged.inside.rows == staged.shape.rows:
+                return staged.spill
         fields = [pa.field(_JOIN.format(number), pa.int64()) for number in range(len(self._joins))]
         rows = Spill(self._folder, pa.schema([*staged.spill.schema, *fields]))
         for batch in staged.spill.tables():
@@ -153,6 +154,7 @@ class _Ingest:
         rows.close()
         for join in self._joins:
             join.report(self._request)
+        choose(columns, self._data.columns, self._kept, self._where)
         return rows
 
     def _joined(self, table: pa.Table) -> pa.Table:

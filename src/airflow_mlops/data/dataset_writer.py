@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -42,7 +43,7 @@ class DatasetWriter:
         if self._writer is None:
             self._begin(frame)
         assert self._writer is not None
-        table = pa.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
+        table = _as_table(frame, self._schema)
         self._digest.add(frame)
         self._rows += len(frame)
         self._waiting.append(table)
@@ -51,7 +52,7 @@ class DatasetWriter:
             self._write()
 
     def _begin(self, frame: pd.DataFrame) -> None:
-        inferred = pa.Schema.from_pandas(frame.iloc[:0], preserve_index=False)
+        inferred = _as_table(frame.iloc[:0], None).schema
         objects = {
             str(name)
             for name, dtype in frame.dtypes.items()
@@ -62,7 +63,7 @@ class DatasetWriter:
             for item in inferred
         ]
         self._schema = pa.schema(fields)
-        first = pa.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
+        first = _as_table(frame, self._schema)
         self._writer = parquet.ParquetWriter(self._new.file, first.schema)
         self._columns = types_of(frame)
         self._digest = ContentDigest(self._columns)
@@ -89,6 +90,12 @@ class DatasetWriter:
             start=start.isoformat() if start else None,
             end=end.isoformat() if end else None,
         )
+
+
+def _as_table(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
+    with warnings.catch_warnings():  # pyarrow asks for the values of times with a zone as pandas 3.0 had them
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
 
 
 def group_rows(size: int, rows: int) -> int:

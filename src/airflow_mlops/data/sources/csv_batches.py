@@ -32,6 +32,7 @@ from airflow_mlops.data.sources.csv_reading import (
     check_lines,
     count_skipped,
     report_zeros,
+    with_gaps,
 )
 from airflow_mlops.data.sources.file_faults import changed, reading, version_of
 from airflow_mlops.data.sources.frames import storable
@@ -157,7 +158,7 @@ class _Scan:
         for frame in chunks:
             if not self._sums:
                 first = frame[:0]
-                self._begin(storable(frame, self._file.name))
+                self._begin(storable(first, self._file.name))
             rows += len(frame)
             self._add(frame)
         count_skipped(self._file, first, chunks.warned, self._request)
@@ -178,9 +179,11 @@ class _Scan:
 
     def _add(self, frame: pd.DataFrame) -> None:
         for name, sums in self._sums.items():
-            sums.add(frame[name])
-            if isinstance(frame[name].dtype, pd.StringDtype) and self._arguments.get("dtype") is None:
-                self._numbers.setdefault(name, NumbersInText()).add(frame[name])
+            values = frame[name]
+            if isinstance(values.dtype, pd.StringDtype) and self._arguments.get("dtype") is None:
+                values = with_gaps(values)
+                self._numbers.setdefault(name, NumbersInText()).add(values)
+            sums.add(values)
         if len(frame.columns):
             self._last_has_gaps = self._last_has_gaps or bool(frame.iloc[:, -1].isna().any())
 

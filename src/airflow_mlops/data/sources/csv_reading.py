@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
+from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.core.file_names import unpacked
@@ -23,6 +24,17 @@ _PARTLY: Final = ("chunksize", "iterator")
 _OWN_LINES: Final = {"header", "names", "skiprows", "skipfooter", "nrows", "comment", "usecols", "encoding",
                      "quoting", "quotechar", "delimiter", "index_col", "lineterminator"}  # fmt: skip
 """Arguments under which a line has not a cell for each column that is read."""
+_OWN_GAPS: Final = {
+    "dtype",
+    "na_filter",
+    "keep_default_na",
+    "converters",
+    "names",
+    "header",
+    "skiprows",
+    "nrows",
+}
+"""Arguments that say themselves what a gap or a type is, or under which a column cannot be read alone."""
 _NOT_FIRST: Final = {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"}
 _SAMPLE: Final = 1_000
 _SHOWN: Final = 3
@@ -36,6 +48,7 @@ def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
     """Return the rows of one file; what pandas would guess, drop or rename is refused or reported."""
     arguments = arguments_of(file, request)
     frame, warned = _read_warned(file, arguments)
+    frame = _with_gaps(file, frame, arguments)
     count_skipped(file, frame, warned, request)
     check_header(file, frame, arguments, request)
     if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
@@ -63,6 +76,28 @@ def arguments_of(file: SourceFile, request: ReadRequest) -> dict[str, Any]:
 def as_text(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the arguments that read some columns as they are written."""
     return {**arguments, "usecols": list(names), "dtype": str, "parse_dates": None}
+
+
+def with_gaps(texts: pd.Series) -> pd.Series:
+    """Return a batch of a column of texts with its gaps, of which pandas keeps all or none."""
+    return texts if texts.isna().any() else texts.mask(texts.isin(STR_NA_VALUES))
+
+
+def _with_gaps(file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows with the gaps of columns that are text because of a number beyond 64 bits.
+
+    pandas reads such a column again without looking for gaps, so that an empty cell becomes an empty text.
+    """
+    if _OWN_GAPS & set(arguments):
+        return frame
+    lost = [
+        name
+        for name in frame.columns
+        if isinstance(frame[name].dtype, pd.StringDtype)
+        and frame[name].notna().all()
+        and with_gaps(frame[name]).isna().any()
+    ]
+    return frame.assign(**_read(file, as_text(arguments, lost))) if lost else frame
 
 
 def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
