@@ -16,13 +16,12 @@ import pandas as pd
 from airflow_mlops.config.models import Data, EventTime
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time, misplaced
-from airflow_mlops.data.reading_times import ReadTimes, read_times
+from airflow_mlops.data.reading_times import ReadTimes, largest_exact, read_times
 
 _EXAMPLES: Final = 3
 _SAMPLES: Final = 500
 _LONGEST: Final = 60
 _MOSTLY: Final = 0.5
-_DOUBLE: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +144,7 @@ def _unreadable(times: EventTimes, rows: int, where: str, limit: float = 0.0) ->
 def _examples(values: pd.Series, found: ReadTimes) -> tuple[str, ...]:
     """Return up to three different values that cannot be read, with the reason where that is not plain."""
     bad = found.at.isna().to_numpy(dtype=bool)
-    is_short = values.dtype.kind == "f" and values.dtype.itemsize < _DOUBLE
-    lost = " (a float of 32 bits has lost its last digits)" if is_short else ""
+    lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
     shown: dict[str, None] = {}
     for position in np.flatnonzero(bad)[:_SAMPLES]:
         if found.empty[position]:

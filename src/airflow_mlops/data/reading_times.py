@@ -188,8 +188,13 @@ def _as_moment(cell: Any) -> datetime | None:
         return None
 
 
+def largest_exact(values: pd.Series) -> int | None:
+    """Return the largest whole number that a column of short floats holds exactly, None for other columns."""
+    return _EXACT.get(getattr(values.dtype, "itemsize", 0)) if values.dtype.kind == "f" else None
+
+
 def _read_numbers(reader: _Reader, where: Flags, values: pd.Series) -> None:
-    if values.dtype.kind == "f" and (largest := _EXACT.get(values.dtype.itemsize)):
+    if largest := largest_exact(values):
         exact = (values.abs() <= largest).to_numpy(dtype=bool)
         where, values = where[exact], values[exact]
     if reader.format in EPOCHS:

@@ -73,7 +73,9 @@ def test_a_last_key_that_is_not_a_time_is_left_alone(values: Any) -> None:
 )
 def test_a_time_that_is_not_the_last_key_is_refused(values: Any) -> None:
     rows = frame(values)
-    with pytest.raises(ConfigError, match="'at', one of data.keys, is a time, but the last of them is 'id'"):
+    with pytest.raises(
+        ConfigError, match=r"'at', one of data\.keys, is a time, but the last of them is 'id'"
+    ):
         event_times(rows, section(keys=("at", "id")))
     assert event_times(rows, section(keys=("at", "id"), time=None)) is None
     assert event_times(frame([7, 8, 9, 10], "day"), section(keys=("day", "id"))) is None
