@@ -32,5 +32,5 @@ def wrapped() -> None:
 
 
 def test_a_database_speaks_in_the_words_of_its_driver_also_where_mlflow_wraps_them() -> None:
-    with pytest.raises(BackendError, match="MLflow at .*: no such table: nowhere$"), translated(URI):
+    with pytest.raises(BackendError, match=r"MLflow at .*: no such table: nowhere$"), translated(URI):
         wrapped()
