@@ -98,7 +98,8 @@ class Lister:
             if is_archive(place.path):
                 raise ConfigError(f"{place.shown} is an archive of several files: unpack it into a folder")
             return [_file(place, place.path, place.path)]
-        if PATTERN.search(place.path):
+        # Of a web address what follows the question mark is the query.
+        if PATTERN.search(place.path.partition("?")[0] if place.path.startswith("http") else place.path):
             return self._of_pattern(place)
         if place.fs.__class__ is LocalFileSystem and Path(place.path).is_symlink():
             raise ConfigError(f"{_KEY}: {_broken(place.path)}")
