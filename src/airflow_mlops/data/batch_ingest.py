@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.config.models import Data
+from airflow_mlops.config.models import Data, EventTime
 from airflow_mlops.core.records import DatasetRef, RowTimes
 from airflow_mlops.data.batch_joins import BatchJoin, batch_joins
 from airflow_mlops.data.columns import choose
@@ -27,7 +28,7 @@ from airflow_mlops.data.datasets import (
     tell_unreadable,
     window_of,
 )
-from airflow_mlops.data.event_times import samples_of
+from airflow_mlops.data.event_times import check_other_key, samples_in
 from airflow_mlops.data.external_sort import sorted_tables
 from airflow_mlops.data.joins import Side
 from airflow_mlops.data.sources import source_of
@@ -89,8 +90,10 @@ class _Ingest:
         if sums is None or declared is None:
             return False
         others = report.left_out.get(OUTSIDE, 0)
-        samples = lambda: samples_of(staged.known_times(declared), sums.known)  # noqa: E731 - is called rarely
-        if not sums.are_times(self._where, samples, others=others):
+        values = partial(staged.times_in, sums.column, declared)
+        if not sums.are_times(self._where, lambda: samples_in(values, sums.known), others=others):
+            for key in self._data.keys[:-1]:
+                check_other_key(key, self._data, self._where, partial(staged.times_in, key, EventTime()))
             return False
         if sums.bad:
             tell_unreadable(sums.column, sums.examples, sums.bad, sums.rows, self._where, report)

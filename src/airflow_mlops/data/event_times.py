@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -16,13 +17,16 @@ import pandas as pd
 
 from airflow_mlops.config.models import Data, EventTime
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time
-from airflow_mlops.data.reading_times import ReadTimes, read_times
+from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time, misplaced
+from airflow_mlops.data.reading_times import ReadTimes, largest_exact, read_times
 
 _EXAMPLES: Final = 3
 _SAMPLES: Final = 500
 _LONGEST: Final = 60
 _MOSTLY: Final = 0.5
+
+ReadBatches = Callable[[], Iterable[tuple[pd.Series, ReadTimes]]]
+"""Returns the values of a column and what they say as times, batch by batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,12 @@ def event_times(
     found = read_times(values, declared)
     sums = TimeSums(name, declared)
     sums.add(values, found)
-    if not sums.are_times(where, lambda: _samples(values, found), others=others):
+    if not sums.are_times(
+        where, lambda: samples_in(partial(list, [(values, found)]), sums.known), others=others
+    ):
+        for key in (key for key in data.keys[:-1] if key in frame.columns):
+            pairs = [(frame[key], read_times(frame[key], EventTime()))]
+            check_other_key(key, data, where, partial(list, pairs))
         return None
     return EventTimes(name, found.at, found.ambiguous, sums.examples)
 
@@ -148,17 +157,36 @@ class TimeSums:
         text = _unreadable(self.column, self.bad, rows, self.examples, where, declared.max_quarantine)
         raise DataRejected(text)
 
+    def look_like_times(self, samples: Callable[[], list[str]]) -> bool:
+        """Whether values that nobody has declared are times, most of them or by their name and their form."""
+        if self._typed or self.readable > _MOSTLY * self.known:
+            return True
+        return is_named_like_time(self.column) and are_like_times(samples(), self.column)
+
     def _look(self, values: pd.Series, found: ReadTimes) -> None:
         bad = np.flatnonzero(found.at.isna().to_numpy(dtype=bool))[: _SAMPLES - self._looked]
+        lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
         for position in bad if len(self._shown) < _EXAMPLES else ():
             self._looked += 1
             if found.empty[position]:
                 self._shown["empty"] = None
             else:
-                reason = " (skipped by the clocks)" if found.skipped[position] else ""
+                reason = " (skipped by the clocks)" if found.skipped[position] else lost
                 self._shown[f"{_shortened([str(values.iloc[position])])[0]!r}{reason}"] = None
             if len(self._shown) == _EXAMPLES:
                 return
+
+
+def check_other_key(key: str, data: Data, where: str, batches: ReadBatches) -> None:
+    """Raise ConfigError for a key that is a time and not the last one: rows would not be taken by it.
+
+    :param batches: returns the values of the key and what they say as times, batch by batch.
+    """
+    sums = TimeSums(key, EventTime())
+    for values, found in batches():
+        sums.add(values, found)
+    if sums.look_like_times(lambda: samples_in(batches, sums.known)):
+        raise ConfigError(f"{where}: {misplaced(key, data.keys[-1])}")
 
 
 def times_of(frame: pd.DataFrame, data: Data, where: str = "data") -> pd.Series | None:
@@ -189,11 +217,12 @@ def _unreadable(
     return f"{text}, or quarantine such rows with `{key}` under data"
 
 
-def _samples(values: pd.Series, found: ReadTimes) -> list[str]:
-    return samples_of([values[~found.empty]], int((~found.empty).sum()))
+def samples_in(batches: ReadBatches, known: int) -> list[str]:
+    """Return different values as text, taken from all parts of a column, of which ``known`` are not empty."""
+    return _samples_of((values[~found.empty] for values, found in batches()), known)
 
 
-def samples_of(batches: Iterable[pd.Series], known: int) -> list[str]:
+def _samples_of(batches: Iterable[pd.Series], known: int) -> list[str]:
     """Return different values as text, taken from all parts of a column.
 
     :param batches: the values that are not empty, in their order.

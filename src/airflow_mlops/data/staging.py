@@ -74,12 +74,10 @@ class Staged:
             known = known & _true(pc.less(at, pa.scalar(in_utc(end), _TIME)))
         return np.asarray(known, dtype=bool)
 
-    def known_times(self, declared: EventTime) -> Iterator[pd.Series]:
-        """Yield the values of the time column that are not empty, batch by batch."""
-        assert self.sums is not None
+    def times_in(self, column: str, declared: EventTime) -> Iterator[tuple[pd.Series, ReadTimes]]:
+        """Yield the values of a column and what they say as times, batch by batch."""
         for table in self.spill.tables():
-            values, found = _times(table, self.sums.column, declared, self.shape)
-            yield values[~found.empty]
+            yield _times(table, column, declared, self.shape)
 
 
 def stage(batches: Batches, data: Data, request: ReadRequest, folder: Path) -> Staged:

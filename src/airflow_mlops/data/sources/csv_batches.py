@@ -13,25 +13,26 @@ import pyarrow as pa
 
 from airflow_mlops.data.sources import batches
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.cell_notes import SAMPLE, LinesInText, NumbersInText
 from airflow_mlops.data.sources.csv_columns import (
     ARROW,
     DTYPES,
     EMPTY,
     FLOAT,
     TEXT,
-    UNSIGNED,
-    WHOLE,
     ColumnSums,
 )
 from airflow_mlops.data.sources.csv_reading import (
-    NumbersInText,
     arguments_of,
     as_text,
+    check_arguments,
     check_digits,
     check_header,
     check_lines,
     count_skipped,
-    report_zeros,
+    read_csv,
+    report_written,
+    separator_of,
     with_gaps,
 )
 from airflow_mlops.data.sources.file_faults import changed, reading, version_of
@@ -106,6 +107,15 @@ class ScannedCsv:
         if rows != self.rows:
             raise changed(self.file)
 
+    def unique(self, name: str) -> list[Any]:
+        """Return the different values of a column."""
+        arguments = {**self._arguments, "usecols": [name]}
+        found: dict[Any, None] = {}
+        with reading(self.file, "csv", _READER, before=self.version):
+            for frame in _Chunks(self.file, arguments, self._batch):
+                found |= dict.fromkeys(frame[name].unique())
+        return list(found)
+
 
 def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
     return pa.array(values.astype(object) if pa.types.is_boolean(kind) else values, kind, from_pandas=True)
@@ -130,7 +140,11 @@ class _Chunks:
     def _heard(self, read: Any) -> Any:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", pd.errors.ParserWarning)
-            found = read()
+            try:
+                found = read()
+            except ValueError as error:
+                check_arguments(self._arguments, error)
+                raise
         parser = [item for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
         self.warned += [str(item.message) for item in parser]
         return found
@@ -150,24 +164,27 @@ class _Scan:
         self._batch = _rows_of_a_batch(file)
         self._sums: dict[str, ColumnSums] = {}
         self._numbers: dict[str, NumbersInText] = {}
+        self._lines: dict[str, LinesInText] = {}
         self._typed: dict[str, Any] = {}
+        self._rows = 0
         self._last_has_gaps = False
 
     def run(self, version: tuple[object, ...] | None) -> ScannedCsv:
-        chunks, rows, first = _Chunks(self._file, self._arguments, self._batch), 0, pd.DataFrame()
+        chunks, first = _Chunks(self._file, self._arguments, self._batch), pd.DataFrame()
         for frame in chunks:
             if not self._sums:
                 first = frame[:0]
                 self._begin(storable(first, self._file.name))
-            rows += len(frame)
             self._add(frame)
+            self._rows += len(frame)
         count_skipped(self._file, first, chunks.warned, self._request)
         check_header(self._file, first, self._arguments, self._request)
         kinds = self._kinds()
-        self._report(kinds)
-        if rows and self._last_has_gaps:
+        told = self._told(kinds)
+        self._report(kinds, told)
+        if self._rows and self._last_has_gaps:
             check_lines(self._file, len(first.columns), self._arguments, self._request)
-        return self._scanned(version, rows, kinds)
+        return self._scanned(version, kinds, told)
 
     def _begin(self, frame: pd.DataFrame) -> None:
         dtype = self._arguments.get("dtype")
@@ -180,12 +197,24 @@ class _Scan:
     def _add(self, frame: pd.DataFrame) -> None:
         for name, sums in self._sums.items():
             values = frame[name]
-            if isinstance(values.dtype, pd.StringDtype) and self._arguments.get("dtype") is None:
-                values = with_gaps(values)
-                self._numbers.setdefault(name, NumbersInText()).add(values)
+            if isinstance(values.dtype, pd.StringDtype):
+                if self._arguments.get("dtype") is None:
+                    values = with_gaps(values)
+                self._add_texts(name, values)
+            elif name in self._lines:
+                self._lines[name].skip(len(values))
             sums.add(values)
         if len(frame.columns):
             self._last_has_gaps = self._last_has_gaps or bool(frame.iloc[:, -1].isna().any())
+
+    def _add_texts(self, name: str, values: pd.Series) -> None:
+        if name not in self._lines:
+            separator = separator_of(self._arguments)
+            self._lines[name] = LinesInText(len(self._sums), separator, self._rows)
+            self._numbers[name] = NumbersInText()
+        self._lines[name].add(values)
+        if self._arguments.get("dtype") is None:
+            self._numbers[name].add(values)
 
     def _kinds(self) -> dict[str, str]:
         return {name: self._kind(name) for name in self._sums if name not in self._typed}
@@ -207,52 +236,63 @@ class _Scan:
             return False
         return True
 
-    def _report(self, kinds: Mapping[str, str]) -> None:
+    def _report(self, kinds: Mapping[str, str], told: Mapping[str, Any]) -> None:
         floats = [name for name in self._sums if self._is_float(name, kinds)]
         if large := [name for name in floats if self._sums[name].may_lose_digits]:
             for frame in _Chunks(self._file, as_text(self._arguments, large), self._batch):
                 check_digits(self._file, large, frame)
-        for name in [name for name, kind in kinds.items() if kind == TEXT]:
-            if self._arguments.get("dtype") is not None:
-                break
-            numbers = self._numbers.get(name, NumbersInText())
-            if self._sums[name].kinds - {TEXT, EMPTY}:
-                numbers = NumbersInText()
-                for values in self._texts(name):
-                    numbers.add(values)
-            numbers.report(self._file, name, self._request)
-        whole = [name for name, kind in kinds.items() if kind in (WHOLE, UNSIGNED)]
-        report_zeros(self._file, whole, self._arguments, self._request)
+        note = self._request.report.note
+        for name, sums in self._sums.items():
+            if kinds.get(name, TEXT) == TEXT:
+                if sums.kinds - {TEXT, EMPTY} and name not in self._typed:
+                    self._read_texts(name)
+                if name in self._lines:
+                    self._numbers[name].report(name, self._file.name, note)
+                    self._lines[name].report(name, self._file.name, note)
+        head = read_csv(self._file, {**told, "nrows": SAMPLE})
+        report_written(self._file, head, self._arguments, self._request)
+
+    def _read_texts(self, name: str) -> None:
+        """Look at all cells of a column that only some batches had as text."""
+        self._lines.pop(name, None)
+        rows, self._rows = self._rows, 0
+        for values in self._texts(name):
+            self._add_texts(name, values)
+        self._rows = rows
 
     def _is_float(self, name: str, kinds: Mapping[str, str]) -> bool:
         return kinds.get(name) == FLOAT or self._typed.get(name) == np.float64
 
-    def _scanned(self, version: tuple[object, ...] | None, rows: int, kinds: Mapping[str, str]) -> ScannedCsv:
-        told = self._arguments.get("dtype")
+    def _told(self, kinds: Mapping[str, str]) -> dict[str, Any]:
+        """Return the arguments that give each batch the types of the whole file."""
+        given = self._arguments.get("dtype")
         dtypes = {name: DTYPES[kind] for name, kind in kinds.items() if kind in DTYPES}
-        dtypes |= {name: told.get(name) if isinstance(told, dict) else told for name in self._typed}
-        fields = [pa.field(name, self._arrow(name, kinds, rows)) for name in self._sums]
+        dtypes |= {name: given.get(name) if isinstance(given, dict) else given for name in self._typed}
+        return {**self._arguments, "dtype": dtypes} if self._rows else self._arguments
+
+    def _scanned(
+        self, version: tuple[object, ...] | None, kinds: Mapping[str, str], told: Mapping[str, Any]
+    ) -> ScannedCsv:
+        masked = [
+            name
+            for name, dtype in self._typed.items()
+            if isinstance(dtype, pd.api.extensions.ExtensionDtype) and dtype.kind in "iub"
+        ]
         return ScannedCsv(
             file=self._file,
             version=version,
-            rows=rows,
-            schema=pa.schema(fields),
-            masked=frozenset(
-                name
-                for name, dtype in self._typed.items()
-                if isinstance(dtype, pd.api.extensions.ExtensionDtype) and dtype.kind in "iub"
-            ),
+            rows=self._rows,
+            schema=pa.schema([pa.field(name, self._arrow(name, kinds)) for name in self._sums]),
+            masked=frozenset(masked),
             empty=frozenset(name for name, sums in self._sums.items() if sums.kinds <= {EMPTY}),
-            _arguments={**self._arguments, "dtype": dtypes} if rows else self._arguments,
+            _arguments=told,
             _batch=self._batch,
         )
 
-    def _arrow(self, name: str, kinds: Mapping[str, str], rows: int) -> pa.DataType:
+    def _arrow(self, name: str, kinds: Mapping[str, str]) -> pa.DataType:
         if name in self._typed:
-            return pa.Schema.from_pandas(pd.DataFrame({name: pd.Series([], dtype=self._typed[name])})).types[
-                0
-            ]
-        return ARROW[kinds[name]] if rows else pa.null()
+            return pa.array(pd.Series([], dtype=self._typed[name]), from_pandas=True).type
+        return ARROW[kinds[name]] if self._rows else pa.null()
 
 
 def _rows_of_a_batch(file: SourceFile) -> int:

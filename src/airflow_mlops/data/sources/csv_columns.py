@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.data.sources.frames import LARGEST_EXACT, check_column
+from airflow_mlops.data.sources.frames import check_column, has_inexact
 
 EMPTY, WHOLE, UNSIGNED, FLOAT, FLAG, TEXT = "empty", "whole", "unsigned", "float", "flag", "text"
 _HUGE: Final = "huge"
@@ -38,8 +38,8 @@ class ColumnSums:
 
     kinds: set[str] = field(default_factory=set)
     gaps: bool = False
-    integral: bool = True
-    largest: float = 0.0
+    may_lose_digits: bool = False
+    """Whether, as floats, some may be whole numbers that are too large to be exact."""
 
     def add(self, values: pd.Series) -> str:
         """Count the next batch; returns its kind."""
@@ -47,11 +47,7 @@ class ColumnSums:
         self.kinds.add(kind)
         self.gaps = self.gaps or bool(values.isna().any())
         if values.dtype.kind in "iuf" and kind != EMPTY:
-            known = values.to_numpy(dtype=np.float64)
-            known = known[np.isfinite(known)]
-            if known.size:
-                self.integral = self.integral and bool((known == np.trunc(known)).all())
-                self.largest = max(self.largest, float(np.abs(known).max()))
+            self.may_lose_digits |= has_inexact(values.to_numpy(dtype=np.float64))
         return kind
 
     def _kind(self, values: pd.Series) -> str:
@@ -63,11 +59,6 @@ class ColumnSums:
         if values.dtype == object:
             return FLAG if pd.api.types.infer_dtype(known) == "boolean" else _HUGE
         return {"b": FLAG, "i": WHOLE, "u": UNSIGNED}.get(values.dtype.kind, FLOAT)
-
-    @property
-    def may_lose_digits(self) -> bool:
-        """Whether a column of floats may be of whole numbers too large to be exact."""
-        return self.integral and self.largest >= LARGEST_EXACT
 
     def kind(self, name: str, where: str, texts: Texts, are_floats: Callable[[], bool]) -> str:
         """Return the kind of the whole column.

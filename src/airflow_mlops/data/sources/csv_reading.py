@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-untyped, i
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.core.file_names import unpacked
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.cell_notes import SAMPLE, note_lines, note_numbers, note_written
 from airflow_mlops.data.sources.file_faults import separator_hint
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
@@ -24,24 +26,12 @@ _PARTLY: Final = ("chunksize", "iterator")
 _OWN_LINES: Final = {"header", "names", "skiprows", "skipfooter", "nrows", "comment", "usecols", "encoding",
                      "quoting", "quotechar", "delimiter", "index_col", "lineterminator"}  # fmt: skip
 """Arguments under which a line has not a cell for each column that is read."""
-_OWN_GAPS: Final = {
-    "dtype",
-    "na_filter",
-    "keep_default_na",
-    "converters",
-    "names",
-    "header",
-    "skiprows",
-    "nrows",
-}
+_OWN_GAPS: Final = {"dtype", "na_filter", "keep_default_na", "converters", "names", "header", "skiprows",
+                    "nrows"}  # fmt: skip
 """Arguments that say themselves what a gap or a type is, or under which a column cannot be read alone."""
-_NOT_FIRST: Final = {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"}
-_SAMPLE: Final = 1_000
-_SHOWN: Final = 3
-_MOSTLY: Final = 0.9
+_OTHER_ROWS: Final = {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"}
+"""Arguments under which the first rows, read again, would not be those of the frame."""
 _WHOLE: Final = r"\s*[+-]?\d{16,}\s*"
-_ZEROS: Final = r"\s*0\d+\s*"
-_COMMA: Final = r"\s*[+-]?\d+,\d+\s*"
 
 
 def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
@@ -51,14 +41,7 @@ def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
     frame = _with_gaps(file, frame, arguments)
     count_skipped(file, frame, warned, request)
     check_header(file, frame, arguments, request)
-    if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
-        check_digits(file, large, _read(file, as_text(arguments, large)))
-    for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.StringDtype) and arguments.get("dtype") is None:
-            numbers = NumbersInText()
-            numbers.add(frame[name])
-            numbers.report(file, str(name), request)
-    report_zeros(file, [name for name in frame.columns if frame[name].dtype.kind in "iu"], arguments, request)
+    _check_values(file, frame, arguments, request)
     if len(frame) and frame.iloc[:, -1].isna().any():
         check_lines(file, len(frame.columns), arguments, request)
     return frame.reset_index(drop=True)
@@ -71,6 +54,11 @@ def arguments_of(file: SourceFile, request: ReadRequest) -> dict[str, Any]:
         if given.get(name):
             raise ConfigError(f"data.source.load_args.{name} must not be set: the whole file is read")
     return {**_defaults(file, given), **given}
+
+
+def separator_of(arguments: Mapping[str, Any]) -> str:
+    """Return what separates the cells of a line."""
+    return str(arguments.get("sep", arguments.get("delimiter", ",")))
 
 
 def as_text(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -97,7 +85,7 @@ def _with_gaps(file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, An
         and frame[name].notna().all()
         and with_gaps(frame[name]).isna().any()
     ]
-    return frame.assign(**_read(file, as_text(arguments, lost))) if lost else frame
+    return frame.assign(**read_csv(file, as_text(arguments, lost))) if lost else frame
 
 
 def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +95,9 @@ def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
         defaults["index_col"] = False  # else the cells that the header has no names for become an index
     if unpacked(file.path)[0].endswith(".tsv") and not {"sep", "delimiter"} & set(given):
         defaults["sep"] = "\t"
-    if given.get("engine", "c") == "c":
-        defaults["low_memory"] = False
+    separator = given.get("sep", given.get("delimiter", ","))
+    if given.get("engine", "c") == "c" and (separator == r"\s+" or len(separator or "") == 1):
+        defaults["low_memory"] = False  # pandas reads with other separators in Python
     return defaults
 
 
@@ -138,7 +127,8 @@ def check_lines(file: SourceFile, columns: int, arguments: Mapping[str, Any], re
         )
 
 
-def _read(file: SourceFile, arguments: Mapping[str, Any]) -> pd.DataFrame:
+def read_csv(file: SourceFile, arguments: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what pandas reads with these arguments."""
     return _read_warned(file, arguments)[0]
 
 
@@ -148,8 +138,21 @@ def _read_warned(file: SourceFile, arguments: Mapping[str, Any]) -> tuple[pd.Dat
         arguments = {**arguments, "on_bad_lines": "warn"}
     with opened(file) as (stream, compression), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", pd.errors.ParserWarning)
-        frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
+        try:
+            frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
+        except ValueError as error:
+            check_arguments(arguments, error)
+            raise
     return frame, [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
+
+
+def check_arguments(arguments: Mapping[str, Any], error: ValueError) -> None:
+    """Raise ConfigError for an error that a table of two cells raises as well: it is about the arguments."""
+    try:
+        pd.read_csv(io.StringIO("a,b\n1,2\n"), **arguments)
+    except ValueError as other:
+        if str(other) == str(error):
+            raise ConfigError(f"data.source.load_args does not fit pandas.read_csv: {error}") from error
 
 
 def count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
@@ -176,7 +179,7 @@ def check_header(
     if any(name in names for name in suspects):
         skip = {"dtype", "parse_dates", "usecols", "index_col", "converters", "nrows", "true_values"}
         header = {key: value for key, value in arguments.items() if key not in skip}
-        first = _read(file, {**header, "header": None, "nrows": 1, "dtype": str}).iloc[0].tolist()
+        first = read_csv(file, {**header, "header": None, "nrows": 1, "dtype": str}).iloc[0].tolist()
         if twice := next((name for name in first if first.count(name) > 1), None):
             raise DataRejected(f"{file.name}: two columns are named {twice!r}: give each its own name")
     if unnamed := [name for name in names if _UNNAMED.fullmatch(name)]:
@@ -184,6 +187,23 @@ def check_header(
             f"{file.name}: {unnamed[0]!r} is a column without a name, as pandas writes a row number: "
             f"leave it out with data.columns: {{drop: [{unnamed[0]!r}]}}"
         )
+
+
+def _check_values(
+    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
+) -> None:
+    """Refuse numbers that lost digits; report what pandas makes of cells without a word."""
+    if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
+        check_digits(file, large, read_csv(file, as_text(arguments, large)))
+    separator = separator_of(arguments)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            if arguments.get("dtype") is None:
+                note_numbers(frame[name], str(name), file.name, request.report.note)
+            if len(separator) == 1:
+                columns = len(frame.columns)
+                note_lines(frame[name], str(name), columns, separator, file.name, request.report.note)
+    report_written(file, frame, arguments, request)
 
 
 def check_digits(file: SourceFile, names: Sequence[str], texts: pd.DataFrame) -> None:
@@ -196,60 +216,15 @@ def check_digits(file: SourceFile, names: Sequence[str], texts: pd.DataFrame) ->
             )
 
 
-class NumbersInText:
-    """Finds out, batch by batch, whether a column is text because of a few cells, or of a decimal mark."""
-
-    def __init__(self) -> None:
-        self._sample = pd.Series([], dtype="str")
-        self._known = self._odd = 0
-        self._shown: dict[str, None] = {}
-
-    def add(self, values: pd.Series) -> None:
-        """Count the next values; most columns are plain text, of which only the first ones are looked at."""
-        left = _SAMPLE - len(self._sample)
-        if not left and not self._mostly_numbers():
-            return
-        known = values.dropna()
-        if left:
-            self._sample = pd.concat([self._sample, known.head(left)])
-            if len(self._sample) == _SAMPLE and not self._mostly_numbers():
-                return
-        self._known += len(known)
-        odd = known[pd.to_numeric(known, errors="coerce").isna()]
-        self._odd += len(odd)
-        if len(self._shown) < _SHOWN:
-            self._shown |= dict.fromkeys(odd.unique()[: 2 * _SHOWN])
-
-    def _mostly_numbers(self) -> bool:
-        return bool(pd.to_numeric(self._sample, errors="coerce").notna().mean() >= _MOSTLY)
-
-    def report(self, file: SourceFile, name: str, request: ReadRequest) -> None:
-        """Report the column, whose values have all been counted."""
-        if self._sample.empty:
-            return
-        if self._sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
-            text = "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
-            request.report.note(f"{file.name}: column {name!r}: {text}")
-        elif self._mostly_numbers() and self._odd:
-            shown = ", ".join(f"{value!r:.40}" for value in list(self._shown)[:_SHOWN])
-            request.report.note(
-                f"{file.name}: column {name!r} is text because of {self._odd:,} of its {self._known:,} "
-                f"values, such as {shown}; the others are numbers: correct them, or give load_args: "
-                "{na_values: […]}"
-            )
-
-
-def report_zeros(
-    file: SourceFile, names: list[Any], arguments: Mapping[str, Any], request: ReadRequest
+def report_written(
+    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
 ) -> None:
-    """Report codes whose leading zeros are gone, from the first rows as text."""
+    """Report what has become of the first cells as they are written."""
     given = request.source.load_args
-    if not names or arguments.get("dtype") is not None or _NOT_FIRST & set(given):
+    if _OTHER_ROWS & set(given):
         return
-    first = _read(file, {**arguments, "nrows": _SAMPLE, "dtype": str, "parse_dates": None})
-    for name in names:
-        if name in first and (found := first[name][first[name].str.fullmatch(_ZEROS).fillna(False)]).size:
-            request.report.note(
-                f"{file.name}: column {str(name)!r} is read as numbers without their leading zeros, such as "
-                f"{found.iloc[0]!r:.40}: for codes give load_args: {{dtype: {{{name}: str}}}}"
-            )
+    first = read_csv(
+        file, {**arguments, "nrows": SAMPLE, "dtype": str, "parse_dates": None, "keep_default_na": False}
+    )
+    typed = frame.columns if arguments.get("dtype") is not None else ()
+    note_written(frame, first, file.name, request.report.note, typed=typed)

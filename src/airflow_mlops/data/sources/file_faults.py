@@ -12,6 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from airflow_mlops.core.address import without_secrets
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.base import ReadRequest
@@ -51,13 +52,21 @@ def reading(
     except TypeError as error:
         if not reader:
             raise
-        raise ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}") from error
+        raise _misfit(reader, error) from error
     except (*_CONTENT, OSError) as error:
         if isinstance(error, OSError) and not _is_content(error, file):
-            raise BackendError(f"cannot reach {file.name}: {error}") from error
+            raise BackendError(f"cannot reach {file.name}: {_line(error)}") from error
         _unchanged(file, before)
         raise DataRejected(f"cannot read {file.name} as {kind}: {_line(error)}{_hint(error)}") from error
+    except (LookupError, AttributeError, AssertionError) as error:  # an unknown encoding, a number for a text
+        if not reader:
+            raise
+        raise _misfit(reader, error) from error
     _unchanged(file, before)
+
+
+def _misfit(reader: str, error: Exception) -> ConfigError:
+    return ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}")
 
 
 def _is_content(error: OSError, file: SourceFile) -> bool:
@@ -96,7 +105,7 @@ def changed(file: SourceFile) -> BackendError:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = without_secrets(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

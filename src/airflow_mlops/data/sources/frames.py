@@ -22,6 +22,8 @@ MASKED_TYPES: Final = {
     pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
 }  # fmt: skip
 """What pandas has for a type of Arrow beside gaps."""
+_LARGEST_WHOLE: Final = 2.0**64
+"""Above it, a whole number is no integer of 64 bits."""
 _EXAMPLES: Final = 3
 
 
@@ -135,11 +137,11 @@ def check_column(values: pd.Series, name: str, where: str) -> None:
 
 
 def loses_digits(values: pd.Series) -> bool:
-    """Whether a float column may be of whole numbers too large to be exact, as gaps make them."""
-    if values.dtype != np.float64:
-        return False
-    known = values.to_numpy()
-    known = known[np.isfinite(known)]
-    if not known.size or np.abs(known).max() < LARGEST_EXACT:
-        return False
-    return bool((known == np.trunc(known)).all())
+    """Whether a float column may have whole numbers too large to be exact, beside gaps or fractions."""
+    return values.dtype == np.float64 and has_inexact(values.to_numpy())
+
+
+def has_inexact(known: np.ndarray[Any, Any]) -> bool:
+    """Whether one of some floats may be a whole number that was another before."""
+    sizes = np.abs(known[np.isfinite(known)])
+    return bool(((sizes >= LARGEST_EXACT) & (sizes < _LARGEST_WHOLE)).any())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.file_names import (
     PATTERN,
+    all_whole,
     is_archive,
     is_ignored,
     is_leftover,
@@ -22,7 +24,7 @@ from airflow_mlops.data.core.file_names import (
     table_format,
 )
 from airflow_mlops.data.sources.report import ReadReport, named
-from airflow_mlops.storage.locations import Location
+from airflow_mlops.storage.locations import Location, exists
 
 _KEY: Final = "data.source.filepath"
 
@@ -52,6 +54,19 @@ class SourceFile:
         return isinstance(self.fs, LocalFileSystem)
 
 
+def note_other_values(
+    file: SourceFile, name: str, value: str | None, values: Iterable[Any], report: ReadReport
+) -> None:
+    """Report a column whose values in a file are not that in the name of its folder; those count."""
+    found = {str(item) for item in values}
+    whole = {str(int(value))} if value and all_whole([value]) else set()
+    if not found <= {str(value), *whole}:
+        report.note(
+            f"column {name!r} of {file.name} has other values than the name of its folder, {value}: those in "
+            "the file count"
+        )
+
+
 @dataclass(frozen=True)
 class Lister:
     """Lists files whose names have one of ``suffixes``; ``kind`` is what messages call such files."""
@@ -77,13 +92,14 @@ class Lister:
         return list(files.values())
 
     def _of(self, place: Location) -> list[SourceFile]:
-        if place.fs.exists(place.path):
+        if exists(place):
             if place.fs.isdir(place.path):
                 return self._of_folder(place)
             if is_archive(place.path):
-                raise ConfigError(f"{place.uri} is an archive of several files: unpack it into a folder")
+                raise ConfigError(f"{place.shown} is an archive of several files: unpack it into a folder")
             return [_file(place, place.path, place.path)]
-        if PATTERN.search(place.path):
+        # Of a web address what follows the question mark is the query.
+        if PATTERN.search(place.path.partition("?")[0] if place.path.startswith("http") else place.path):
             return self._of_pattern(place)
         if place.fs.__class__ is LocalFileSystem and Path(place.path).is_symlink():
             raise ConfigError(f"{_KEY}: {_broken(place.path)}")
@@ -95,7 +111,7 @@ class Lister:
         if not kept:
             seen = f"; it has {named([path.rpartition('/')[2] for path in paths])}" if paths else ""
             ends = " or ".join(self.suffixes)
-            raise ConfigError(f"{_KEY}: no {self.kind} file ({ends}) in {place.uri}{seen}")
+            raise ConfigError(f"{_KEY}: no {self.kind} file ({ends}) in {place.shown}{seen}")
         return [_file(place, path, place.path) for path in kept]
 
     def _of_pattern(self, place: Location) -> list[SourceFile]:
@@ -108,7 +124,7 @@ class Lister:
         inside = [item for path in folders for item in _walk(Location(place.fs, path, path), self._look)]
         kept = self._chosen([*files, *inside], ignore_untyped=False)
         if not kept:
-            raise ConfigError(f"{_KEY}: no {self.kind} file matches the pattern {place.uri}")
+            raise ConfigError(f"{_KEY}: no {self.kind} file matches the pattern {place.shown}")
         return [_file(place, path, root) for path in kept]
 
     def _look(self, folder: str, names: Sequence[str]) -> None:
@@ -138,7 +154,8 @@ class Lister:
 def _file(place: Location, path: str, root: str) -> SourceFile:
     """Return a file below a place, which is named as the place was written."""
     scheme, same, _ = place.uri.rstrip("/").rpartition(place.path.rstrip("/"))
-    return SourceFile(place.fs, path, f"{scheme}{path}" if same else place.fs.unstrip_protocol(path), root)
+    name = f"{scheme}{path}" if same else place.fs.unstrip_protocol(path)
+    return SourceFile(place.fs, path, shown(name), root)
 
 
 def _hidden(path: str) -> bool:
@@ -152,7 +169,7 @@ def _walk(place: Location, look: Callable[[str, Sequence[str]], None]) -> Iterat
         return
     below = place.fs.find(place.path)
     inside = [path.removeprefix(place.path).strip("/") for path in below]
-    look(place.uri, [part for path in inside for part in path.split("/")])
+    look(place.shown, [part for path in inside for part in path.split("/")])
     for path, rest in zip(below, inside, strict=True):
         if rest and not path.endswith("/") and not _hidden(rest):
             yield path
@@ -193,4 +210,4 @@ def _missing(place: Location) -> str:
         if place.fs.exists(folder)
         else []
     )
-    return f"{_KEY}: no such file {place.uri}{did_you_mean(name, listed)}"
+    return f"{_KEY}: no such file {place.shown}{did_you_mean(name, listed)}"

@@ -21,11 +21,11 @@ SUBQUERY: Final = "(SELECT"
 
 _ALWAYS: Final = frozenset({"column", "mostly", "severity"})
 _STRICT: Final = ("strict_min", "strict_max")
-_EXACT_INTEGER: Final = 2**53
-_TOO_CLOSE: Final = 1e-9
+EXACT_INTEGER: Final = 2**53
+TOO_CLOSE: Final = 1e-9
 """Relative distance from a limit within which the order of a sum may decide: Great Expectations then does."""
 
-_LARGEST: Final = 2.0**62
+LARGEST: Final = 2.0**62
 """Beyond it, sums of integers overflow in one engine and not in the other."""
 
 Columns = Mapping[str, SqlColumn]
@@ -178,7 +178,7 @@ def _member(value: Any, column: SqlColumn) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or column.kind not in (NUMBER, FLOAT):
         return None
     if column.kind == NUMBER:
-        if not abs(value) < _EXACT_INTEGER:
+        if not abs(value) < EXACT_INTEGER:
             return None
         return str(int(value)) if value == int(value) else ""
     return column.limit(value)
@@ -222,8 +222,9 @@ def _regex(item: Expectation, column: SqlColumn) -> Check | None:
 def _length(item: Expectation, column: SqlColumn) -> Check | None:
     equal = item.name.endswith("_equal")
     names = ("value",) if equal else (*BOUNDS, *_STRICT)
-    if column.kind != TEXT or not _only(item, *names):
-        return None
+    whole = all(isinstance(item.arguments.get(name, 0), int | None) for name in ("value", *BOUNDS))
+    if column.kind != TEXT or not _only(item, *names) or not whole:
+        return None  # Great Expectations cuts a limit to its whole number
     number = SqlColumn(column.name, NUMBER, column.value, f"length({column.value})")
     if equal:
         limit = number.limit(item.arguments.get("value"))
@@ -244,10 +245,10 @@ def _aggregate(function: str, *, exact: bool) -> Callable[[Expectation, SqlColum
 
         def finish(figures: Figures) -> Outcome | None:
             value, scale = figures.values
-            if value is None or value != value or abs(value) > _LARGEST:
+            if value is None or value != value or abs(value) > LARGEST:
                 return None
             bounds = [None if limit is None else float(limit) for limit in limits]
-            near = _TOO_CLOSE * max(abs(scale or 0.0), abs(value))
+            near = TOO_CLOSE * max(abs(scale or 0.0), abs(value))
             if not exact and any(b is not None and abs(value - b) <= near for b in bounds):
                 return None
             return observed(item, value, holds=_inside(item, value, bounds), samples=figures.samples)
@@ -273,6 +274,9 @@ def _row_count(item: Expectation) -> Check | None:
     fits = all(v is None or (isinstance(v, int) and not isinstance(v, bool)) for v in values)
     if not set(item.arguments) <= names | {"severity"} or not fits or values == [None, None]:
         return None
+    low, high = values
+    if low is not None and high is not None and low > high:
+        return None  # Great Expectations refuses it
 
     def finish(figures: Figures) -> Outcome | None:
         bounds = [None if value is None else float(value) for value in values]
