@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -28,6 +27,7 @@ DTYPES: Final[dict[str, Any]] = {
 
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*")
 _FEW: Final = 50
+_NUMBERS: Final = (WHOLE, UNSIGNED, FLOAT, _HUGE)
 
 Texts = Callable[[], Iterable[pd.Series]]
 
@@ -46,8 +46,9 @@ class ColumnSums:
         kind = self._kind(values)
         self.kinds.add(kind)
         self.gaps = self.gaps or bool(values.isna().any())
-        if values.dtype.kind in "iuf" and kind != EMPTY:
-            self.may_lose_digits |= has_inexact(values.to_numpy(dtype=np.float64))
+        if kind in _NUMBERS:
+            floats = values.dropna().astype("float64").to_numpy()
+            self.may_lose_digits = self.may_lose_digits or has_inexact(floats)
         return kind
 
     def _kind(self, values: pd.Series) -> str:
