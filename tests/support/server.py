@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.serving import Settings
 from airflow_mlops.serving.app import create_app
+from tests.support.mlflow_store import new_store
 
 NAME = "flights"
 TOKEN = "secret-token"
@@ -76,7 +77,7 @@ class Registry:
     """MLflow on SQLite with versions 1 (champion) … ; ``kinds`` maps a word to its version."""
 
     def __init__(self, folder: Path) -> None:
-        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.uri = new_store(folder)
         self.artifacts = folder / "artifacts"
         mlflow.set_tracking_uri(self.uri)
         self.experiment = mlflow.create_experiment(NAME, artifact_location=self.artifacts.as_uri())
