@@ -158,8 +158,14 @@ def _signature(rows: pd.DataFrame) -> Any:
     return ModelSignature(Schema([ColSpec(types[c], c) for c in rows.columns]), Schema([ColSpec("long")]))
 
 
+_TLS = httpx.create_ssl_context()
+
+
 class Client(httpx.Client):
     """A caller with the token."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(verify=_TLS, **fields)  # httpx would read the certificates for each client: 50 ms
 
     def predict(self, *rows: dict[str, Any], **headers: str) -> httpx.Response:
         return self.post("/invocations", json={"dataframe_records": list(rows) or [ROW]}, headers=headers)
