@@ -229,6 +229,23 @@ def _text(content: str) -> Maker:
     return make
 
 
+def _codes(*texts: str) -> Maker:
+    def make(tmp: Path, kind: str) -> Place | None:
+        rows = ROWS[:2].assign(z=list(texts))
+        return _one(tmp, kind, rows) if kind in ("csv", "excel") else None
+
+    return make
+
+
+def _formulas(tmp: Path, kind: str) -> Place | None:
+    return _one(tmp, kind, ROWS.assign(z="=A2*2")) if kind == "excel" else None
+
+
+def _contradiction(tmp: Path, kind: str) -> Place:
+    write(ROWS.assign(day="2024-12-31"), tmp / "rows" / "day=2025-01-01" / f"a.{_ENDINGS[kind]}", kind)
+    return {"filepath": "rows"}
+
+
 def _partitions(tmp: Path, kind: str) -> Place:
     for day, part in (("2025-01-01", ROWS[:2]), ("2025-01-02", ROWS[2:])):
         write(part, tmp / "rows" / f"day={day}" / f"a.{_ENDINGS[kind]}", kind)
@@ -308,6 +325,14 @@ INPUTS: Final[Mapping[str, Maker]] = {
     "the texts `NA`, `null` and `None`": _text("id,x,y,z\n1,1,0,NA\n2,2,1,null\n3,2,1,None\n"),
     "every line with one cell more than the header": _text("id,x,y\n1,1,0,9\n2,2,1,9\n"),
     "a column without a name": _text(",id,x,y\n0,1,1,0\n1,2,2,1\n"),
+    "the text `NA` as a code": _codes("NA", "DE"),
+    "texts with leading zeros": _codes("007", "008"),
+    "formulas without a stored value": _formulas,
+    "codes that look like powers of ten": _text("id,x,y\n1E5,1,0\n2E7,2,1\n"),
+    "commas between thousands": _text('id,x,y\n1,"1,500",0\n2,"2,500",1\n3,"1,500,000",1\n'),
+    "amounts with a sign": _text("id,x,y\n1,$5,0\n2,$7.50,1\n"),
+    "a quote that is not closed": _text('id,x,y\n1,"a,0\n2,b,1\n3,c",0\n4,d,1\n'),
+    "names of folders that contradict a column of the file": _contradiction,
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -14,10 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support import free_port
 
 _NOBODY = 65534
+DAYS = [dt.datetime(2024, 1, day, 6, tzinfo=dt.UTC) for day in (3, 1, 2, 4)]
+"""Of the visits in ``running_shop``."""
+PASSWORD = "hunter22/ses@me"
+"""Of the user who has to give one, in the database of ``running_shop``."""
 
 
 class Postgres:
@@ -113,6 +120,33 @@ def running_postgres() -> Iterator[Postgres]:
             yield postgres
         finally:
             postgres.kill()
+
+
+@contextmanager
+def running_shop() -> Iterator[Postgres]:
+    """Run PostgreSQL whose own time zone is far from UTC, with a table of a user who has to give a password.
+
+    The connections ``shop`` and, with a wrong password, ``shut`` lead to it.
+    """
+    with running_postgres() as postgres, pytest.MonkeyPatch.context() as patch:
+        postgres.make_user("reader", password=PASSWORD)
+        postgres.make("shop", owner="reader")
+        with psycopg.connect(postgres.url("shop"), autocommit=True) as database:
+            database.execute("ALTER DATABASE shop SET timezone TO 'America/New_York'")
+            database.execute(
+                "CREATE TABLE visits (id int, at timestamptz, naive timestamp, y int, paid numeric)"
+            )
+            database.execute("GRANT ALL ON visits TO reader")
+            for number, at in enumerate(DAYS):
+                row = (number, at, at.replace(tzinfo=None), number % 2, 1.5)
+                database.execute("INSERT INTO visits VALUES (%s, %s, %s, %s, %s)", row)
+        there = {"host": "127.0.0.1", "port": postgres.port, "schema": "shop", "login": "reader"}
+        for name, password in (("SHOP", PASSWORD), ("SHUT", f"no{PASSWORD}")):
+            patch.setenv(
+                f"AIRFLOW_CONN_{name}",
+                json.dumps({"conn_type": "postgres", **there, "password": password}),
+            )
+        yield postgres
 
 
 def _programs(home: Path) -> Path:

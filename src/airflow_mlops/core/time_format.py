@@ -18,6 +18,16 @@ _LETTERS: Final = (
     ("yyyy", "%Y"), ("yy", "%y"), ("dd", "%d"), ("hh", "%H"), ("ss", "%S"), ("mi", "%M"),
 )  # fmt: skip
 _SAMPLE: Final = datetime(2025, 1, 31, 6, 30, tzinfo=UTC)
+_NEEDS: Final = (
+    ("M", "HI", "%M is the minute and needs the hour, %H; the month is %m"),
+    ("I", "p", "%I is an hour from 1 to 12 and needs %p; an hour from 0 to 23 is %H"),
+    ("p", "I", "%p has an effect only beside %I, an hour from 1 to 12"),
+    ("S", "M", "%S is the second and needs the minute, %M"),
+    ("f", "S", "%f is a part of a second and needs %S"),
+    ("d", "mbB", "%d is the day of a month and needs the month, %m"),
+    ("HI", "dj", "an hour needs the day, %d"),
+)
+"""Directives that need one of others: without it, strptime would take a January, a morning or a midnight."""
 
 
 def check_time_format(text: str) -> str:
@@ -43,6 +53,9 @@ def check_time_format(text: str) -> str:
         raise ValueError(f"%{wrong} cannot be used in a time format, got {text!r:.80}; known: {known}")
     if not {"Y", "y"} & set(given):
         raise ValueError(f"a time format needs the year, %Y or %y, got {text!r:.80}")
+    for some, others, reason in _NEEDS:
+        if set(some) & set(given) and not set(others) & set(given):
+            raise ValueError(f"a time format must be complete, got {text!r:.80}: {reason}")
     try:  # a directive twice and the like
         datetime.strptime(_SAMPLE.strftime(text), text)
     except (ValueError, re.error) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +21,7 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.digests import content_digest, types_of
 from airflow_mlops.data.event_times import EventTimes, event_times
 from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
@@ -163,7 +162,7 @@ def write_dataset(
         uri=place.uri,
         digest=digest,
         rows=len(frame),
-        columns=_schema(frame),
+        columns=types_of(frame),
         start=start.isoformat() if start else None,
         end=end.isoformat() if end else None,
     )
@@ -181,23 +180,6 @@ def read_dataset(
         return pd.read_parquet(place.path, filesystem=place.fs, columns=wanted)
     except (OSError, pa.ArrowInvalid) as error:
         raise BackendError(f"cannot read {ref.uri}: {error}; run the task that wrote it again") from error
-
-
-def content_digest(frame: pd.DataFrame) -> str:
-    """Return the SHA-256 of column names, types and values in order, whatever file they came from."""
-    digest = hashlib.sha256(json.dumps(_schema(frame)).encode())
-    for name in frame.columns:
-        column = frame[name]
-        try:
-            hashed = pd.util.hash_pandas_object(column, index=False, categorize=True)
-        except TypeError:  # lists or dicts in the cells
-            hashed = pd.util.hash_pandas_object(column.map(repr), index=False)
-        digest.update(hashed.to_numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _schema(frame: pd.DataFrame) -> dict[str, str]:
-    return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
 def _timed(frame: pd.DataFrame, data: Data, where: str, report: ReadReport) -> Rows:

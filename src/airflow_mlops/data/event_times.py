@@ -15,8 +15,8 @@ import pandas as pd
 
 from airflow_mlops.config.models import Data, EventTime
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time
-from airflow_mlops.data.reading_times import ReadTimes, read_times
+from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time, misplaced
+from airflow_mlops.data.reading_times import ReadTimes, largest_exact, read_times
 
 _EXAMPLES: Final = 3
 _SAMPLES: Final = 500
@@ -64,6 +64,7 @@ def event_times(
         return EventTimes(name, read_times(values, declared).at)
     found = read_times(values, declared)
     if not (declared.is_declared or found.typed) and not _is_time(values, name, found, where):
+        _check_other_keys(frame, data, where)
         return None
     times = EventTimes(name, found.at, found.ambiguous, _examples(values, found))
     _check(times, values, declared, where, len(frame) + others)
@@ -103,6 +104,16 @@ def _is_time(values: pd.Series, name: str, found: ReadTimes, where: str) -> bool
     )
 
 
+def _check_other_keys(frame: pd.DataFrame, data: Data, where: str) -> None:
+    """Raise ConfigError for a key that is a time and not the last one: rows would not be taken by it."""
+    for name in (key for key in data.keys[:-1] if key in frame.columns):
+        found = read_times(frame[name], EventTime())
+        known = int((~found.empty).sum())
+        is_time = found.typed or int(found.at.notna().sum()) > _MOSTLY * known
+        if is_time or (is_named_like_time(name) and are_like_times(_samples(frame[name], found), name)):
+            raise ConfigError(f"{where}: {misplaced(name, data.keys[-1])}")
+
+
 def _check(times: EventTimes, values: pd.Series, declared: EventTime, where: str, rows: int) -> None:
     bad = int(times.bad.sum())
     if bad <= declared.max_quarantine * rows:
@@ -133,12 +144,13 @@ def _unreadable(times: EventTimes, rows: int, where: str, limit: float = 0.0) ->
 def _examples(values: pd.Series, found: ReadTimes) -> tuple[str, ...]:
     """Return up to three different values that cannot be read, with the reason where that is not plain."""
     bad = found.at.isna().to_numpy(dtype=bool)
+    lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
     shown: dict[str, None] = {}
     for position in np.flatnonzero(bad)[:_SAMPLES]:
         if found.empty[position]:
             shown["empty"] = None
         else:
-            reason = " (skipped by the clocks)" if found.skipped[position] else ""
+            reason = " (skipped by the clocks)" if found.skipped[position] else lost
             shown[f"{_shortened([str(values.iloc[position])])[0]!r}{reason}"] = None
         if len(shown) == _EXAMPLES:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -122,15 +123,30 @@ def _codes(left: Side, right: Side, on: tuple[str, ...]) -> tuple[NDArray[np.int
                 f"{right.where}: {name!r} is {_kind(other)} and is {_kind(one)} in {left.where}: rows are "
                 "joined by equal values, give both one type"
             )
-        values = pd.concat([one.astype("object"), other.astype("object")], ignore_index=True)
-        parts.append(pd.factorize(values)[0])
+        parts.append(pd.factorize(_together(one, other))[0])
     known = np.all([part >= 0 for part in parts], axis=0)
     numbers = pd.DataFrame(dict(enumerate(parts))).groupby(list(range(len(parts))), sort=False).ngroup()
     codes = np.where(known, numbers.to_numpy(), -1).astype(np.int64)
     return codes[: len(left.frame)], codes[len(left.frame) :]
 
 
+def _together(one: pd.Series, other: pd.Series) -> pd.Series:
+    """Return the values of both sides as objects that are equal when they mean the same.
+
+    A decimal beside floats is the nearest one, and a time is in UTC.
+    """
+    sides = [one.astype("object"), other.astype("object")]
+    kinds = {_kind(one), _kind(other)}
+    if kinds == {"a time"}:
+        sides = [pd.Series(pd.to_datetime(side, utc=True)).astype("object") for side in sides]
+    elif kinds == {"a number"} and any(pd.api.types.is_float_dtype(side) for side in (one, other)):
+        sides = [side.map(lambda cell: float(cell) if isinstance(cell, Decimal) else cell) for side in sides]
+    return pd.concat(sides, ignore_index=True)
+
+
 def _kind(values: pd.Series) -> str:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _kind(values.cat.categories.to_series())
     if pd.api.types.is_bool_dtype(values):
         return "boolean"
     if pd.api.types.is_numeric_dtype(values):
@@ -146,11 +162,15 @@ def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join) -> pd.Da
     again = rows.duplicated(by, keep=False)
     if not again.any():
         return rows
-    chosen = right.frame.iloc[rows.loc[again, "row"].to_numpy()]
-    first = chosen.astype("str").drop_duplicates()
-    doubled = first[first.duplicated(list(join.columns_needed), keep=False)]
+    same = rows.loc[again]
+    others = [name for name in right.frame.columns if name not in join.columns_needed]
+    written = right.frame[others].iloc[same["row"].to_numpy()].astype("str").reset_index(drop=True)
+    # Equal keys and times may be written in several ways, so what they are counts, not their text.
+    first = written.assign(**{f"by {name}": same[name].to_numpy() for name in by}).drop_duplicates()
+    doubled = first[first.duplicated([f"by {name}" for name in by], keep=False)]
     if len(doubled):
-        key = ", ".join(f"{name} {doubled[name].iloc[0]:.80}" for name in join.by)
+        row = right.frame.iloc[int(same["row"].iloc[doubled.index[0]])]
+        key = ", ".join(f"{name} {row[name]!s:.80}" for name in join.by)
         advice = (
             "one row per key and time is needed"
             if join.time

@@ -21,6 +21,8 @@ from airflow_mlops.data.core.time_signs import ISO_TEXT
 
 _OFFSET: Final = r"(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 _MICROS: Final = 1_000_000
+_EXACT: Final = {2: 2**11, 4: 2**24}
+"""The largest whole number that a short float holds exactly, by its bytes: larger times have lost digits."""
 _FIRST, _LAST = (
     int(np.datetime64(text, "us").astype(np.int64)) for text in ("0001-01-01", "9999-12-31T23:59:59.999999")
 )
@@ -186,7 +188,15 @@ def _as_moment(cell: Any) -> datetime | None:
         return None
 
 
+def largest_exact(values: pd.Series) -> int | None:
+    """Return the largest whole number that a column of short floats holds exactly, None for other columns."""
+    return _EXACT.get(getattr(values.dtype, "itemsize", 0)) if values.dtype.kind == "f" else None
+
+
 def _read_numbers(reader: _Reader, where: Flags, values: pd.Series) -> None:
+    if largest := largest_exact(values):
+        exact = (values.abs() <= largest).to_numpy(dtype=bool)
+        where, values = where[exact], values[exact]
     if reader.format in EPOCHS:
         if values.dtype == object:
             numbers: Any = np.array([_number(cell) for cell in values], dtype=object)
@@ -249,7 +259,9 @@ def _read_written(reader: _Reader, where: Flags, texts: pd.Series) -> None:
     width = digits_of(form)
     if width is not None:
         good = texts.str.len().eq(width).to_numpy(dtype=bool)
-        where, texts = where[good], texts[good]
+    else:  # pandas reads the words "now" and "today" by any format, as the time of the run
+        good = texts.str.contains(r"\d").to_numpy(dtype=bool)
+    where, texts = where[good], texts[good]
     if len(texts):
         found = pd.to_datetime(texts, format=form, utc="%z" in form, errors="coerce")
         reader.put(where, found.dt.as_unit("us"))

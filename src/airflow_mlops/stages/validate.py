@@ -10,6 +10,7 @@ from typing import Final
 
 import pandas as pd
 
+from airflow_mlops.config.database_engine import unfit
 from airflow_mlops.config.expectations import SEVERITIES
 from airflow_mlops.config.models import Validate
 from airflow_mlops.config.suites import read_suite
@@ -20,6 +21,7 @@ from airflow_mlops.data.core.quarantine import judge
 from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.quarantine import bad_rows, parted
 from airflow_mlops.data.row_times import times_of_part
+from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.validation.stored import evaluate_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import write_pages
@@ -40,14 +42,7 @@ def run(call: StageCall) -> ValidationReport:
     if section is None:
         raise ConfigError("stage validate needs a validate section in the pipeline file")
     dataset = call.input("dataset", DatasetRef)
-    outcomes = evaluate_dataset(
-        dataset,
-        all_expectations(section, call.base),
-        _terms(section, call.base, dataset.rows),
-        place=call.storage.locate(dataset.uri),
-        read=lambda columns: call.read(dataset, columns),
-        engine=section.engine,
-    )
+    outcomes = _outcomes(call, dataset, section)
     report = replace(_report(outcomes, dataset.rows, section), digest=dataset.digest)
     report = replace(report, page=write_pages(call, report, outcomes))
     _LOG.info("all results: %s", report.page)
@@ -60,6 +55,36 @@ def run(call: StageCall) -> ValidationReport:
         raise DataRejected(f"{text}\nall results: {report.page}")
     _LOG.warning("%s", text)
     return report if report.quarantine is None else _set_aside(call, report, outcomes)
+
+
+def _outcomes(call: StageCall, dataset: DatasetRef, section: Validate) -> tuple[expectations.Outcome, ...]:
+    """Return what each expectation found, by the engine that the section names."""
+    wanted, place = all_expectations(section, call.base), call.storage.locate(dataset.uri)
+    terms = _terms(section, call.base, dataset.rows)
+    if section.engine != "database":
+        return evaluate_dataset(
+            dataset,
+            wanted,
+            terms,
+            place=place,
+            read=lambda columns: call.read(dataset, columns),
+            engine=section.engine,
+        )
+    from airflow_mlops.data.validation.database_engine import evaluate_in_database
+
+    data = call.pipeline.data
+    for key, reason in unfit(data, section):
+        raise ConfigError(f"{'.'.join(map(str, key))}: {reason}")
+    request = ReadRequest(
+        source=data.source,
+        base=call.base,
+        connections=call.connections,
+        format=data.time.format if data.time else None,
+        timezone=(data.time.timezone if data.time else None) or "UTC",
+        start=call.window_start,
+        end=call.as_of,
+    )
+    return evaluate_in_database(dataset, wanted, terms, request=request, place=place)
 
 
 def all_expectations(section: Validate, base: Path) -> tuple[expectations.Expectation, ...]:

@@ -74,6 +74,15 @@ def test_the_first_values_of_a_local_file_are_read(
         assert faults == []
 
 
+@pytest.mark.parametrize(("values", "kind"), [(DAYS, "csv"), (pd.to_datetime(DAYS), "parquet")])
+def test_a_time_that_is_not_the_last_key_is_found(
+    tmp_path: Path, libraries: Libraries, values: Any, kind: str
+) -> None:
+    [fault] = found(tmp_path, libraries, values, kind, keys=["at", "id"])
+    assert fault.startswith("data.keys.0: 'at', one of data.keys, is a time, but the last of them is 'id'")
+    assert found(tmp_path, libraries, values, kind, keys=["at", "id"], time=False) == []
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -39,6 +39,13 @@ def test_formats_that_can_be_declared(form: str) -> None:
         ("%Y-%m-%d %Z", "%Z cannot be used"),
         ("%Y-%m-%", "% cannot be used"),
         ("%Y %Y", "must be readable by strptime"),
+        ("%Y-%M-%d", "%M is the minute and needs the hour, %H; the month is %m"),
+        ("%d/%m/%Y %I:%M", "%I is an hour from 1 to 12 and needs %p"),
+        ("%d/%m/%Y %H:%M %p", "%p has an effect only beside %I"),
+        ("%d/%m/%Y %H:%S", "%S is the second and needs the minute"),
+        ("%d/%m/%Y %H:%M.%f", "%f is a part of a second and needs %S"),
+        ("%d %Y", "%d is the day of a month and needs the month, %m"),
+        ("%Y-%m %H:%M", "an hour needs the day, %d"),
     ],
 )
 def test_a_format_that_cannot_be_used_is_refused_with_what_was_meant(form: str, message: str) -> None:

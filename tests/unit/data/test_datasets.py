@@ -4,13 +4,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
@@ -136,27 +132,3 @@ def test_no_half_written_file_stays_behind(tmp_path: Path) -> None:
     with pytest.raises(pa.ArrowException):
         data.write_dataset(bad, str(tmp_path / "data"))
     assert list((tmp_path / "data").iterdir()) == []
-
-
-def test_the_digest_ignores_how_the_file_was_laid_out(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": np.arange(100), "b": ["x", None] * 50})
-    pq.write_table(
-        pa.Table.from_pandas(frame), tmp_path / "one.parquet", row_group_size=7, compression="none"
-    )
-    pq.write_table(
-        pa.Table.from_pandas(frame).replace_schema_metadata({"by": "me"}), tmp_path / "two.parquet"
-    )
-    one, two = (pd.read_parquet(tmp_path / name) for name in ("one.parquet", "two.parquet"))
-    assert data.content_digest(one) == data.content_digest(two)
-
-
-@settings(max_examples=30, deadline=None)
-@given(values=st.lists(st.integers(-5, 5), min_size=2, max_size=8), at=st.integers(0, 7))
-def test_the_digest_changes_with_any_value_and_with_the_type(values: list[int], at: int) -> None:
-    frame = pd.DataFrame({"a": values})
-    other = frame.copy()
-    other.loc[at % len(values), "a"] += 1
-    digests = {
-        data.content_digest(f) for f in (frame, other, frame.astype(float), frame.rename(columns={"a": "b"}))
-    }
-    assert len(digests) == 4

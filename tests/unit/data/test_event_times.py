@@ -69,6 +69,19 @@ def test_a_last_key_that_is_not_a_time_is_left_alone(values: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "values", [DAYS, pd.to_datetime(DAYS), ["31/01/2025", "30/01/2025", "29/01/2025", "28/01/2025"]]
+)
+def test_a_time_that_is_not_the_last_key_is_refused(values: Any) -> None:
+    rows = frame(values)
+    with pytest.raises(
+        ConfigError, match=r"'at', one of data\.keys, is a time, but the last of them is 'id'"
+    ):
+        event_times(rows, section(keys=("at", "id")))
+    assert event_times(rows, section(keys=("at", "id"), time=None)) is None
+    assert event_times(frame([7, 8, 9, 10], "day"), section(keys=("day", "id"))) is None
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,54 @@ def test_a_row_that_is_there_twice_is_one_and_two_that_differ_at_one_time_are_re
     pd.concat([PRICES, PRICES.assign(price=7.0)]).to_parquet(tmp_path / "more.parquet")
     with pytest.raises(DataRejected, match=r"shop a has several rows that differ: one row per key and time"):
         read(tmp_path, join)
+
+
+@pytest.mark.parametrize(
+    ("since", "price"),
+    [
+        (["2025-01-01T01:00+01:00", "2025-01-01T00:00Z"], [1.0, 2.0]),
+        (["2025-01-01", "2025-01-01T00:00"], [3, 4]),
+    ],
+)
+def test_one_moment_written_in_two_ways_is_one_moment(tmp_path: Path, since: Any, price: Any) -> None:
+    join = {"source": "more", "by": ["shop"], "time": "since"}
+    rows = pd.DataFrame({"shop": "a", "since": since, "price": price})
+    rows.to_parquet(tmp_path / "more.parquet")
+    with pytest.raises(DataRejected, match=r"shop a has several rows that differ: one row per key and time"):
+        read(tmp_path, join)
+    rows.assign(price=5.0).to_parquet(tmp_path / "more.parquet")
+    assert read(tmp_path, join)[0]["price"].fillna(0).tolist() == [5.0, 0, 5.0, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["a", "b"], pd.Categorical(["b", "a"])),
+        ([0.1, 5.0], [Decimal("5.00"), Decimal("0.1")]),
+        ([1, 2], pd.Categorical([2, 1])),
+        (
+            pd.to_datetime(["2025-01-01", "2025-07-01"]),
+            pd.to_datetime(["2025-07-01", "2025-01-01"], utc=True),
+        ),
+        (
+            pd.to_datetime(["2025-01-01", "2025-07-01"], utc=True),
+            pd.to_datetime(["2025-07-01", "2025-01-01"], utc=True).tz_convert("Europe/Berlin").as_unit("ns"),
+        ),
+    ],
+)
+def test_keys_that_mean_the_same_are_equal_whatever_their_type(one: Any, other: Any) -> None:
+    join = Join.model_validate({"source": {"type": "csv", "filepath": "x.csv"}, "by": ["key"]})
+    left = Side(pd.DataFrame({"key": one}), None, "left")
+    right = Side(pd.DataFrame({"key": other, "n": [2, 1]}), None, "right")
+    assert add_columns(left, right, join, ReadReport(), need=True)["n"].tolist() == [1, 2]
+
+
+def test_the_two_zeros_are_one_key() -> None:
+    join = Join.model_validate({"source": {"type": "csv", "filepath": "x.csv"}, "by": ["key"]})
+    left = Side(pd.DataFrame({"key": [0.0]}), None, "left")
+    right = Side(pd.DataFrame({"key": [0.0, -0.0], "n": [1, 2]}), None, "right")
+    with pytest.raises(DataRejected, match=r"key 0\.0 has several rows that differ"):
+        add_columns(left, right, join, ReadReport(), need=True)
 
 
 KEYS = st.one_of(st.none(), st.integers(0, 3))

@@ -209,6 +209,22 @@ def test_digits_of_another_width_could_be_two_days_and_are_not_read() -> None:
     assert read(pd.Series(["1112025", "01112025"]), format="%d%m%Y") == [None, utc(2025, 11, 1)]
 
 
+@pytest.mark.parametrize(
+    ("text", "form"), [("now", "%d/%m/%Y"), ("today", "%Y-%m-%d"), ("today", "%d %b %Y")]
+)
+def test_words_that_pandas_takes_for_the_present_are_not_times(text: str, form: str) -> None:
+    assert read(pd.Series([text, utc(2025, 1, 31).strftime(form)]), format=form) == [None, utc(2025, 1, 31)]
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "float[pyarrow]"])
+def test_numbers_that_have_lost_their_last_digits_are_not_times(kind: str) -> None:
+    assert read(pd.Series([20250131, 19991], dtype="float32").astype(kind), format="%Y%m%d") == [None, None]
+    assert read(pd.Series([1_738_303_200, 86_400], dtype="float32").astype(kind), format="epoch_s") == [
+        None,
+        utc(1970, 1, 2),
+    ]
+
+
 def test_an_empty_column_has_no_time() -> None:
     assert read(pd.Series([], dtype=object)) == []
     assert read(pd.Series([None, None], dtype=object)) == [None, None]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 
-from airflow_mlops.core.errors import DataRejected
+from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ValidationReport
 from tests.support.project import Project, customers
 
@@ -165,3 +167,40 @@ def test_both_engines_write_the_same_record(tmp_path: Path, on_failure: str) -> 
     first, second = (json.dumps(record).replace(str(tmp_path), "") for record in records)
     assert second.replace("/duckdb/", "/great_expectations/") == first
     assert records[0]["failures"][0]["examples"] == ["-7"]
+
+
+def in_database(root: Path, monkeypatch: pytest.MonkeyPatch, **validate: Any) -> Project:
+    """A project whose rows are those of a query, which ends with the run's window."""
+    rows = customers().assign(seen_at=lambda frame: frame["seen_at"].dt.strftime("%Y-%m-%d %H:%M:%S"))
+    rows.loc[0, "visits"] = -7
+    with closing(sqlite3.connect(root / "shop.db")) as database:
+        rows.to_sql("customers", database, index=False)
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"sqlite:///{root}/shop.db")
+    found = Project.create(root)
+    sql = "SELECT * FROM customers WHERE seen_at < :window_end"
+    data = {**found.config["data"], "source": {"type": "sql", "sql": sql, "conn_id": "shop"}}
+    return found.changed(data=data, validate={"engine": "database", **validate})
+
+
+def test_a_database_validates_the_rows_of_the_runs_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect = [{"column": "visits", "min": 0}, {"columns": ["plan", "plans"]}]
+    found = in_database(tmp_path, monkeypatch, expect=expect, on_failure="warn", data_docs=True)
+    window = {"as_of": "2024-01-20T00:00:00+00:00"}
+    dataset = found.run("ingest", {}, **window)
+    report = ValidationReport.from_json(found.run("validate", {"dataset": dataset}, **window))
+    assert (report.rows, report.expectations, report.digest) == (456, 3, dataset["digest"])
+    assert [str(item) for item in report.failures] == [
+        "expect_column_values_to_be_between of visits (1 row)",
+        "expect_column_to_exist of plans",
+    ]
+    assert "1 of 456 rows break it" in Path(report.page).read_text()
+    with pytest.raises(DataRejected, match=r"456 rows then, 600 now; run ingest again, then validate"):
+        found.run("validate", {"dataset": dataset})
+
+
+def test_a_pipeline_that_the_database_cannot_validate_says_so_at_run_time_too(tmp_path: Path) -> None:
+    found = project(tmp_path, expect=[{"column": "visits", "min": 0}], engine="database")
+    with pytest.raises(ConfigError, match=r"validate\.engine: engine database needs a source of type sql"):
+        validated(found)

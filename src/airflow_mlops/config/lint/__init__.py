@@ -11,6 +11,7 @@ from typing import Any, Final
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
 from airflow_mlops.config.lint.columns import columns
+from airflow_mlops.config.lint.database_engine import database_engine
 from airflow_mlops.config.lint.estimator import estimator
 from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
@@ -39,6 +40,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     estimator: ("train.estimator",),
     metrics: ("train.estimator",),
     expectations: ("validate",),
+    database_engine: ("validate", "data.*"),
     limits: (),
     undeclared_metric: ("evaluate.metrics.*",),
     canary_timing: ("deploy.canary.*",),

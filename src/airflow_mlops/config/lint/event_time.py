@@ -19,7 +19,7 @@ from airflow_mlops.config.queries import query_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.time_format import ISO, reads
 from airflow_mlops.data.core.query import window_fault
-from airflow_mlops.data.core.time_signs import advice, are_like_times, is_iso, is_named_like_time
+from airflow_mlops.data.core.time_signs import advice, are_like_times, is_iso, is_named_like_time, misplaced
 from airflow_mlops.data.sources import SOURCES
 
 _CHANGING: Final = {
@@ -44,21 +44,42 @@ def event_time(subject: Subject) -> Iterator[Finding]:
         return
     yield from _query(subject, data.source, declared)
     path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
-    values = _values(data.source, name, subject.folder)
-    texts = [_text(value) for value in values]
-    written = [text for value, text in zip(values, texts, strict=True) if not isinstance(value, date)]
-    written = list(dict.fromkeys(text for text in written if text))
+    written = _written(_values(data.source, name, subject.folder))
     if not written:
         return
     if declared.is_declared:
         yield from _declared(written, declared, path)
+    elif not any(map(is_iso, written)) and not _is_like_time(written, name):
+        yield from _misplaced(subject)
     elif not all(map(is_iso, written)):
         yield from _undeclared(written, name, path)
 
 
+def _written(values: list[Any]) -> list[str]:
+    """Return different values of a column as text, without those that are times already."""
+    texts = [_text(value) for value in values if not isinstance(value, date)]
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _is_like_time(written: list[str], name: str) -> bool:
+    return is_named_like_time(name) or are_like_times(written, name)
+
+
+def _misplaced(subject: Subject) -> Iterator[Finding]:
+    """A key that is a time is the last one."""
+    data = subject.pipeline.data
+    for number, name in enumerate(data.keys[:-1]):
+        values = _values(data.source, name, subject.folder)
+        written = _written(values)
+        typed = any(isinstance(value, date) for value in values)
+        iso = sum(map(is_iso, written)) > _MOSTLY * len(written)
+        if typed or iso or (is_named_like_time(name) and are_like_times(written, name)):
+            yield Finding(("data", "keys", number), misplaced(name, data.keys[-1]))
+
+
 def _undeclared(written: list[str], name: str, path: KeyPath) -> Iterator[Finding]:
     named = is_named_like_time(name)
-    if not (named or are_like_times(written, name)):
+    if not _is_like_time(written, name):
         return
     other = [text for text in written if not is_iso(text)]
     if len(other) < _MOSTLY * len(written):

@@ -99,9 +99,10 @@ class Validate(Section):
         description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
     )
 
-    engine: Literal["great_expectations", "duckdb"] = Field(
+    engine: Literal["great_expectations", "duckdb", "database"] = Field(
         "great_expectations",
-        description="What checks the rows; `duckdb` leaves what it cannot decide to Great Expectations.",
+        description="What checks the rows; `duckdb` leaves what it cannot decide to Great Expectations, "
+        "`database` asks that of a source of type sql and fetches no rows.",
     )
     data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
 

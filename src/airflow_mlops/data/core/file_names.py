@@ -87,5 +87,12 @@ def partition_values(folders: str) -> dict[str, str | None]:
 
 
 def all_whole(values: Iterable[str | None]) -> bool:
-    """Whether every value of a partition column is a whole number, so that the column is one."""
-    return all(_WHOLE.fullmatch(value) for value in values if value is not None)
+    """Whether every value of a partition column is a whole number, so that the column is one.
+
+    Values that would become one number, as codes with leading zeros, are text.
+
+    >>> all_whole(["01", "12"]), all_whole(["0123", "123"])
+    (True, False)
+    """
+    known = {value for value in values if value is not None}
+    return all(map(_WHOLE.fullmatch, known)) and len(set(map(int, known))) == len(known)

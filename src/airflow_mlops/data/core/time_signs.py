@@ -115,6 +115,14 @@ def advice(column: str, texts: Sequence[str]) -> str:
     return f"write {ways}{both} under data, {off}"
 
 
+def misplaced(name: str, last: str) -> str:
+    """Return the message that a key is a time and another one is the last."""
+    return (
+        f"{name!r}, one of data.keys, is a time, but the last of them is {last!r}: write the time last, or "
+        f"`time: {{column: {name}}}` under data, or `time: off` if rows are not chosen by time"
+    )
+
+
 def _tokens(name: str) -> list[str]:
     return [token.lower() for token in _TOKENS.findall(name)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.core.file_names import unpacked
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.cell_notes import SAMPLE, note_lines, note_numbers, note_written
 from airflow_mlops.data.sources.file_faults import separator_hint
 from airflow_mlops.data.sources.frames import loses_digits
 from airflow_mlops.data.sources.listing import SourceFile
@@ -23,11 +25,9 @@ _PARTLY: Final = ("chunksize", "iterator")
 _OWN_LINES: Final = {"header", "names", "skiprows", "skipfooter", "nrows", "comment", "usecols", "encoding",
                      "quoting", "quotechar", "delimiter", "index_col", "lineterminator"}  # fmt: skip
 """Arguments under which a line has not a cell for each column that is read."""
-_SAMPLE: Final = 1_000
-_MOSTLY: Final = 0.9
+_OTHER_ROWS: Final = {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"}
+"""Arguments under which the first rows, read again, would not be those of the frame."""
 _WHOLE: Final = r"\s*[+-]?\d{16,}\s*"
-_ZEROS: Final = r"\s*0\d+\s*"
-_COMMA: Final = r"\s*[+-]?\d+,\d+\s*"
 
 
 def parse_csv(file: SourceFile, request: ReadRequest) -> pd.DataFrame:
@@ -53,8 +53,9 @@ def _defaults(file: SourceFile, given: Mapping[str, Any]) -> dict[str, Any]:
         defaults["index_col"] = False  # else the cells that the header has no names for become an index
     if unpacked(file.path)[0].endswith(".tsv") and not {"sep", "delimiter"} & set(given):
         defaults["sep"] = "\t"
-    if given.get("engine", "c") == "c":
-        defaults["low_memory"] = False
+    separator = given.get("sep", given.get("delimiter", ","))
+    if given.get("engine", "c") == "c" and (separator == r"\s+" or len(separator or "") == 1):
+        defaults["low_memory"] = False  # pandas reads with other separators in Python
     return defaults
 
 
@@ -91,8 +92,21 @@ def _read_warned(file: SourceFile, arguments: Mapping[str, Any]) -> tuple[pd.Dat
         arguments = {**arguments, "on_bad_lines": "warn"}
     with opened(file) as (stream, compression), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", pd.errors.ParserWarning)
-        frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
+        try:
+            frame: pd.DataFrame = pd.read_csv(stream, **{"compression": compression, **arguments})
+        except ValueError as error:
+            _check_arguments(arguments, error)
+            raise
     return frame, [str(item.message) for item in caught if issubclass(item.category, pd.errors.ParserWarning)]
+
+
+def _check_arguments(arguments: Mapping[str, Any], error: ValueError) -> None:
+    """Raise ConfigError for an error that a table of two cells raises as well: it is about the arguments."""
+    try:
+        pd.read_csv(io.StringIO("a,b\n1,2\n"), **arguments)
+    except ValueError as other:
+        if str(other) == str(error):
+            raise ConfigError(f"data.source.load_args does not fit pandas.read_csv: {error}") from error
 
 
 def _count_skipped(file: SourceFile, frame: pd.DataFrame, texts: list[str], request: ReadRequest) -> None:
@@ -131,16 +145,18 @@ def _check_header(
 def _check_values(
     file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
 ) -> None:
-    """Refuse numbers that lost digits; report text in a column of numbers, and codes that lost zeros."""
-    typed = arguments.get("dtype") is not None
+    """Refuse numbers that lost digits; report what pandas makes of cells without a word."""
     if large := [str(name) for name in frame.columns if loses_digits(frame[name])]:
         _check_digits(file, large, arguments)
+    separator = str(arguments.get("sep", arguments.get("delimiter", ",")))
     for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.StringDtype) and not typed:
-            _report_numbers(file, frame[name], str(name), request)
-    whole = [name for name in frame.columns if frame[name].dtype.kind in "iu"]
-    if whole and not typed:
-        _report_zeros(file, whole, arguments, request)
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            if arguments.get("dtype") is None:
+                note_numbers(frame[name], str(name), file.name, request.report.note)
+            if len(separator) == 1:
+                columns = len(frame.columns)
+                note_lines(frame[name], str(name), columns, separator, file.name, request.report.note)
+    _report_written(file, frame, arguments, request)
 
 
 def _check_digits(file: SourceFile, names: list[str], arguments: Mapping[str, Any]) -> None:
@@ -153,38 +169,15 @@ def _check_digits(file: SourceFile, names: list[str], arguments: Mapping[str, An
             )
 
 
-def _report_numbers(file: SourceFile, values: pd.Series, name: str, request: ReadRequest) -> None:
-    """Report a column that is text because of a few cells, or of another decimal mark."""
-    sample = values.dropna().head(_SAMPLE)
-    if sample.empty:
-        return
-    if sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
-        text = "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
-        request.report.note(f"{file.name}: column {name!r}: {text}")
-        return
-    if pd.to_numeric(sample, errors="coerce").notna().mean() < _MOSTLY:
-        return
-    known = values.dropna()
-    odd = known[pd.to_numeric(known, errors="coerce").isna()]
-    if len(odd):
-        shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
-        request.report.note(
-            f"{file.name}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
-            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
-        )
-
-
-def _report_zeros(
-    file: SourceFile, names: list[Any], arguments: Mapping[str, Any], request: ReadRequest
+def _report_written(
+    file: SourceFile, frame: pd.DataFrame, arguments: Mapping[str, Any], request: ReadRequest
 ) -> None:
-    """Report codes whose leading zeros are gone, from the first rows as text."""
+    """Report what has become of the first cells as they are written."""
     given = request.source.load_args
-    if {"nrows", "converters", "skipfooter", "index_col", "names", "header", "usecols"} & set(given):
+    if _OTHER_ROWS & set(given):
         return
-    first = _read(file, {**arguments, "nrows": _SAMPLE, "dtype": str, "parse_dates": None})
-    for name in names:
-        if name in first and (found := first[name][first[name].str.fullmatch(_ZEROS).fillna(False)]).size:
-            request.report.note(
-                f"{file.name}: column {str(name)!r} is read as numbers without their leading zeros, such as "
-                f"{found.iloc[0]!r:.40}: for codes give load_args: {{dtype: {{{name}: str}}}}"
-            )
+    first = _read(
+        file, {**arguments, "nrows": SAMPLE, "dtype": str, "parse_dates": None, "keep_default_na": False}
+    )
+    typed = frame.columns if arguments.get("dtype") is not None else ()
+    note_written(frame, first, file.name, request.report.note, typed=typed)

@@ -48,13 +48,21 @@ def reading(file: SourceFile, kind: str, reader: str = "") -> Iterator[None]:
     except TypeError as error:
         if not reader:
             raise
-        raise ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}") from error
+        raise _misfit(reader, error) from error
     except (*_CONTENT, OSError) as error:
         if isinstance(error, OSError) and not _is_content(error, file):
             raise BackendError(f"cannot reach {file.name}: {error}") from error
         _unchanged(file, before)
         raise DataRejected(f"cannot read {file.name} as {kind}: {_line(error)}{_hint(error)}") from error
+    except (LookupError, AttributeError, AssertionError) as error:  # an unknown encoding, a number for a text
+        if not reader:
+            raise
+        raise _misfit(reader, error) from error
     _unchanged(file, before)
+
+
+def _misfit(reader: str, error: Exception) -> ConfigError:
+    return ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}")
 
 
 def _is_content(error: OSError, file: SourceFile) -> bool:

@@ -21,6 +21,8 @@ _MASKED: Final = {
     pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(),
     pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
 }  # fmt: skip
+_LARGEST_WHOLE: Final = 2.0**64
+"""Above it, a whole number is no integer of 64 bits."""
 _EXAMPLES: Final = 3
 
 
@@ -133,11 +135,9 @@ def check_column(values: pd.Series, name: str, where: str) -> None:
 
 
 def loses_digits(values: pd.Series) -> bool:
-    """Whether a float column may be of whole numbers too large to be exact, as gaps make them."""
+    """Whether a float column may have whole numbers too large to be exact, beside gaps or fractions."""
     if values.dtype != np.float64:
         return False
     known = values.to_numpy()
-    known = known[np.isfinite(known)]
-    if not known.size or np.abs(known).max() < LARGEST_EXACT:
-        return False
-    return bool((known == np.trunc(known)).all())
+    sizes = np.abs(known[np.isfinite(known)])
+    return bool(((sizes >= LARGEST_EXACT) & (sizes < _LARGEST_WHOLE)).any())

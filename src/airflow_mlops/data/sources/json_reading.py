@@ -75,7 +75,9 @@ def _is_lines(file: SourceFile, start: str) -> bool:
         found = json.loads(first)
     except ValueError:
         return False
+    # An object of objects, or of lists alone, has columns.
     one_row = isinstance(found, dict) and not any(isinstance(value, dict) for value in found.values())
+    one_row = one_row and not all(isinstance(value, list) for value in found.values())
     return rest.lstrip().startswith("{") or (not rest.strip() and one_row)
 
 

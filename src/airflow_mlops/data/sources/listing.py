@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.file_names import (
     PATTERN,
+    all_whole,
     is_archive,
     is_ignored,
     is_leftover,
@@ -50,6 +51,19 @@ class SourceFile:
     def is_local(self) -> bool:
         """Whether it is on a disk of this machine."""
         return isinstance(self.fs, LocalFileSystem)
+
+
+def note_other_values(
+    file: SourceFile, name: str, value: str | None, values: Iterable[Any], report: ReadReport
+) -> None:
+    """Report a column whose values in a file are not that in the name of its folder; those count."""
+    found = {str(item) for item in values}
+    whole = {str(int(value))} if value and all_whole([value]) else set()
+    if not found <= {str(value), *whole}:
+        report.note(
+            f"column {name!r} of {file.name} has other values than the name of its folder, {value}: those in "
+            "the file count"
+        )
 
 
 @dataclass(frozen=True)

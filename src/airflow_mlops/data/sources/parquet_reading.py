@@ -27,10 +27,15 @@ from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
-from airflow_mlops.data.sources.listing import SourceFile
+from airflow_mlops.data.sources.listing import SourceFile, note_other_values
 from airflow_mlops.data.sources.report import OUTSIDE
 
 ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
+_CHOICES: Final[Mapping[str, Sequence[str | None]]] = {
+    "dtype_backend": (None, "numpy_nullable", "pyarrow"),
+    "engine": ("auto", "pyarrow"),
+    "coerce_int96_timestamp_unit": (None, "s", "ms", "us", "ns"),
+}
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _INDEX: Final = re.compile(r"__index_level_\d+__")
@@ -46,10 +51,13 @@ class _Part:
     schema: pa.Schema
     index: Mapping[str, range]
 
-    def is_empty(self, name: str) -> bool:
+    def values(self, name: str) -> pa.ChunkedArray:
         with reading(self.file, "parquet"):
-            values = self.fragment.to_table(columns=[name]).column(name)
-            return bool(values.null_count == len(values))
+            return self.fragment.to_table(columns=[name]).column(name)
+
+    def is_empty(self, name: str) -> bool:
+        values = self.values(name)
+        return bool(values.null_count == len(values))
 
 
 def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.DataFrame:
@@ -61,6 +69,10 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
     arguments = _arguments(request.source.load_args)
     folders = _folder_types(files)
     parts = [_part(file, folders, arguments) for file in files]
+    for part in parts:
+        for name in set(part.file.partitions) & set(part.fragment.physical_schema.names):
+            values = part.values(name).unique().to_pylist()
+            note_other_values(part.file, name, part.file.partitions[name], values, request.report)
     for part in parts:
         check_needed(part.file, part.schema.names, request)
     if len(parts) > 1:
@@ -89,8 +101,12 @@ def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"data.source.load_args.{name}: Parquet has no such argument{did_you_mean(name, ARGUMENTS)}; "
                 f"known: {', '.join(ARGUMENTS)}"
             )
-    if load_args.get("engine", "auto") not in ("auto", "pyarrow"):
-        raise ConfigError("data.source.load_args.engine must be pyarrow: Parquet is read with nothing else")
+    for name, known in _CHOICES.items():
+        if name in load_args and load_args[name] not in known:
+            choices = ", ".join(filter(None, known))
+            raise ConfigError(
+                f"data.source.load_args.{name} must be one of {choices}, got {load_args[name]!r:.80}"
+            )
     return load_args
 
 
@@ -98,8 +114,9 @@ def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mappi
     unit = arguments.get("coerce_int96_timestamp_unit")
     form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
     with reading(file, "parquet"):
-        fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(file, folders))
-        schema = fragment.physical_schema
+        schema = form.inspect(file.path, filesystem=_arrow_fs(file.fs))
+        own = {name: value for name, value in file.partitions.items() if name not in schema.names}
+        fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(own, folders))
     index = index_ranges(schema)
     names = [name for name in schema.names if not _INDEX.fullmatch(name)]
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
@@ -130,10 +147,10 @@ def _folder_type(values: Sequence[str | None]) -> pa.DataType:
     return pa.int32() if small else pa.int64()
 
 
-def _partition(file: SourceFile, folders: Mapping[str, pa.DataType]) -> Any:
-    """Return what the folders say about every row of a file, as an expression."""
+def _partition(values: Mapping[str, str | None], folders: Mapping[str, pa.DataType]) -> Any:
+    """Return what folders say about every row of a file, as an expression."""
     known = pads.scalar(True)
-    for name, value in file.partitions.items():
+    for name, value in values.items():
         text = value is None or pa.types.is_string(folders[name])
         scalar = pa.scalar(value if text else int(str(value)), folders[name])
         is_value = pc.field(name).is_null() if value is None else pc.field(name) == scalar
@@ -159,10 +176,7 @@ def _rows(
 ) -> pa.Table:
     """Read one file as part of the whole table."""
     own = _window(part, request)
-    try:
-        asked = parquet.filters_to_expression(arguments["filters"]) if arguments.get("filters") else None
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"data.source.load_args.filters: {error}") from error
+    asked = _asked(arguments, schema)
     chosen = own if asked is None else asked if own is None else own & asked
     with reading(part.file, "parquet"):
         try:
@@ -175,6 +189,18 @@ def _rows(
         except pa.ArrowInvalid:
             _raise_misfit(part, schema, columns)
             raise
+
+
+def _asked(arguments: Mapping[str, Any], schema: pa.Schema) -> Any:
+    """Return which rows ``filters`` asks for, or None for all; raises ConfigError for a wrong one."""
+    if not arguments.get("filters"):
+        return None
+    try:
+        asked = parquet.filters_to_expression(arguments["filters"])
+        schema.empty_table().filter(asked)
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise ConfigError(f"data.source.load_args.filters: {str(error).splitlines()[0]:.300}") from error
+    return asked
 
 
 def _count(part: _Part, schema: pa.Schema, chosen: Any) -> int:

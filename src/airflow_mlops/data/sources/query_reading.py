@@ -49,16 +49,29 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
     does not answer.
     """
     source = request.source
+    with open_query(request) as (connection, statement):
+        frame = _exact(_frame(statement, connection, source), statement, connection, source)
+        return _plain(frame, source)
+
+
+@contextmanager
+def open_query(request: ReadRequest, *, snapshot: bool = False) -> Iterator[tuple[Connection, TextClause]]:
+    """Connect to the database of a query; yields the connection and the query with its parameters bound.
+
+    :param snapshot: whether all that is asked sees the database at one moment.
+
+    What the database says inside becomes an error of this package, without the password; raises what
+    ``read_query`` raises.
+    """
+    source = request.source
     sql = _query(source, request.base)
     if wrong := window_fault(sql, request.format, request.timezone):
         raise ConfigError(f"{_where(source)}: {wrong}")
     engine = request.connections.engine(str(source.conn_id))
     try:
-        with _reading(engine, source) as connection:
+        with _reading(engine, source, snapshot=snapshot) as connection:
             window = _window(engine, request.start, request.end)
-            statement = _statement(sql, {**_params(source), **window})
-            frame = _exact(_frame(statement, connection, source), statement, connection, source)
-            return _plain(frame, source)
+            yield connection, _statement(sql, {**_params(source), **window})
     finally:
         engine.dispose()
 
@@ -119,7 +132,7 @@ def _as_text(at: datetime) -> str:
 
 
 def _statement(sql: str, given: Mapping[str, Any]) -> TextClause:
-    statement = text(for_binding(sql, given))
+    statement = text(f"{for_binding(sql, given)}\n")  # a comment at its end hides nothing that follows
     return statement.bindparams(*(_bound(name, given[name]) for name in parameters(sql)))
 
 
@@ -130,12 +143,14 @@ def _bound(name: str, value: Any) -> BindParameter[Any]:
 
 
 @contextmanager
-def _connected(engine: Engine, conn_id: str) -> Iterator[Connection]:
+def _connected(engine: Engine, conn_id: str, *, snapshot: bool = False) -> Iterator[Connection]:
     database = engine.url.database or ""
     if engine.dialect.name == "sqlite" and not database.startswith("file:") and not Path(database).is_file():
         # SQLite would make an empty one.
         raise ConfigError(f"connection {conn_id!r}: no such file {Path(database).absolute()}")
-    options = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
+    options: dict[str, Any] = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
+    if snapshot and options:
+        options["isolation_level"] = "REPEATABLE READ"
     try:
         connection = engine.connect().execution_options(**options)
     except ImportError as error:
@@ -149,11 +164,12 @@ def _connected(engine: Engine, conn_id: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _reading(engine: Engine, source: Source) -> Iterator[Connection]:
+def _reading(engine: Engine, source: Source, *, snapshot: bool = False) -> Iterator[Connection]:
     """Connect and set the session up; what the database says becomes an error of this package."""
-    with _connected(engine, str(source.conn_id)) as connection:
+    begin = ("BEGIN",) if snapshot and engine.dialect.name == "sqlite" else ()
+    with _connected(engine, str(source.conn_id), snapshot=snapshot) as connection:
         try:
-            for statement in _SET_UP.get(engine.dialect.name, ()):
+            for statement in (*_SET_UP.get(engine.dialect.name, ()), *begin):
                 connection.exec_driver_sql(statement)
             yield connection
         except SQLAlchemyError as error:

@@ -21,8 +21,8 @@ from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import storable, to_frame
-from airflow_mlops.data.sources.listing import SourceFile
-from airflow_mlops.data.sources.report import named
+from airflow_mlops.data.sources.listing import SourceFile, note_other_values
+from airflow_mlops.data.sources.report import ReadReport, named
 
 Parser = Callable[[SourceFile, ReadRequest], pd.DataFrame]
 _HINTS: Final = {"csv": "name its type, such as load_args: {{dtype: {{{0}: str}}}}"}
@@ -47,21 +47,21 @@ def read_text_files(files: Sequence[SourceFile], request: ReadRequest, parse: Pa
             request.report.note(f"{file.name} is empty: 0 bytes")
             continue
         with reading(file, kind, f"pandas.read_{kind}"):
-            frame = storable(parse(file, request), file.name)
-        if frame.empty and frame.columns.empty:
-            request.report.note(f"{file.name} is empty: it has no row and no names of columns")
-            continue
-        check_needed(file, list(frame.columns), request)
-        frames.append((file, frame))
+            frame = parse(file, request)
+            if frame.empty and frame.columns.empty:
+                request.report.note(f"{file.name} is empty: it has no row and no names of columns")
+                continue
+            check_needed(file, [str(name) for name in frame.columns], request)
+            frames.append((file, storable(frame, file.name)))
     if not frames:
         raise DataRejected(f"{named([file.name for file in files])}: empty, at least 1 row is needed")
     note_copies([file for file, frame in frames if len(frame)], request.report)
-    frames = _with_partitions(frames)
+    frames = _with_partitions(frames, request.report)
     return frames[0][1] if len(frames) == 1 else _together(frames, request)
 
 
 def _with_partitions(
-    frames: Sequence[tuple[SourceFile, pd.DataFrame]],
+    frames: Sequence[tuple[SourceFile, pd.DataFrame]], report: ReadReport
 ) -> list[tuple[SourceFile, pd.DataFrame]]:
     """Add the columns that the names of folders hold, where a file has none of that name itself."""
     values: dict[str, list[str | None]] = {}
@@ -71,6 +71,9 @@ def _with_partitions(
     whole = {name for name, found in values.items() if all_whole(found) and any(found)}
     added = []
     for file, frame in frames:
+        for name, value in file.partitions.items():
+            if name in frame.columns:
+                note_other_values(file, name, value, frame[name].unique(), report)
         new = {
             name: pd.array([None if value is None else int(value)] * len(frame), dtype="Int64")
             if name in whole

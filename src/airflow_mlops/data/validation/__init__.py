@@ -20,7 +20,7 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.validation import great_expectations as gx
 from airflow_mlops.data.validation.columns import Columns
 from airflow_mlops.data.validation.limits import Bound, bind, evaluated
-from airflow_mlops.data.validation.outcome import Outcome, counted, cut, failed, observed
+from airflow_mlops.data.validation.outcome import Outcome, cut, failed
 from airflow_mlops.data.validation.types import check_type
 
 __all__ = ["Broken", "Expectation", "Outcome", "Terms", "broken", "check", "evaluate", "expand", "find"]
@@ -95,7 +95,7 @@ def evaluate(
         item = evaluated(written, terms.parameters)
         if item.name != TYPE:
             gx.build(item, terms.base)  # a fault in the file is reported whatever the rows are
-        found = _without_values(item, columns)
+        found = without_values(item, columns)
         if found is None:
             bound = bind(item, columns, samples=terms.samples)
             if bound.mismatch:
@@ -108,7 +108,7 @@ def evaluate(
     return tuple(outcomes[number] for number in range(len(expectations)))
 
 
-def _without_values(item: Expectation, columns: Columns) -> Outcome | None:
+def without_values(item: Expectation, columns: Columns) -> Outcome | None:
     """Return the outcome of an expectation on a column that does not exist, or on a type."""
     absent = [column for column in item.columns if column not in columns.names]
     if absent and item.name != _EXISTS:
@@ -169,28 +169,16 @@ class _Checks:
         return pd.DataFrame(self._wanted[view], copy=False)
 
     def _outcome(self, item: Expectation, result: Any) -> Outcome:
-        samples, seen = self._terms.samples, result.result
-        raised = gx.exception(result.exception_info, samples=samples)
-        if raised is not None:
-            raise gx.cannot_evaluate(item, raised)
-        if not gx.by_row(seen):
-            return observed(item, seen.get("observed_value"), holds=bool(result.success), samples=samples)
-        outcome = counted(
-            item,
-            holds=bool(result.success),
-            bad=int(seen["unexpected_count"] or 0),
-            of=int(seen["element_count"] or 0),
-            cells=self._cells(item, seen),
-            samples=samples,
-        )
+        cells = self._cells(item, result.result) if gx.by_row(result.result) else None
+        outcome = gx.outcome_of(item, result, cells, samples=self._terms.samples)
         rows = result.meta.get("rows")
         return outcome if rows is None else replace(outcome, rows=rows)
 
-    def _cells(self, item: Expectation, seen: Mapping[str, Any]) -> Sequence[Any]:
-        """Return examples as they are in the data, not as they were compared."""
+    def _cells(self, item: Expectation, seen: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Return examples as they are in the data, not as they were compared; None if not known."""
         places = seen.get("partial_unexpected_index_list")
         names = item.columns
         if places and names:
             rows = self._columns.frame[list(names)].iloc[list(places)]
             return list(rows[names[0]]) if len(names) == 1 else list(rows.itertuples(index=False, name=None))
-        return seen.get("partial_unexpected_list") or ()
+        return None

@@ -14,7 +14,7 @@ import pandas as pd
 from airflow_mlops.config.expectations import Expectation
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.data.validation.outcome import EXAMPLES, cut
+from airflow_mlops.data.validation.outcome import EXAMPLES, Outcome, counted, cut, observed
 from airflow_mlops.user_code.loading import load_object
 
 ITEM: Final = "airflow_mlops_item"
@@ -92,24 +92,28 @@ def _validation_message(error: Exception) -> str:
     return "; ".join(parts) or str(error)
 
 
+def in_memory_context() -> Any:
+    """Return a context that exists only in memory, shows no progress and sends nothing."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
 class Batches:
     """Frames that Great Expectations checks, one batch each, in a context that exists only in memory."""
 
     def __init__(self) -> None:
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import (
-            DataContextConfig,
-            InMemoryStoreBackendDefaults,
-            ProgressBarsConfig,
-        )
-
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-            progress_bars=ProgressBarsConfig(globally=False),
-            analytics_enabled=False,
-        )
-        context = gx.get_context(mode="ephemeral", project_config=config)
-        asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
+        asset = in_memory_context().data_sources.add_pandas("rows").add_dataframe_asset("rows")
         self._whole = asset.add_batch_definition_whole_dataframe("all")
 
     def check(self, frame: pd.DataFrame, natives: Sequence[Any], most: int) -> dict[int, Any]:
@@ -147,6 +151,29 @@ def _rows(batch: Any, native: Any, bad: int) -> np.ndarray[Any, Any] | None:
     if positions is None or len(positions) != bad:
         return None
     return np.asarray(positions, dtype=np.int64)
+
+
+def outcome_of(item: Expectation, result: Any, cells: Sequence[Any] | None, *, samples: bool) -> Outcome:
+    """Return Great Expectations' own result as an outcome.
+
+    :param cells: cells that break it, as they are in the data; those of the result for None.
+
+    Raises ConfigError where the evaluation raised an error.
+    """
+    seen = result.result
+    raised = exception(result.exception_info, samples=samples)
+    if raised is not None:
+        raise cannot_evaluate(item, raised)
+    if not by_row(seen):
+        return observed(item, seen.get("observed_value"), holds=bool(result.success), samples=samples)
+    return counted(
+        item,
+        holds=bool(result.success),
+        bad=int(seen["unexpected_count"] or 0),
+        of=int(seen["element_count"] or 0),
+        cells=seen.get("partial_unexpected_list") or () if cells is None else cells,
+        samples=samples,
+    )
 
 
 def exception(info: Mapping[str, Any] | None, *, samples: bool = True) -> str | None:

@@ -1,15 +1,18 @@
-"""Regular expressions of Python that mean the same to RE2, the engine of DuckDB."""
+"""Regular expressions of Python that mean the same to RE2, the engine of DuckDB, and to PostgreSQL."""
 
 from __future__ import annotations
 
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 _MOST: Final = 1000
 """RE2 repeats nothing more often."""
+_MOST_OF_POSTGRESQL: Final = 255
+_REPEATED: Final = re.compile(r"[{,](\d+)(?=[,}])")
+_POINT: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
 _CLASSES: Final = {
     "CATEGORY_DIGIT": "0-9",
     "CATEGORY_WORD": "0-9A-Za-z_",
@@ -57,6 +60,19 @@ def for_re2(pattern: str) -> Pattern | None:
     except _Differs:
         return None
     return Pattern(text, needs_plain="plain" in seen, needs_no_newline="end" in seen)
+
+
+def for_postgresql(pattern: str) -> Pattern | None:
+    r"""Return a pattern of Python for PostgreSQL, or None when the two may differ.
+
+    >>> for_postgresql(r"^[A-Z]{2}\d+$").text
+    '\\A[\\u0041-\\u005a]{2,2}[0-9]{1,}\\Z'
+    """
+    found = for_re2(pattern)
+    if found is None or any(int(number) > _MOST_OF_POSTGRESQL for number in _REPEATED.findall(found.text)):
+        return None
+    text = _POINT.sub(lambda point: f"\\u{int(point[1], 16):04x}", found.text)
+    return replace(found, text=text.replace(r"\z", r"\Z").replace(r"\b", r"\y"))
 
 
 def _parts(tree: Any, seen: set[str]) -> Iterator[str]:

@@ -21,11 +21,11 @@ SUBQUERY: Final = "(SELECT"
 
 _ALWAYS: Final = frozenset({"column", "mostly", "severity"})
 _STRICT: Final = ("strict_min", "strict_max")
-_EXACT_INTEGER: Final = 2**53
-_TOO_CLOSE: Final = 1e-9
+EXACT_INTEGER: Final = 2**53
+TOO_CLOSE: Final = 1e-9
 """Relative distance from a limit within which the order of a sum may decide: Great Expectations then does."""
 
-_LARGEST: Final = 2.0**62
+LARGEST: Final = 2.0**62
 """Beyond it, sums of integers overflow in one engine and not in the other."""
 
 Columns = Mapping[str, SqlColumn]
@@ -178,7 +178,7 @@ def _member(value: Any, column: SqlColumn) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or column.kind not in (NUMBER, FLOAT):
         return None
     if column.kind == NUMBER:
-        if not abs(value) < _EXACT_INTEGER:
+        if not abs(value) < EXACT_INTEGER:
             return None
         return str(int(value)) if value == int(value) else ""
     return column.limit(value)
@@ -244,10 +244,10 @@ def _aggregate(function: str, *, exact: bool) -> Callable[[Expectation, SqlColum
 
         def finish(figures: Figures) -> Outcome | None:
             value, scale = figures.values
-            if value is None or value != value or abs(value) > _LARGEST:
+            if value is None or value != value or abs(value) > LARGEST:
                 return None
             bounds = [None if limit is None else float(limit) for limit in limits]
-            near = _TOO_CLOSE * max(abs(scale or 0.0), abs(value))
+            near = TOO_CLOSE * max(abs(scale or 0.0), abs(value))
             if not exact and any(b is not None and abs(value - b) <= near for b in bounds):
                 return None
             return observed(item, value, holds=_inside(item, value, bounds), samples=figures.samples)

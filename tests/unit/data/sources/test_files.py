@@ -445,3 +445,72 @@ def test_a_missing_library_is_named_with_what_installs_it(tmp_path: Path) -> Non
     (tmp_path / "rows.ods").write_bytes(b"x")
     with pytest.raises(ConfigError, match=r"rows\.ods: no library .*pip install python-calamine"):
         read(tmp_path, "rows.ods", "excel")
+
+
+ARGUMENTS = {
+    "csv": [
+        *({"sep": 5}, {"encoding": "utf-99"}, {"encoding": 5}, {"dtype": {"x": "foo"}}, {"header": -1}),
+        *({"usecols": 5}, {"engine": "foo"}, {"thousands": ",,"}, {"quoting": 9}, {"nrows": -1}),
+        *({"skiprows": "x"}, {"on_bad_lines": "foo"}, {"compression": "foo"}, {"converters": 5}),
+    ],
+    "json": [{"encoding": "utf-99"}, {"encoding": 5}],
+    "excel": [{"sheet_name": 5}, {"engine": "foo"}, {"usecols": "ZZ9"}, {"dtype": "foo"}],
+    "parquet": [
+        *({"columns": ["zz"]}, {"filters": [["x", "=", "a"]]}, {"filters": "x > 1"}),
+        *({"filters": [["zz", "=", 1]]}, {"dtype_backend": "foo"}, {"coerce_int96_timestamp_unit": "foo"}),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_a_wrong_argument_of_a_reader_is_a_fault_of_the_pipeline_file(tmp_path: Path, kind: str) -> None:
+    name = f"rows.{'xlsx' if kind == 'excel' else kind}"
+    write = {"csv": ROWS.to_csv, "excel": ROWS.to_excel, "parquet": ROWS.to_parquet}
+    write.get(kind, lambda path, index: ROWS.to_json(path, orient="records"))(tmp_path / name, index=False)  # type: ignore[operator]
+    for arguments in ARGUMENTS[kind]:
+        with pytest.raises(ConfigError, match=r"data\.source\.load_args"):
+            read(tmp_path, name, kind, **arguments)
+
+
+def test_an_object_of_lists_on_one_line_has_columns(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('{"id": [1, 2], "y": [0, 1], "z": [0.5, 1]}')
+    assert read(tmp_path, "rows.json", "json")[0]["z"].tolist() == [0.5, 1]
+
+
+def test_whole_numbers_that_a_fraction_makes_inexact_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(
+        '{"id": 1, "y": 0, "z": 9007199254740993}\n{"id": 2, "y": 1, "z": 0.5}\n'
+    )
+    with pytest.raises(DataRejected, match=r"'z' has whole numbers above 2\^53 beside gaps or fractions"):
+        read(tmp_path, "rows.jsonl", "json")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_codes_in_the_names_of_folders_that_are_one_number_stay_text(tmp_path: Path, kind: str) -> None:
+    for code, part in (("0123", ROWS[:2]), ("123", ROWS[2:])):
+        path = tmp_path / "lake" / f"zip={code}" / f"a.{kind}"
+        path.parent.mkdir(parents=True)
+        part.to_csv(path, index=False) if kind == "csv" else part.to_parquet(path)
+    assert read(tmp_path, "lake", kind)[0]["zip"].tolist() == ["0123", "0123", "123", "123"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["1.234,5", "2.500,1"], r"thousands: '\.', decimal: ','"),
+        (['"1,234"', '"12,500"'], r"thousands: ','} or {decimal: ','}, whichever is right"),
+        (['"1,234"', "5"], r"thousands: ','}$"),
+        (["5%", "12.5%"], "numbers with a sign, such as '5%'"),
+        (["€ 5", "€ 7"], "numbers with a sign"),
+        (["1.2.3", "1.2.4"], ""),
+        (["a, b", "c"], ""),
+        (["-", "5"], ""),
+        (['"first\nsecond; third"', "x"], ""),
+    ],
+)
+def test_numbers_that_are_read_as_text_are_reported(tmp_path: Path, cells: list[str], note: str) -> None:
+    rows = "".join(f"{number};{cell};0\n" for number, cell in enumerate(cells))
+    (tmp_path / "rows.csv").write_text(f"id;x;y\n{rows}")
+    _, report = read(tmp_path, "rows.csv", sep=";")
+    assert len(report.notes) == bool(note)
+    assert not note or pd.Series(report.notes).str.contains(note).all()

@@ -8,14 +8,13 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psycopg
 import pytest
 
 from airflow_mlops.config.models import Data
@@ -24,11 +23,9 @@ from airflow_mlops.data.connections import Environment, url_of
 from airflow_mlops.data.datasets import read_rows, write_dataset
 from airflow_mlops.data.event_times import times_of
 from tests.support import free_port
-from tests.support.postgres import Postgres, running_postgres
+from tests.support.postgres import DAYS, PASSWORD, Postgres
 from tests.support.project import ENVIRONMENT
 
-PASSWORD = "hunter22/ses@me"
-DAYS = [dt.datetime(2024, 1, day, 6, tzinfo=dt.UTC) for day in (3, 1, 2, 4)]
 SECOND, FOURTH = dt.datetime(2024, 1, 2, tzinfo=dt.UTC), dt.datetime(2024, 1, 4, tzinfo=dt.UTC)
 WINDOW = "SELECT * FROM visits WHERE at >= :window_start AND at < :window_end"
 
@@ -48,31 +45,6 @@ def fault(sql: str, conn_id: str, base: Path = Path(), **load_args: Any) -> Mlop
     assert PASSWORD not in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.value
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """PostgreSQL whose own time zone is far from UTC, with a table of a user who has to give a password."""
-    with running_postgres() as postgres, pytest.MonkeyPatch.context() as patch:
-        postgres.make_user("reader", password=PASSWORD)
-        postgres.make("shop", owner="reader")
-        with psycopg.connect(postgres.url("shop"), autocommit=True) as database:
-            database.execute("ALTER DATABASE shop SET timezone TO 'America/New_York'")
-            database.execute(
-                "CREATE TABLE visits (id int, at timestamptz, naive timestamp, y int, paid numeric)"
-            )
-            database.execute("GRANT ALL ON visits TO reader")
-            for number, at in enumerate(DAYS):
-                row = (number, at, at.replace(tzinfo=None), number % 2, 1.5)
-                database.execute("INSERT INTO visits VALUES (%s, %s, %s, %s, %s)", row)
-        there = {"host": "127.0.0.1", "port": postgres.port, "schema": "shop", "login": "reader"}
-        patch.setenv(
-            "AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "postgres", **there, "password": PASSWORD})
-        )
-        patch.setenv(
-            "AIRFLOW_CONN_SHUT", json.dumps({"conn_type": "postgres", **there, "password": "no" + PASSWORD})
-        )
-        yield postgres
 
 
 @pytest.fixture(params=["text", "T", "date"])

@@ -1,0 +1,51 @@
+"""Rules about `validate.engine: database`: the database sees the rows, and answers what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_mlops.config.database_engine import DATABASE, unanswered, unfit
+from airflow_mlops.config.expectations import expand_one
+from airflow_mlops.config.lint.finding import Finding, Subject, is_template
+from airflow_mlops.config.models import Data
+from airflow_mlops.config.queries import query_text
+from airflow_mlops.config.suites import read_suite
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.data.core.query import WINDOW, parameters
+from airflow_mlops.data.core.query import is_template as fills_in
+
+
+def database_engine(subject: Subject) -> Iterator[Finding]:
+    """The rows of the run are those of the query, and each expectation is one that the database answers."""
+    section, data = subject.pipeline.validate_, subject.pipeline.data
+    if section is None or section.engine != DATABASE:
+        return
+    found = [Finding(path, message) for path, message in unfit(data, section)]
+    yield from found or _window(subject, data)
+    for number, entry in enumerate(section.expect):
+        for item in expand_one(entry):
+            if reason := unanswered(item):
+                yield Finding(("validate", "expect", number, item.name), reason)
+    if section.suite and not is_template(section.suite):
+        try:
+            items = read_suite(section.suite, subject.folder)
+        except ConfigError:  # reported by the rule about expectations
+            return
+        for number, item in enumerate(items):
+            if reason := unanswered(item):
+                yield Finding(("validate", "suite"), f"expectations[{number}]: {reason}")
+
+
+def _window(subject: Subject, data: Data) -> Iterator[Finding]:
+    """The query itself ends where the run's rows end, so that later rows do not change what is judged."""
+    try:
+        sql = query_text(str(data.source.sql), subject.folder)
+    except ConfigError:  # reported by the rule about rows
+        return
+    if data.time_column is None or fills_in(sql) or WINDOW[1] in parameters(sql):
+        return
+    message = (
+        f"the query does not use :{WINDOW[1]}: validate.engine database refuses to judge rows that the run "
+        f"leaves out or that arrive after ingest; add WHERE {data.time_column} < :{WINDOW[1]}"
+    )
+    yield Finding(("data", "source", "sql"), message, "warning")

@@ -1,0 +1,117 @@
+"""What a reader of text makes of cells without a word, reported: missing values, numbers, lines in a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import pandas as pd
+
+SAMPLE: Final = 1_000
+"""Rows at the beginning of a file whose cells are looked at as they are written."""
+_MOSTLY: Final = 0.9
+_ZEROS: Final = r"\s*0\d+\s*"
+_POWER: Final = r"\s*\d+[eE]\+?\d+\s*"
+_COMMA: Final = r"\s*[+-]?\d+,\d+\s*"
+_THOUSANDS: Final = r"\s*[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*"
+_GROUPS: Final = r",\d{3},|,\d{3}\."
+_POINTS: Final = r"\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*"
+_MARKED: Final = r"\s*[+-]?(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?[%$€£¥])\s*"
+_EMPTY: Final = frozenset({"", "nan"})  # an empty cell of Excel is "nan" as text
+
+Note = Callable[[str], None]
+
+
+def note_written(
+    frame: pd.DataFrame, first: pd.DataFrame, where: str, note: Note, *, typed: Collection[str] = ()
+) -> None:
+    """Report codes that have become numbers, and texts that are read as missing in a column of text.
+
+    ``first`` are the first rows of ``frame`` as they are written, as text. Columns in ``typed`` were read as
+    a type that somebody chose.
+    """
+    for name in frame.columns:
+        if name not in first:
+            continue
+        values, written = frame[name], first[name].astype("str")
+        if pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
+            _note_missing(values, written, f"{where}: column {str(name)!r}", note)
+        elif values.dtype.kind in "iuf" and name not in typed:
+            _note_codes(written, f"{where}: column {str(name)!r}", str(name), note)
+
+
+def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note) -> None:
+    gaps = values.iloc[: len(written)].isna().to_numpy(dtype=bool)
+    texts = written[gaps[: len(written)]].str.strip()
+    texts = texts[~texts.isin(_EMPTY)]
+    if len(texts):
+        shown = ", ".join(f"{text!r:.40}" for text in texts.unique()[:3])
+        note(
+            f"{column}: {shown} is read as missing, in {len(texts):,} of the first {len(written):,} rows: "
+            "for a value of its own give load_args: {keep_default_na: false, na_values: ['']}"
+        )
+
+
+def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
+    zeros = written[written.str.fullmatch(_ZEROS).fillna(False).astype(bool)]
+    powers = written[written.str.fullmatch(_POWER).fillna(False).astype(bool)]
+    found = zeros if len(zeros) else powers
+    if found.empty:
+        return
+    as_what = "as numbers without their leading zeros" if len(zeros) else "as powers of ten"
+    note(
+        f"{column} is read {as_what}, such as {found.iloc[0]!r:.40}: for codes give load_args: "
+        f"{{dtype: {{{name}: str}}}}"
+    )
+
+
+def note_numbers(values: pd.Series, name: str, where: str, note: Note) -> None:
+    """Report a column that is text because of a few cells, of separators or of signs beside the numbers."""
+    sample = values.dropna().head(SAMPLE)
+    if sample.empty:
+        return
+    if advice := _advice(sample):
+        note(f"{where}: column {name!r}: {advice}")
+        return
+    if pd.to_numeric(sample, errors="coerce").notna().mean() < _MOSTLY:
+        return
+    known = values.dropna()
+    odd = known[pd.to_numeric(known, errors="coerce").isna()]
+    if len(odd):
+        shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
+        note(
+            f"{where}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
+            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
+        )
+
+
+def _advice(sample: pd.Series) -> str:
+    """Return what to write for numbers with separators or signs; empty for other texts."""
+    plain = sample.str.fullmatch(r"\s*[+-]?\d{1,3}(?:\.\d+)?\s*")
+    if (sample.str.fullmatch(_THOUSANDS) | plain).mean() >= _MOSTLY and sample.str.contains(",").any():
+        sure = sample.str.contains(_GROUPS).any()
+        other = "" if sure or plain.any() else " or {decimal: ','}, whichever is right"
+        return f"numbers with commas are read as text: give load_args: {{thousands: ','}}{other}"
+    if sample.str.fullmatch(_COMMA).mean() >= _MOSTLY:
+        return "numbers with a comma as decimal mark are read as text: give load_args: {decimal: ','}"
+    if sample.str.fullmatch(_POINTS).mean() >= _MOSTLY:
+        return "numbers with points are read as text: give load_args: {thousands: '.', decimal: ','}"
+    if sample.str.fullmatch(_MARKED).mean() >= _MOSTLY:
+        return f"numbers with a sign, such as {sample.iloc[0]!r:.40}, are read as text: write them without it"
+    return ""
+
+
+def note_lines(values: pd.Series, name: str, columns: int, separator: str, where: str, note: Note) -> None:
+    """Report a cell that seems to hold rows of the file, as after a quote that is not closed."""
+    long = values[values.str.contains("\n", regex=False).fillna(False).astype(bool)]
+    if long.empty or columns < 2:
+        return
+    lines = long.str.count("\n")
+    looks = long[long.str.count(f"[{separator}]") == lines * (columns - 1)]
+    if len(looks):
+        more = int(lines[looks.index[0]])
+        note(
+            f"{where}: column {name!r} has {len(looks):,} cells that look like rows of the file, the first "
+            f"of {more + 1:,} lines in row {int(looks.index[0]) + 1:,}: is a quote not closed there? Correct "
+            "it, or give load_args: {quoting: 3} for a file in which quotes are plain characters"
+        )
