@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
+from airflow_mlops.config.lint.circles import asset_circles
 from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.database_engine import database_engine
 from airflow_mlops.config.lint.estimator import estimator
@@ -100,6 +101,7 @@ def lint_files(
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
     read: set[Path] = set()
+    pipelines: list[Loaded] = []
     for file, root in sorted(files, key=lambda pair: is_defaults(pair[0])):
         if is_defaults(file) and file.absolute() in read:
             continue  # it was checked with every pipeline below it
@@ -108,12 +110,13 @@ def lint_files(
             known = profile in loaded.variants or not is_defaults(file)
             faults += lint(loaded, libraries, profile=profile if known else None)
             faults += _namesake(loaded, owners)
+            pipelines += [] if is_defaults(file) else [loaded]
             read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
             faults += error.faults
         except ConfigError as error:
             faults.append(_bare(file, str(error)))
-    return in_order(faults)
+    return in_order([*faults, *asset_circles(pipelines, profile=profile)])
 
 
 def lint(loaded: Loaded, libraries: Libraries, *, profile: str | None = None) -> tuple[Fault, ...]:
