@@ -22,6 +22,7 @@ SEVERITIES: Final = ("critical", "warning", "info")
 PARAMETER: Final = "$PARAMETER"
 """The key of a mapping that stands for a value which is only known when the rows are checked."""
 
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)  # of ISO 8601 without its weeks and bare digits
 _OWN: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _OF_TABLE: Final = "expect_table_"
 _CALLED: Final = re.compile(r"[A-Za-z_]\w*")
@@ -129,7 +130,7 @@ def as_time(value: Any) -> datetime | None:
         return value
     if isinstance(value, date):
         return datetime.combine(value, time.min)
-    if isinstance(value, str) and "-" in value[1:]:
+    if isinstance(value, str) and _DAY.match(value.strip()):
         with suppress(ValueError):
             return datetime.fromisoformat(value.strip())
     return None

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 _SIGNS: Final = ("{{", "{%", "{#")
+UNRENDERABLE: Final = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What the expressions of a template raise, besides Jinja's own errors."""
 AS_OF: Final = "as_of"
 """The name that this package adds: the exclusive end of the data that a run sees."""
 

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import (
     ErrorType,
 )
 
+from airflow_mlops.config.templates import UNRENDERABLE
 from airflow_mlops.core.errors import ConfigError, MlopsError, NothingToDo
 
 _NOT_THERE: Final = (ErrorType.VARIABLE_NOT_FOUND, ErrorType.CONNECTION_NOT_FOUND)
@@ -44,7 +45,7 @@ def wrong_template(where: str) -> Iterator[None]:
         if error.error.error not in _NOT_THERE:
             raise
         raise ConfigError(f"{where}: the template cannot be rendered: {error}") from error
-    except (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+    except (TemplateError, *UNRENDERABLE) as error:
         raise ConfigError(
             f"{where}: the template cannot be rendered: {error}; correct it (`airflow-mlops lint` checks it)"
         ) from error

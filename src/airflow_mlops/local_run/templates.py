@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_mlops.config.templates import filled, has_template, time_names
+from airflow_mlops.config.templates import UNRENDERABLE, filled, has_template, time_names
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 
@@ -37,7 +37,7 @@ def _filled(text: str, environment: Any, known: Mapping[str, Any], where: str) -
             return str(environment.from_string(text).render(known))
     except UndefinedError as error:
         raise ConfigError(f"{where}: {text!r}: {error.message}; a run without Airflow lacks it") from error
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, *UNRENDERABLE) as error:
         raise ConfigError(f"{where}: {text!r} cannot be rendered: {error}") from error
     name = min(asked)
     raise ConfigError(

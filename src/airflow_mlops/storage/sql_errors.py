@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,12 @@ _ADVICE: Final = {
     "permission denied for schema": "GRANT CREATE ON SCHEMA public TO this user, or make it the owner",
     "permission denied": "GRANT this user the right that is missing",
 }
+
+
+_REFUSED: Final = re.compile(
+    r"password authentication failed|no password supplied|no pg_hba\.conf entry|Access denied for user|"
+    r"Unknown database|permission denied for database|(?:role|database) \".*\" does not exist"
+)
 
 
 def driver_message(error: SQLAlchemyError) -> str:
@@ -38,3 +45,14 @@ def advice_for(message: str) -> str:
     'create that user, or correct the login of the connection'
     """
     return next((advice for words, advice in _ADVICE.items() if words in message), CHECK_SERVER)
+
+
+def is_refused(message: str) -> bool:
+    """Whether a ``driver_message`` says that a server answers and does not let this connection in.
+
+    Another try would fail as well, and many tries lock a user out.
+
+    >>> is_refused('FATAL: password authentication failed for user "me"'), is_refused("Connection refused")
+    (True, False)
+    """
+    return _REFUSED.search(message) is not None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from filelock import FileLock
 
@@ -20,6 +22,9 @@ from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.tags import PIPELINE, TASK_KEY, retried_tag
 from airflow_mlops.training.mlflow_address import database_file, reach
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system reports when a disk, a quota or a file is full."""
 
 
 def connect(uri: str) -> Any:
@@ -79,9 +84,13 @@ def translated(uri: str) -> Iterator[None]:
             raise ConfigError(f"MLflow does not know the URI {shown(uri)}: {line}") from error
         raise BackendError(f"MLflow at {shown(uri)}: {line}") from error
     except (SQLAlchemyError, OSError) as error:
-        raise BackendError(
-            f"MLflow at {shown(uri)}: {_first_line(error)}; check that it runs and is reachable"
-        ) from error
+        advice = "check that it runs and is reachable"
+        if isinstance(error, OSError) and error.errno in _FULL:
+            advice = (
+                f"free space in the folder of its artifacts and in {tempfile.gettempdir()}, where a model is "
+                "written first"
+            )
+        raise BackendError(f"MLflow at {shown(uri)}: {_first_line(error)}; {advice}") from error
 
 
 @contextlib.contextmanager
@@ -226,6 +235,16 @@ def _experiment(client: Any, uri: str, name: str, artifacts: str) -> str:
     return str(found.experiment_id)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    """Return an error in one line; a database's in the words of its driver, also where MLflow wraps them."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from airflow_mlops.storage.sql_errors import driver_message
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SQLAlchemyError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, SQLAlchemyError):
+        return driver_message(cause)
     text = str(error).strip().splitlines()
     return (text[0] if text else type(error).__name__)[:300]

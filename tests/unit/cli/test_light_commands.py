@@ -118,13 +118,20 @@ def test_lint_prints_each_fault_in_each_format(
         assert (results[-1]["ruleId"], region) == ("shape", {"startLine": 2, "startColumn": 1})
 
 
-def test_lint_tells_two_files_with_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lint_tells_two_files_with_one_name_and_circles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = (VALID / "minimal.yaml").read_text()
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "iris.yaml").write_text(text)
+        (tmp_path / folder / "iris.yaml").write_text(f"{text}schedule: [rose/data]\n")
+    (tmp_path / "a" / "rose.yaml").write_text(
+        f"{text}schedule: [iris/data]\n".replace("name: iris", "name: rose")
+    )
     assert main(["lint", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
-    assert f"{tmp_path}/b/iris.yaml:1:7: name: 'iris' is already the name of" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{tmp_path}/b/iris.yaml:1:7: name: 'iris' is already the name of" in out
+    assert ": schedule.assets: iris awaits rose/data and rose awaits iris/data: each run would start" in out
 
 
 def test_lint_with_an_unknown_profile_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_mlops.cli.graph import as_mermaid, as_text
-from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.config.lint.circles import asset_circles
+from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline, Schedule
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.local_run.monitor_window import last_window
@@ -87,3 +88,39 @@ def test_the_last_window_begins_where_the_day_does() -> None:
     """In Berlin the 29th of March 2026 has 23 hours."""
     start, end = last_window("@daily", datetime(2026, 3, 30, 12, tzinfo=UTC), "Europe/Berlin")
     assert (start, end) == (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("schedules", "found"),
+    [
+        ({"a": "[b/data]", "b": "[a/champion]"}, ["a awaits b/data and b awaits a/champion"]),
+        (
+            {
+                "a": "[x, mlops://c/challenger]",
+                "b": "[a/data]",
+                "c": "{cron: '@daily', assets: {any: [b/data]}}",
+            },
+            ["a awaits mlops://c/challenger and c awaits b/data and b awaits a/data"],
+        ),
+        ({"a": "[b/data]", "b": "[c/data]", "c": "[lake/c]"}, []),
+        ({"a": "[b/data]", "b": "[c/data]", "c": "[b/data]"}, ["b awaits c/data and c awaits b/data"]),
+        ({"a": "[b/retrain]", "b": "[a/data]"}, []),
+        (
+            {"a": "[c/data]\nprofiles: {dev: {schedule: [b/data]}}", "b": "[a/data]"},
+            ["a awaits b/data and b"],
+        ),
+        ({"a": "[b/data]\nprofiles: {dev: {schedule: off}}", "b": "[a/data]"}, ["a awaits b/data and b"]),
+    ],
+)
+def test_pipelines_that_await_each_others_assets_are_found(
+    tmp_path: Path, schedules: dict[str, str], found: list[str]
+) -> None:
+    for name, schedule in schedules.items():
+        text = FILE.replace("name: small", f"name: {name}")
+        (tmp_path / f"{name}.yaml").write_text(f"{text}schedule: {schedule}\n")
+    files = [read_pipeline(tmp_path / f"{name}.yaml") for name in schedules]
+    faults = list(asset_circles(files))
+    assert [fault.message[: len(text)] for fault, text in zip(faults, found, strict=True)] == found
+    assert {fault.path.rpartition("schedule")[1] for fault in faults} <= {"schedule"}
+    if "off" in schedules["a"]:
+        assert not list(asset_circles(files, profile="dev"))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.expectations import expand
 from airflow_mlops.config.models import Data
-from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
+from airflow_mlops.core.errors import ConfigError, DataRejected, MlopsError
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.data.connections import Environment
 from airflow_mlops.data.datasets import read_dataset, read_window, write_dataset
@@ -337,7 +337,7 @@ def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
         return caught.value
 
     dataset, request = kinds
-    assert isinstance(fault(conn_id="shut"), BackendError)
+    assert isinstance(fault(conn_id="shut"), ConfigError)
     assert isinstance(fault(sql="SELECT * FROM knds"), ConfigError)
     assert isinstance(fault(sql="SELECT i FROM kinds"), ConfigError)
     assert isinstance(fault(sql="DELETE FROM kinds RETURNING *"), ConfigError)

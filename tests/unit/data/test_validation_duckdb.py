@@ -235,10 +235,16 @@ def test_common_expectations_are_decided_by_duckdb(tmp_path: Path) -> None:
         {"expect_column_values_to_be_between": {"column": "n", "min_value": 3, "max_value": 1}},
         {"expect_column_values_to_be_between": {"column": "n", "min_valu": 3}},
         {"expect_table_columns_to_match_set": {"column_set": ["n"]}},
+        {"expect_column_value_lengths_to_be_between": {"column": "s", "min_value": 0.5}},
+        {"expect_column_value_lengths_to_equal": {"column": "s", "value": "1"}},
+        {"expect_table_row_count_to_be_between": {"min_value": 5, "max_value": 1}},
+        {"expect_column_values_to_be_between": {"column": "t", "min_value": "2024-W01-1"}},
     ],
 )
 def test_what_may_differ_is_left_to_great_expectations(tmp_path: Path, entry: dict[str, Any]) -> None:
-    frame = pd.DataFrame({"n": [1, 2, 3, 3], "s": ["a", "b", "٣", None]})
+    frame = pd.DataFrame(
+        {"n": [1, 2, 3, 3], "s": ["a", "b", "٣", None], "t": pd.to_datetime(["2024-01-01"] * 4)}
+    )
     assert stored_outcomes(tmp_path, frame, entry) == {}
 
 

@@ -366,3 +366,16 @@ def test_a_file_that_is_not_a_suite_is_refused(tmp_path: Path, content: str | No
         (tmp_path / "suite.json").write_text(content)
     with pytest.raises(ConfigError, match=told):
         read_suite("suite.json", tmp_path)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_a_set_may_have_days_that_nanoseconds_do_not_reach(day: str, unit: str) -> None:
+    frame = pd.DataFrame({"t": pd.Series(pd.to_datetime(["2024-01-01", None])).astype(f"datetime64[{unit}]")})
+    entries = [
+        {"expect_column_values_to_not_be_in_set": {"column": "t", "value_set": [day]}},
+        {"expect_column_values_to_be_in_set": {"column": "t", "value_set": [day, "2024-01-01"]}},
+        {"expect_column_values_to_be_in_set": {"column": "t", "value_set": [day]}},
+    ]
+    found = expectations.evaluate(frame, expectations.expand(entries))
+    assert [outcome.failure is None for outcome in found] == [True, True, False]

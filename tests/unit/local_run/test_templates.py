@@ -52,6 +52,9 @@ def test_what_airflow_knows_too(text: Any, found: Any) -> None:
         ("{{ ds", "cannot be rendered"),
         ("{{ macros.ds_add('x', 1) }}", "cannot be rendered"),
         ("{{ ds.__class__.__mro__ }}", "cannot be rendered"),
+        ("{{ 1 / 0 }}", "cannot be rendered: division by zero"),
+        ("{{ '{x}'.format() }}", "cannot be rendered: 'x'"),
+        ("{{ macros.timedelta(days=10 ** 12) }}", "cannot be rendered"),
     ],
 )
 def test_the_rest_is_refused_with_its_place(text: str, told: str) -> None:

@@ -17,6 +17,7 @@ from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import FileFaults
 from airflow_mlops.config.merge import Layer
 from airflow_mlops.config.own_keys import with_keys_of_yaml
+from airflow_mlops.config.templates import UNRENDERABLE
 from airflow_mlops.config.text_files import read_text
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
@@ -113,7 +114,7 @@ def _rendered(file: Path, context: Mapping[str, Any]) -> tuple[dict[str, Any], s
         rendered = environment.from_string(text).render(context)
     except ConfigError:
         raise
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+    except (TemplateError, *UNRENDERABLE) as error:
         line = getattr(error, "lineno", None)
         where = f"{file}:{line}" if line else str(file)
         hint = (

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.document import parse
 from airflow_mlops.config.faults import Fault, FileFaults, in_order
+from airflow_mlops.config.lint.circles import asset_circles
 from airflow_mlops.config.lint.columns import columns
 from airflow_mlops.config.lint.database_engine import database_engine
 from airflow_mlops.config.lint.estimator import estimator
@@ -36,7 +37,7 @@ from airflow_mlops.config.variants import MAX_ATTEMPTS, fault_identity, locate_i
 from airflow_mlops.core.errors import ConfigError
 
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
-    functions: ("features", "data.source.*", "monitor.performance.labels.*"),
+    functions: ("features", "data.source.*", "evaluate.holdout.*", "monitor.performance.labels.*"),
     estimator: ("train.estimator",),
     metrics: ("train.estimator",),
     expectations: ("validate",),
@@ -46,15 +47,34 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     canary_timing: ("deploy.canary.*",),
     target: ("deploy.target",),
     monitor_timing: ("data.keys", "monitor.*"),
-    sections: ("data.keys", "data.target", "deploy", "monitor.drift", "monitor.performance.*"),
+    sections: (
+        "data.keys",
+        "data.target",
+        "data.source.*",
+        "evaluate.holdout.*",
+        "deploy",
+        "monitor.drift",
+        "monitor.performance.*",
+    ),
     duplicate: (),
-    file_suffix: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
-    unexpanded_placeholder: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
-    source_path: ("data.source.*",),
-    rows: ("data.source.*", "data.join.*", "monitor.performance.labels.*"),
-    columns: ("data.source.*", "data.columns.*", "data.join.*", "monitor.performance.labels.*"),
-    event_time: ("data.keys", "data.time.*", "data.source.*"),
-    task_settings: ("validate", "train.tune", "deploy", "approve", "monitor.*"),
+    file_suffix: ("data.source.*", "data.join.*", "evaluate.holdout.*", "monitor.performance.labels.*"),
+    unexpanded_placeholder: (
+        "data.source.*",
+        "data.join.*",
+        "evaluate.holdout.*",
+        "monitor.performance.labels.*",
+    ),
+    source_path: ("data.source.*", "evaluate.holdout.*"),
+    rows: ("data.source.*", "data.join.*", "evaluate.holdout.*", "monitor.performance.labels.*"),
+    columns: (
+        "data.source.*",
+        "data.columns.*",
+        "data.join.*",
+        "evaluate.holdout.*",
+        "monitor.performance.labels.*",
+    ),
+    event_time: ("data.keys", "data.time.*", "data.source.*", "evaluate.holdout.*"),
+    task_settings: ("validate", "evaluate.holdout.*", "train.tune", "deploy", "approve", "monitor.*"),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*", "schedule.*"),
     own_tasks: ("before.*", "after.*"),
@@ -81,6 +101,7 @@ def lint_files(
     faults: list[Fault] = []
     owners: dict[str, Path] = {}
     read: set[Path] = set()
+    pipelines: list[Loaded] = []
     for file, root in sorted(files, key=lambda pair: is_defaults(pair[0])):
         if is_defaults(file) and file.absolute() in read:
             continue  # it was checked with every pipeline below it
@@ -89,12 +110,13 @@ def lint_files(
             known = profile in loaded.variants or not is_defaults(file)
             faults += lint(loaded, libraries, profile=profile if known else None)
             faults += _namesake(loaded, owners)
+            pipelines += [] if is_defaults(file) else [loaded]
             read |= {loaded.defaults.absolute()} if loaded.defaults else set()
         except FileFaults as error:
             faults += error.faults
         except ConfigError as error:
             faults.append(_bare(file, str(error)))
-    return in_order(faults)
+    return in_order([*faults, *asset_circles(pipelines, profile=profile)])
 
 
 def lint(loaded: Loaded, libraries: Libraries, *, profile: str | None = None) -> tuple[Fault, ...]:

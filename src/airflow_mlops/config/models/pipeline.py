@@ -86,8 +86,7 @@ class Pipeline(Section):
     def _no_circle(self) -> Pipeline:
         entries = self.schedule.assets.entries if self.schedule and self.schedule.assets else ()
         for entry in entries:
-            name = (entry.ref or entry.name or entry.uri or "").removeprefix("mlops://").rstrip("/")
-            if name in {f"{self.name}/{last}" for last in ("data", "challenger", "champion", "retrain")}:
+            if entry.of_pipeline and entry.of_pipeline[0] == self.name:
                 message = f"{entry.shown} is updated or read by this pipeline: a run would start the next one"
                 raise FieldError(message, "schedule", "assets")
         return self

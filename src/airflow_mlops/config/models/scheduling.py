@@ -23,6 +23,7 @@ from airflow_mlops.config.values import (
 from airflow_mlops.lifecycle.table import default_task_id
 
 _TASK_ID: Final = r"^[A-Za-z0-9_.\-]{1,250}$"
+_OWN_ASSETS: Final = ("data", "challenger", "champion", "retrain")
 _NOT_IN_ARGS: Final = {
     "task_id": "write it beside `operator`",
     "trigger_rule": "write `when: always` for a task that also runs after a failure",
@@ -53,6 +54,13 @@ class AssetEntry(Section):
                     key,
                 )
         return self
+
+    @property
+    def of_pipeline(self) -> tuple[str, str] | None:
+        """The pipeline that updates the asset and which one of its assets it is, None for any other asset."""
+        text = self.ref or self.name or self.uri or ""
+        owner, _, name = text.removeprefix("mlops://").rstrip("/").rpartition("/")
+        return (owner, name) if owner and name in _OWN_ASSETS else None
 
     @property
     def shown(self) -> str:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.data.sources.report import ReadReport
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Source(ABC):
 
     def where(self, source: models.Source) -> str:
         """Return how messages call the place of the rows."""
-        return ", ".join(source.paths) or source.callable or source.type
+        return ", ".join(map(shown, source.paths)) or source.callable or source.type
 
     def has_landed(self, request: ReadRequest) -> bool:  # noqa: ARG002 - a query is asked at once
         """Whether there is anything to read yet; labels may land later than the rows."""

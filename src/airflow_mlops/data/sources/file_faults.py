@@ -12,6 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from airflow_mlops.core.address import without_secrets
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.base import ReadRequest
@@ -51,7 +52,7 @@ def reading(file: SourceFile, kind: str, reader: str = "") -> Iterator[None]:
         raise _misfit(reader, error) from error
     except (*_CONTENT, OSError) as error:
         if isinstance(error, OSError) and not _is_content(error, file):
-            raise BackendError(f"cannot reach {file.name}: {error}") from error
+            raise BackendError(f"cannot reach {file.name}: {_line(error)}") from error
         _unchanged(file, before)
         raise DataRejected(f"cannot read {file.name} as {kind}: {_line(error)}{_hint(error)}") from error
     except (LookupError, AttributeError, AssertionError) as error:  # an unknown encoding, a number for a text
@@ -96,7 +97,7 @@ def _unchanged(file: SourceFile, before: tuple[object, ...] | None) -> None:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = without_secrets(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

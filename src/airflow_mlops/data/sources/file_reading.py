@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.data.core.file_names import PATTERN
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.listing import Lister, SourceFile
-from airflow_mlops.storage.locations import Location, locate
+from airflow_mlops.storage.locations import Location, exists, locate, not_reached
 
 Reader = Callable[[Sequence[SourceFile], ReadRequest], pd.DataFrame]
 
@@ -26,10 +27,8 @@ def read_files(request: ReadRequest, lister: Lister, reader: Reader) -> pd.DataF
     places = locations_of(request)
     try:
         files = lister.files(places)
-    except PermissionError as error:
-        raise ConfigError(f"cannot read {error.filename or places[0].uri}: {error.strerror}") from error
     except OSError as error:
-        raise BackendError(f"cannot reach {places[0].uri}: {error}") from error
+        raise not_reached(str(error.filename or places[0].shown), error) from error
     return reader(files, request).reset_index(drop=True)
 
 
@@ -45,11 +44,11 @@ def _has_file(place: Location) -> bool:
     try:
         if place.fs.isdir(place.path):
             return bool(place.fs.find(place.path))
-        if place.fs.exists(place.path):
+        if exists(place):
             return True
         return bool(PATTERN.search(place.path) and place.fs.glob(place.path))
     except OSError as error:
-        raise BackendError(f"cannot reach {place.uri}: {error}") from error
+        raise BackendError(f"cannot reach {place.shown}: {error}") from error
 
 
 def locations_of(request: ReadRequest) -> list[Location]:
@@ -69,5 +68,5 @@ def _location(path: str, request: ReadRequest) -> Location:
     try:
         storage = request.connections.file_system(conn_id, scheme)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{shown(path)}: {error}") from error
     return locate(path, request.base, storage)

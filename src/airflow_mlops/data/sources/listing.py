@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core.file_names import (
@@ -23,7 +24,7 @@ from airflow_mlops.data.core.file_names import (
     table_format,
 )
 from airflow_mlops.data.sources.report import ReadReport, named
-from airflow_mlops.storage.locations import Location
+from airflow_mlops.storage.locations import Location, exists
 
 _KEY: Final = "data.source.filepath"
 
@@ -91,13 +92,14 @@ class Lister:
         return list(files.values())
 
     def _of(self, place: Location) -> list[SourceFile]:
-        if place.fs.exists(place.path):
+        if exists(place):
             if place.fs.isdir(place.path):
                 return self._of_folder(place)
             if is_archive(place.path):
-                raise ConfigError(f"{place.uri} is an archive of several files: unpack it into a folder")
+                raise ConfigError(f"{place.shown} is an archive of several files: unpack it into a folder")
             return [_file(place, place.path, place.path)]
-        if PATTERN.search(place.path):
+        # Of a web address what follows the question mark is the query.
+        if PATTERN.search(place.path.partition("?")[0] if place.path.startswith("http") else place.path):
             return self._of_pattern(place)
         if place.fs.__class__ is LocalFileSystem and Path(place.path).is_symlink():
             raise ConfigError(f"{_KEY}: {_broken(place.path)}")
@@ -109,7 +111,7 @@ class Lister:
         if not kept:
             seen = f"; it has {named([path.rpartition('/')[2] for path in paths])}" if paths else ""
             ends = " or ".join(self.suffixes)
-            raise ConfigError(f"{_KEY}: no {self.kind} file ({ends}) in {place.uri}{seen}")
+            raise ConfigError(f"{_KEY}: no {self.kind} file ({ends}) in {place.shown}{seen}")
         return [_file(place, path, place.path) for path in kept]
 
     def _of_pattern(self, place: Location) -> list[SourceFile]:
@@ -122,7 +124,7 @@ class Lister:
         inside = [item for path in folders for item in _walk(Location(place.fs, path, path), self._look)]
         kept = self._chosen([*files, *inside], ignore_untyped=False)
         if not kept:
-            raise ConfigError(f"{_KEY}: no {self.kind} file matches the pattern {place.uri}")
+            raise ConfigError(f"{_KEY}: no {self.kind} file matches the pattern {place.shown}")
         return [_file(place, path, root) for path in kept]
 
     def _look(self, folder: str, names: Sequence[str]) -> None:
@@ -152,7 +154,8 @@ class Lister:
 def _file(place: Location, path: str, root: str) -> SourceFile:
     """Return a file below a place, which is named as the place was written."""
     scheme, same, _ = place.uri.rstrip("/").rpartition(place.path.rstrip("/"))
-    return SourceFile(place.fs, path, f"{scheme}{path}" if same else place.fs.unstrip_protocol(path), root)
+    name = f"{scheme}{path}" if same else place.fs.unstrip_protocol(path)
+    return SourceFile(place.fs, path, shown(name), root)
 
 
 def _hidden(path: str) -> bool:
@@ -166,7 +169,7 @@ def _walk(place: Location, look: Callable[[str, Sequence[str]], None]) -> Iterat
         return
     below = place.fs.find(place.path)
     inside = [path.removeprefix(place.path).strip("/") for path in below]
-    look(place.uri, [part for path in inside for part in path.split("/")])
+    look(place.shown, [part for path in inside for part in path.split("/")])
     for path, rest in zip(below, inside, strict=True):
         if rest and not path.endswith("/") and not _hidden(rest):
             yield path
@@ -207,4 +210,4 @@ def _missing(place: Location) -> str:
         if place.fs.exists(folder)
         else []
     )
-    return f"{_KEY}: no such file {place.uri}{did_you_mean(name, listed)}"
+    return f"{_KEY}: no such file {place.shown}{did_you_mean(name, listed)}"

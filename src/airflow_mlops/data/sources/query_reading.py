@@ -27,7 +27,7 @@ from airflow_mlops.data.core.query import (
 )
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import loses_digits
-from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message
+from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message, is_refused
 
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -158,7 +158,8 @@ def _connected(engine: Engine, conn_id: str, *, snapshot: bool = False) -> Itera
     except SQLAlchemyError as error:
         message = _hidden(driver_message(error), engine)
         where = f"connection {conn_id!r}: {shown(engine)}"
-        raise BackendError(f"{where}: {message}; {advice_for(message)}") from None
+        kind = ConfigError if is_refused(message) else BackendError
+        raise kind(f"{where}: {message}; {advice_for(message)}") from None
     with connection:
         yield connection
 
@@ -209,10 +210,20 @@ def _exact(
     if not large or "dtype_backend" in source.load_args:
         return frame
     again = _frame(statement, connection, source, dtype_backend="numpy_nullable")
-    if len(again) != len(frame):
-        raise BackendError(f"{_where(source)}: its rows changed while they were read; run the task again")
     whole = [name for name in large if pd.api.types.is_integer_dtype(again[name])]
-    return frame.assign(**{name: again[name] for name in whole})
+    if not whole or len(set(frame.columns)) < len(frame.columns):
+        return frame
+    # All columns are of the second answer: without an order, rows may come in another one.
+    others = {name: _as(again[name], frame[name].dtype) for name in again.columns if name not in whole}
+    return again.assign(**others)
+
+
+def _as(values: pd.Series, dtype: Any) -> pd.Series:
+    """Return a column of nullable types with the type that it has without them."""
+    if not pd.api.types.is_object_dtype(dtype):
+        return values.astype(dtype)
+    cells = values.astype(object)
+    return cells.where(values.notna(), None)
 
 
 def _is_large(frame: pd.DataFrame, name: str) -> bool:

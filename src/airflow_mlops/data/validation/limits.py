@@ -38,6 +38,7 @@ _COMPARED: Final = frozenset({
     "expect_multicolumn_values_to_be_equal",
 })  # fmt: skip
 _PAIRS: Final = "expect_column_pair_values_to_be_in_set"
+_FIRST, _LAST = pd.Timestamp.min, pd.Timestamp.max  # of nanoseconds
 _BEFORE_ALL, _AFTER_ALL = (pd.Timestamp(np.datetime64(day, "us")) for day in ("-9999-01-01", "99999-01-01"))
 
 
@@ -157,7 +158,10 @@ def _in_set(item: Expectation, columns: Columns) -> Bound:
         return Bound(item.arguments)
     if kind == TIME:
         stamps = [value if (at := stamp(value)) is None else at for value in values]
-        return Bound({**item.arguments, "value_set": stamps}, {name: columns.times(name)}, "comparable")
+        times, view = columns.times(name), "comparable"
+        if any(isinstance(at, pd.Timestamp) and not _FIRST <= at <= _LAST for at in stamps):
+            times, view = times.dt.as_unit("us"), "comparable in microseconds"
+        return Bound({**item.arguments, "value_set": stamps}, {name: times}, view)
     if kind == DECIMAL:
         numbers = [float(value) if is_number(value) else value for value in values]
         return Bound({**item.arguments, "value_set": numbers}, {name: columns.numbers(name)}, "comparable")

@@ -222,8 +222,9 @@ def _regex(item: Expectation, column: SqlColumn) -> Check | None:
 def _length(item: Expectation, column: SqlColumn) -> Check | None:
     equal = item.name.endswith("_equal")
     names = ("value",) if equal else (*BOUNDS, *_STRICT)
-    if column.kind != TEXT or not _only(item, *names):
-        return None
+    whole = all(isinstance(item.arguments.get(name, 0), int | None) for name in ("value", *BOUNDS))
+    if column.kind != TEXT or not _only(item, *names) or not whole:
+        return None  # Great Expectations cuts a limit to its whole number
     number = SqlColumn(column.name, NUMBER, column.value, f"length({column.value})")
     if equal:
         limit = number.limit(item.arguments.get("value"))
@@ -273,6 +274,9 @@ def _row_count(item: Expectation) -> Check | None:
     fits = all(v is None or (isinstance(v, int) and not isinstance(v, bool)) for v in values)
     if not set(item.arguments) <= names | {"severity"} or not fits or values == [None, None]:
         return None
+    low, high = values
+    if low is not None and high is not None and low > high:
+        return None  # Great Expectations refuses it
 
     def finish(figures: Figures) -> Outcome | None:
         bounds = [None if value is None else float(value) for value in values]

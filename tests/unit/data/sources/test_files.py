@@ -6,6 +6,9 @@ import datetime as dt
 import decimal
 import gzip
 import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.data.datasets import read_dataset, read_rows, write_dataset
 from airflow_mlops.data.sources.arrow_types import common
 from airflow_mlops.data.sources.report import ReadReport
+from tests.support import free_port
 
 ROWS = pd.DataFrame({"id": [1, 2, 3, 4], "x": [0.5, -1.5, 2.25, 4.0], "y": [0, 1, 0, 1]})
 
@@ -514,3 +518,46 @@ def test_numbers_that_are_read_as_text_are_reported(tmp_path: Path, cells: list[
     _, report = read(tmp_path, "rows.csv", sep=";")
     assert len(report.notes) == bool(note)
     assert not note or pd.Series(report.notes).str.contains(note).all()
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server of files that answers by the name of the file."""
+
+    def do_GET(self) -> None:
+        name = self.path.partition("?")[0].strip("/")
+        self.send_response(int(name) if name.isdigit() else 200)
+        self.end_headers()
+        self.wfile.write(ROWS.to_csv(index=False).encode())
+
+    do_HEAD = do_GET  # noqa: N815 - as its base class calls it
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("404", ConfigError, "no such file http://me:…@"),
+        ("403", ConfigError, "check the credentials"),
+        ("500", BackendError, "cannot reach http://me:…@"),
+        ("", BackendError, "cannot reach http://me:…@"),
+    ],
+)
+def test_a_server_that_fails_is_tried_again_and_a_file_that_is_not_there_is_not(
+    tmp_path: Path, server: str, name: str, kind: type[Exception], message: str
+) -> None:
+    place = server if name else f"127.0.0.1:{free_port()}"
+    with pytest.raises(kind, match=message) as caught:
+        read(tmp_path, f"http://me:sesame@{place}/{name}?token=sesame", "csv")
+    assert "sesame" not in str(caught.value)
+    with pytest.raises(BackendError, match="cannot reach ftp://me:…@"):
+        read(tmp_path, f"ftp://me:sesame@127.0.0.1:{free_port()}/rows.csv")
