@@ -30,4 +30,17 @@ def stored_batches(place: Location, columns: Sequence[str] | None, rows: int) ->
             for batch in stored.iter_batches(rows, columns=wanted, use_threads=False):
                 yield pa.Table.from_batches([batch]).to_pandas()
     except (OSError, pa.ArrowInvalid) as error:
-        raise BackendError(f"cannot read {place.uri}: {error}; run the task that wrote it again") from error
+        raise _unread(place, error) from error
+
+
+def stored_schema(place: Location) -> pa.Schema:
+    """Return the names and types of a Parquet file's columns; raises BackendError as ``stored_batches``."""
+    try:
+        with place.fs.open(place.path, "rb") as file:
+            return parquet.read_schema(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unread(place, error) from error
+
+
+def _unread(place: Location, error: Exception) -> BackendError:
+    return BackendError(f"cannot read {place.uri}: {error}; run the task that wrote it again")
