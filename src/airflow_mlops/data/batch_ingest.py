@@ -146,7 +146,7 @@ class _Ingest:
         self._joins = batch_joins(none, no_time, self._data, self._request, self._where)
         columns = pd.concat([none, *(join.columns for join in self._joins)], axis="columns")
         if not self._joins:
-            choose(columns, self._data.columns, self._kept, self._where)
+            self._choose(columns)
             if not self._timed or staged.inside.rows == staged.shape.rows:
                 return staged.spill
         fields = [pa.field(_JOIN.format(number), pa.int64()) for number in range(len(self._joins))]
@@ -157,7 +157,7 @@ class _Ingest:
         rows.close()
         for join in self._joins:
             join.report(self._request)
-        choose(columns, self._data.columns, self._kept, self._where)
+        self._choose(columns)
         return rows
 
     def _joined(self, table: pa.Table) -> pa.Table:
@@ -193,7 +193,11 @@ class _Ingest:
             at: Any = table.column(_JOIN.format(number)).to_numpy()
             parts.append(join.taken(np.asarray(at), final=True))
         frame = pd.concat(parts, axis="columns") if len(parts) > 1 else parts[0]
-        return choose(frame, self._data.columns, self._kept, self._where)
+        return self._choose(frame)
+
+    def _choose(self, frame: pd.DataFrame) -> pd.DataFrame:
+        columns, unread = self._data.columns, self._request.unread
+        return choose(frame, columns, self._kept, self._where, unread=unread)
 
     def _set_aside(self, places: Places, aside: Aside) -> str:
         """Write the rows without a readable time; returns where they are."""
@@ -204,6 +208,6 @@ class _Ingest:
             for batch in staged.spill.tables():
                 table = batch.filter(batch.column(AT).is_null())
                 if table.num_rows:
-                    frame = choose(staged.frame(table), self._data.columns, self._kept, self._where)
+                    frame = self._choose(staged.frame(table))
                     writer.add(aside(frame, staged.sums.column))
             return writer.finish().uri

@@ -89,7 +89,7 @@ def batch_joins(
     """
     joins = []
     for join, right in further_sides(data, request):
-        found = BatchJoin(Side(columns, times if join.time else None, where), right, join)
+        found = BatchJoin(Side(columns, times if join.time else None, where, request.unread), right, join)
         columns = pd.concat([columns, found.columns], axis="columns")
         joins.append(found)
     return joins

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,6 +133,8 @@ def request_of(
         start=start,
         end=end,
         needed=(*data.keys, *((data.target,) if need_target else ())),
+        columns=data.columns,
+        kept=(*data.keys, data.target, *(name for join in data.join for name in join.by)),
         report=report,
     )
 
@@ -148,8 +151,9 @@ def window_of(frame: pd.DataFrame, data: Data, request: ReadRequest, *, need_row
     report.leave_out(OUTSIDE, timed - len(rows.frame))
     kept = (*data.keys, data.target)
     frame = join_sources(rows.frame, rows.times, data, request, need=need_rows)
-    aside = choose(rows.aside, data.columns, kept, where) if len(rows.aside) else rows.aside
-    rows = replace(rows, frame=choose(frame, data.columns, kept, where), aside=aside)
+    chosen = partial(choose, columns=data.columns, kept=kept, where=where, unread=request.unread)
+    aside = chosen(rows.aside) if len(rows.aside) else rows.aside
+    rows = replace(rows, frame=chosen(frame), aside=aside)
     if rows.frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")

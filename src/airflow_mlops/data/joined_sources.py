@@ -28,7 +28,7 @@ def join_sources(
     """
     where = source_of(data.source.type, request.base).where(data.source)
     for join, right in further_sides(data, request):
-        left = Side(frame, times if join.time else None, where)
+        left = Side(frame, times if join.time else None, where, request.unread)
         frame = add_columns(left, right, join, request.report, need=need)
     return frame
 
@@ -44,13 +44,15 @@ def further_sides(data: Data, request: ReadRequest) -> Iterator[tuple[Join, Side
             connections=request.connections,
             end=request.end,
             needed=join.columns_needed,
+            columns=join.columns,
+            kept=join.columns_needed,
             report=request.report,
         )
         try:
             further = storable(source.read(asked), where, of_several_types=(join.time,))
         except ConfigError as error:  # the reader knows of one source only
             raise ConfigError(str(error).replace("data.source.", f"data.join.{number}.source.", 1)) from error
-        yield join, Side(further, _times(further, join, where, request), where)
+        yield join, Side(further, _times(further, join, where, request), where, asked.unread)
 
 
 def _times(further: pd.DataFrame, join: Join, where: str, request: ReadRequest) -> pd.Series | None:

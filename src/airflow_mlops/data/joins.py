@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -23,11 +24,15 @@ _UNITS: Final = ("s", "ms", "us", "ns")
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The rows of one side of a join and their times in UTC, if there are any; messages call it ``where``."""
+    """The rows of one side of a join and their times in UTC, if there are any; messages call it ``where``.
+
+    ``unread`` are columns of the source that are not in the frame.
+    """
 
     frame: pd.DataFrame
     times: pd.Series | None
     where: str
+    unread: Collection[str] = ()
 
 
 def add_columns(left: Side, right: Side, join: Join, report: ReadReport, *, need: bool) -> pd.DataFrame:
@@ -50,10 +55,17 @@ def chosen_side(left: Side, right: Side, join: Join) -> tuple[Side, pd.DataFrame
     """
     for side in (left, right):
         _check_keys(side, join)
-    chosen = choose(right.frame, join.columns, join.columns_needed, right.where, "join.columns")
+    chosen = choose(
+        right.frame,
+        join.columns,
+        join.columns_needed,
+        right.where,
+        "join.columns",
+        unread=right.unread,
+    )
     added = chosen.drop(columns=list(join.columns_needed))
     added = added.set_axis([f"{join.prefix}{name}" for name in added.columns], axis="columns")
-    if twice := [name for name in added.columns if name in left.frame.columns]:
+    if twice := [name for name in added.columns if name in left.frame.columns or name in left.unread]:
         raise ConfigError(
             f"{right.where}: {named(twice)} would be there twice: give the join a `prefix`, or drop columns"
         )

@@ -194,3 +194,57 @@ def test_folders_are_columns_of_batches(tmp_path: Path) -> None:
     for place in ("rows", "rows/day=2/part=a/r.csv", "rows/day=2"):
         source = {"type": "csv", "filepath": place}
         assert_same(tmp_path, {"source": source, "target": "y", "keys": ["id"], "time": None})
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"use": ["two"]},
+        {"drop": ["two", "shop_size"]},
+        {"use": ["tow"]},
+        {"drop": ["tow"]},
+        {"drop": ["shop"]},
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_that_are_not_used_are_not_read_and_a_wrong_name_is_refused(
+    tmp_path: Path, chosen: dict[str, Any], kind: str
+) -> None:
+    """Keys, target, time and what is joined by stay; a joined column may not have a dropped one's name."""
+    frame = pd.DataFrame({"id": [3, 1, 2] * 4, "y": 0, "one": "1", "two": [0.5, None, 2] * 4, "shop": 1})
+    frame["at"] = "2025-01-01"
+    (tmp_path / "rows").mkdir()
+    for part in (0, 1):
+        some = frame[part * 6 : part * 6 + 6]
+        some = some if part else some.drop(columns="one")
+        path = tmp_path / "rows" / f"{part}.{kind}"
+        some.to_csv(path, index=False) if kind == "csv" else some.to_parquet(path, index=False)
+    (tmp_path / "shops.csv").write_text("shop,size,two\n1,2,3\n")
+    join = {"source": {"type": "csv", "filepath": "shops.csv"}, "by": ["shop"], "prefix": "shop_"}
+    data = {
+        "source": {"type": kind, "filepath": "rows"},
+        "target": "y",
+        "keys": ["id", "at"],
+        "columns": chosen,
+    }
+    dataset, fault = assert_same(tmp_path, {**data, "join": [join]}, batch=200)
+    assert (dataset is None) == ("tow" in str(chosen)), fault
+    _, twice = assert_same(tmp_path, {**data, "join": [{**join, "prefix": ""}]}, batch=200)
+    assert "would be there twice" in twice or "tow" in twice
+
+
+def test_parquet_columns_that_are_not_used_are_not_opened(tmp_path: Path) -> None:
+    """A column whose values cannot be read any more is of no account where it is dropped."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(
+        pa.table({"id": [1, 2], "y": [0, 1], "bad": ["broken" * 50] * 2}), path, compression="none"
+    )
+    path.write_bytes(path.read_bytes().replace(b"broken" * 50, b"\xff" * 300))
+    data = {
+        "source": {"type": "parquet", "filepath": "rows.parquet"},
+        "target": "y",
+        "keys": ["id"],
+        "time": None,
+    }
+    dataset, fault = assert_same(tmp_path, {**data, "columns": {"drop": ["bad"]}})
+    assert dataset is not None, fault

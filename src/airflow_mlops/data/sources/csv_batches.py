@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,16 +94,21 @@ class ScannedCsv:
     _arguments: Mapping[str, Any]
     _batch: int
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Read the rows; raises BackendError when the file is not the one that was scanned."""
+    def tables(self, columns: Collection[str]) -> Iterator[pa.Table]:
+        """Read the rows; raises BackendError when the file is not the one that was scanned.
+
+        The other columns are not read, unless lines with too many cells are to be left out: these are found
+        only where all cells are read. The scan has read them all.
+        """
+        schema = pa.schema([item for item in self.schema if item.name in columns])
+        arguments = self._arguments
+        if "on_bad_lines" not in arguments:
+            arguments = {**arguments, "usecols": schema.names}
         rows = 0
         with reading(self.file, "csv", _READER, before=self.version):
-            for frame in _Chunks(self.file, self._arguments, self._batch):
+            for frame in _Chunks(self.file, arguments, self._batch):
                 rows += len(frame)
-                yield pa.table(
-                    {field.name: _column(frame[field.name], field.type) for field in self.schema},
-                    schema=self.schema,
-                )
+                yield pa.table([_column(frame[item.name], item.type) for item in schema], schema=schema)
         if rows != self.rows:
             raise changed(self.file)
 

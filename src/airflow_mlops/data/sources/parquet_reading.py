@@ -108,7 +108,7 @@ def plan_parquet(files: Sequence[SourceFile], request: ReadRequest) -> ParquetPl
         if arguments.get("dtype_backend") is not None
         else frozenset(name for part in parts for name in nullable_columns(part.fragment.physical_schema))
     )
-    return ParquetPlan(parts, schema, _columns(arguments, schema), nullable, arguments)
+    return ParquetPlan(parts, schema, request.used(_columns(arguments, schema)), nullable, arguments)
 
 
 def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:

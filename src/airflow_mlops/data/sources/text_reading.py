@@ -78,8 +78,8 @@ class Scanned(Protocol):
     @property
     def empty(self) -> frozenset[str]: ...  # noqa: D102
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Read the rows; raises BackendError when the file is not the one that was scanned."""
+    def tables(self, columns: Collection[str]) -> Iterator[pa.Table]:
+        """Read some columns; raises BackendError when the file is not the one that was scanned."""
 
     def unique(self, name: str) -> list[Any]:
         """Return the different values of a column."""
@@ -108,7 +108,8 @@ def text_batches(
     schemas = [_with_folders(found, whole) for found in scanned]
     masked = {name for found in scanned for name in found.masked} | whole
     if len(scanned) == 1:
-        return Batches(schemas[0], _of_file(scanned[0], schemas[0]), masked=frozenset(masked))
+        used = _used(schemas[0], request)
+        return Batches(used, _of_file(scanned[0], schemas[0], used), masked=frozenset(masked))
     schema = unify(
         [
             FileSchema(found.file.name, own, found.empty.__contains__)
@@ -117,12 +118,17 @@ def text_batches(
         _hint(request),
         request.report.note,
     )
+    used = _used(schema, request)
     tables = (
-        _fitted(found.file, table, schema)
+        _fitted(found.file, table, used)
         for found, own in zip(scanned, schemas, strict=True)
-        for table in _of_file(found, own)
+        for table in _of_file(found, own, used)
     )
-    return Batches(schema, tables, nullable=frozenset(masked))
+    return Batches(used, tables, nullable=frozenset(masked))
+
+
+def _used(schema: pa.Schema, request: ReadRequest) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in request.used(schema.names)])
 
 
 def _with_folders(found: Scanned, whole: Collection[str]) -> pa.Schema:
@@ -133,10 +139,10 @@ def _with_folders(found: Scanned, whole: Collection[str]) -> pa.Schema:
     return schema
 
 
-def _of_file(found: Scanned, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of a file with the columns that the names of its folders hold."""
-    added = list(schema)[len(found.schema) :]
-    for table in found.tables():
+def _of_file(found: Scanned, schema: pa.Schema, used: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a file with the columns that are used, those that its folders name included."""
+    added = [field for field in list(schema)[len(found.schema) :] if field.name in used.names]
+    for table in found.tables(used.names):
         for field in added:
             value = found.file.partitions[field.name]
             known = value if value is None or pa.types.is_large_string(field.type) else int(value)
