@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Evaluate as Evaluate
     from airflow_mlops.config.models import EventTime as EventTime
     from airflow_mlops.config.models import Guards as Guards
+    from airflow_mlops.config.models import Holdout as Holdout
     from airflow_mlops.config.models import Join as Join
     from airflow_mlops.config.models import LatencyGuard as LatencyGuard
     from airflow_mlops.config.models import Monitor as Monitor
@@ -62,6 +63,7 @@ __all__ = [
     "Evaluate",
     "EventTime",
     "Guards",
+    "Holdout",
     "Join",
     "LatencyGuard",
     "Monitor",

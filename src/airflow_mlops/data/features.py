@@ -35,14 +35,18 @@ class Split:
     times: pd.Series | None = None
 
 
-def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Return the rows that have a label; raises DataRejected when none has."""
-    known = frame[target].notna()
+def labelled(frame: pd.DataFrame, target: str, where: str = "") -> pd.DataFrame:
+    """Return the rows that have a label; raises DataRejected when none has. ``where`` names them."""
+    known, of = frame[target].notna(), f" of {where}" if where else ""
     if not known.any():
-        raise DataRejected(f"none of the {len(frame):,} rows has a value in the target {target!r}")
+        raise DataRejected(f"none of the {len(frame):,} rows{of} has a value in the target {target!r}")
     if not known.all():
         _LOG.warning(
-            "%s of %s rows have no %s and are left out", f"{(~known).sum():,}", f"{len(frame):,}", target
+            "%s of %s rows%s have no %s and are left out",
+            f"{(~known).sum():,}",
+            f"{len(frame):,}",
+            of,
+            target,
         )
     return frame if known.all() else frame[known].reset_index(drop=True)
 

@@ -34,6 +34,16 @@ TASKS: Final[tuple[Task, ...]] = (
         event={key: key for key in ("uri", "digest", "rows", "start", "end")},
     ),
     Task(
+        id="holdout",
+        dag="train",
+        does="Reads the test set and stores it under its digest.",
+        record="DatasetRef",
+        section="evaluate.holdout.source",
+        config=("data", "evaluate"),
+        after=("ingest",),
+        operator=GENERIC_OPERATOR,
+    ),
+    Task(
         id="validate",
         dag="train",
         does="Checks the rows with Great Expectations.",
@@ -49,7 +59,7 @@ TASKS: Final[tuple[Task, ...]] = (
         does="Splits off the hold-out and applies the feature function.",
         record="FeatureSet",
         config=("data", "validate", "features"),
-        inputs={"dataset": "ingest", "validation": "validate"},
+        inputs={"dataset": "ingest", "validation": "validate", "holdout": "holdout"},
     ),
     Task(
         id="tune",

@@ -13,13 +13,15 @@ class FeaturesOperator(StageOperator):
 
     :param dataset: the record of the rows, usually the ``output`` of the ingest task.
     :param validation: the record of the validate task, if there is one: it may quarantine rows.
+    :param holdout: the record of the holdout task, if there is one: the test set.
     """
 
     stage = "features"
-    takes: ClassVar[tuple[str, ...]] = ("dataset", "validation")
+    takes: ClassVar[tuple[str, ...]] = ("dataset", "validation", "holdout")
     template_fields: Sequence[str] = (*takes, "options")
 
-    def __init__(self, *, dataset: Any, validation: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, dataset: Any, validation: Any = None, holdout: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.validation = validation
+        self.holdout = holdout

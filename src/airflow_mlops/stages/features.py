@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
+from airflow_mlops.core.records.data import OWN_TEST_SET
 from airflow_mlops.data import features
 from airflow_mlops.data.learning import for_learning, nested_columns
 from airflow_mlops.data.row_times import times_of_part
+from airflow_mlops.data.test_set import Side, set_apart
 from airflow_mlops.lifecycle.call import StageCall
 
 _LOG = logging.getLogger(__name__)
@@ -21,43 +23,69 @@ _LOG = logging.getLogger(__name__)
 def run(call: StageCall) -> FeatureSet:
     """Split the labelled rows of the input ``dataset`` and write raw rows and features of both sides.
 
-    The input ``validation`` may name the rows of that dataset that go on without the bad ones. Raises
-    ConfigError when the pipeline quarantines rows and no record names them.
+    The input ``validation`` may name the rows of that dataset that go on without the bad ones. With the input
+    ``holdout``, a test set of its own, nothing is split off. Raises ConfigError when the pipeline quarantines
+    rows and no record names them.
     """
     data, report = call.pipeline.data, call.optional("validation", ValidationReport)
-    dataset = _dataset(call)
-    frame = for_learning(features.labelled(call.read(dataset), data.target))
-    notes = []
-    if call.pipeline.features is None and (nested := _without_use(frame, data)):
-        frame = frame.drop(columns=nested)
+    dataset, test = _dataset(call), call.optional("holdout", DatasetRef)
+    parted = _parted(call, dataset, test)
+    frames = [side.frame for side in parted.sides]
+    notes = list(parted.notes)
+    if call.pipeline.features is None and (nested := _without_use(frames[0], data)):
+        frames = [frame.drop(columns=nested) for frame in frames]
         notes.append(
             f"columns left out, their cells are lists, mappings or bytes: {', '.join(nested)}; a feature "
             "function can make numbers of them"
         )
-        _LOG.warning("%s", notes[0])
-    split = features.split(frame, data)
-    parts = (~split.held_out, split.held_out)
-    sides = [frame[part].reset_index(drop=True) for part in parts]
+    for note in notes:
+        _LOG.warning("%s", note)
     built: list[pd.DataFrame] = [
-        features.build(side, data, call.pipeline.features, call.base) for side in sides
+        features.build(frame, data, call.pipeline.features, call.base) for frame in frames
     ]
     features.same_columns(*built)
-    _LOG.info("%s: %s rows to train, %s held out", split.how, f"{len(sides[0]):,}", f"{len(sides[1]):,}")
-    times = [
-        times_of_part(dataset.times, None if split.times is None else split.times[part]) for part in parts
-    ]
+    _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames))
+    known = (dataset.times, (test or dataset).times)
+    times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
     return FeatureSet(
-        train=replace(call.write(sides[0]), times=times[0]),
-        holdout=replace(call.write(sides[1]), times=times[1]),
+        train=replace(call.write(frames[0]), times=times[0]),
+        holdout=replace(call.write(frames[1]), times=times[1]),
         train_features=call.write(built[0]),
         holdout_features=call.write(built[1]),
         features=tuple(built[0].columns),
-        split=split.how,
-        split_by=split.by,
+        split=parted.how,
+        split_by=parted.by,
         window=dataset.window,
         notes=tuple(notes),
         validation_page=report.page if report else "",
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Parted:
+    """Rows to train on and rows held out, how these were chosen and by what, and what was noticed."""
+
+    sides: tuple[Side, Side]
+    how: str
+    by: str
+    notes: tuple[str, ...] = ()
+
+
+def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _Parted:
+    """Hold out the test set, or else a share of the rows."""
+    data = call.pipeline.data
+    frame = for_learning(features.labelled(call.read(dataset), data.target))
+    if test is not None:
+        own = for_learning(features.labelled(call.read(test), data.target, "the test set"))
+        train, holdout, notes = set_apart(frame, own, data)
+        how = f"by a test set of its own: {len(holdout.frame):,} rows, digest {test.digest[:12]}"
+        return _Parted((train, holdout), how, OWN_TEST_SET, notes)
+    split = features.split(frame, data)
+    train, holdout = (
+        Side(frame[part].reset_index(drop=True), None if split.times is None else split.times[part])
+        for part in (~split.held_out, split.held_out)
+    )
+    return _Parted((train, holdout), split.how, split.by)
 
 
 def _without_use(frame: pd.DataFrame, data: Data) -> list[str]:

@@ -14,6 +14,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
+from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import log_pages
 from airflow_mlops.training import estimators, models
@@ -33,6 +34,7 @@ def run(call: StageCall) -> ModelRef:
     and the page of the validation.
     """
     found = call.input("features", FeatureSet)
+    check_used(call.pipeline.evaluate, found)
     params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
     estimator = estimators.make_estimator(call.pipeline.train.estimator, params, call.base)
     estimators.check_metrics(call.pipeline.evaluate, estimator)

@@ -13,6 +13,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
 from airflow_mlops.data import features
+from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, search
 from airflow_mlops.training.core import metrics
@@ -33,7 +34,9 @@ def run(call: StageCall) -> TuneResult:
     workers = int(call.options.get("workers", tune.workers))
     metric = call.pipeline.evaluate.metrics[0]
     _check(call, tune)
-    score = _scorer(call, call.input("features", FeatureSet))
+    found = call.input("features", FeatureSet)
+    check_used(call.pipeline.evaluate, found)
+    score = _scorer(call, found)
     tags = {STAGE: "tune", WORKER: str(worker)}
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(workers), call.mlflow.task_run(*where) as run_:

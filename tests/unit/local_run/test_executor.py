@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from airflow_mlops.training.tracking import task_run
-from tests.support.project import APPROVED, FEATURES, Laptop, states
+from tests.support.project import APPROVED, FEATURES, Laptop, customers, states
 
 DONE = "Version 1 of churn is the champion."
 FRAGILE = FEATURES.replace("    times", "    if len(rows) < 10:\n        raise ValueError('few')\n    times")
@@ -21,9 +21,13 @@ def notes(document: dict[str, Any], task: str) -> list[str]:
 
 
 def test_until_stops_after_that_task(laptop: Laptop) -> None:
-    laptop.write(**APPROVED)
+    """A test set of its own is read by a task before the features."""
+    held = {"source": {"type": "csv", "filepath": "judged.csv"}}
+    laptop.write(**APPROVED, evaluate={"metrics": ["roc_auc"], "holdout": held})
+    customers().iloc[500:].to_csv(laptop.file.parent / "judged.csv", index=False)
     found = laptop.document("--until", "features")
-    assert (found["exit_code"], list(states(found))) == (0, ["ingest", "features"])
+    assert (found["exit_code"], list(states(found))) == (0, ["ingest", "holdout", "features"])
+    assert found["tasks"][-1]["record"]["split_by"] == "source"
     assert list(states(laptop.document("--until", "prepare")))[-2:] == ["register", "prepare"]
     assert laptop.aliases() == {"challenger": 1}
 

@@ -33,6 +33,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
         message = "the target cannot be a slice: choose another column"
         yield Finding(("evaluate", "slices", data.target), message)
     yield from _of_labels(subject)
+    yield from _of_test_set(subject)
     yield from _left_out(subject)
     yield from _not_kept(subject)
     yield from _of_joins(subject)
@@ -81,6 +82,18 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
         for name in (*data.keys, data.target):
             if name not in known:
                 yield Finding(path, f"column {name!r} is not in {source.filepath}{did_you_mean(name, known)}")
+
+
+def _of_test_set(subject: Subject) -> Iterator[Finding]:
+    """A test set of its own has the columns that the file names of the training rows."""
+    data, own = subject.pipeline.data, subject.pipeline.evaluate.holdout
+    known = header(own.source, subject.folder) if own else None
+    if own is None or known is None:
+        return
+    for name in (*data.keys, data.target):
+        if name not in known:
+            message = f"column {name!r} is not in {own.source.filepath}{did_you_mean(name, known)}"
+            yield Finding(("evaluate", "holdout", "source"), message)
 
 
 def _not_kept(subject: Subject) -> Iterator[Finding]:

@@ -42,7 +42,9 @@ def event_time(subject: Subject) -> Iterator[Finding]:
     declared, name = data.time, data.time_column
     if declared is None or name is None:
         return
-    yield from _query(subject, data.source, declared)
+    own = subject.pipeline.evaluate.holdout
+    for source in (data.source, *((own.source,) if own else ())):
+        yield from _query(subject, source, declared)
     path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
     written = _written(_values(data.source, name, subject.folder))
     if not written:

@@ -39,7 +39,21 @@ def sections(subject: Subject) -> Iterator[Finding]:
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some are idle"
         yield Finding(("train", "tune", "workers"), message, "warning")
+    yield from _test_set(subject)
     yield from _labels(subject)
+
+
+def _test_set(subject: Subject) -> Iterator[Finding]:
+    """A test set of its own is the only hold-out, and not the training rows again."""
+    data, own = subject.pipeline.data, subject.pipeline.evaluate.holdout
+    if own is None:
+        return
+    if "holdout" in data.model_fields_set:
+        message = "ignored with evaluate.holdout, which names a test set of its own: remove one of the two"
+        yield Finding(("data", "holdout"), message)
+    if own.source == data.source:
+        message = "the test set must be another source than data.source: no row would be left to train on"
+        yield Finding(("evaluate", "holdout", "source"), message)
 
 
 def duplicate(subject: Subject) -> Iterator[Finding]:
@@ -94,7 +108,10 @@ def file_suffix(subject: Subject) -> Iterator[Finding]:
 
 def source_path(subject: Subject) -> Iterator[Finding]:
     """The path of the data has a known scheme, and is not a misspelt name of a file that exists."""
-    for path, text in file_paths(subject.pipeline.data.source, ("data", "source")):
+    found = list(file_paths(subject.pipeline.data.source, ("data", "source")))
+    if own := subject.pipeline.evaluate.holdout:
+        found += file_paths(own.source, ("evaluate", "holdout", "source"))
+    for path, text in found:
         yield from _path(path, text, subject.folder)
 
 

@@ -29,6 +29,7 @@ from airflow_mlops.config.models.training import (
     Approve,
     Data,
     Evaluate,
+    Holdout,
     Train,
     Tune,
     Validate,
@@ -37,9 +38,8 @@ from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [
     "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
-    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Join",
-    "LatencyGuard",
-    "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline", "QualityGuard", "Resources",
-    "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source", "TaskAfter", "TaskSettings", "Train",
-    "Tune", "Validate", "format_duration", "parse_duration",
+    "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Holdout",
+    "Join", "LatencyGuard", "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline",
+    "QualityGuard", "Resources", "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source",
+    "TaskAfter", "TaskSettings", "Train", "Tune", "Validate", "format_duration", "parse_duration",
 ]  # fmt: skip

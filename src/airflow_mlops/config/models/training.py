@@ -137,6 +137,14 @@ class Train(Section):
     resources: Resources | None = Field(None, description="Resources of the pods of `tune` and `train`.")
 
 
+class Holdout(Section):
+    """The rows that a model is judged on: a test set of its own; without it, `data.holdout` of the rows."""
+
+    source: Source = Field(
+        description="Where the test set is: any source; its rows are read as those of `data.source`."
+    )
+
+
 class Evaluate(Section):
     """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
 
@@ -151,6 +159,9 @@ class Evaluate(Section):
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Limits per column of the raw rows, which each value of the column must meet.",
+    )
+    holdout: Holdout | None = Field(
+        None, description="A test set that is a source too; then all rows of `data.source` are trained on."
     )
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."

@@ -8,6 +8,14 @@ from typing import Final
 
 from airflow_mlops.core.record import Record
 
+OWN_TEST_SET: Final = "source"
+"""How a hold-out is chosen that is a test set of its own: ``split_by`` of a ``FeatureSet``."""
+_SPLITS: Final = {
+    "time": "by time",
+    "entity": "by entity",
+    "random": "at random",
+    OWN_TEST_SET: "as a test set of its own",
+}
 _LISTED: Final = 20
 """Failures that a summary names."""
 
@@ -178,7 +186,8 @@ def _listed(failures: Sequence[Failure]) -> str:
 class FeatureSet(Record):
     """Train and hold-out rows (raw columns) and the same rows after the feature function.
 
-    ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``.
+    ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``,
+    or ``source`` when it is a test set of its own.
     ``window`` says which rows of the source were taken. ``notes`` say what was left out on the way,
     ``validation_page`` is the address of the page about the validation of the rows, if there was one.
     """
@@ -197,7 +206,7 @@ class FeatureSet(Record):
     @property
     def summary(self) -> str:
         """Features, training rows, hold-out rows, how these were chosen, and what was left out."""
-        by = {"time": "by time", "entity": "by entity", "random": "at random"}.get(self.split_by, "")
+        by = _SPLITS.get(self.split_by, "")
         train, holdout = (_span(side) for side in (self.train, self.holdout))
         rows = f"{self.train.rows:,} rows{train} to learn from, {self.holdout.rows:,}{holdout} held out"
         rows += f" {by}" if by else ""
@@ -214,6 +223,8 @@ class FeatureSet(Record):
             found[f"{name}.rows"] = side.rows
             if side.times:
                 found |= {f"{name}.from": side.times.first, f"{name}.to": side.times.last}
+        if self.split_by == OWN_TEST_SET:  # the same digest for the same test set, whatever the version
+            found["holdout.digest"] = self.holdout.digest
         if self.train.times and self.train.times.quarantined:
             found["data.quarantined"] = self.train.times.quarantined
         return {name: value for name, value in found.items() if value != ""}

@@ -1,0 +1,196 @@
+"""A test set of its own beside the training rows: of the same columns and types, and with no row in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from airflow_mlops.config.models import Data
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.records.data import OWN_TEST_SET
+from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.event_times import times_of
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.models import Evaluate
+    from airflow_mlops.core.records import FeatureSet
+
+_FEW_ROWS: Final = 100
+_FEW_CLASSES: Final = 20
+_NAMED: Final = 8
+_NO_TYPE: Final = "empty"
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Rows and their event times in UTC, None when they have none."""
+
+    frame: pd.DataFrame
+    times: pd.Series | None = None
+
+
+def set_apart(train: pd.DataFrame, test: pd.DataFrame, data: Data) -> tuple[Side, Side, tuple[str, ...]]:
+    """Return the training rows, the test set, and what a reader should know about the two.
+
+    Rows that are in both (with the same keys, or equal in every column when there are no keys) are left out
+    of the training rows. Raises ConfigError for a test set of other columns or types, DataRejected when no
+    training row is left or a class of the test set is in no training row.
+    """
+    whole = Side(train, times_of(train, data))
+    own, notes = _alike(Side(test, times_of(test, data, "the test set")), whole, data)
+    copies = np.isin(*_marks(whole, own, data))
+    if copies.all():
+        raise DataRejected(
+            f"all {len(train):,} training rows are in the test set as well: name another source below "
+            "evaluate.holdout"
+        )
+    if copies.any():
+        alike = f"the same {', '.join(data.keys)}" if data.keys else "equal in every column"
+        notes.append(
+            f"{_rows(int(copies.sum()))} in the test set as well ({alike}): left out of the training rows"
+        )
+    times = None if whole.times is None else whole.times[~copies].reset_index(drop=True)
+    rest = Side(train[~copies].reset_index(drop=True), times)
+    notes += [*_of_classes(rest.frame[data.target], own.frame[data.target]), *_of_time(rest, own)]
+    if len(own.frame) < _FEW_ROWS:
+        notes.append(f"only {len(own.frame):,} rows in the test set: its figures are rough")
+    return rest, own, tuple(notes)
+
+
+def check_used(evaluate: Evaluate, features: FeatureSet) -> None:
+    """Raise ConfigError when a pipeline names a test set and its features hold out other rows."""
+    if evaluate.holdout is not None and features.split_by != OWN_TEST_SET:
+        raise ConfigError(
+            "evaluate.holdout names a test set, but features did not get its record: write "
+            "FeaturesOperator(holdout=holdout.output), with the output of a task of the stage holdout"
+        )
+
+
+def _alike(test: Side, train: Side, data: Data) -> tuple[Side, list[str]]:
+    """Return the test set with the columns of the training rows, in their order and types."""
+    names = list(map(str, train.frame.columns))
+    for name in names:
+        if name not in test.frame.columns:
+            hint = did_you_mean(name, map(str, test.frame.columns))
+            raise ConfigError(
+                f"the test set has no column {name!r}{hint}, which the training rows have: add it, or leave "
+                "it out of both with data.columns"
+            )
+    more = [str(name) for name in test.frame.columns if name not in names]
+    found = {name: _typed(name, test, train, data) for name in names}
+    notes = (
+        [f"columns of the test set that the training rows lack, left out: {_listed(more)}"] if more else []
+    )
+    return Side(pd.DataFrame(found), test.times), notes
+
+
+def _typed(name: str, test: Side, train: Side, data: Data) -> pd.Series:
+    """Return a column of the test set in a type of the training rows; raises ConfigError when it has none."""
+    mine, theirs = test.frame[name], train.frame[name]
+    dtype = theirs.dtype
+    if mine.dtype == dtype:
+        return mine
+    if name == data.time_column and test.times is not None and pd.api.types.is_datetime64_any_dtype(dtype):
+        if isinstance(dtype, pd.DatetimeTZDtype):
+            return test.times.astype(dtype)
+        zone = (data.time.timezone if data.time else None) or "UTC"
+        local: pd.Series = test.times.dt.tz_convert(zone).dt.tz_localize(None).astype(dtype)
+        return local
+    ours, others = _kind(mine), _kind(theirs)
+    if ours != others and _NO_TYPE not in (ours, others):
+        raise ConfigError(
+            f"the test set has {name!r} as {mine.dtype}, the training rows as {dtype}: give it one type, in "
+            "the query or with load_args of the source"
+        )
+    has_gap = not isinstance(dtype, pd.CategoricalDtype) and (  # of categories, values would be lost
+        pd.api.types.is_float_dtype(dtype)
+        or pd.api.types.is_datetime64_any_dtype(dtype)
+        or pd.api.types.is_string_dtype(dtype)
+    )
+    return mine.astype(dtype) if has_gap and others != _NO_TYPE else mine
+
+
+def _kind(values: pd.Series) -> str:
+    """Return what a column holds; types of one kind can stand for each other."""
+    types = pd.api.types
+    if values.isna().all():
+        return _NO_TYPE
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return "time"
+    if types.is_datetime64_any_dtype(values.dtype):
+        return "time without a zone"
+    if types.is_bool_dtype(values.dtype):
+        return "boolean"
+    if types.is_numeric_dtype(values.dtype):
+        return "number"
+    if types.is_object_dtype(values.dtype):
+        return str(types.infer_dtype(values, skipna=True))
+    return "text"
+
+
+def _marks(one: Side, other: Side, data: Data) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return a number for each row of both that rows with the same keys share, or else equal rows."""
+    names = list(data.keys) or list(map(str, one.frame.columns))
+    marks: list[np.ndarray[Any, Any]] = [np.zeros(len(side.frame), dtype=np.uint64) for side in (one, other)]
+    for name in names:
+        pair = [side.frame[name] for side in (one, other)]
+        if one.times is not None and other.times is not None and name == data.time_column:
+            pair = [one.times, other.times]
+        for number, values in enumerate(_comparable(*pair)):
+            found = pd.util.hash_pandas_object(values, index=False).to_numpy(dtype=np.uint64)
+            marks[number] = marks[number] * np.uint64(1_000_003) ^ found
+    return marks[0], marks[1]
+
+
+def _comparable(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return two columns in one type, so that equal values have equal hashes."""
+    types = pd.api.types
+    if one.dtype == other.dtype and one.dtype != object and not isinstance(one.dtype, pd.CategoricalDtype):
+        return one, other
+    if types.is_numeric_dtype(one.dtype) and types.is_numeric_dtype(other.dtype):
+        whole = types.is_integer_dtype(one) and types.is_integer_dtype(other)
+        dtype = np.dtype("int64" if whole else "float64")
+        return one.astype(dtype), other.astype(dtype)
+    return one.astype(object).map(repr), other.astype(object).map(repr)
+
+
+def _of_classes(train: pd.Series, test: pd.Series) -> Iterable[str]:
+    """Yield the classes without a row in the test set; raises DataRejected for those that are only there."""
+    known = set(train.unique())
+    if len(known) > _FEW_CLASSES or pd.api.types.is_float_dtype(train.dtype):
+        return
+    new = [value for value in test.unique() if value not in known]
+    if new and not pd.api.types.is_numeric_dtype(train.dtype):
+        rows = int(test.isin(new).sum())
+        raise DataRejected(
+            f"{rows:,} of {len(test):,} rows of the test set have a class that no training row has: "
+            f"{_listed(new)}; add such rows to the training rows, or leave them out of the test set"
+        )
+    missing = sorted((value for value in known if value not in set(test.unique())), key=str)
+    if missing:
+        yield f"no row of the test set is of the class {_listed(missing)}: no figure says anything about it"
+
+
+def _of_time(train: Side, test: Side) -> Iterable[str]:
+    """Yield that training rows are newer than the test set, as rows to be answered will not be."""
+    if train.times is None or test.times is None:
+        return
+    newer = int((train.times >= test.times.min()).sum())
+    if newer:
+        yield (
+            f"{newer:,} training rows are not older than the first row of the test set: its figures may be "
+            "better than those of rows to come"
+        )
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row is' if count == 1 else 'rows are'}"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    shown = ", ".join(str(value)[:60] for value in values[:_NAMED])
+    return shown if len(values) <= _NAMED else f"{shown} and {len(values) - _NAMED:,} more"
