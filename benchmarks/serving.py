@@ -144,9 +144,14 @@ def admin(port: int, method: str, path: str, body: dict) -> None:
 
 
 def memory(pid: int) -> float:
-    """Megabytes of a process and all below it; what they share counts once."""
+    """Megabytes of a process and all below it; what they share counts once.
+
+    The process with which our server has asked MLflow ends a minute later: it is waited for.
+    """
     import psutil
 
+    while any("airflow_mlops.serving.fetching" in p.cmdline() for p in psutil.Process(pid).children(True)):
+        time.sleep(1)
     processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     return sum(getattr(p.memory_full_info(), "pss", p.memory_info().rss) for p in processes) / 2**20
 

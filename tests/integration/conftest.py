@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.airflow import Ran, project, run
+from tests.support.mlflow_store import new_store
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +32,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    return new_store(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture(scope="session", autouse=True)

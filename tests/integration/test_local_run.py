@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.airflow import project, run
+from tests.support.mlflow_store import new_store
 from tests.support.project import APPROVED, ENVIRONMENT, Laptop, states
 
 LIGHT = """
@@ -49,6 +50,7 @@ except KeyboardInterrupt:
 def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Laptop:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    new_store(tmp_path)
     return Laptop(tmp_path, capsys)
 
 

@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from tests.support.mlflow_store import new_store
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("airflow", "great_expectations", "optuna", "kubernetes")
 TOKEN = "secret-token"
@@ -49,7 +51,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(900)  # a new environment compiles every library at its first import
 def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    uri = new_store(tmp_path)
     log_model(uri, tmp_path / "artifacts")
     probe = f"import importlib.util as i; print([n for n in {HEAVY} if i.find_spec(n)])"
     found = subprocess.run([environment / "python", "-c", probe], capture_output=True, text=True, check=True)

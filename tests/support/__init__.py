@@ -8,6 +8,7 @@ server_process     model servers in processes: with workers, or killed and start
 rollout            a rollout driven on a real target, or on a target and a registry in memory
 rollout_states     plans, observations and states of the pure state machine
 rollout_crasher    rollouts in which something dies at a write
+mlflow_store       new MLflow stores, copied instead of made
 stores             a registry, a rollout store and a monitor history with a little in them
 haproxy, postgres  the real programs, on loopback
 simulation         how many random runs to make, and what chance explains

@@ -20,6 +20,7 @@ import airflow_mlops
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
+from tests.support.mlflow_store import new_store
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(airflow_mlops.__file__).parent.parent)}
 """For a process that imports this package from where the test did."""
@@ -84,7 +85,7 @@ class Project:
             "evaluate": {"metrics": ["roc_auc", "log_loss"]},
             **changes,
         }
-        return cls(root, f"sqlite:///{root}/mlflow.db", {k: v for k, v in config.items() if v is not None})
+        return cls(root, new_store(root), {k: v for k, v in config.items() if v is not None})
 
     def changed(self, **changes: Any) -> Project:
         """Return the project with other sections."""

@@ -30,6 +30,7 @@ from airflow_mlops.rollout.core import (
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import task_run
+from tests.support.mlflow_store import new_store
 
 NAME = "churn"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -42,7 +43,7 @@ def day(number: int) -> str:
 
 def registry_with(folder: Path, tags: list[dict[str, str]], aliases: dict[str, int]) -> Registry:
     """A registry with one version for each mapping of tags."""
-    uri = f"sqlite:///{folder}/mlflow.db"
+    uri = new_store(folder)
     registry = Registry(uri, NAME)
     for number, own in enumerate(tags):
         with task_run(uri, NAME, f"task-{number}", str(folder), {}) as run:

@@ -22,6 +22,7 @@ from airflow_mlops.config.lint import lint_files
 from airflow_mlops.config.models import Pipeline, format_duration
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from tests.support.mlflow_store import new_store
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "plugins" / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -250,7 +251,7 @@ def test_the_quickstart_trains_and_its_data_drifts_as_told(quickstart: Path) -> 
     shared: dict[str, Any] = {
         "pipeline": {**pipeline.effective(), "deploy": None, "approve": None},
         "artifacts": str(quickstart / "artifacts"),
-        "tracking_uri": f"sqlite:///{quickstart}/mlflow.db",
+        "tracking_uri": new_store(quickstart),
         "base": str(quickstart / "pipelines"),
     }
 

@@ -1,7 +1,8 @@
 """What MLflow is asked for: the version behind an alias, the files of a version.
 
 A worker asks in a process of its own, ``python -m airflow_mlops.serving.fetching``: the code of MLflow's
-stores would stay in its memory for good, 30 MB of it, and its import would hold up callers for a second.
+stores would stay in its memory for good, 30 MB of it, and its import would hold up callers for a second. The
+process waits a minute for the next question, since its start takes longer than most answers.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
 
 _ERRORS: Final = {error.__name__: error for error in (BackendError, ConfigError)}
+_IDLE_S: Final = 60.0
+"""How long a process waits for the next question."""
 
 
 class Fetcher:
@@ -31,7 +36,9 @@ class Fetcher:
     def __init__(self, tracking_uri: str, *, apart: bool = False) -> None:
         self.tracking_uri = tracking_uri
         self._apart = apart
-        self._asking: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._all: set[_Process] = set()
+        self._free: list[_Process] = []
         self._closed = False
 
     def version_of(self, name: str, alias: str) -> int | None:
@@ -48,32 +55,102 @@ class Fetcher:
 
     def close(self) -> None:
         """Give up what another process is asked for now or later: a server that stops does not wait."""
-        self._closed = True
-        for process in list(self._asking):
-            process.kill()
+        with self._lock:
+            self._closed = True
+            idle, self._free = self._free, []
+            for process in self._all:
+                process.kill()
+        for process in idle:
+            self._end(process)
 
     def _ask(self, what: str, *arguments: str) -> Any:
         if not self._apart:
             return _ANSWERS[what](self.tracking_uri, *arguments)
-        # Not on the command line: an address may hold a password.
-        question = json.dumps([what, self.tracking_uri, *arguments])
-        command = [sys.executable, "-m", __name__]
-        with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
-            self._asking.add(process)
-            if self._closed:
-                process.kill()
-            answer, errors = process.communicate(question)
-            self._asking.discard(process)
-        try:
-            kind, found = json.loads(answer)
-        except ValueError:
-            last = "".join(errors.strip().splitlines()[-1:])
-            raise BackendError(
-                f"asking MLflow ended with exit code {process.returncode}: {last[:300]}"
-            ) from None
+        kind, found = json.loads(self._answer(json.dumps([what, self.tracking_uri, *arguments])))
         if kind in _ERRORS:
             raise _ERRORS[kind](found)
         return found
+
+    def _answer(self, question: str) -> str:
+        while True:
+            process = self._take()
+            try:
+                answer = process.ask(question)
+            except BackendError:
+                self._end(process)
+                if process.answered:  # it ended while it was idle, whatever the question is
+                    continue
+                raise
+            self._keep(process)
+            return answer
+
+    def _take(self) -> _Process:
+        with self._lock:
+            if self._closed:
+                raise BackendError("the server is stopping, and asks MLflow no more")
+            if self._free:
+                return self._free.pop()
+            process = _Process()
+            self._all.add(process)
+            return process
+
+    def _keep(self, process: _Process) -> None:
+        """Leave a process to the next question, for a while."""
+        with self._lock:
+            self._free.append(process)
+        timer = threading.Timer(_IDLE_S, self._end_unless_asked, (process,))
+        timer.daemon = True
+        timer.start()
+
+    def _end_unless_asked(self, process: _Process) -> None:
+        with self._lock:
+            if process not in self._free:
+                return
+            self._free.remove(process)
+        self._end(process)
+
+    def _end(self, process: _Process) -> None:
+        with self._lock:
+            self._all.discard(process)
+        process.kill()
+        process.wait()
+
+
+class _Process:
+    """A process that answers one question after another; it ends with the one that started it."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        # To a file: a pipe that nobody reads would fill up.
+        self._errors: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as this
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=PIPE, stdout=PIPE, stderr=self._errors, text=True
+        )
+
+    def ask(self, question: str) -> str:
+        """Return the answer; raises BackendError when the process ends without one."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            # Not on the command line: an address may hold a password.
+            self._process.stdin.write(f"{question}\n")
+            self._process.stdin.flush()
+        if answer := self._process.stdout.readline():
+            self.answered += 1
+            return answer
+        code = self._process.wait()
+        self._errors.seek(0)
+        last = "".join(self._errors.read().strip().splitlines()[-1:])
+        raise BackendError(f"asking MLflow ended with exit code {code}: {last[:300]}")
+
+    def kill(self) -> None:
+        """Give up the question."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Wait for the end of the process, and let go of what belongs to it."""
+        with self._process:  # closes its pipes and waits
+            self._errors.close()
 
 
 def failure(error: Exception, tracking_uri: str, subject: str) -> BackendError | ConfigError:
@@ -141,15 +218,17 @@ _ANSWERS: Final = {"alias": _alias, "files": _files}
 
 
 def main() -> None:
-    """Answer the question on standard input, both as JSON; all but the answer goes to standard error."""
-    what, *arguments = json.load(sys.stdin)
+    """Answer the questions on standard input, a line of JSON each; all but answers goes to standard error."""
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        try:
-            answer = ["answer", _ANSWERS[what](*arguments)]
-        except (BackendError, ConfigError) as error:
-            answer = [type(error).__name__, str(error)]
-        json.dump(answer, answers)
+        for question in sys.stdin:
+            what, *arguments = json.loads(question)
+            try:
+                answer = ["answer", _ANSWERS[what](*arguments)]
+            except (BackendError, ConfigError) as error:
+                answer = [type(error).__name__, str(error)]
+            answers.write(f"{json.dumps(answer)}\n")
+            answers.flush()
 
 
 if __name__ == "__main__":

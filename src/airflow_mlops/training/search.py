@@ -53,6 +53,7 @@ def search(
     kinds = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
     study = optuna.create_study(direction="maximize", sampler=kinds[tune.sampler](seed=tune.seed + worker))
     total, found = share(tune.n_trials, workers, worker), []
+    top: Trial | None = None
     progress(0, total, "")
     for number in range(total):
         asked = study.ask()
@@ -61,7 +62,8 @@ def search(
         state = optuna.trial.TrialState.FAIL if trial.score is None else None
         study.tell(asked, trial.score, state=state)
         found.append(trial)
-        _report(trial, total, metric, best(found), progress)
+        top = best([trial] if top is None else [top, trial])
+        _report(trial, total, metric, top, progress)
         if seen is not None:
             seen(trial)
     return tuple(found)

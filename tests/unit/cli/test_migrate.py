@@ -23,6 +23,7 @@ from airflow_mlops.cli.migrate.search_space import _DISTRIBUTIONS
 from airflow_mlops.config.loader import load_pipeline, read_pipeline
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from tests.support.mlflow_store import new_store
 from tests.support.project import ENVIRONMENT
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "recipes"
@@ -118,7 +119,7 @@ def test_the_migrated_pipeline_trains_and_its_model_needs_no_steps(
     shared: dict[str, Any] = {
         "pipeline": load_pipeline(houses / "made.yaml").effective(),
         "artifacts": str(houses / "artifacts"),
-        "tracking_uri": f"sqlite:///{houses}/mlflow.db",
+        "tracking_uri": new_store(houses),
         "base": str(houses),
     }
 

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
+from tests.support.mlflow_store import new_store
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "recipes"
 
@@ -37,7 +38,7 @@ def lived(folder: Path) -> dict[str, Any]:
     shared: dict[str, Any] = {
         "pipeline": pipeline.effective(),
         "artifacts": str(folder / "artifacts"),
-        "tracking_uri": f"sqlite:///{folder}/mlflow.db",
+        "tracking_uri": new_store(folder),
         "base": str(folder),
     }
     records: dict[str, Any] = {}

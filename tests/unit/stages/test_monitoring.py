@@ -25,6 +25,7 @@ from airflow_mlops.monitoring.profile import build_profile
 from airflow_mlops.training import models
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import task_run
+from tests.support.mlflow_store import new_store
 
 ROWS = 1_000
 
@@ -83,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw, labels = january.drop(columns="late"), january["late"].astype(int)
     model = make_pipeline(make_column_transformer(("passthrough", ["x", "price"])), LogisticRegression())
     model.fit(raw, labels)
-    uri, artifacts = f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts")
+    uri, artifacts = new_store(folder), str(folder / "artifacts")
     with task_run(uri, "trains", "train", artifacts, {}) as run:
         scores = model.predict_proba(raw)[:, 1]
         run.json(build_profile(raw, labels, scores, exclude=["id", "at"]), "profile.json")

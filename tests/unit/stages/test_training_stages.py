@@ -18,6 +18,7 @@ from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, fluent
 from airflow_mlops.user_code.loading import load_object
+from tests.support.mlflow_store import new_store
 from tests.support.project import ENVIRONMENT, Project, customers
 
 TUNE = {"space": {"learning_rate": [0.05, 0.3, "log"], "max_leaf_nodes": [5, 15]}, "n_trials": 3}
@@ -79,7 +80,7 @@ def test_the_model_asks_only_for_the_columns_that_it_uses(project: Project, trai
 
 def test_mlflow_is_left_where_it_was(project: Project, tmp_path: Path) -> None:
     """The registry goes where the runs go, unless somebody said otherwise."""
-    mlflow.set_tracking_uri(elsewhere := f"sqlite:///{tmp_path / 'mlflow.db'}")
+    mlflow.set_tracking_uri(elsewhere := new_store(tmp_path / "elsewhere"))
     with fluent(project.tracking_uri):
         assert mlflow.get_registry_uri() == project.tracking_uri
     assert mlflow.get_tracking_uri() == elsewhere

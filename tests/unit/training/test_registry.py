@@ -12,12 +12,13 @@ import pytest
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, task_run
+from tests.support.mlflow_store import new_store
 from tests.support.project import ENVIRONMENT
 
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/mlflow.db"
+    return new_store(tmp_path)
 
 
 def logged(uri: str, tmp_path: Path, key: str) -> str:
