@@ -16,6 +16,7 @@ from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.cell_notes import SAMPLE, LinesInText, NumbersInText
 from airflow_mlops.data.sources.csv_columns import (
     ARROW,
+    BEYOND,
     DTYPES,
     EMPTY,
     FLOAT,
@@ -36,7 +37,7 @@ from airflow_mlops.data.sources.csv_reading import (
     with_gaps,
 )
 from airflow_mlops.data.sources.file_faults import changed, reading, version_of
-from airflow_mlops.data.sources.frames import storable
+from airflow_mlops.data.sources.frames import check_column, storable
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.text_reading import UNPACK, opened
 
@@ -189,6 +190,9 @@ class _Scan:
         self._report(kinds, told)
         if self._rows and self._last_has_gaps:
             check_lines(self._file, len(first.columns), self._arguments, self._request)
+        for name, sums in self._sums.items():
+            if kinds.get(name) == BEYOND:
+                check_column(pd.Series([sums.too_large], dtype=object), name, self._file.name)
         return self._scanned(version, kinds, told)
 
     def _begin(self, frame: pd.DataFrame) -> None:
@@ -225,8 +229,7 @@ class _Scan:
         return {name: self._kind(name) for name in self._sums if name not in self._typed}
 
     def _kind(self, name: str) -> str:
-        where = self._file.name
-        return self._sums[name].kind(name, where, lambda: self._texts(name), lambda: self._floats(name))
+        return self._sums[name].kind(lambda: self._texts(name), lambda: self._floats(name))
 
     def _texts(self, name: str) -> Iterator[pd.Series]:
         for frame in _Chunks(self._file, as_text(self._arguments, [name]), self._batch):
