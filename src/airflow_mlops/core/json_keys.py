@@ -43,7 +43,8 @@ def with_own_keys(value: Any) -> Any:
 
 
 def _are_pairs(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(
+    fits = isinstance(value, list | tuple) and all(
         isinstance(item, list | tuple) and len(item) == 2 and not isinstance(item[0], list | dict)
         for item in value
     )
+    return fits and len({item[0] for item in value}) == len(value)  # a key twice is not one of ours

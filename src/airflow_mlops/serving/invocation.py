@@ -26,6 +26,7 @@ from airflow_mlops.serving.traffic import Traffic
 log = logging.getLogger(__name__)
 LOGGED_ROWS: Final = 100
 COPIES: Final = 64
+_REFUSED: Final = 400
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,10 @@ class Invocations:
     ) -> Answer:
         """Answer one request and count it against the version that it was routed to.
 
-        A request that the champion's signature refuses is the caller's fault and counts for nobody. One that
-        the canary fails is answered by the champion and counts as a failure of the canary. ``read`` turns
-        the body into rows, ``headers`` (lower case) may hold the key of sticky routing.
+        A request that the champion refuses, by its signature or for a null that it cannot take, is the
+        fault of its caller and counts for nobody. One that the canary fails is answered by the champion
+        and counts as a failure of the canary. ``read`` turns the body into rows, ``headers`` (lower case)
+        may hold the key of sticky routing.
         """
         started = time.perf_counter()
         traffic, ready = self._fleet.traffic, self._fleet.ready
@@ -120,7 +122,7 @@ class Invocations:
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.refuse()
-            return Answer(400, {"error": str(error)})
+            return Answer(_REFUSED, {"error": str(error)})
         epoch = self._epoch(traffic, ready, key)
         request = _Request(request_id, payload, safe, traffic, ready, epoch)
         if routed == referee:
@@ -128,6 +130,9 @@ class Invocations:
             answer, outcome = _answer(first, routed), first
         else:
             answer, first, outcome = await self._canary(request, routed, referee)
+        if answer.status == _REFUSED:
+            self._ledger.refuse()
+            return Answer(_REFUSED, answer.body)
         self._log(request, routed, answer, outcome, time.perf_counter() - started)
         self._count(request, routed, first)
         return answer
@@ -185,6 +190,8 @@ class Invocations:
                 async with asyncio.timeout(limit):
                     found = await batcher.predict(prepared)
             return _Outcome(found, seconds=time.perf_counter() - started)
+        except BadInputError as error:
+            return _Outcome(None, _REFUSED, str(error), time.perf_counter() - started)
         except TimeoutError:
             return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s", limit)
         except Exception as error:

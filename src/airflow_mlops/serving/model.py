@@ -14,6 +14,7 @@ import pandas as pd
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
+from airflow_mlops.serving.gaps import without_gaps
 from airflow_mlops.serving.payload import BadInputError, Payload, Signature
 
 # Estimators whose predict() is the class of the highest predict_proba(): one pass gives both.
@@ -48,6 +49,13 @@ class Prepared:
     def matrix(self) -> list[Any]:
         """The values by row."""
         return list(zip(*self.columns.values(), strict=True)) if self.plain is None else self.plain
+
+    @property
+    def by_name(self) -> Mapping[str, Sequence[Any]]:
+        """The values by column; none where the model names no columns."""
+        if self.plain is None or self.key is None:
+            return self.columns
+        return dict(zip(self.key, map(list, zip(*self.plain, strict=True)), strict=True))
 
 
 class Model:
@@ -96,11 +104,41 @@ class Model:
         return self._bare is not None
 
     def predict(self, prepared: Sequence[Prepared]) -> Predictions:
-        """Predict rows that share one key, all at once; raises whatever the model raises."""
+        """Predict rows that share one key, all at once.
+
+        Raises BadInputError for a single request that the model cannot take, and whatever the model raises.
+        """
+        try:
+            return self._predicted(prepared)
+        except BadInputError:
+            raise
+        except Exception as error:
+            fault = self._fault_of_caller(prepared[0], error) if len(prepared) == 1 else ""
+            if fault:
+                raise BadInputError(fault) from error
+            raise
+
+    def _fault_of_caller(self, item: Prepared, error: Exception) -> str:
+        """Return what is wrong with a request that the model failed on; empty when it fails anyway."""
+        text = " ".join(str(error).split())[:200]
+        if self._signature is None and getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
+            return text  # MLflow holds the rows against a signature of tensors or of types without names
+        columns, gaps = without_gaps(item.by_name, self._dtypes)
+        if not gaps:
+            return ""
+        try:
+            self._predicted([Prepared(item.rows, item.key, columns, item.payload)])
+        except Exception:  # noqa: BLE001 - a model's own code may raise anything
+            return ""
+        named = ", ".join(map(repr, gaps[:3]))
+        reason = f"{type(error).__name__}: {text}"
+        return f"column {named}: the model takes no null or infinite number there ({reason})"
+
+    def _predicted(self, prepared: Sequence[Prepared]) -> Predictions:
         first = prepared[0]
         if first.key is None:
             data = first.payload.columns
-            frame = np.asarray(first.payload.array) if data is None else pd.DataFrame(data)
+            frame = _tensor(first.payload.array) if data is None else pd.DataFrame(data)
             return Predictions(_plain(self._pyfunc.predict(frame)), None)
         if self._bare is not None and first.key == self._required:
             rows = [row for item in prepared for row in item.matrix]
@@ -164,6 +202,13 @@ def _compiled(metadata: Any) -> Signature | None:
 
 def _type_name(type_: Any) -> str:
     return "any" if str(type_) == "Any" else str(getattr(type_, "name", type_))
+
+
+def _tensor(rows: Any) -> Any:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise BadInputError("the rows of a tensor must all have the same length") from error
 
 
 def _column(values: list[Any], dtype: str) -> Any:

@@ -42,3 +42,4 @@ def test_mappings_with_text_keys_look_in_json_as_they_did() -> None:
 def test_a_mapping_that_looks_like_pairs_by_chance_is_kept() -> None:
     for value in ({"$pairs": [[0, 1]]}, {"$pairs": "text"}, {"$pairs": {"a": 1}}):
         assert with_own_keys(with_text_keys(value)) == value
+    assert with_own_keys({"$pairs": [[0, 1], [0, 2]]}) == {"$pairs": [[0, 1], [0, 2]]}

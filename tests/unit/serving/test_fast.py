@@ -116,7 +116,7 @@ def test_callers_at_once_get_their_own_answers(serving_registry: Registry, tmp_p
             answers = list(pool.map(client.predict, rows))
         assert [a.json()["predictions"] for a in answers] == [[n % 2] for n in range(60)]
         bad = client.predict({"a": None, "b": 0.0, "c": 0.0})
-        assert bad.status_code == 500
-        assert "NaN" in bad.json()["error"]
-        assert client.counts()["1"] == {"requests": 61, "failures": 1}
+        assert bad.status_code == 400
+        assert "column 'a': the model takes no null" in bad.json()["error"]
+        assert client.counts()["1"] == {"requests": 60, "failures": 0}
         assert client.get("/v2/health/ready").status_code == 200

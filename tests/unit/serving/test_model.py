@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
-from airflow_mlops.serving.payload import Payload
+from airflow_mlops.serving.payload import BadInputError, Payload, Table
 from tests.support.server import Registry, frame
 
 ROWS = frame(50)
@@ -89,3 +89,37 @@ def test_changed_golden_predictions_name_the_row(serving_registry: Registry, tmp
     golden.write_text(json.dumps(document))
     with pytest.raises(ConfigError, match="version 1, golden row 2: predicts"):
         load(1, uri, tmp_path, Fetcher(serving_registry.uri))
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), float("inf")])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_null_that_a_model_cannot_take_is_a_fault_of_its_caller(
+    serving_registry: Registry, tmp_path: Path, gap: Any, rows: int
+) -> None:
+    known = frame(40)[["distance"]].assign(delay=np.arange(40.0))
+    uri = log(
+        serving_registry,
+        LinearRegression().fit(known, known["delay"]),
+        signature=mlflow.models.infer_signature(known),
+    )
+    model = load(9, uri, tmp_path, Fetcher(serving_registry.uri))
+    asked = Payload(rows, {"distance": [1.0] * (rows - 1) + [gap], "delay": [1.0] * rows})
+    with pytest.raises(
+        BadInputError, match="column 'distance': the model takes no null or infinite number there"
+    ):
+        model.predict([model.prepare(asked)])
+    table = Table(["distance", "delay"], [[float("nan"), 1.0]])
+    with pytest.raises(BadInputError, match="column 'distance'"):
+        model.predict([model.prepare(Payload(1, table=table))])
+
+
+def test_a_model_that_fails_without_the_null_as_well_is_to_blame(
+    serving_registry: Registry, tmp_path: Path
+) -> None:
+    known = frame(40)[["distance"]].assign(delay=np.arange(40.0))
+    fitted = LinearRegression().fit(known, known["delay"])
+    uri = log(serving_registry, fitted, signature=mlflow.models.infer_signature(known[["distance"]]))
+    model = load(10, uri, tmp_path, Fetcher(serving_registry.uri))
+    with pytest.raises(ValueError, match="feature") as caught:
+        model.predict([model.prepare(Payload(1, {"distance": [None]}))])
+    assert not isinstance(caught.value, BadInputError)

@@ -61,14 +61,13 @@ def duplicate(subject: Subject) -> Iterator[Finding]:
     pipeline = subject.pipeline
     retrain, tune = pipeline.monitor and pipeline.monitor.retrain, pipeline.train.tune
     lists: list[tuple[KeyPath, Sequence[Any]]] = [
-        (("data", "keys"), pipeline.data.keys),
         (("evaluate", "metrics"), pipeline.evaluate.metrics),
         (("monitor", "retrain", "when"), retrain.when if retrain else ()),
         (("approve", "by"), pipeline.approve.by if pipeline.approve else ()),
     ]
     for path, items in lists:
         for item in _duplicates(items):
-            yield Finding(path, f"{item} is a duplicate", "error" if path[0] == "data" else "warning")
+            yield Finding(path, f"{item} is a duplicate", "warning")
     for name, form in tune.space.items() if tune else ():
         for choice in () if is_range(form) else _duplicates(form):
             yield Finding(("train", "tune", "space", name), f"{choice!r} is a duplicate", "warning")

@@ -58,9 +58,11 @@ class AssetEntry(Section):
     @property
     def of_pipeline(self) -> tuple[str, str] | None:
         """The pipeline that updates the asset and which one of its assets it is, None for any other asset."""
-        text = self.ref or self.name or self.uri or ""
-        owner, _, name = text.removeprefix("mlops://").rstrip("/").rpartition("/")
-        return (owner, name) if owner and name in _OWN_ASSETS else None
+        for text in filter(None, (self.ref, self.name, self.uri)):
+            owner, _, name = text.removeprefix("mlops://").rstrip("/").rpartition("/")
+            if owner and name in _OWN_ASSETS:
+                return owner, name
+        return None
 
     @property
     def shown(self) -> str:

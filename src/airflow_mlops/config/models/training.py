@@ -48,7 +48,9 @@ class Data(Section):
     @field_validator("keys")
     @classmethod
     def _with_time(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """A time column that is not among the keys is the last of them."""
+        """A time column that is not among the keys is the last of them; no key is there twice."""
+        if twice := next((name for name in keys if keys.count(name) > 1), None):
+            raise ValueError(f"{twice} is a duplicate: write each key once")
         time = info.data.get("time")
         return (*keys, time.column) if time and time.column and time.column not in keys else keys
 

@@ -27,6 +27,8 @@ from airflow_mlops.data.sources.report import ReadReport, named
 from airflow_mlops.storage.locations import Location, exists
 
 _KEY: Final = "data.source.filepath"
+_OF_DATES: Final = 2
+"""Digits of a month or a day."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,19 @@ class Lister:
                 files[real] = file
             elif files[real].path != file.path:
                 self.report.note(f"{file.name} and {files[real].name} are the same file: it is read once")
+        self._note_codes(list(files.values()))
         return list(files.values())
+
+    def _note_codes(self, files: Sequence[SourceFile]) -> None:
+        """Report codes in the names of folders that lose their zeros; months and days have two digits."""
+        for name in dict.fromkeys(name for file in files for name in file.partitions):
+            values = [file.partitions[name] for file in files if name in file.partitions]
+            code = next((text for text in values if text and text[0] == "0" and len(text) > _OF_DATES), None)
+            if code and all_whole(values):
+                self.report.note(
+                    f"column {name!r} in the names of folders is read as whole numbers without their leading "
+                    f"zeros, such as {code!r:.40}"
+                )
 
     def _of(self, place: Location) -> list[SourceFile]:
         if exists(place):

@@ -476,6 +476,13 @@ def test_a_wrong_argument_of_a_reader_is_a_fault_of_the_pipeline_file(tmp_path: 
             read(tmp_path, name, kind, **arguments)
 
 
+def test_a_key_that_is_there_twice_is_a_fault_of_the_pipeline_file() -> None:
+    with pytest.raises(ValueError, match="id is a duplicate: write each key once"):
+        Data.model_validate(
+            {"source": {"type": "csv", "filepath": "x.csv"}, "target": "y", "keys": ["id", "id"]}
+        )
+
+
 def test_an_object_of_lists_on_one_line_has_columns(tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text('{"id": [1, 2], "y": [0, 1], "z": [0.5, 1]}')
     assert read(tmp_path, "rows.json", "json")[0]["z"].tolist() == [0.5, 1]
@@ -496,6 +503,20 @@ def test_codes_in_the_names_of_folders_that_are_one_number_stay_text(tmp_path: P
         path.parent.mkdir(parents=True)
         part.to_csv(path, index=False) if kind == "csv" else part.to_parquet(path)
     assert read(tmp_path, "lake", kind)[0]["zip"].tolist() == ["0123", "0123", "123", "123"]
+
+
+def test_codes_in_the_names_of_folders_that_lose_zeros_are_reported_and_months_are_not(
+    tmp_path: Path,
+) -> None:
+    for month, code in (("01", "0123"), ("02", "4567")):
+        (tmp_path / "lake" / f"month={month}" / f"zip={code}").mkdir(parents=True)
+        ROWS.to_parquet(tmp_path / "lake" / f"month={month}" / f"zip={code}" / "a.parquet")
+    rows, report = read(tmp_path, "lake", "parquet")
+    assert sorted(set(zip(rows["month"], rows["zip"], strict=True))) == [(1, 123), (2, 4567)]
+    assert report.notes == [
+        "column 'zip' in the names of folders is read as whole numbers without their leading zeros, such as "
+        "'0123'"
+    ]
 
 
 @pytest.mark.parametrize(
