@@ -33,7 +33,7 @@ def note_written(
     for name in frame.columns:
         if name not in first:
             continue
-        values, written = frame[name], first[name].astype("str")
+        values, written = frame[name], first[name]
         if pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
             _note_missing(values, written, f"{where}: column {str(name)!r}", note)
         elif values.dtype.kind in "iuf" and name not in typed:
@@ -42,7 +42,9 @@ def note_written(
 
 def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note) -> None:
     gaps = values.iloc[: len(written)].isna().to_numpy(dtype=bool)
-    texts = written[gaps[: len(written)]].str.strip()
+    if not gaps.any():
+        return
+    texts = written[gaps].astype("str").str.strip()
     texts = texts[~texts.isin(_EMPTY)]
     if len(texts):
         shown = ", ".join(f"{text!r:.40}" for text in texts.unique()[:3])
@@ -53,6 +55,7 @@ def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note
 
 
 def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
+    written = written.astype("str")
     zeros = written[written.str.fullmatch(_ZEROS).fillna(False).astype(bool)]
     powers = written[written.str.fullmatch(_POWER).fillna(False).astype(bool)]
     found = zeros if len(zeros) else powers
@@ -68,8 +71,8 @@ def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
 def note_numbers(values: pd.Series, name: str, where: str, note: Note) -> None:
     """Report a column that is text because of a few cells, of separators or of signs beside the numbers."""
     sample = values.dropna().head(SAMPLE)
-    if sample.empty:
-        return
+    if sample.empty or sample.str.contains(r"\d").mean() < _MOSTLY:
+        return  # what has no digit is not a number
     if advice := _advice(sample):
         note(f"{where}: column {name!r}: {advice}")
         return
