@@ -91,6 +91,10 @@ def ours(file: Path, ref: DatasetRef, engine: str) -> list[bool]:
 
 
 def plain(file: Path) -> list[bool]:
+    return plain_suite(pd.read_parquet(file), EXPECT)
+
+
+def plain_suite(frame: pd.DataFrame, expect: list[dict[str, Any]]) -> list[bool]:
     """Great Expectations as its documentation shows it; dates are given as it takes them."""
     import great_expectations as gx
     from great_expectations.expectations.registry import get_expectation_impl
@@ -98,16 +102,16 @@ def plain(file: Path) -> list[bool]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": pd.read_parquet(file)})
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     suite = gx.ExpectationSuite("suite")
-    for number, item in enumerate(expand(EXPECT)):
+    for number, item in enumerate(expand(expect)):
         arguments = dict(item.arguments)
         if arguments["column" if "column" in arguments else "min_value"] == "seen_at":
             arguments |= {key: pd.Timestamp(arguments[key]) for key in ("min_value", "max_value")}
         suite.add_expectation(get_expectation_impl(item.name)(**arguments, meta={"number": number}))
     results = batch.validate(suite, result_format="SUMMARY").results
     found = {result.expectation_config.meta["number"]: bool(result.success) for result in results}
-    return [found[number] for number in range(len(EXPECT))]
+    return [found[number] for number in range(len(expect))]
 
 
 def by_pandera(file: Path) -> list[bool]:

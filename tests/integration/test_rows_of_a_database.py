@@ -57,7 +57,16 @@ def ran(fields: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Ran
     folder = tmp_path_factory.mktemp("queried")
     (folder / "pipelines").mkdir()
     (folder / "pipelines" / "customers.sql").write_text(QUERY)
-    dags = project(folder, name="queried", data=data("customers.sql", params={"ds": "{{ ds }}"}))
+    rows = data("customers.sql", params={"ds": "{{ ds }}"})
+    expect = [{"column": "visits", "min": 0, "type": "int"}, {"column": "customer_id", "unique": True}]
+    judged = {**rows["source"], "sql": f"SELECT * FROM ({QUERY}) AS rows WHERE visits = 5"}
+    dags = project(
+        folder,
+        name="queried",
+        data=rows,
+        validate={"expect": expect, "engine": "database"},
+        evaluate={**PIPELINE["evaluate"], "holdout": {"source": judged}},
+    )
     (folder / "pipelines" / "customers.parquet").unlink()
     return run(dags["train"])
 
@@ -68,9 +77,14 @@ def data(sql: str, conn_id: str = "warehouse", **load_args: Any) -> dict[str, An
 
 
 def test_a_model_is_trained_on_rows_of_a_database(ran: Ran) -> None:
+    """They are validated in it, and those of another query are the test set."""
     assert ran.state == "success", ran.errors
     assert ran.xcom("ingest")["rows"] == 2_000
     assert ran.xcom("register")["alias"] == "champion"
+    assert (ran.xcom("validate")["rows"], ran.xcom("validate")["passed"]) == (2_000, True)
+    features, judged = ran.xcom("features"), ran.xcom("holdout")["rows"]
+    assert (features["split_by"], features["holdout"]["rows"]) == ("source", judged)
+    assert features["train"]["rows"] == 2_000 - judged
 
 
 def test_nothing_that_airflow_keeps_holds_the_password(ran: Ran) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +22,7 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
+from airflow_mlops.data.dataset_writer import group_rows
 from airflow_mlops.data.digests import content_digest, types_of
 from airflow_mlops.data.event_times import EventTimes, event_times
 from airflow_mlops.data.joined_sources import join_sources
@@ -95,10 +97,33 @@ def read_window(
     format, DataRejected for a file that cannot be parsed, that has no row left or too many rows without a
     readable time, BackendError when storage does not answer.
     """
-    source = source_of(data.source.type, base)
-    where = source.where(data.source)
     report = report or ReadReport()
-    request = ReadRequest(
+    request = request_of(
+        data, base=base, start=start, end=end, need_target=need_target, connections=connections, report=report
+    )
+    return read_request(data, request, need_rows=need_rows)
+
+
+def read_request(data: Data, request: ReadRequest, *, need_rows: bool = True) -> Rows:
+    """Return what ``read_window`` does, which makes the request."""
+    source = source_of(data.source.type, request.base)
+    where = source.where(data.source)
+    frame = storable(source.read(request), where, of_several_types=(data.time_column,))
+    return window_of(frame, data, request, need_rows=need_rows)
+
+
+def request_of(
+    data: Data,
+    *,
+    base: Path,
+    report: ReadReport,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    need_target: bool = True,
+    connections: Connections | None = None,
+) -> ReadRequest:
+    """Return what the source of a pipeline is asked for; ``read_window`` has the same arguments."""
+    return ReadRequest(
         source=data.source,
         base=base,
         connections=connections or Environment(),
@@ -108,28 +133,38 @@ def read_window(
         start=start,
         end=end,
         needed=(*data.keys, *((data.target,) if need_target else ())),
+        columns=data.columns,
+        kept=(*data.keys, data.target, *(name for join in data.join for name in join.by)),
         report=report,
     )
-    frame = storable(source.read(request), where, of_several_types=(data.time_column,))
-    _has_columns(frame, request.needed, where)
+
+
+def window_of(frame: pd.DataFrame, data: Data, request: ReadRequest, *, need_rows: bool) -> Rows:
+    """Return those of a source's rows that are in the window, sorted by the keys, with all their columns."""
+    source = source_of(data.source.type, request.base)
+    where, report = source.where(data.source), request.report
+    start, end = request.start, request.end
+    check_columns(frame.columns, request.needed, where)
     rows = _timed(frame, data, where, report)
     timed = len(rows.frame)
     rows = _within(rows, start, end, where, need=need_rows)
     report.leave_out(OUTSIDE, timed - len(rows.frame))
     kept = (*data.keys, data.target)
     frame = join_sources(rows.frame, rows.times, data, request, need=need_rows)
-    aside = choose(rows.aside, data.columns, kept, where) if len(rows.aside) else rows.aside
-    rows = replace(rows, frame=choose(frame, data.columns, kept, where), aside=aside)
+    chosen = partial(choose, columns=data.columns, kept=kept, where=where, unread=request.unread)
+    aside = chosen(rows.aside) if len(rows.aside) else rows.aside
+    rows = replace(rows, frame=chosen(frame), aside=aside)
     if rows.frame.empty and need_rows:
         asked = f" from {_span(start, end)}" if source.windowed and (start or end) else ""
         raise DataRejected(f"{where}: 0 rows{asked}, at least 1 is needed")
     return _sorted(rows, data.keys, where)
 
 
-def _has_columns(frame: pd.DataFrame, wanted: Sequence[str], where: str) -> None:
+def check_columns(columns: Iterable[Any], wanted: Sequence[str], where: str) -> None:
+    """Raise ConfigError for a wanted column that the rows have not."""
+    known = [str(name) for name in columns]
     for column in wanted:
-        if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
+        if column not in known:
             raise ConfigError(
                 f"{where}: no column {column!r}{did_you_mean(column, known)}; has {named(known, 30)}"
             )
@@ -153,7 +188,8 @@ def write_dataset(
     try:
         if not place.fs.exists(place.path):
             with replacing(place.fs, place.path) as file:
-                frame.to_parquet(file, index=False)
+                rows = group_rows(int(frame.memory_usage().sum()), len(frame))
+                frame.to_parquet(file, index=False, row_group_size=rows)
     except OSError as error:
         raise BackendError(
             f"cannot write {place.uri}: {error}; check the folder's rights and space"
@@ -194,12 +230,19 @@ def _timed(frame: pd.DataFrame, data: Data, where: str, report: ReadReport) -> R
     if not found.bad.any():
         return Rows(frame, found.at, found)
     aside, kept = frame[found.bad].reset_index(drop=True), frame[~found.bad].reset_index(drop=True)
-    report.leave_out(unreadable_reason(found.column), len(aside))
+    tell_unreadable(found.column, found.examples, len(aside), len(frame), where, report)
+    return Rows(kept, found.at[~found.bad].reset_index(drop=True), found, aside)
+
+
+def tell_unreadable(
+    column: str, examples: Sequence[str], bad: int, rows: int, where: str, report: ReadReport
+) -> None:
+    """Count and log the rows without a readable time, which are quarantined."""
+    report.leave_out(unreadable_reason(column), bad)
     _LOG.warning(
         "%s: %s of %s rows have no time in %r that can be read and are quarantined, e.g. %s",
-        where, f"{len(aside):,}", f"{len(frame):,}", found.column, ", ".join(found.examples),
+        where, f"{bad:,}", f"{rows:,}", column, ", ".join(examples),
     )  # fmt: skip
-    return Rows(kept, found.at[~found.bad].reset_index(drop=True), found, aside)
 
 
 def _within(rows: Rows, start: datetime | None, end: datetime | None, where: str, *, need: bool) -> Rows:
@@ -212,14 +255,21 @@ def _within(rows: Rows, start: datetime | None, end: datetime | None, where: str
     if end:
         keep &= times < in_utc(end)
     if need and not keep.any():
-        raise DataRejected(
-            f"{where}: 0 rows with {rows.found.column} from {_span(start, end)}, at least 1 is needed; "
-            f"the rows that were read go from {times.min()} to {times.max()}"
-        )
+        raise no_rows_between(rows.found.column, start, end, times.min(), times.max(), where)
     if keep.all():
         return rows
     frame = rows.frame[keep].reset_index(drop=True)
     return replace(rows, frame=frame, times=times[keep].reset_index(drop=True))
+
+
+def no_rows_between(
+    column: str, start: datetime | None, end: datetime | None, first: Any, last: Any, where: str
+) -> DataRejected:
+    """Return the error for a window without rows; those that were read go from ``first`` to ``last``."""
+    return DataRejected(
+        f"{where}: 0 rows with {column} from {_span(start, end)}, at least 1 is needed; "
+        f"the rows that were read go from {first} to {last}"
+    )
 
 
 def _span(start: datetime | None, end: datetime | None) -> str:
@@ -236,6 +286,11 @@ def _sorted(rows: Rows, keys: Sequence[str], where: str) -> Rows:
     try:
         order = by.sort_values(list(keys), kind="stable").index
     except TypeError as error:
-        raise DataRejected(f"{where}: cannot sort by the keys {', '.join(keys)}: {error}") from error
+        raise cannot_sort(keys, error, where) from error
     times = None if rows.times is None else rows.times.loc[order].reset_index(drop=True)
     return replace(rows, frame=rows.frame.loc[order].reset_index(drop=True), times=times)
+
+
+def cannot_sort(keys: Sequence[str], error: TypeError, where: str) -> DataRejected:
+    """Return the error for keys that cannot be compared."""
+    return DataRejected(f"{where}: cannot sort by the keys {', '.join(keys)}: {error}")

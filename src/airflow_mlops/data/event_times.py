@@ -7,7 +7,9 @@ nothing else is concluded from values, and a time that cannot be read is refused
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +24,9 @@ _EXAMPLES: Final = 3
 _SAMPLES: Final = 500
 _LONGEST: Final = 60
 _MOSTLY: Final = 0.5
+
+ReadBatches = Callable[[], Iterable[tuple[pd.Series, ReadTimes]]]
+"""Returns the values of a column and what they say as times, batch by batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +65,128 @@ def event_times(
     if name not in frame.columns:
         raise ConfigError(f"{where}: the data has no column {name!r}, which is the event time")
     values = frame[name]
-    if frame.empty:
-        return EventTimes(name, read_times(values, declared).at)
     found = read_times(values, declared)
-    if not (declared.is_declared or found.typed) and not _is_time(values, name, found, where):
-        _check_other_keys(frame, data, where)
+    sums = TimeSums(name, declared)
+    sums.add(values, found)
+    if not sums.are_times(
+        where, lambda: samples_in(partial(list, [(values, found)]), sums.known), others=others
+    ):
+        for key in (key for key in data.keys[:-1] if key in frame.columns):
+            pairs = [(frame[key], read_times(frame[key], EventTime()))]
+            check_other_key(key, data, where, partial(list, pairs))
         return None
-    times = EventTimes(name, found.at, found.ambiguous, _examples(values, found))
-    _check(times, values, declared, where, len(frame) + others)
-    return times
+    return EventTimes(name, found.at, found.ambiguous, sums.examples)
+
+
+class TimeSums:
+    """What the values of a time column say in sum, batch by batch: whether they are times, how many not."""
+
+    def __init__(self, column: str, declared: EventTime) -> None:
+        self.column = column
+        self._declared = declared
+        self.rows = self.known = self.readable = self.ambiguous = 0
+        self._any = False
+        self._typed: bool | None = None
+        self._shown: dict[str, None] = {}
+        self._looked = 0
+
+    def add(self, values: pd.Series, found: ReadTimes) -> None:
+        """Count the next values of the column and what they say."""
+        known = int((~found.empty).sum())
+        self.rows += len(values)
+        self.known += known
+        self.readable += int(found.at.notna().sum())
+        self.ambiguous += found.ambiguous
+        self._any = self._any or bool(values.notna().any())
+        if known or found.typed:
+            self._typed = found.typed and self._typed is not False
+        self._look(values, found)
+
+    @property
+    def bad(self) -> int:
+        """Rows without a time that can be read."""
+        return self.rows - self.readable
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Up to three different values that cannot be read, with the reason where that is not plain."""
+        return tuple(self._shown)
+
+    def are_times(self, where: str, samples: Callable[[], list[str]], *, others: int = 0) -> bool:
+        """Whether the column is the event time of the rows.
+
+        :param samples: returns values of all parts of the column, where they must be looked at.
+        :param others: rows of the source that were not counted and have a time.
+
+        Raises what ``event_times`` raises.
+        """
+        if not self.rows:
+            return True
+        undeclared = not (self._declared.is_declared or self._typed)
+        if undeclared and not self._seem_times(where, samples):
+            return False
+        self._check(where, self.rows + others, samples)
+        return True
+
+    def _seem_times(self, where: str, samples: Callable[[], list[str]]) -> bool:
+        """Whether an undeclared last key of text or numbers is a time; ConfigError when that is unsure."""
+        named = is_named_like_time(self.column)
+        if not self.known:
+            return named
+        if self.readable >= _MOSTLY * self.known:
+            return True
+        texts = samples()
+        if not (named or are_like_times(texts, self.column)):
+            return False
+        shown = ", ".join(map(repr, _shortened(texts[:_EXAMPLES])))
+        sign = "is named as a time" if named else "has values that look like times"
+        raise ConfigError(
+            f"{where}: {self.column!r}, the last of data.keys, {sign} but is not ISO 8601 ({shown}): "
+            f"{advice(self.column, texts)}"
+        )
+
+    def _check(self, where: str, rows: int, samples: Callable[[], list[str]]) -> None:
+        declared = self._declared
+        if self.bad <= declared.max_quarantine * rows:
+            return
+        if self.bad == rows and self._any and declared.format is not None:
+            raise ConfigError(
+                f"{where}: none of {self.rows:,} values of {self.column!r} can be read as {declared.format}, "
+                f"e.g. {', '.join(self.examples)}: {advice(self.column, samples())}"
+            )
+        text = _unreadable(self.column, self.bad, rows, self.examples, where, declared.max_quarantine)
+        raise DataRejected(text)
+
+    def look_like_times(self, samples: Callable[[], list[str]]) -> bool:
+        """Whether values that nobody has declared are times, most of them or by their name and their form."""
+        if self._typed or self.readable > _MOSTLY * self.known:
+            return True
+        return is_named_like_time(self.column) and are_like_times(samples(), self.column)
+
+    def _look(self, values: pd.Series, found: ReadTimes) -> None:
+        bad = np.flatnonzero(found.at.isna().to_numpy(dtype=bool))[: _SAMPLES - self._looked]
+        lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
+        for position in bad if len(self._shown) < _EXAMPLES else ():
+            self._looked += 1
+            if found.empty[position]:
+                self._shown["empty"] = None
+            else:
+                reason = " (skipped by the clocks)" if found.skipped[position] else lost
+                self._shown[f"{_shortened([str(values.iloc[position])])[0]!r}{reason}"] = None
+            if len(self._shown) == _EXAMPLES:
+                return
+
+
+def check_other_key(key: str, data: Data, where: str, batches: ReadBatches) -> None:
+    """Raise ConfigError for a key that is a time and not the last one: rows would not be taken by it.
+
+    :param batches: returns the values of the key and what they say as times, batch by batch.
+    """
+    sums = TimeSums(key, EventTime())
+    for values, found in batches():
+        sums.add(values, found)
+    if sums.look_like_times(lambda: samples_in(batches, sums.known)):
+        raise ConfigError(f"{where}: {misplaced(key, data.keys[-1])}")
 
 
 def times_of(frame: pd.DataFrame, data: Data, where: str = "data") -> pd.Series | None:
@@ -80,89 +198,43 @@ def times_of(frame: pd.DataFrame, data: Data, where: str = "data") -> pd.Series 
     if times is None:
         return None
     if times.bad.any():
-        raise DataRejected(_unreadable(times, len(frame), where))
+        bad = int(times.bad.sum())
+        raise DataRejected(_unreadable(times.column, bad, len(frame), times.examples, where))
     return times.at
 
 
-def _is_time(values: pd.Series, name: str, found: ReadTimes, where: str) -> bool:
-    """Whether an undeclared last key of text or numbers is a time; raises ConfigError when that is unsure."""
-    known = int((~found.empty).sum())
-    readable = int(found.at.notna().sum())
-    named = is_named_like_time(name)
-    if not known:
-        return named
-    if readable >= _MOSTLY * known:
-        return True
-    samples = _samples(values, found)
-    if not (named or are_like_times(samples, name)):
-        return False
-    shown = ", ".join(map(repr, _shortened(samples[:_EXAMPLES])))
-    sign = "is named as a time" if named else "has values that look like times"
-    raise ConfigError(
-        f"{where}: {name!r}, the last of data.keys, {sign} but is not ISO 8601 ({shown}): "
-        f"{advice(name, samples)}"
-    )
-
-
-def _check_other_keys(frame: pd.DataFrame, data: Data, where: str) -> None:
-    """Raise ConfigError for a key that is a time and not the last one: rows would not be taken by it."""
-    for name in (key for key in data.keys[:-1] if key in frame.columns):
-        found = read_times(frame[name], EventTime())
-        known = int((~found.empty).sum())
-        is_time = found.typed or int(found.at.notna().sum()) > _MOSTLY * known
-        if is_time or (is_named_like_time(name) and are_like_times(_samples(frame[name], found), name)):
-            raise ConfigError(f"{where}: {misplaced(name, data.keys[-1])}")
-
-
-def _check(times: EventTimes, values: pd.Series, declared: EventTime, where: str, rows: int) -> None:
-    bad = int(times.bad.sum())
-    if bad <= declared.max_quarantine * rows:
-        return
-    reads_nothing = bad == rows and values.notna().any()
-    if reads_nothing and declared.format is not None:
-        samples = _samples(values, read_times(values, declared))
-        raise ConfigError(
-            f"{where}: none of {len(values):,} values of {times.column!r} can be read as {declared.format}, "
-            f"e.g. {', '.join(times.examples)}: {advice(times.column, samples)}"
-        )
-    raise DataRejected(_unreadable(times, rows, where, declared.max_quarantine))
-
-
-def _unreadable(times: EventTimes, rows: int, where: str, limit: float = 0.0) -> str:
-    bad = int(times.bad.sum())
+def _unreadable(
+    column: str, bad: int, rows: int, examples: Sequence[str], where: str, limit: float = 0.0
+) -> str:
     share = f"{bad:,} of {rows:,} rows ({100 * bad / rows:.3g} %)"
     more = f", more than data.time.max_quarantine {limit:g}" if limit else ""
-    text = f"{where}: {share} have no time in {times.column!r} that can be read{more}, e.g. "
-    text += f"{', '.join(times.examples)}: correct them"
+    text = f"{where}: {share} have no time in {column!r} that can be read{more}, e.g. "
+    text += f"{', '.join(examples)}: correct them"
     if bad > _MOSTLY * rows:
-        return f"{text}, or declare how they are written: `time: {{column: {times.column}, format: …}}`"
+        return f"{text}, or declare how they are written: `time: {{column: {column}, format: …}}`"
     enough = math.ceil(100 * bad / rows) / 100
-    key = f"time: {{column: {times.column}, max_quarantine: {enough:g}}}"
+    key = f"time: {{column: {column}, max_quarantine: {enough:g}}}"
     return f"{text}, or quarantine such rows with `{key}` under data"
 
 
-def _examples(values: pd.Series, found: ReadTimes) -> tuple[str, ...]:
-    """Return up to three different values that cannot be read, with the reason where that is not plain."""
-    bad = found.at.isna().to_numpy(dtype=bool)
-    lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
-    shown: dict[str, None] = {}
-    for position in np.flatnonzero(bad)[:_SAMPLES]:
-        if found.empty[position]:
-            shown["empty"] = None
-        else:
-            reason = " (skipped by the clocks)" if found.skipped[position] else lost
-            shown[f"{_shortened([str(values.iloc[position])])[0]!r}{reason}"] = None
-        if len(shown) == _EXAMPLES:
-            break
-    return tuple(shown)
+def samples_in(batches: ReadBatches, known: int) -> list[str]:
+    """Return different values as text, taken from all parts of a column, of which ``known`` are not empty."""
+    return _samples_of((values[~found.empty] for values, found in batches()), known)
 
 
-def _samples(values: pd.Series, found: ReadTimes) -> list[str]:
-    """Return different values as text, taken from all parts of the column."""
-    known = values[~found.empty]
-    step = max(1, len(known) // (4 * _SAMPLES))
-    texts = (_as_text(value) for value in known.iloc[::step])
-    return list(dict.fromkeys(texts))[:_SAMPLES]
+def _samples_of(batches: Iterable[pd.Series], known: int) -> list[str]:
+    """Return different values as text, taken from all parts of a column.
+
+    :param batches: the values that are not empty, in their order.
+    :param known: how many there are of them.
+    """
+    step = max(1, known // (4 * _SAMPLES))
+    texts: dict[str, None] = {}
+    seen = 0
+    for values in batches:
+        texts |= dict.fromkeys(_as_text(value) for value in values.iloc[-seen % step :: step])
+        seen += len(values)
+    return list(texts)[:_SAMPLES]
 
 
 def _as_text(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from airflow_mlops.config.models import Data, EventTime, Join
@@ -24,6 +26,15 @@ def join_sources(
     read up to the end of the window. Raises what ``read_rows`` and ``add_columns`` raise, with the key that
     was written.
     """
+    where = source_of(data.source.type, request.base).where(data.source)
+    for join, right in further_sides(data, request):
+        left = Side(frame, times if join.time else None, where, request.unread)
+        frame = add_columns(left, right, join, request.report, need=need)
+    return frame
+
+
+def further_sides(data: Data, request: ReadRequest) -> Iterator[tuple[Join, Side]]:
+    """Yield every join of ``data.join`` with the rows of its source; raises what ``join_sources`` raises."""
     for number, join in enumerate(data.join):
         source = source_of(join.source.type, request.base)
         where = source.where(join.source)
@@ -33,18 +44,15 @@ def join_sources(
             connections=request.connections,
             end=request.end,
             needed=join.columns_needed,
+            columns=join.columns,
+            kept=join.columns_needed,
             report=request.report,
         )
         try:
             further = storable(source.read(asked), where, of_several_types=(join.time,))
         except ConfigError as error:  # the reader knows of one source only
             raise ConfigError(str(error).replace("data.source.", f"data.join.{number}.source.", 1)) from error
-        further_times = _times(further, join, where, request)
-        left = Side(
-            frame, times if join.time else None, source_of(data.source.type, request.base).where(data.source)
-        )
-        frame = add_columns(left, Side(further, further_times, where), join, request.report, need=need)
-    return frame
+        yield join, Side(further, _times(further, join, where, request), where, asked.unread)
 
 
 def _times(further: pd.DataFrame, join: Join, where: str, request: ReadRequest) -> pd.Series | None:

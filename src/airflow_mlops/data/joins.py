@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -23,11 +24,15 @@ _UNITS: Final = ("s", "ms", "us", "ns")
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The rows of one side of a join and their times in UTC, if there are any; messages call it ``where``."""
+    """The rows of one side of a join and their times in UTC, if there are any; messages call it ``where``.
+
+    ``unread`` are columns of the source that are not in the frame.
+    """
 
     frame: pd.DataFrame
     times: pd.Series | None
     where: str
+    unread: Collection[str] = ()
 
 
 def add_columns(left: Side, right: Side, join: Join, report: ReadReport, *, need: bool) -> pd.DataFrame:
@@ -37,24 +42,45 @@ def add_columns(left: Side, right: Side, join: Join, report: ReadReport, *, need
     there or are there already, DataRejected for keys of different types or with several rows, and, if a match
     is needed, for rows of which none has one.
     """
+    right, added = chosen_side(left, right, join)
+    at = positions(left, right, join)
+    tell_missing(left, right, join, report, missing=int((at < 0).sum()), rows=len(at), need=need)
+    return pd.concat([left.frame, taken(added, at, left.frame.index)], axis="columns")
+
+
+def chosen_side(left: Side, right: Side, join: Join) -> tuple[Side, pd.DataFrame]:
+    """Return ``right`` with its chosen columns, and those of them that a join adds, under their new names.
+
+    Raises ConfigError for a column that is not there, or would be there twice.
+    """
     for side in (left, right):
         _check_keys(side, join)
-    chosen = choose(right.frame, join.columns, join.columns_needed, right.where, "join.columns")
-    right = replace(right, frame=chosen)
+    chosen = choose(
+        right.frame,
+        join.columns,
+        join.columns_needed,
+        right.where,
+        "join.columns",
+        unread=right.unread,
+    )
     added = chosen.drop(columns=list(join.columns_needed))
     added = added.set_axis([f"{join.prefix}{name}" for name in added.columns], axis="columns")
-    if taken := [name for name in added.columns if name in left.frame.columns]:
+    if twice := [name for name in added.columns if name in left.frame.columns or name in left.unread]:
         raise ConfigError(
-            f"{right.where}: {named(taken)} would be there twice: give the join a `prefix`, or drop columns"
+            f"{right.where}: {named(twice)} would be there twice: give the join a `prefix`, or drop columns"
         )
-    at = _positions(left, right, join)
-    missing = int((at < 0).sum())
+    return replace(right, frame=chosen), added.reset_index(drop=True)
+
+
+def tell_missing(
+    left: Side, right: Side, join: Join, report: ReadReport, *, missing: int, rows: int, need: bool
+) -> None:
+    """Report rows without a match; raises DataRejected where none of them has one and one is needed."""
     if missing:
-        text = f"{missing:,} of {len(at):,} rows have no match in {right.where}"
-        if need and missing == len(at):
+        text = f"{missing:,} of {rows:,} rows have no match in {right.where}"
+        if need and missing == rows:
             raise DataRejected(f"{text} by {', '.join(join.by)}: {_examples(left, right, join)}")
         report.note(f"{text}: its columns are empty for them")
-    return pd.concat([left.frame, _taken(added.reset_index(drop=True), at, left.frame.index)], axis="columns")
 
 
 def _check_keys(side: Side, join: Join) -> None:
@@ -68,7 +94,7 @@ def _check_keys(side: Side, join: Join) -> None:
         )
 
 
-def _positions(left: Side, right: Side, join: Join) -> NDArray[np.int64]:
+def positions(left: Side, right: Side, join: Join) -> NDArray[np.int64]:
     """Return the row of ``right`` that belongs to each row of ``left``, -1 for none."""
     codes, others = _codes(left, right, join.by)
     usable = others >= 0
@@ -180,7 +206,7 @@ def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join) -> pd.Da
     return rows.drop_duplicates(by)
 
 
-def _taken(added: pd.DataFrame, at: NDArray[np.int64], index: pd.Index) -> pd.DataFrame:
+def taken(added: pd.DataFrame, at: NDArray[np.int64], index: pd.Index) -> pd.DataFrame:
     """Return the rows of ``added`` at these positions, empty for -1; large whole numbers stay exact."""
     if (at < 0).any():
         large = {

@@ -38,13 +38,29 @@ def times_of_part(known: RowTimes | None, times: pd.Series | None) -> RowTimes |
     return replace(known, first=times.min().isoformat(), last=times.max().isoformat())
 
 
-def window_text(rows: Rows, start: datetime | None, end: datetime | None, *, windowed: bool) -> str:
-    """Return which rows of the source were taken, for people; ``windowed``: the source itself may choose."""
-    if rows.times is None or rows.found is None:
+def window_text(
+    times: RowTimes | None,
+    column: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    windowed: bool,
+) -> str:
+    """Return which rows of the source were taken, for people.
+
+    :param times: the facts about their times, None where there is no row.
+    :param column: the event-time column, None when they have none.
+    :param windowed: whether the source itself may choose the rows.
+    """
+    if column is None:
         chosen = "as the query chooses" if windowed else "all of the source"
         return f"{chosen}: there is no event time"
     bounds = [f"from {to_minute(in_utc(start).isoformat())}"] if start else []
     bounds += [f"before {to_minute(in_utc(end).isoformat())}"] if end else []
-    facts = row_times(rows)
-    span = f"from {facts.span} UTC" if facts else "no rows"
-    return f"{rows.found.column} {' '.join(bounds) or 'unbounded'}, {span}"
+    span = f"from {times.span} UTC" if times else "no rows"
+    return f"{column} {' '.join(bounds) or 'unbounded'}, {span}"
+
+
+def time_column(rows: Rows) -> str | None:
+    """Return the event-time column of rows, or None when they have no event times."""
+    return None if rows.times is None or rows.found is None else rows.found.column

@@ -26,7 +26,7 @@ def run(call: StageCall) -> ScoredWindow:
     """
     from airflow_mlops.data.datasets import read_window
     from airflow_mlops.data.learning import for_learning
-    from airflow_mlops.data.row_times import row_times, window_text
+    from airflow_mlops.data.row_times import row_times, time_column, window_text
     from airflow_mlops.data.sources import source_of
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
@@ -53,8 +53,8 @@ def run(call: StageCall) -> ScoredWindow:
     windowed = source_of(data.source.type, call.base).windowed
     dataset = replace(
         call.write(scored, folder, start=start, end=end),
-        times=row_times(found),
-        window=window_text(found, start, end, windowed=windowed),
+        times=(times := row_times(found)),
+        window=window_text(times, time_column(found), start, end, windowed=windowed),
     )
     return ScoredWindow(
         dataset=dataset,

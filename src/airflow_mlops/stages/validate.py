@@ -22,6 +22,8 @@ from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.quarantine import bad_rows, parted
 from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.stored_quarantine import part_dataset
+from airflow_mlops.data.validation import by_batches
 from airflow_mlops.data.validation.stored import evaluate_dataset
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import write_pages
@@ -59,17 +61,10 @@ def run(call: StageCall) -> ValidationReport:
 
 def _outcomes(call: StageCall, dataset: DatasetRef, section: Validate) -> tuple[expectations.Outcome, ...]:
     """Return what each expectation found, by the engine that the section names."""
+    if section.engine != "database":
+        return _stored_outcomes(call, dataset, section)
     wanted, place = all_expectations(section, call.base), call.storage.locate(dataset.uri)
     terms = _terms(section, call.base, dataset.rows)
-    if section.engine != "database":
-        return evaluate_dataset(
-            dataset,
-            wanted,
-            terms,
-            place=place,
-            read=lambda columns: call.read(dataset, columns),
-            engine=section.engine,
-        )
     from airflow_mlops.data.validation.database_engine import evaluate_in_database
 
     data = call.pipeline.data
@@ -85,6 +80,20 @@ def _outcomes(call: StageCall, dataset: DatasetRef, section: Validate) -> tuple[
         end=call.as_of,
     )
     return evaluate_in_database(dataset, wanted, terms, request=request, place=place)
+
+
+def _stored_outcomes(
+    call: StageCall, dataset: DatasetRef, section: Validate
+) -> tuple[expectations.Outcome, ...]:
+    """Return what each expectation finds in the rows that are stored."""
+    return evaluate_dataset(
+        dataset,
+        all_expectations(section, call.base),
+        _terms(section, call.base, dataset.rows),
+        place=call.storage.locate(dataset.uri),
+        read=lambda columns: call.read(dataset, columns),
+        engine="duckdb" if section.engine == "duckdb" else "great_expectations",
+    )
 
 
 def all_expectations(section: Validate, base: Path) -> tuple[expectations.Expectation, ...]:
@@ -169,7 +178,10 @@ def _set_aside(
     )
     assert section is not None  # run has looked
     assert quarantine is not None
-    kept, aside = parted(call.read(checked), _critical(outcomes))
+    found = _critical(outcomes)
+    if checked.rows > by_batches.MOST_ROWS:
+        return _set_aside_by_batches(call, section, report, found)
+    kept, aside = parted(call.read(checked), found)
     again, _ = check(kept, all_expectations(section, call.base), section, call.base)
     if again.failures:
         rest = replace(report, rows=len(kept), failures=again.failures, quarantine=None)
@@ -179,3 +191,26 @@ def _set_aside(
     times = times_of_part(checked.times, times_of(kept, call.pipeline.data))
     good = replace(call.write(kept), start=checked.start, end=checked.end, times=times, window=checked.window)
     return replace(report, quarantine=replace(quarantine, dataset=side, kept=good))
+
+
+def _set_aside_by_batches(
+    call: StageCall, section: Validate, report: ValidationReport, found: Sequence[expectations.Broken]
+) -> ValidationReport:
+    """Do the same for a dataset that may be larger than memory; the good rows are checked once stored."""
+    checked, quarantine = call.input("dataset", DatasetRef), report.quarantine
+    assert quarantine is not None
+    parts = part_dataset(
+        checked,
+        found,
+        call.pipeline.data,
+        folders=(call.data_folder, call.quarantine_folder),
+        storage=call.storage,
+        rows=by_batches.MOST_ROWS,
+    )
+    again = _report(_stored_outcomes(call, parts.kept, section), parts.kept.rows, section)
+    if again.failures:
+        rest = replace(report, rows=parts.kept.rows, failures=again.failures, quarantine=None)
+        raise DataRejected(f"without {parts.aside.rows:,} quarantined rows, {summary(rest, checked.uri)}")
+    rows = (f"{parts.aside.rows:,}", f"{report.rows:,}", parts.aside.uri)
+    _LOG.warning("%s of %s rows quarantined in %s", *rows)
+    return replace(report, quarantine=replace(quarantine, dataset=parts.aside, kept=parts.kept))

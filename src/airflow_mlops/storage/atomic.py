@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -75,6 +76,42 @@ def replacing(fs: Any, path: str) -> Iterator[IO[bytes]]:
         if fs.exists(temporary):
             fs.rm(temporary)
         raise
+
+
+@dataclass
+class Unnamed:
+    """A binary file that gets a name when it is complete, or none."""
+
+    file: IO[bytes]
+    path: str | None = None
+    """The name that it shall have; None when it is not complete."""
+
+
+@contextmanager
+def unnamed(fs: Any, folder: str) -> Iterator[Unnamed]:
+    """Yield a new binary file in a folder of any fsspec file system, which takes its name at the end.
+
+    A file that has the name already is left as it is. After an error, and without a name, nothing is left.
+
+    >>> import fsspec
+    >>> memory = fsspec.filesystem("memory")
+    >>> with unnamed(memory, "/windows") as new:
+    ...     _ = new.file.write(b"rows")
+    ...     new.path = "/windows/7a1f.bin"
+    >>> memory.ls("/windows", detail=False)
+    ['/windows/7a1f.bin']
+    """
+    fs.makedirs(folder, exist_ok=True)
+    temporary = temporary_name(f"{folder}/rows")
+    try:
+        with fs.open(temporary, "wb") as file:
+            new = Unnamed(file)
+            yield new
+        if new.path is not None and not fs.exists(new.path):
+            fs.mv(temporary, new.path)
+    finally:
+        if fs.exists(temporary):
+            fs.rm(temporary)
 
 
 def temporary_name(path: str) -> str:

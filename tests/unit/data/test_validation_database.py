@@ -223,6 +223,7 @@ ANSWERED: list[Entry] = [
         for name in ("t", "v", "u")
     ),
     {"expect_compound_columns_to_be_unique": {"column_list": ["i", "t"]}},
+    {"expect_column_sum_to_be_between": {"column": "big", "max_value": 7}},
     {"expect_table_column_count_to_equal": {"value": 3}},
     {"expect_table_row_count_to_equal": {"value": 4}},
     {"column": "nothing", "max": 2},
@@ -231,6 +232,7 @@ LEFT: list[tuple[Entry, str]] = [
     ({"column": "t", "min": "2024-01-01"}, "with a time as its limit on the column 't' of texts"),
     ({"column": "one", "max": 2}, "on the column 'one' of type float64"),
     ({"column": "pad", "unique": True}, "on the column 'pad' of type str"),
+    ({"expect_compound_columns_to_be_unique": {"column_list": ["i", "never"]}}, "on the column 'never'"),
     ({"column": "b", "in": [True]}, "on the column 'b' of type object"),
     ({"column": "v", "regex": r"^\w$"}, "on 2 rows of 'v' that have characters beyond printable ASCII"),
     ({"column": "v", "regex": "x$"}, "on 1 rows of 'v' that have a new line at the end"),

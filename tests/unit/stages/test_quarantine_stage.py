@@ -10,6 +10,7 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ValidationReport
+from airflow_mlops.data.validation import by_batches
 from tests.support.project import Project, customers
 
 EXPECT = [
@@ -100,3 +101,18 @@ def test_a_dag_of_ones_own_cannot_forget_the_quarantine(tmp_path: Path) -> None:
     record = found.run("validate", {"dataset": dataset})
     with pytest.raises(ConfigError, match="give both tasks the same dataset"):
         found.run("features", {"dataset": {**dataset, "digest": "another"}, "validation": record})
+
+
+@pytest.mark.parametrize("engine", ["great_expectations", "duckdb"])
+def test_a_large_dataset_is_parted_in_batches_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    found = project(tmp_path, bad=3, engine=engine)
+    dataset = found.run("ingest", {})
+    whole = ValidationReport.from_json(found.run("validate", {"dataset": dataset}))
+    monkeypatch.setattr(by_batches, "MOST_ROWS", 100)
+    parts = ValidationReport.from_json(found.run("validate", {"dataset": dataset}))
+    assert parts == whole
+    assert whole.quarantine is not None
+    assert whole.quarantine.kept is not None
+    assert whole.quarantine.kept.times is not None

@@ -13,6 +13,7 @@ from airflow_mlops.config.suites import read_suite
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.data.core.query import WINDOW, parameters
 from airflow_mlops.data.core.query import is_template as fills_in
+from airflow_mlops.data.core.time_signs import is_named_like_time
 
 
 def database_engine(subject: Subject) -> Iterator[Finding]:
@@ -42,10 +43,12 @@ def _window(subject: Subject, data: Data) -> Iterator[Finding]:
         sql = query_text(str(data.source.sql), subject.folder)
     except ConfigError:  # reported by the rule about rows
         return
-    if data.time_column is None or fills_in(sql) or WINDOW[1] in parameters(sql):
+    name, declared = data.time_column, data.time is not None and data.time.is_declared
+    is_time = name is not None and (declared or is_named_like_time(name))
+    if not is_time or fills_in(sql) or WINDOW[1] in parameters(sql):
         return
     message = (
         f"the query does not use :{WINDOW[1]}: validate.engine database refuses to judge rows that the run "
-        f"leaves out or that arrive after ingest; add WHERE {data.time_column} < :{WINDOW[1]}"
+        f"leaves out or that arrive after ingest; add WHERE {name} < :{WINDOW[1]}"
     )
     yield Finding(("data", "source", "sql"), message, "warning")

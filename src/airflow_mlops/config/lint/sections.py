@@ -48,7 +48,7 @@ def _test_set(subject: Subject) -> Iterator[Finding]:
     data, own = subject.pipeline.data, subject.pipeline.evaluate.holdout
     if own is None:
         return
-    if "holdout" in data.model_fields_set:
+    if "holdout" in data.model_fields_set and subject.pipeline.train.tune is None:  # tuning splits again
         message = "ignored with evaluate.holdout, which names a test set of its own: remove one of the two"
         yield Finding(("data", "holdout"), message)
     if own.source == data.source:

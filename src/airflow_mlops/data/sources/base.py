@@ -10,7 +10,7 @@ from airflow_mlops.core.address import shown
 from airflow_mlops.data.sources.report import ReadReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_mlops.config import models
     from airflow_mlops.data.connections import Connections
+    from airflow_mlops.data.sources.batches import Batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,9 @@ class ReadRequest:
     ``connections`` finds Airflow connections. Rows with ``start <= time < end`` are wanted, where ``time``
     is the event-time column, if there may be one; a bound that is None is open. ``format`` is the declared
     format of the column's text and numbers, ``timezone`` the zone of its times without an offset. Each file
-    must have the columns ``needed``. What a reader notices, and rows that it leaves out, go to ``report``.
+    must have the columns ``needed``. ``columns`` says which ones are used, besides those in ``kept``; a
+    source may leave others unread, which are then in ``unread``. What a reader notices, and rows that it
+    leaves out, go to ``report``.
     """
 
     source: models.Source
@@ -40,7 +43,24 @@ class ReadRequest:
     start: datetime | None = None
     end: datetime | None = None
     needed: tuple[str, ...] = ()
+    columns: models.Columns | None = None
+    kept: tuple[str, ...] = ()
+    unread: dict[str, None] = field(default_factory=dict)
     report: ReadReport = field(default_factory=ReadReport)
+
+    def used(self, names: Sequence[str]) -> list[str]:
+        """Return those of a source's columns that are used, and note the others as unread."""
+        chosen = self.columns
+        if chosen is None or not (chosen.use or chosen.drop):
+            return list(names)
+        found = [
+            name
+            for name in names
+            if name in self.kept or (name in chosen.use if chosen.use else name not in chosen.drop)
+        ]
+        found = found or list(names[:1])  # the rows are counted by one
+        self.unread.update(dict.fromkeys(name for name in names if name not in set(found)))
+        return found
 
 
 class Source(ABC):
@@ -87,6 +107,13 @@ class Source(ABC):
     def sample(self, file: Path, column: str, load_args: Mapping[str, Any]) -> list[Any]:  # noqa: ARG002
         """Return the first values of a column of a local file, or nothing when they are not known."""
         return []
+
+    def batches(self, request: ReadRequest) -> Batches | None:  # noqa: ARG002 - most are read at once
+        """Return the rows in batches, or None where ``read`` gives them: they are few, or cannot be parted.
+
+        All batches together have the rows, the order, the notes and the errors of ``read``.
+        """
+        return None
 
     @abstractmethod
     def read(self, request: ReadRequest) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 SAMPLE: Final = 1_000
 """Rows at the beginning of a file whose cells are looked at as they are written."""
+_SHOWN: Final = 3
 _MOSTLY: Final = 0.9
 _ZEROS: Final = r"\s*0\d+\s*"
 _POWER: Final = r"\s*\d+[eE]\+?\d+\s*"
@@ -33,7 +34,7 @@ def note_written(
     for name in frame.columns:
         if name not in first:
             continue
-        values, written = frame[name], first[name].astype("str")
+        values, written = frame[name], first[name]
         if pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
             _note_missing(values, written, f"{where}: column {str(name)!r}", note)
         elif values.dtype.kind in "iuf" and name not in typed:
@@ -42,7 +43,9 @@ def note_written(
 
 def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note) -> None:
     gaps = values.iloc[: len(written)].isna().to_numpy(dtype=bool)
-    texts = written[gaps[: len(written)]].str.strip()
+    if not gaps.any():
+        return
+    texts = written[gaps].astype("str").str.strip()
     texts = texts[~texts.isin(_EMPTY)]
     if len(texts):
         shown = ", ".join(f"{text!r:.40}" for text in texts.unique()[:3])
@@ -53,6 +56,7 @@ def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note
 
 
 def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
+    written = written.astype("str")
     zeros = written[written.str.fullmatch(_ZEROS).fillna(False).astype(bool)]
     powers = written[written.str.fullmatch(_POWER).fillna(False).astype(bool)]
     found = zeros if len(zeros) else powers
@@ -67,22 +71,57 @@ def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
 
 def note_numbers(values: pd.Series, name: str, where: str, note: Note) -> None:
     """Report a column that is text because of a few cells, of separators or of signs beside the numbers."""
-    sample = values.dropna().head(SAMPLE)
-    if sample.empty:
-        return
-    if advice := _advice(sample):
-        note(f"{where}: column {name!r}: {advice}")
-        return
-    if pd.to_numeric(sample, errors="coerce").notna().mean() < _MOSTLY:
-        return
-    known = values.dropna()
-    odd = known[pd.to_numeric(known, errors="coerce").isna()]
-    if len(odd):
-        shown = ", ".join(f"{value!r:.40}" for value in odd.unique()[:3])
-        note(
-            f"{where}: column {name!r} is text because of {len(odd):,} of its {len(known):,} values, "
-            f"such as {shown}; the others are numbers: correct them, or give load_args: {{na_values: […]}}"
-        )
+    found = NumbersInText()
+    found.add(values)
+    found.report(name, where, note)
+
+
+class NumbersInText:
+    """What ``note_numbers`` reports, found out batch by batch."""
+
+    def __init__(self) -> None:
+        self._sample = pd.Series([], dtype="str")
+        self._known = self._odd = 0
+        self._shown: dict[str, None] = {}
+
+    def add(self, values: pd.Series) -> None:
+        """Count the next values; most columns are plain text, of which only the first ones are looked at."""
+        left = SAMPLE - len(self._sample)
+        if not left and not self._mostly_numbers():
+            return
+        known = values.dropna()
+        if left:
+            self._sample = pd.concat([self._sample, known.head(left)])
+            if len(self._sample) == SAMPLE and not self._mostly_numbers():
+                return
+        self._known += len(known)
+        odd = known[pd.to_numeric(known, errors="coerce").isna()]
+        self._odd += len(odd)
+        if len(self._shown) < _SHOWN:
+            self._shown |= dict.fromkeys(odd.unique()[: 2 * _SHOWN])
+
+    def _have_digits(self) -> bool:
+        """Whether the texts may be numbers; most columns of texts end here, with one look at each cell."""
+        return bool(self._sample.str.contains(r"\d").mean() >= _MOSTLY)
+
+    def _mostly_numbers(self) -> bool:
+        if not self._have_digits():
+            return False
+        return bool(pd.to_numeric(self._sample, errors="coerce").notna().mean() >= _MOSTLY)
+
+    def report(self, name: str, where: str, note: Note) -> None:
+        """Report the column, whose values have all been counted."""
+        if self._sample.empty or not self._have_digits():
+            return
+        if advice := _advice(self._sample):
+            note(f"{where}: column {name!r}: {advice}")
+        elif self._mostly_numbers() and self._odd:
+            shown = ", ".join(f"{value!r:.40}" for value in list(self._shown)[:_SHOWN])
+            note(
+                f"{where}: column {name!r} is text because of {self._odd:,} of its {self._known:,} values, "
+                f"such as {shown}; the others are numbers: correct them, or give load_args: "
+                "{na_values: […]}"
+            )
 
 
 def _advice(sample: pd.Series) -> str:
@@ -103,15 +142,41 @@ def _advice(sample: pd.Series) -> str:
 
 def note_lines(values: pd.Series, name: str, columns: int, separator: str, where: str, note: Note) -> None:
     """Report a cell that seems to hold rows of the file, as after a quote that is not closed."""
-    long = values[values.str.contains("\n", regex=False).fillna(False).astype(bool)]
-    if long.empty or columns < 2:
-        return
-    lines = long.str.count("\n")
-    looks = long[long.str.count(f"[{separator}]") == lines * (columns - 1)]
-    if len(looks):
-        more = int(lines[looks.index[0]])
-        note(
-            f"{where}: column {name!r} has {len(looks):,} cells that look like rows of the file, the first "
-            f"of {more + 1:,} lines in row {int(looks.index[0]) + 1:,}: is a quote not closed there? Correct "
-            "it, or give load_args: {quoting: 3} for a file in which quotes are plain characters"
-        )
+    found = LinesInText(columns, separator)
+    found.add(values)
+    found.report(name, where, note)
+
+
+class LinesInText:
+    """What ``note_lines`` reports, found out batch by batch."""
+
+    def __init__(self, columns: int, separator: str, rows: int = 0) -> None:
+        self._columns, self._separator = columns, separator
+        self._rows = rows
+        self._looks = self._first = self._lines = 0
+
+    def skip(self, rows: int) -> None:
+        """Count rows in which the column has no text."""
+        self._rows += rows
+
+    def add(self, values: pd.Series) -> None:
+        """Count the next values."""
+        if self._columns >= 2:
+            texts = values.reset_index(drop=True)
+            long = texts[texts.str.contains("\n", regex=False).fillna(False).astype(bool)]
+            lines = long.str.count("\n")
+            looks = long[long.str.count(f"[{self._separator}]") == lines * (self._columns - 1)]
+            if len(looks) and not self._looks:
+                self._first, self._lines = self._rows + int(looks.index[0]), int(lines[looks.index[0]])
+            self._looks += len(looks)
+        self._rows += len(values)
+
+    def report(self, name: str, where: str, note: Note) -> None:
+        """Report the column, whose values have all been counted."""
+        if self._looks:
+            note(
+                f"{where}: column {name!r} has {self._looks:,} cells that look like rows of the file, the "
+                f"first of {self._lines + 1:,} lines in row {self._first + 1:,}: is a quote not closed "
+                "there? Correct it, or give load_args: {quoting: 3} for a file in which quotes are plain "
+                "characters"
+            )

@@ -28,14 +28,17 @@ _LONGEST: Final = 300
 
 
 @contextmanager
-def reading(file: SourceFile, kind: str, reader: str = "") -> Iterator[None]:
+def reading(
+    file: SourceFile, kind: str, reader: str = "", before: tuple[object, ...] | None = None
+) -> Iterator[None]:
     """Turn what reading ``file`` as ``kind`` raises into an error of this package.
 
-    ``reader`` is the function that takes ``load_args`` as they are. Raises ConfigError for rights, a wrong
+    ``reader`` is the function that takes ``load_args`` as they are, ``before`` the version of the file that
+    was read before and must be the same. Raises ConfigError for rights, a wrong
     argument of it or a missing library, DataRejected for what
     is in the file, BackendError when storage does not answer or the file changes meanwhile.
     """
-    before = _version(file)
+    before = before or version_of(file)
     try:
         yield
     except MlopsError:
@@ -82,7 +85,7 @@ def _is_content(error: OSError, file: SourceFile) -> bool:
     return True
 
 
-def _version(file: SourceFile) -> tuple[object, ...] | None:
+def version_of(file: SourceFile) -> tuple[object, ...] | None:
     """Return what changes when a file is written again, or None when storage does not say."""
     try:
         info = file.fs.info(file.path)
@@ -92,8 +95,13 @@ def _version(file: SourceFile) -> tuple[object, ...] | None:
 
 
 def _unchanged(file: SourceFile, before: tuple[object, ...] | None) -> None:
-    if _version(file) != before:
-        raise BackendError(f"{file.name} changed while it was read: run the task again when it is complete")
+    if version_of(file) != before:
+        raise changed(file)
+
+
+def changed(file: SourceFile) -> BackendError:
+    """Return the error for a file that is not the same any more; a retry reads it again."""
+    return BackendError(f"{file.name} changed while it was read: run the task again when it is complete")
 
 
 def _line(error: BaseException) -> str:

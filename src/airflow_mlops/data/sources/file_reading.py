@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 import pandas as pd
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
-from airflow_mlops.data.core.file_names import PATTERN
+from airflow_mlops.data.core.file_names import PATTERN, unpacked
+from airflow_mlops.data.sources import batches
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.listing import Lister, SourceFile
 from airflow_mlops.storage.locations import Location, exists, locate, not_reached
 
+_PACKED: Final = 8
+"""How many bytes of text a compressed byte is taken for."""
 Reader = Callable[[Sequence[SourceFile], ReadRequest], pd.DataFrame]
 
 
@@ -24,12 +28,25 @@ def read_files(request: ReadRequest, lister: Lister, reader: Reader) -> pd.DataF
     a wrong path, connection or reader argument, DataRejected for a file that cannot be parsed, BackendError
     when storage does not answer.
     """
+    return reader(files_of(request, lister), request).reset_index(drop=True)
+
+
+def files_of(request: ReadRequest, lister: Lister) -> list[SourceFile]:
+    """Return the files of a request; raises ConfigError for a wrong path or connection, or BackendError."""
     places = locations_of(request)
     try:
-        files = lister.files(places)
+        return lister.files(places)
     except OSError as error:
         raise not_reached(str(error.filename or places[0].shown), error) from error
-    return reader(files, request).reset_index(drop=True)
+
+
+def are_large(files: Sequence[SourceFile], *, packed: bool = False) -> bool:
+    """Whether files have more bytes than are read at once, by an estimate for those that are ``packed``."""
+    sizes = (
+        (file.fs.size(file.path) or 0) * (_PACKED if packed or unpacked(file.path)[1] else 1)
+        for file in files
+    )
+    return sum(sizes) > batches.WHOLE_BYTES
 
 
 def has_files(request: ReadRequest) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.config import models
+    from airflow_mlops.data.sources.batches import Batches
     from airflow_mlops.data.sources.listing import Lister
 
 _LONGEST_LINE: Final = 1_000_000
@@ -69,6 +70,14 @@ class ParquetSource(FileSource):
 
         return read_files(request, self.lister(request), read_parquet_files)
 
+    def batches(self, request: ReadRequest) -> Batches | None:
+        """Return the rows of large files in batches, unless something in them is one for all rows."""
+        from airflow_mlops.data.sources.file_reading import are_large, files_of
+        from airflow_mlops.data.sources.parquet_batches import parquet_batches
+
+        files = files_of(request, self.lister(request))
+        return parquet_batches(files, request) if are_large(files, packed=True) else None
+
 
 class CsvSource(FileSource):
     """Rows of CSV files."""
@@ -113,6 +122,17 @@ class CsvSource(FileSource):
         return read_files(
             request, self.lister(request), lambda files, asked: read_text_files(files, asked, parse_csv)
         )
+
+    def batches(self, request: ReadRequest) -> Batches | None:
+        """Return the rows of large files in batches, if each argument means the same for a part of one."""
+        from airflow_mlops.data.sources.csv_batches import scan_csv, unfit_argument
+        from airflow_mlops.data.sources.file_reading import are_large, files_of
+        from airflow_mlops.data.sources.text_reading import text_batches
+
+        files = files_of(request, self.lister(request))
+        if unfit_argument(request.source.load_args) or not are_large(files):
+            return None
+        return text_batches(files, request, scan_csv)
 
 
 class JsonSource(FileSource):

@@ -16,11 +16,12 @@ from airflow_mlops.core.errors import DataRejected
 
 LARGEST_EXACT: Final = 2**53
 """Up to this size, each whole number is a float64 of its own."""
-_MASKED: Final = {
+MASKED_TYPES: Final = {
     pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(),
     pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(),
     pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype(),
 }  # fmt: skip
+"""What pandas has for a type of Arrow beside gaps."""
 _LARGEST_WHOLE: Final = 2.0**64
 """Above it, a whole number is no integer of 64 bits."""
 _EXAMPLES: Final = 3
@@ -34,20 +35,21 @@ def to_frame(table: pa.Table, nullable: Collection[str] = ()) -> pd.DataFrame:
     masked = [
         name
         for name, values in zip(table.column_names, table.columns, strict=True)
-        if values.type in _MASKED and values.null_count and (name in nullable or _is_large(values))
+        if values.type in MASKED_TYPES and values.null_count and (name in nullable or is_large(values))
     ]
     frame: pd.DataFrame = table.drop_columns(masked).to_pandas(ignore_metadata=True)
     if not masked:
         return frame
     exact = {
-        name: _MASKED[table.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]
+        name: MASKED_TYPES[table.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]
         for name in masked
     }
     whole = frame.reindex(range(table.num_rows)).assign(**exact)
     return whole[list(table.column_names)]
 
 
-def _is_large(values: pa.ChunkedArray) -> bool:
+def is_large(values: pa.ChunkedArray) -> bool:
+    """Whether a whole number of a column is too large for a float."""
     if not pat.is_integer(values.type):
         return False
     bounds = pa.compute.min_max(values).as_py()
@@ -136,8 +138,10 @@ def check_column(values: pd.Series, name: str, where: str) -> None:
 
 def loses_digits(values: pd.Series) -> bool:
     """Whether a float column may have whole numbers too large to be exact, beside gaps or fractions."""
-    if values.dtype != np.float64:
-        return False
-    known = values.to_numpy()
+    return values.dtype == np.float64 and has_inexact(values.to_numpy())
+
+
+def has_inexact(known: np.ndarray[Any, Any]) -> bool:
+    """Whether one of some floats may be a whole number that was another before."""
     sizes = np.abs(known[np.isfinite(known)])
     return bool(((sizes >= LARGEST_EXACT) & (sizes < _LARGEST_WHOLE)).any())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -43,7 +44,7 @@ _HINT: Final = "write the files with one type, or read them by a function (type:
 
 
 @dataclass(frozen=True)
-class _Part:
+class ParquetPart:
     """One file: its columns as they are written, and how its rows are read."""
 
     file: SourceFile
@@ -52,10 +53,12 @@ class _Part:
     index: Mapping[str, range]
 
     def values(self, name: str) -> pa.ChunkedArray:
+        """Return the values of one column."""
         with reading(self.file, "parquet"):
             return self.fragment.to_table(columns=[name]).column(name)
 
     def is_empty(self, name: str) -> bool:
+        """Whether a column has no value in any row."""
         values = self.values(name)
         return bool(values.null_count == len(values))
 
@@ -66,6 +69,24 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
     Raises ConfigError for a wrong argument, DataRejected for a file that cannot be read and for columns that
     cannot be unified without a loss, BackendError when storage does not answer.
     """
+    plan = plan_parquet(files, request)
+    tables = [_rows(part, plan, request) for part in plan.parts]
+    return to_frame(pa.concat_tables(tables).unify_dictionaries(), plan.nullable)
+
+
+@dataclass(frozen=True)
+class ParquetPlan:
+    """What is read: the files, the types and the names of the columns, those with gaps of their own type."""
+
+    parts: Sequence[ParquetPart]
+    schema: pa.Schema
+    columns: list[str]
+    nullable: frozenset[str]
+    arguments: Mapping[str, Any]
+
+
+def plan_parquet(files: Sequence[SourceFile], request: ReadRequest) -> ParquetPlan:
+    """Return what is to be read of the files, by their footers; raises what ``read_parquet_files`` does."""
     arguments = _arguments(request.source.load_args)
     folders = _folder_types(files)
     parts = [_part(file, folders, arguments) for file in files]
@@ -82,16 +103,12 @@ def read_parquet_files(files: Sequence[SourceFile], request: ReadRequest) -> pd.
         _HINT,
         request.report.note,
     )
-    columns = _columns(arguments, schema)
-    tables = [_rows(part, schema, columns, request, arguments) for part in parts]
-    table = pa.concat_tables(tables).unify_dictionaries()
-    backend = arguments.get("dtype_backend") is not None
     nullable = (
-        set(schema.names)
-        if backend
-        else {name for part in parts for name in nullable_columns(part.fragment.physical_schema)}
+        frozenset(schema.names)
+        if arguments.get("dtype_backend") is not None
+        else frozenset(name for part in parts for name in nullable_columns(part.fragment.physical_schema))
     )
-    return to_frame(table, nullable)
+    return ParquetPlan(parts, schema, request.used(_columns(arguments, schema)), nullable, arguments)
 
 
 def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,7 +127,7 @@ def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
     return load_args
 
 
-def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any]) -> _Part:
+def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any]) -> ParquetPart:
     unit = arguments.get("coerce_int96_timestamp_unit")
     form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
     with reading(file, "parquet"):
@@ -124,7 +141,7 @@ def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mappi
     fields = [pa.field(name, schema.field(name).type) for name in names]
     fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]
     fields += [pa.field(name, pa.int64()) for name in index]
-    return _Part(file, fragment, pa.schema(fields), index)
+    return ParquetPart(file, fragment, pa.schema(fields), index)
 
 
 def _arrow_fs(fs: Any) -> Any:
@@ -171,24 +188,47 @@ def _columns(arguments: Mapping[str, Any], schema: pa.Schema) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _rows(
-    part: _Part, schema: pa.Schema, columns: list[str], request: ReadRequest, arguments: Mapping[str, Any]
-) -> pa.Table:
+def _rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> pa.Table:
     """Read one file as part of the whole table."""
+    chosen = chosen_rows(part, plan, request)
+    with reading(part.file, "parquet"), _misfits_named(part, plan):
+        if part.index:
+            table = _with_index(part, part.fragment.to_table(schema=plan.schema), chosen)
+            return table.select(plan.columns)
+        return part.fragment.to_table(schema=plan.schema, columns=plan.columns, filter=chosen)
+
+
+def batches_of(
+    part: ParquetPart, plan: ParquetPlan, request: ReadRequest, options: Mapping[str, Any]
+) -> Iterator[pa.Table]:
+    """Read one file, which has no index, in batches; ``options`` are those of Arrow's scanner."""
+    chosen = chosen_rows(part, plan, request)
+    with reading(part.file, "parquet"), _misfits_named(part, plan):
+        scanner = part.fragment.scanner(schema=plan.schema, columns=plan.columns, filter=chosen, **options)
+        for batch in scanner.to_batches():
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+
+def chosen_rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> Any:
+    """Return the rows of a file that are read, as a filter or None; counts those outside of the window."""
     own = _window(part, request)
-    asked = _asked(arguments, schema)
+    asked = _asked(plan.arguments, plan.schema)
     chosen = own if asked is None else asked if own is None else own & asked
-    with reading(part.file, "parquet"):
-        try:
-            if part.index:
-                return _with_index(part, part.fragment.to_table(schema=schema), chosen).select(columns)
-            if own is not None:
-                outside = _count(part, schema, asked) - _count(part, schema, chosen)
-                request.report.leave_out(OUTSIDE, outside)
-            return part.fragment.to_table(schema=schema, columns=columns, filter=chosen)
-        except pa.ArrowInvalid:
-            _raise_misfit(part, schema, columns)
-            raise
+    if own is not None:
+        with reading(part.file, "parquet"), _misfits_named(part, plan):
+            outside = _count(part, plan.schema, asked) - _count(part, plan.schema, chosen)
+        request.report.leave_out(OUTSIDE, outside)
+    return chosen
+
+
+@contextmanager
+def _misfits_named(part: ParquetPart, plan: ParquetPlan) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowInvalid:
+        _raise_misfit(part, plan.schema, plan.columns)
+        raise
 
 
 def _asked(arguments: Mapping[str, Any], schema: pa.Schema) -> Any:
@@ -203,11 +243,11 @@ def _asked(arguments: Mapping[str, Any], schema: pa.Schema) -> Any:
     return asked
 
 
-def _count(part: _Part, schema: pa.Schema, chosen: Any) -> int:
+def _count(part: ParquetPart, schema: pa.Schema, chosen: Any) -> int:
     return int(part.fragment.scanner(schema=schema, filter=chosen).count_rows())
 
 
-def _with_index(part: _Part, table: pa.Table, chosen: Any) -> pa.Table:
+def _with_index(part: ParquetPart, table: pa.Table, chosen: Any) -> pa.Table:
     """Add the named index that pandas writes as a range beside the rows, before rows are chosen."""
     for name, values in part.index.items():
         at = table.column_names.index(name)
@@ -216,7 +256,7 @@ def _with_index(part: _Part, table: pa.Table, chosen: Any) -> pa.Table:
     return table if chosen is None else table.filter(chosen)
 
 
-def _raise_misfit(part: _Part, schema: pa.Schema, columns: list[str]) -> None:
+def _raise_misfit(part: ParquetPart, schema: pa.Schema, columns: list[str]) -> None:
     """Name the column whose values do not fit the type that all files share."""
     for name in columns:
         if name in part.fragment.physical_schema.names:
@@ -231,7 +271,7 @@ def _raise_misfit(part: _Part, schema: pa.Schema, columns: list[str]) -> None:
                 ) from cause
 
 
-def _window(part: _Part, request: ReadRequest) -> Any:
+def _window(part: ParquetPart, request: ReadRequest) -> Any:
     """Return the window as a filter on one file, or None where it could disagree with ``event_times``.
 
     A file with a cell that is not a time is read as a whole, so that every such row is counted.

@@ -7,9 +7,9 @@ import gzip
 import io
 import lzma
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +18,7 @@ from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.data.core.file_names import all_whole, is_ignored, unpacked
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.batches import Batches
 from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import storable, to_frame
@@ -60,15 +61,114 @@ def read_text_files(files: Sequence[SourceFile], request: ReadRequest, parse: Pa
     return frames[0][1] if len(frames) == 1 else _together(frames, request)
 
 
+class Scanned(Protocol):
+    """A file that was read once: the types of its columns, and its rows in batches of these types.
+
+    ``masked`` columns have a type for gaps whether there is one or not, ``empty`` ones no value in any row.
+    """
+
+    @property
+    def file(self) -> SourceFile: ...  # noqa: D102
+    @property
+    def rows(self) -> int: ...  # noqa: D102
+    @property
+    def schema(self) -> pa.Schema: ...  # noqa: D102
+    @property
+    def masked(self) -> frozenset[str]: ...  # noqa: D102
+    @property
+    def empty(self) -> frozenset[str]: ...  # noqa: D102
+
+    def tables(self, columns: Collection[str]) -> Iterator[pa.Table]:
+        """Read some columns; raises BackendError when the file is not the one that was scanned."""
+
+    def unique(self, name: str) -> list[Any]:
+        """Return the different values of a column."""
+
+
+def text_batches(
+    files: Sequence[SourceFile], request: ReadRequest, scan: Callable[[SourceFile, ReadRequest], Scanned]
+) -> Batches:
+    """Return the rows of all files in batches: those that ``read_text_files`` returns, with its errors."""
+    scanned = []
+    for file in files:
+        if file.fs.size(file.path) == 0:
+            request.report.note(f"{file.name} is empty: 0 bytes")
+            continue
+        found = scan(file, request)
+        check_needed(file, found.schema.names, request)
+        scanned.append(found)
+    if not scanned:
+        raise DataRejected(f"{named([file.name for file in files])}: empty, at least 1 row is needed")
+    note_copies([found.file for found in scanned if found.rows], request.report)
+    whole = _whole_partitions([found.file for found in scanned])
+    for found in scanned:
+        for name, value in found.file.partitions.items():
+            if name in found.schema.names:
+                note_other_values(found.file, name, value, found.unique(name), request.report)
+    schemas = [_with_folders(found, whole) for found in scanned]
+    masked = {name for found in scanned for name in found.masked} | whole
+    if len(scanned) == 1:
+        used = _used(schemas[0], request)
+        return Batches(used, _of_file(scanned[0], schemas[0], used), masked=frozenset(masked))
+    schema = unify(
+        [
+            FileSchema(found.file.name, own, found.empty.__contains__)
+            for found, own in zip(scanned, schemas, strict=True)
+        ],
+        _hint(request),
+        request.report.note,
+    )
+    used = _used(schema, request)
+    tables = (
+        _fitted(found.file, table, used)
+        for found, own in zip(scanned, schemas, strict=True)
+        for table in _of_file(found, own, used)
+    )
+    return Batches(used, tables, nullable=frozenset(masked))
+
+
+def _used(schema: pa.Schema, request: ReadRequest) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in request.used(schema.names)])
+
+
+def _with_folders(found: Scanned, whole: Collection[str]) -> pa.Schema:
+    schema = found.schema
+    for name in found.file.partitions:
+        if name not in schema.names:
+            schema = schema.append(pa.field(name, pa.int64() if name in whole else pa.large_string()))
+    return schema
+
+
+def _of_file(found: Scanned, schema: pa.Schema, used: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a file with the columns that are used, those that its folders name included."""
+    added = [field for field in list(schema)[len(found.schema) :] if field.name in used.names]
+    for table in found.tables(used.names):
+        for field in added:
+            value = found.file.partitions[field.name]
+            known = value if value is None or pa.types.is_large_string(field.type) else int(value)
+            table = table.append_column(field, pa.repeat(pa.scalar(known, field.type), table.num_rows))
+        yield table
+
+
+def _hint(request: ReadRequest) -> str:
+    kind = request.source.type
+    return _HINTS[kind].format("NAME") if kind in _HINTS else _OTHER_HINT
+
+
+def _whole_partitions(files: Sequence[SourceFile]) -> set[str]:
+    """Return the names of folders whose values are whole numbers."""
+    values: dict[str, list[str | None]] = {}
+    for file in files:
+        for name, value in file.partitions.items():
+            values.setdefault(name, []).append(value)
+    return {name for name, found in values.items() if all_whole(found) and any(found)}
+
+
 def _with_partitions(
     frames: Sequence[tuple[SourceFile, pd.DataFrame]], report: ReadReport
 ) -> list[tuple[SourceFile, pd.DataFrame]]:
     """Add the columns that the names of folders hold, where a file has none of that name itself."""
-    values: dict[str, list[str | None]] = {}
-    for file, _ in frames:
-        for name, value in file.partitions.items():
-            values.setdefault(name, []).append(value)
-    whole = {name for name, found in values.items() if all_whole(found) and any(found)}
+    whole = _whole_partitions([file for file, _ in frames])
     added = []
     for file, frame in frames:
         for name, value in file.partitions.items():
@@ -94,10 +194,9 @@ def _together(frames: Sequence[tuple[SourceFile, pd.DataFrame]], request: ReadRe
         if isinstance(dtype, pd.api.extensions.ExtensionDtype)
         and pd.api.types.is_any_real_numeric_dtype(dtype)
     }
-    kind = request.source.type
     schema = unify(
         [FileSchema(file.name, table.schema, _emptiness(table)) for file, table in tables],
-        _HINTS[kind].format("NAME") if kind in _HINTS else _OTHER_HINT,
+        _hint(request),
         request.report.note,
     )
     return to_frame(pa.concat_tables(_fitted(file, table, schema) for file, table in tables), masked)

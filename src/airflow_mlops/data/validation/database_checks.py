@@ -48,7 +48,8 @@ class Guard:
 class Question:
     """An expectation for a database: its arguments, and whether columns are told apart by all digits.
 
-    ``scale`` is a figure that says how far rounding may move the observed one.
+    ``scale`` is a figure that says how far rounding may move the observed one; with ``whole`` it is the
+    observed one itself, a whole number with all its digits.
     """
 
     item: Expectation
@@ -56,6 +57,7 @@ class Question:
     exact: bool = False
     guards: tuple[Guard, ...] = ()
     scale: sa.ColumnElement[Any] | None = None
+    whole: bool = False
 
 
 def reads_texts(item: Expectation, columns: Mapping[str, DatabaseColumn]) -> str | None:
@@ -103,7 +105,7 @@ def too_close(asked: Question, value: Any, scale: Any) -> bool:
     value = float(value)
     if value != value or abs(value) > LARGEST:
         return True
-    if asked.scale is None:
+    if asked.whole and abs(value) < EXACT_INTEGER:
         return False
     near = TOO_CLOSE * max(abs(float(scale or 0.0)), abs(value))
     limits = [asked.arguments.get(key) for key in BOUNDS]
@@ -138,7 +140,7 @@ def _set(asked: _Asked) -> Question:
 def _sum(asked: _Asked) -> Question:
     [column], total = asked.columns, "_sum_" in asked.item.name
     if total and column.kind == NUMBER:
-        return Question(asked.item, asked.arguments)  # no rounding
+        return Question(asked.item, asked.arguments, scale=sa.func.sum(column.compared), whole=True)
     function = sa.func.sum if total else sa.func.avg
     return Question(asked.item, asked.arguments, scale=function(sa.func.abs(column.compared)))
 

@@ -159,7 +159,8 @@ def _planned(items: Sequence[Expectation], rows: _Rows, terms: Terms) -> _Plan:
         outcome = without_values(item, rows.example)
         if outcome is None and item.name in OF_COLUMNS:
             [outcome] = evaluate(rows.example.frame.iloc[:0], [item], terms)
-        if outcome is None and any(rows.columns[name].kind == EMPTY for name in item.columns):
+        kinds = {rows.columns[name].kind for name in item.columns if name in rows.columns}
+        if outcome is None and kinds == {EMPTY}:
             plan.of_gaps[number] = item
         elif outcome is None:
             asked = _compared(item, rows, terms)
@@ -259,7 +260,10 @@ def _answers(
         results = check_rows(connection, select, types, natives, samples=terms.samples)
         for number, each in chosen.items():
             result = results[number]
-            if too_close(each, result.result.get("observed_value"), facts.scales.get(number)):
+            scale = facts.scales.get(number)
+            if each.whole and scale is not None:
+                result.result["observed_value"] = int(scale)
+            if too_close(each, result.result.get("observed_value"), scale):
                 raise unsupported(each.item, "so close to a limit, where rounding decides,")
             found[number] = gx.outcome_of(each.item, result, None, samples=terms.samples)
     return found

@@ -41,10 +41,20 @@ class Outcome:
 
 
 def counted(
-    item: Expectation, *, holds: bool, bad: int, of: int, cells: Iterable[Any] = (), samples: bool = True
+    item: Expectation,
+    *,
+    holds: bool,
+    bad: int,
+    of: int,
+    cells: Iterable[Any] = (),
+    samples: bool = True,
+    are_cut: bool = False,
 ) -> Outcome:
-    """Return the outcome of an expectation that ``bad`` of ``of`` rows break."""
-    shown = tuple(cut(cell) for cell in cells)[:EXAMPLES] if samples else ()
+    """Return the outcome of an expectation that ``bad`` of ``of`` rows break.
+
+    :param are_cut: whether the cells are examples of other outcomes already.
+    """
+    shown = tuple(cell if are_cut else cut(cell) for cell in cells)[:EXAMPLES] if samples else ()
     shown = () if set(shown) <= _GAPS else shown
     examples = list(dict.fromkeys(shown))[:_IN_TEXT]
     text = f"{bad:,} of {of:,} rows" + (f", e.g. {', '.join(examples)}" if examples else "")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import pandas as pd
 
 from airflow_mlops.config.expectations import TYPE, Expectation
 from airflow_mlops.core.records import DatasetRef
-from airflow_mlops.data.validation import Outcome, Terms, evaluate
+from airflow_mlops.data.stored_batches import stored_batches
+from airflow_mlops.data.validation import Outcome, Terms, by_batches, evaluate
 from airflow_mlops.data.validation import great_expectations as gx
 from airflow_mlops.data.validation.limits import evaluated
 from airflow_mlops.storage.locations import Location
@@ -45,6 +47,10 @@ def evaluate_dataset(
         if terms.most:  # only Great Expectations names the rows
             found = {number: outcome for number, outcome in found.items() if outcome.failure is None}
     left = {number: item for number, item in wanted.items() if number not in found}
+    if left and dataset.rows > by_batches.MOST_ROWS:
+        batches = partial(stored_batches, place, rows=by_batches.MOST_ROWS)
+        found |= by_batches.by_batches(dataset, left, terms, batches)
+        left = {number: item for number, item in left.items() if number not in found}
     if left:
         frame = read(_needed(dataset, left, terms))
         outcomes = evaluate(frame, list(left.values()), replace(terms, parameters={}))
