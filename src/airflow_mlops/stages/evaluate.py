@@ -39,7 +39,8 @@ def run(call: StageCall) -> Evaluation:
     cannot score these rows makes the comparison inconclusive, and that does not pass.
     """
     model, section = call.input("model", ModelRef), call.pipeline.evaluate
-    rows = call.read(call.input("features", FeatureSet).holdout)
+    features = call.input("features", FeatureSet)
+    rows = call.read(features.holdout)
     target = rows.pop(call.pipeline.data.target)
     loaded = call.mlflow.load_model(model.model_uri)
     names = estimators.check_metrics(section, loaded)
@@ -64,6 +65,8 @@ def run(call: StageCall) -> Evaluation:
         reasons=reasons,
         of_class=_class_in_question(names, loaded),
         not_compared=contest.not_compared,
+        test_set=features.test_set,
+        caution=_caution(call, contest, features.test_set),
     )
     _log(call, evaluation)
     return evaluation
@@ -113,6 +116,21 @@ def _against_champion(
             "bring its columns back, or move the alias champion on purpose",
         )
     return _Contest(version, found)
+
+
+def _caution(call: StageCall, contest: _Contest, test_set: str) -> str:
+    """Return that the champion may have learned from the test set, unless it was judged on the same one."""
+    if not test_set or not contest.comparisons or contest.version is None:
+        return ""
+    before = call.registry.evaluation(contest.version)
+    if before is not None and before.test_set == test_set:
+        return ""
+    text = (
+        f"version {contest.version} was trained before this test set was set apart: it may have learned from "
+        "rows of it, and its figures may be too good"
+    )
+    _LOG.warning("%s", text)
+    return text
 
 
 def _compare(name: str, challenger: metrics.Outcome, champion: metrics.Outcome, limit: str) -> Comparison:

@@ -51,6 +51,11 @@ def test_both_models_are_judged_on_the_test_set_and_no_row_of_it_is_trained_on(t
     again = found.run("evaluate", {"features": features, "model": model}, key="run2")
     assert (first["rows"], again["rows"], again["champion_version"]) == (152, 152, 1)
     assert [item["difference"] for item in again["comparisons"]] == [0.0]
+    assert (again["test_set"], again["caution"]) == (features["holdout"]["digest"], "")
+
+    later = found.run("features", {"dataset": dataset, "holdout": found.run("holdout", {})})
+    renewed = found.run("evaluate", {"features": later, "model": model}, key="run3")
+    assert "; version 1 was trained before this test set was set apart: it may have" in summarize(renewed)
 
 
 def test_features_that_do_not_get_the_test_set_are_not_trained_on(tmp_path: Path) -> None:

@@ -212,6 +212,11 @@ class FeatureSet(Record):
         rows += f" {by}" if by else ""
         return "; ".join([f"{len(self.features)} features", rows, *self.notes])
 
+    @property
+    def test_set(self) -> str:
+        """The digest of a hold-out that is a test set of its own, whatever the version; else empty."""
+        return self.holdout.digest if self.split_by == OWN_TEST_SET else ""
+
     def facts(self) -> dict[str, str | int]:
         """Return what a training should remember of its rows, by name: how many, from when to when."""
         found: dict[str, str | int] = {
@@ -223,8 +228,7 @@ class FeatureSet(Record):
             found[f"{name}.rows"] = side.rows
             if side.times:
                 found |= {f"{name}.from": side.times.first, f"{name}.to": side.times.last}
-        if self.split_by == OWN_TEST_SET:  # the same digest for the same test set, whatever the version
-            found["holdout.digest"] = self.holdout.digest
+        found["holdout.digest"] = self.test_set
         if self.train.times and self.train.times.quarantined:
             found["data.quarantined"] = self.train.times.quarantined
         return {name: value for name, value in found.items() if value != ""}

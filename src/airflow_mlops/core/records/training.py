@@ -108,7 +108,8 @@ class Evaluation(Record):
     """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``).
 
     ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
-    no comparison with the champion although there is one.
+    no comparison with the champion although there is one. ``test_set`` is the digest of a hold-out that is a
+    test set of its own, ``caution`` says why the champion's figures on it may be too good.
     """
 
     model: ModelRef
@@ -122,10 +123,12 @@ class Evaluation(Record):
     reasons: tuple[str, ...] = ()
     of_class: str = ""
     not_compared: str = ""
+    test_set: str = ""
+    caution: str = ""
 
     @property
     def summary(self) -> str:
-        """Metrics, the class that they are about, and the difference to the champion."""
+        """Metrics, the class that they are about, the difference to the champion, and a caution about it."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
         about = f" (of the class {self.of_class!r})" if self.of_class else ""
         against = "".join(
@@ -134,7 +137,7 @@ class Evaluation(Record):
             for item in self.comparisons
         )
         missing = f"; not compared with the champion: {self.not_compared}" if self.not_compared else ""
-        return figures + about + against + missing
+        return figures + about + against + missing + (f"; {self.caution}" if self.caution else "")
 
     @property
     def rejection(self) -> str:
