@@ -13,7 +13,10 @@ from airflow_mlops.config.models import Tune
 from airflow_mlops.training.search import search
 
 RNG = np.random.default_rng(0)
-N = 4_000
+N = 2_000
+"""Draws of a search."""
+MANY = 200_000
+"""Draws of a distribution itself, whose quantiles they are compared with."""
 
 
 def drawn(form: list[Any]) -> list[Any]:
@@ -29,23 +32,26 @@ def rounded(values: Any, q: float) -> Any:
 @pytest.mark.parametrize(
     ("details", "truth"),
     [
-        ({"distribution": "uniform", "low": -1, "high": 3}, RNG.uniform(-1, 3, N)),
-        ({"distribution": "loguniform", "low": -3, "high": 1}, np.exp(RNG.uniform(-3, 1, N))),
-        ({"distribution": "quniform", "low": 0, "high": 50, "q": 1}, rounded(RNG.uniform(0, 50, N), 1)),
-        ({"distribution": "quniform", "low": 0, "high": 10, "q": 0.25}, rounded(RNG.uniform(0, 10, N), 0.25)),
+        ({"distribution": "uniform", "low": -1, "high": 3}, RNG.uniform(-1, 3, MANY)),
+        ({"distribution": "loguniform", "low": -3, "high": 1}, np.exp(RNG.uniform(-3, 1, MANY))),
+        ({"distribution": "quniform", "low": 0, "high": 50, "q": 1}, rounded(RNG.uniform(0, 50, MANY), 1)),
+        (
+            {"distribution": "quniform", "low": 0, "high": 10, "q": 0.25},
+            rounded(RNG.uniform(0, 10, MANY), 0.25),
+        ),
         (
             {"distribution": "qloguniform", "low": 0, "high": 5, "q": 1},
-            rounded(np.exp(RNG.uniform(0, 5, N)), 1),
+            rounded(np.exp(RNG.uniform(0, 5, MANY)), 1),
         ),
-        ({"distribution": "randint", "low": 3, "high": 40}, RNG.integers(3, 40, N)),
-        ({"distribution": "randint", "upper": 9}, RNG.integers(0, 9, N)),
-        ({"distribution": "uniformint", "low": 3, "high": 40}, RNG.integers(3, 41, N)),
-        ({"distribution": "normal", "mu": 5, "sigma": 2}, RNG.normal(5, 2, N)),
-        ({"distribution": "qnormal", "mu": 50, "sigma": 20, "q": 5}, rounded(RNG.normal(50, 20, N), 5)),
-        ({"distribution": "lognormal", "mu": 0, "sigma": 0.5}, np.exp(RNG.normal(0, 0.5, N))),
+        ({"distribution": "randint", "low": 3, "high": 40}, RNG.integers(3, 40, MANY)),
+        ({"distribution": "randint", "upper": 9}, RNG.integers(0, 9, MANY)),
+        ({"distribution": "uniformint", "low": 3, "high": 40}, RNG.integers(3, 41, MANY)),
+        ({"distribution": "normal", "mu": 5, "sigma": 2}, RNG.normal(5, 2, MANY)),
+        ({"distribution": "qnormal", "mu": 50, "sigma": 20, "q": 5}, rounded(RNG.normal(50, 20, MANY), 5)),
+        ({"distribution": "lognormal", "mu": 0, "sigma": 0.5}, np.exp(RNG.normal(0, 0.5, MANY))),
         (
             {"distribution": "qlognormal", "mu": 3, "sigma": 0.5, "q": 2},
-            rounded(np.exp(RNG.normal(3, 0.5, N)), 2),
+            rounded(np.exp(RNG.normal(3, 0.5, MANY)), 2),
         ),
     ],
     ids=lambda value: value["distribution"] if isinstance(value, dict) else "",

@@ -34,7 +34,7 @@ def note_written(
     for name in frame.columns:
         if name not in first:
             continue
-        values, written = frame[name], first[name].astype("str")
+        values, written = frame[name], first[name]
         if pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
             _note_missing(values, written, f"{where}: column {str(name)!r}", note)
         elif values.dtype.kind in "iuf" and name not in typed:
@@ -43,7 +43,9 @@ def note_written(
 
 def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note) -> None:
     gaps = values.iloc[: len(written)].isna().to_numpy(dtype=bool)
-    texts = written[gaps[: len(written)]].str.strip()
+    if not gaps.any():
+        return
+    texts = written[gaps].astype("str").str.strip()
     texts = texts[~texts.isin(_EMPTY)]
     if len(texts):
         shown = ", ".join(f"{text!r:.40}" for text in texts.unique()[:3])
@@ -54,6 +56,7 @@ def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note
 
 
 def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
+    written = written.astype("str")
     zeros = written[written.str.fullmatch(_ZEROS).fillna(False).astype(bool)]
     powers = written[written.str.fullmatch(_POWER).fillna(False).astype(bool)]
     found = zeros if len(zeros) else powers
@@ -97,12 +100,18 @@ class NumbersInText:
         if len(self._shown) < _SHOWN:
             self._shown |= dict.fromkeys(odd.unique()[: 2 * _SHOWN])
 
+    def _have_digits(self) -> bool:
+        """Whether the texts may be numbers; most columns of texts end here, with one look at each cell."""
+        return bool(self._sample.str.contains(r"\d").mean() >= _MOSTLY)
+
     def _mostly_numbers(self) -> bool:
+        if not self._have_digits():
+            return False
         return bool(pd.to_numeric(self._sample, errors="coerce").notna().mean() >= _MOSTLY)
 
     def report(self, name: str, where: str, note: Note) -> None:
         """Report the column, whose values have all been counted."""
-        if self._sample.empty:
+        if self._sample.empty or not self._have_digits():
             return
         if advice := _advice(self._sample):
             note(f"{where}: column {name!r}: {advice}")

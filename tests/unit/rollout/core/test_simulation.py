@@ -105,7 +105,10 @@ def test_an_outage_begins_after_five_polls_with_traffic_and_is_told(fault: str, 
     first_step = next(entry.at for entry in story.state.history if entry.to.startswith("STEP 1/2"))
     began = first_step + 70  # one poll sets the weight, one reads it back, and then five
     assert story.events == tuple((began + seconds, text) for seconds, text in told.items())
-    assert simulate(PLAN, fault="none", rps=60, error_rate=0.005, poll_s=10).events == ()
+    assert next(entry.at for entry in story.state.history if entry.to.startswith("STEP 2/2")) == began + 3600
+    undisturbed = simulate(PLAN, fault="none", rps=60, error_rate=0.005, poll_s=10)
+    assert undisturbed.events == ()
+    assert (story.state.epochs == undisturbed.state.epochs) == (fault == "dead-server")
 
 
 def test_the_seed_decides() -> None:
