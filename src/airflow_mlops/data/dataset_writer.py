@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import numpy as np
@@ -74,6 +74,12 @@ class DatasetWriter:
             self._waiting = []
             self._writer.write_table(table, row_group_size=group_rows(table.nbytes, table.num_rows))
 
+    def close(self) -> None:
+        """End writing; what was not finished is not a dataset, so that it need not work."""
+        if self._writer is not None:
+            with suppress(OSError):
+                self._writer.close()
+
     def finish(self, *, start: datetime | None = None, end: datetime | None = None) -> DatasetRef:
         """Name the file, of which at least one row was written; ``start`` and ``end`` are its interval."""
         self._write()
@@ -114,7 +120,11 @@ def dataset_writer(
     place = storage.locate(folder.rstrip("/"))
     try:
         with unnamed(place.fs, place.path) as new:
-            yield DatasetWriter(new, place, types)
+            writer = DatasetWriter(new, place, types)
+            try:
+                yield writer
+            finally:
+                writer.close()
     except OSError as error:
         raise BackendError(
             f"cannot write {place.uri}: {error}; check the folder's rights and space"

@@ -181,7 +181,7 @@ def write_dataset(
     """Write ``frame`` as ``<folder>/<digest>.parquet`` unless it is already there.
 
     ``folder`` is a local path or a URI. The file appears under its name only when it is complete.
-    Raises BackendError when storage refuses.
+    Raises BackendError when storage refuses, DataRejected for a column that Parquet cannot hold.
     """
     digest = content_digest(frame)
     place = storage.locate(f"{folder.rstrip('/')}/{digest}.parquet")
@@ -190,6 +190,8 @@ def write_dataset(
             with replacing(place.fs, place.path) as file:
                 rows = group_rows(int(frame.memory_usage().sum()), len(frame))
                 frame.to_parquet(file, index=False, row_group_size=rows)
+    except pa.ArrowNotImplementedError as error:
+        raise DataRejected(f"the rows cannot be stored: {error}; drop it with data.columns") from error
     except OSError as error:
         raise BackendError(
             f"cannot write {place.uri}: {error}; check the folder's rights and space"

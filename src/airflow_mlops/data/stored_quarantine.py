@@ -58,9 +58,8 @@ def part_dataset(
             whole = _with_types(frame, dataset, schema)
             kept, aside = parted(whole, [_inside(item, before, len(whole)) for item in found])
             before += len(whole)
-            if len(kept):
-                good.add(kept)
-                _count_times(span, kept, dataset, data)
+            good.add(kept)
+            _count_times(span, kept, dataset, data)
             if len(aside):
                 bad.add(aside)
         first, second = good.finish(), bad.finish()

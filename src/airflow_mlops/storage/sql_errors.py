@@ -14,6 +14,7 @@ _ADVICE: Final = {
     'database "': "create it with `createdb`, or correct the schema (the database) of the connection",
     "pg_hba.conf": "allow this user and machine in that file",
     "permission denied for schema": "GRANT CREATE ON SCHEMA public TO this user, or make it the owner",
+    "statement timeout": "raise statement_timeout of this user, or let the query cost less",
     "permission denied": "GRANT this user the right that is missing",
 }
 

@@ -45,14 +45,16 @@ def csv_texts(draw: st.DrawFn) -> list[str]:
 
 
 def rows_of(*cells: str) -> list[str]:
-    """A file whose column "two" has these cells."""
-    return ["id,at,y,one,two\n" + "".join(f"0,2025-01-01,0,1,{cell}\n" for cell in cells)]
+    """A file whose column "two" has these cells; one with a comma is for both columns."""
+    both = (cell if "," in cell else f"1,{cell}" for cell in cells)
+    return ["id,at,y,one,two\n" + "".join(f"0,2025-01-01,0,{cell}\n" for cell in both)]
 
 
 @example(texts=rows_of("1", "2.5", "-9223372036854775809"), window=False, batch=1, keys=0)
 @example(texts=rows_of("", "9223372036854775808"), window=False, batch=1, keys=0)
 @example(texts=rows_of("1", "2.5", "18446744073709551615", ""), window=False, batch=60, keys=0)
 @example(texts=rows_of("99999999999999999999", "", "x"), window=False, batch=1, keys=0)
+@example(texts=rows_of("1,2.5", "99999999999999999999,9007199254740993"), window=False, batch=1, keys=0)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts=csv_texts(), window=st.booleans(), batch=st.sampled_from([1, 40, 90]), keys=st.integers(0, 3))
 def test_csv_files_in_batches_are_what_they_are_at_once(

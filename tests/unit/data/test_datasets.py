@@ -127,6 +127,12 @@ def test_a_dataset_is_written_once_and_reads_back_equal(tmp_path: Path, folder: 
     assert data.read_dataset(first, columns=["y"]).columns.tolist() == ["y"]
 
 
+def test_cells_that_parquet_cannot_hold_are_rejected_and_leave_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataRejected, match=r"cannot be stored: .*'note'.*; drop it with data\.columns"):
+        data.write_dataset(pd.DataFrame({"y": [1], "note": [{}]}), str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_half_written_file_stays_behind(tmp_path: Path) -> None:
     bad = pd.DataFrame({"a": [object()]})
     with pytest.raises(pa.ArrowException):

@@ -166,11 +166,11 @@ def kinds(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple
         database.execute(
             "CREATE TABLE kinds (i int, big bigint, gap int, f float8, one real, d numeric, t text,"
             " v varchar(9), day date, at timestamptz, naive timestamp, u uuid, b bool, never int,"
-            " pad char(3), y int)"
+            " pad char(3), lost float8 DEFAULT 'NaN', y int)"
         )
         database.execute("GRANT SELECT ON kinds TO reader")
         database.execute(
-            "INSERT INTO kinds VALUES"
+            "INSERT INTO kinds (i, big, gap, f, one, d, t, v, day, at, naive, u, b, never, pad, y) VALUES"
             " (1, 9007199254740993, 1, 0.5, 0.1, 0.10, 'a', 'x', '2024-01-01', '2024-01-01 01:00+01',"
             "  '2024-01-01 00:00', '00000000-0000-0000-0000-00000000000a', true, NULL, 'p', 1),"
             " (2, 2, NULL, 'NaN', 0.1, 0.1, 'A', NULL, '2024-01-31', '2024-01-31 12:00+00',"
@@ -180,7 +180,7 @@ def kinds(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple
             "  '00000000-0000-0000-0000-00000000000a', true, NULL, 'q', 0)"
         )
     folder = tmp_path_factory.mktemp("kinds")
-    return stored("SELECT * FROM kinds WHERE i < :most -- all", folder, "shop", params={"most": 100})
+    return stored("SELECT * FROM kinds WHERE i < :most; -- all;", folder, "shop", params={"most": 100})
 
 
 ANSWERED: list[Entry] = [
@@ -224,12 +224,23 @@ ANSWERED: list[Entry] = [
     ),
     {"expect_compound_columns_to_be_unique": {"column_list": ["i", "t"]}},
     {"expect_column_sum_to_be_between": {"column": "big", "max_value": 7}},
+    *({name: {"column": "lost", "max_value": 9}} for name in (*NUMERIC, *RANGES, *COUNTS)),
+    {"column": "lost", "min": 1, "max": 2},
     {"expect_table_column_count_to_equal": {"value": 3}},
     {"expect_table_row_count_to_equal": {"value": 4}},
     {"column": "nothing", "max": 2},
 ]
 LEFT: list[tuple[Entry, str]] = [
     ({"column": "t", "min": "2024-01-01"}, "with a time as its limit on the column 't' of texts"),
+    (
+        {"expect_column_mean_to_be_between": {"column": "t", "max_value": "2024-05-05"}},
+        "with a time as its limit on the column 't' of texts",
+    ),
+    (
+        {"expect_column_max_to_be_between": {"column": "pad", "max_value": "2024-05-05"}},
+        "on the column 'pad' of texts",
+    ),
+    ({"column": "b", "min": "2024-01-01"}, "on the column 'b' of type object"),
     ({"column": "one", "max": 2}, "on the column 'one' of type float64"),
     ({"column": "pad", "unique": True}, "on the column 'pad' of type str"),
     ({"expect_compound_columns_to_be_unique": {"column_list": ["i", "never"]}}, "on the column 'never'"),
@@ -288,6 +299,7 @@ def lite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Co
     [
         ("DELETE FROM visits WHERE n = 1", "3 rows then, 2 now; run ingest again"),
         ("UPDATE visits SET t = NULL WHERE n = 1", "'t' had 1 rows without a value then, 2 now"),
+        ("UPDATE visits SET n = 9 WHERE n = 3", "smallest or largest value of the column 'n' is another one"),
     ],
 )
 def test_rows_that_changed_since_ingest_have_no_verdict(
@@ -315,9 +327,19 @@ def test_rows_that_ingest_left_out_are_left_out_in_the_query(
     assert ">= :window_start and < :window_end" in str(caught.value)
 
 
+def test_a_query_that_has_other_rows_each_time_has_no_verdict(
+    lite: sqlite3.Connection, tmp_path: Path
+) -> None:
+    dataset, request = stored("SELECT * FROM visits ORDER BY random() LIMIT 2", tmp_path, "lite")
+    with pytest.raises(
+        ConfigError, match=r"the query on lite: .* that change with each query: it uses random\(\)"
+    ):
+        asked(dataset, request, [{"column": "n", "min": 0}])
+
+
 def test_without_samples_no_cell_leaves_the_database(lite: sqlite3.Connection, tmp_path: Path) -> None:
     dataset, request = stored("SELECT * FROM visits", tmp_path, "lite")
-    expect = [
+    expect: list[Entry] = [
         {"column": "t", "in": ["ben"]},
         {"expect_column_max_to_be_between": {"column": "n", "max_value": 1}},
     ]
@@ -341,5 +363,10 @@ def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
     dataset, request = kinds
     assert isinstance(fault(conn_id="shut"), ConfigError)
     assert isinstance(fault(sql="SELECT * FROM knds"), ConfigError)
+    denied = fault(sql="SELECT * FROM kinds, pg_authid")
+    assert isinstance(denied, ConfigError)
+    assert str(denied).endswith(
+        "permission denied for table pg_authid; GRANT this user the right that is missing"
+    )
     assert isinstance(fault(sql="SELECT i FROM kinds"), ConfigError)
     assert isinstance(fault(sql="DELETE FROM kinds RETURNING *"), ConfigError)

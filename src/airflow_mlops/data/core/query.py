@@ -24,6 +24,15 @@ _QUIET: Final = re.compile(_OPAQUE, re.DOTALL)
 _TEMPLATE: Final = re.compile(r"{{.*?(?:}}|\Z)|{%.*?(?:%}|\Z)|{#.*?(?:#}|\Z)", re.DOTALL)
 
 
+_RANDOM: Final = re.compile(
+    r"\b(random|random_normal|randomblob|rand|gen_random_uuid|uuidv[47]|uuid_generate_v\w+|clock_timestamp|"
+    r"timeofday)\s*\(|\btablesample\b(?!.*\brepeatable\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIMITED: Final = re.compile(r"\blimit\b|\bfetch\s+(?:first|next)\b", re.IGNORECASE)
+_ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+
 def is_template(sql: str) -> bool:
     """Whether Jinja still has something to fill in."""
     return bool(_TEMPLATE.search(sql))
@@ -89,6 +98,24 @@ def misfit(sql: str) -> str | None:
     return "is more than one statement: give one query" if ";" in plain else None
 
 
+def fickle(sql: str) -> str | None:
+    """Return why a query may have other rows each time that it is run, with the next step, or None.
+
+    What a view or a function of the user's does inside is not seen.
+
+    >>> fickle("SELECT * FROM t ORDER BY random() LIMIT 10")
+    'it uses random(): choose rows by their keys'
+    >>> fickle("SELECT random, limits FROM t -- random()")
+    """
+    plain = _QUIET.sub(" '' ", _TEMPLATE.sub(" ", sql))
+    if found := _RANDOM.search(plain):
+        shown = f"{found[1].lower()}()" if found[1] else "TABLESAMPLE"
+        return f"it uses {shown}: choose rows by their keys"
+    if _LIMITED.search(plain) and not _ORDERED.search(plain):
+        return "it has LIMIT without ORDER BY: order its rows by their keys"
+    return None
+
+
 def for_binding(sql: str, names: Collection[str]) -> str:
     r"""Return a query for ``sqlalchemy.text``: every colon that begins none of ``names`` becomes ``\:``."""
 
@@ -96,4 +123,16 @@ def for_binding(sql: str, names: Collection[str]) -> str:
         text = match[0]
         return text if match["name"] in names else text.replace(":", r"\:")
 
-    return _SCANNED.sub(escaped, sql.strip().rstrip(";").rstrip())
+    return _SCANNED.sub(escaped, _without_end(sql)).strip()
+
+
+def _without_end(sql: str) -> str:
+    """Return a query without the semicolons at its end, so that it can be a part of another one."""
+
+    def blank(match: re.Match[str]) -> str:
+        return " " * len(match[0]) if match[0].startswith(("--", "/*")) else match[0]
+
+    plain = _QUIET.sub(blank, sql)
+    end = len(plain.rstrip("; \n\t\r"))
+    rest = zip(sql[end:], plain[end:], strict=True)  # a semicolon in a comment stays
+    return sql[:end] + "".join("" if shown == ";" else written for written, shown in rest)

@@ -16,6 +16,7 @@ from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.cell_notes import SAMPLE, LinesInText, NumbersInText
 from airflow_mlops.data.sources.csv_columns import (
     ARROW,
+    BEYOND,
     DTYPES,
     EMPTY,
     FLOAT,
@@ -36,49 +37,14 @@ from airflow_mlops.data.sources.csv_reading import (
     with_gaps,
 )
 from airflow_mlops.data.sources.file_faults import changed, reading, version_of
-from airflow_mlops.data.sources.frames import storable
+from airflow_mlops.data.sources.frames import check_column, storable
 from airflow_mlops.data.sources.listing import SourceFile
 from airflow_mlops.data.sources.text_reading import UNPACK, opened
 
 _READER: Final = "pandas.read_csv"
-_ARGUMENTS: Final = {
-    "sep", "delimiter", "decimal", "dtype", "na_values", "encoding", "quotechar", "quoting", "doublequote",
-    "escapechar", "skipinitialspace", "on_bad_lines", "usecols", "float_precision",
-}  # fmt: skip
-"""Arguments that mean the same for a batch as for a whole file."""
 _HEAD: Final = 1 << 20
 _LINE: Final = 200
 """Bytes of a line where they cannot be counted before pandas unpacks them."""
-
-
-def unfit_argument(load_args: Mapping[str, Any]) -> str | None:
-    """Return an argument that only a whole file can be read with, or None when there is none."""
-    for name, value in load_args.items():
-        if name not in _ARGUMENTS or not _fits(name, value):
-            return str(name)
-    return None
-
-
-def _fits(name: str, value: Any) -> bool:
-    if name in ("sep", "delimiter"):
-        return isinstance(value, str) and len(value) == 1
-    if name == "on_bad_lines":
-        return isinstance(value, str)
-    if name == "usecols":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if name != "dtype":
-        return True
-    return all(map(_has_one_type, value.values() if isinstance(value, dict) else [value]))
-
-
-def _has_one_type(dtype: Any) -> bool:
-    """Whether a type is the same in each batch; those of categories and times are not."""
-    try:
-        found = pd.api.types.pandas_dtype(dtype)
-    except TypeError:
-        return False
-    masked = isinstance(found, pd.api.extensions.ExtensionDtype) and found.kind in "iub"
-    return found == pd.StringDtype(na_value=np.nan) or found.kind in "iuf" or masked
 
 
 @dataclass(frozen=True)
@@ -189,6 +155,9 @@ class _Scan:
         self._report(kinds, told)
         if self._rows and self._last_has_gaps:
             check_lines(self._file, len(first.columns), self._arguments, self._request)
+        for name, sums in self._sums.items():
+            if kinds.get(name) == BEYOND:
+                check_column(pd.Series([sums.too_large], dtype=object), name, self._file.name)
         return self._scanned(version, kinds, told)
 
     def _begin(self, frame: pd.DataFrame) -> None:
@@ -225,8 +194,7 @@ class _Scan:
         return {name: self._kind(name) for name in self._sums if name not in self._typed}
 
     def _kind(self, name: str) -> str:
-        where = self._file.name
-        return self._sums[name].kind(name, where, lambda: self._texts(name), lambda: self._floats(name))
+        return self._sums[name].kind(lambda: self._texts(name), lambda: self._floats(name))
 
     def _texts(self, name: str) -> Iterator[pd.Series]:
         for frame in _Chunks(self._file, as_text(self._arguments, [name]), self._batch):

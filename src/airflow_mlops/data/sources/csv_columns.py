@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_mlops.data.sources.frames import check_column, has_inexact
+from airflow_mlops.data.sources.frames import has_inexact
 
 EMPTY, WHOLE, UNSIGNED, FLOAT, FLAG, TEXT = "empty", "whole", "unsigned", "float", "flag", "text"
+BEYOND = "beyond"
+"""Whole numbers alone, one of which is beyond 64 bits."""
 _HUGE: Final = "huge"
 """Numbers of which one is beyond 64 bits; what they are depends on what comes first in the file."""
 
@@ -27,7 +30,6 @@ DTYPES: Final[dict[str, Any]] = {
 
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*")
 _FEW: Final = 50
-_NUMBERS: Final = (WHOLE, UNSIGNED, FLOAT, _HUGE)
 
 Texts = Callable[[], Iterable[pd.Series]]
 
@@ -40,16 +42,33 @@ class ColumnSums:
     gaps: bool = False
     may_lose_digits: bool = False
     """Whether, as floats, some may be whole numbers that are too large to be exact."""
+    too_large: int | None = None
 
     def add(self, values: pd.Series) -> str:
         """Count the next batch; returns its kind."""
-        kind = self._kind(values)
+        if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iubf":
+            kind, floats = self._of_numbers(values.to_numpy())
+        else:
+            kind = self._kind(values)
+            self.gaps = self.gaps or bool(values.isna().any())
+            floats = values.dropna().astype("float64").to_numpy() if kind == _HUGE else None
         self.kinds.add(kind)
-        self.gaps = self.gaps or bool(values.isna().any())
-        if kind in _NUMBERS:
-            floats = values.dropna().astype("float64").to_numpy()
-            self.may_lose_digits = self.may_lose_digits or has_inexact(floats)
+        if floats is not None and not self.may_lose_digits:
+            self.may_lose_digits = has_inexact(floats)
         return kind
+
+    def _of_numbers(self, values: np.ndarray[Any, Any]) -> tuple[str, np.ndarray[Any, Any] | None]:
+        """Return the kind of a batch of numbers or flags, and the numbers as floats."""
+        letter = values.dtype.kind
+        if not len(values):
+            return EMPTY, None
+        if letter == "b":
+            return FLAG, None
+        if letter != "f":
+            return (WHOLE if letter == "i" else UNSIGNED), values.astype(np.float64)
+        gaps = int(np.isnan(values).sum())
+        self.gaps = self.gaps or gaps > 0
+        return (FLOAT, values) if gaps < len(values) else (EMPTY, None)
 
     def _kind(self, values: pd.Series) -> str:
         known = values.dropna()
@@ -59,15 +78,15 @@ class ColumnSums:
             return TEXT if TEXT in self.kinds or not _all_numbers(known) else _HUGE
         if values.dtype == object:
             return FLAG if pd.api.types.infer_dtype(known) == "boolean" else _HUGE
-        return {"b": FLAG, "i": WHOLE, "u": UNSIGNED}.get(values.dtype.kind, FLOAT)
+        return {"b": FLAG, "i": WHOLE, "u": UNSIGNED}.get(values.dtype.kind, FLOAT)  # types with gaps
 
-    def kind(self, name: str, where: str, texts: Texts, are_floats: Callable[[], bool]) -> str:
+    def kind(self, texts: Texts, are_floats: Callable[[], bool]) -> str:
         """Return the kind of the whole column.
 
         :param texts: returns the cells as they are written, batch by batch.
         :param are_floats: whether every cell can be read as a float.
 
-        Raises DataRejected for whole numbers that no type holds.
+        A column of kind ``BEYOND`` has ``too_large``, a whole number that no type holds.
         """
         known = self.kinds - {EMPTY}
         if not known:
@@ -75,7 +94,8 @@ class ColumnSums:
         if TEXT in known or (FLAG in known and len(known) > 1):
             return TEXT
         if _HUGE in known or (UNSIGNED in known and (len(known) > 1 or self.gaps)):
-            return _by_order(name, where, texts, are_floats)
+            kind, self.too_large = _by_order(texts, are_floats)
+            return kind
         if known == {WHOLE}:
             return FLOAT if self.gaps else WHOLE
         return known.pop() if len(known) == 1 else FLOAT
@@ -85,7 +105,7 @@ def _all_numbers(texts: pd.Series) -> bool:
     return all(bool(pd.to_numeric(part, errors="coerce").notna().all()) for part in (texts.head(_FEW), texts))
 
 
-def _by_order(name: str, where: str, texts: Texts, are_floats: Callable[[], bool]) -> str:
+def _by_order(texts: Texts, are_floats: Callable[[], bool]) -> tuple[str, int | None]:
     """Return the kind of numbers, some beyond 63 bits, as pandas concludes it: by what comes first."""
     first = ""  # what comes first: a number above 64 bits, or one that is not whole
     too_large: int | None = None
@@ -103,9 +123,9 @@ def _by_order(name: str, where: str, texts: Texts, are_floats: Callable[[], bool
             too_large = number if too_large is None else too_large
         signed, unsigned = signed or number < 0, unsigned or number >= 2**63
     if fraction:
-        return FLOAT if first == FLOAT and are_floats() else TEXT
+        return (FLOAT if first == FLOAT and are_floats() else TEXT), None
     if too_large is not None and (first or not unsigned):
-        check_column(pd.Series([too_large], dtype=object), name, where)
+        return BEYOND, too_large
     if unsigned:
-        return TEXT if signed or gaps else UNSIGNED
-    return FLOAT if gaps else WHOLE
+        return (TEXT if signed or gaps else UNSIGNED), None
+    return (FLOAT if gaps else WHOLE), None

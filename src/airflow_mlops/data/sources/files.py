@@ -125,7 +125,8 @@ class CsvSource(FileSource):
 
     def batches(self, request: ReadRequest) -> Batches | None:
         """Return the rows of large files in batches, if each argument means the same for a part of one."""
-        from airflow_mlops.data.sources.csv_batches import scan_csv, unfit_argument
+        from airflow_mlops.data.sources.csv_arguments import unfit_argument
+        from airflow_mlops.data.sources.csv_batches import scan_csv
         from airflow_mlops.data.sources.file_reading import are_large, files_of
         from airflow_mlops.data.sources.text_reading import text_batches
 

@@ -193,8 +193,7 @@ def _rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> pa.Tabl
     chosen = chosen_rows(part, plan, request)
     with reading(part.file, "parquet"), _misfits_named(part, plan):
         if part.index:
-            table = _with_index(part, part.fragment.to_table(schema=plan.schema), chosen)
-            return table.select(plan.columns)
+            return _with_index(part, part.fragment.to_table(schema=plan.schema), chosen).select(plan.columns)
         return part.fragment.to_table(schema=plan.schema, columns=plan.columns, filter=chosen)
 
 

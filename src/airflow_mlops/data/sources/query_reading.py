@@ -27,7 +27,7 @@ from airflow_mlops.data.core.query import (
 )
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import loses_digits
-from airflow_mlops.storage.sql_errors import CHECK_SERVER, advice_for, driver_message, is_refused
+from airflow_mlops.storage.sql_errors import advice_for, driver_message, is_refused
 
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -190,8 +190,9 @@ def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError
     else:
         again = lost or isinstance(error, OperationalError | InterfaceError)
     if again:
-        return BackendError(f"{message}; {CHECK_SERVER}")
-    return ConfigError(f"{message}; correct the query")
+        return BackendError(f"{message}; {advice_for(message)}")
+    advice = advice_for(message) if "permission denied" in message else "correct the query"
+    return ConfigError(f"{message}; {advice}")
 
 
 def _hidden(message: str, engine: Engine) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_mlops.config import database_engine as answers
 from airflow_mlops.config.expectations import Expectation
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.data.validation.columns import DECIMAL, NUMBER, OTHER, TEXT, TIME, stamp
+from airflow_mlops.data.validation.columns import DECIMAL, NUMBER, OTHER, TEXT, TIME, Columns, stamp
 from airflow_mlops.data.validation.database_columns import EMPTY, DatabaseColumn
 from airflow_mlops.data.validation.limits import BOUNDS
 from airflow_mlops.data.validation.outcome import cut
@@ -23,6 +23,8 @@ from airflow_mlops.data.validation.sql_columns import FLOAT
 _NUMBERS: Final = (NUMBER, FLOAT, DECIMAL)
 _KNOWN: Final = (*_NUMBERS, TEXT, TIME)
 _LARGEST_INTEGER: Final = 2**63
+_COUNTED: Final = "_num_rows"
+"""What Great Expectations calls a column of its own where it counts copies; it cannot quote a `"` either."""
 _ASCII: Final = "^[ -~]*$"
 _KINDS: Final[Mapping[frozenset[str], Sequence[str]]] = {
     answers.OF_GAPS: (*_KNOWN, EMPTY, OTHER),
@@ -60,12 +62,24 @@ class Question:
     whole: bool = False
 
 
-def reads_texts(item: Expectation, columns: Mapping[str, DatabaseColumn]) -> str | None:
-    """Return the column whose texts would be read as times, which databases do otherwise than pandas."""
-    if item.name not in answers.OF_RANGE:
+def reads_texts(item: Expectation, example: Columns) -> str | None:
+    """Return the column whose texts would be read as times, which databases do otherwise than pandas.
+
+    :param example: columns of the types that the stored rows have in pandas.
+    """
+    if item.name not in answers.OF_RANGE | answers.OF_SUM:
         return None
     timed = any(stamp(item.arguments.get(key)) is not None for key in BOUNDS)
-    return next((name for name in item.columns if timed and columns[name].kind == TEXT), None)
+    return next((name for name in item.columns if timed and example.kind(name) == TEXT), None)
+
+
+def unanswered_column(item: Expectation, columns: Mapping[str, DatabaseColumn]) -> ConfigError | None:
+    """Return the error about a column of a kind that the database does not judge as pandas does, or None."""
+    kinds = next((kinds for names, kinds in _KINDS.items() if item.name in names), ())
+    for name in item.columns:
+        if columns[name].kind == OTHER and OTHER not in kinds:
+            return _on(item, columns[name])
+    return None
 
 
 def question(
@@ -85,7 +99,7 @@ def question(
     kinds = next((kinds for names, kinds in _KINDS.items() if item.name in names), ())
     for column in used:
         if column.kind not in kinds:
-            raise unsupported(item, f"on the column {cut(column.name)!r} of type {column.type_name}")
+            raise _on(item, column)
     asked = _Asked(item, dict(arguments), used, dialect)
     make = next((make for names, make in _MAKERS.items() if item.name in names), _plain)
     return make(asked)
@@ -96,6 +110,10 @@ def unsupported(item: Expectation, why: str) -> ConfigError:
     return ConfigError(
         f"validate.expect: {item.name} {why} is not supported by engine database: {answers.OTHERS}"
     )
+
+
+def _on(item: Expectation, column: DatabaseColumn) -> ConfigError:
+    return unsupported(item, f"on the column {cut(column.name)!r} of type {column.type_name}")
 
 
 def too_close(asked: Question, value: Any, scale: Any) -> bool:
@@ -142,11 +160,15 @@ def _sum(asked: _Asked) -> Question:
     if total and column.kind == NUMBER:
         return Question(asked.item, asked.arguments, scale=sa.func.sum(column.compared), whole=True)
     function = sa.func.sum if total else sa.func.avg
-    return Question(asked.item, asked.arguments, scale=function(sa.func.abs(column.compared)))
+    size = sa.func.abs(sa.cast(column.compared, sa.Double))  # there is no absolute value of the least integer
+    return Question(asked.item, asked.arguments, scale=function(size))
 
 
 def _copies(asked: _Asked) -> Question:
     guards: tuple[Guard, ...] = ()
+    for name in (column.name for column in asked.columns):
+        if '"' in name or name == _COUNTED:
+            raise unsupported(asked.item, f"on a column of the name {cut(name)!r}")
     if len(asked.columns) > 1:  # a row with a gap equals no other in the database
         gap = sa.or_(*(column.exact.is_(None) for column in asked.columns))
         guards = (Guard(gap, "no value in one of its columns"),)

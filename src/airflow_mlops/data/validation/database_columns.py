@@ -19,6 +19,8 @@ from airflow_mlops.data.validation.sql_columns import FLOAT
 DIALECTS: Final = ("postgresql", "sqlite")
 EMPTY: Final = "empty"
 """A column without any value."""
+ORDERED: Final = (NUMBER, FLOAT, DECIMAL, TIME)
+"""Columns whose smallest and largest value are the same in the database and in a stored file."""
 
 # What drivers of PostgreSQL call its types: the object ids of its catalogue, which never change.
 _INTEGERS: Final = (20, 21, 23)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from airflow_mlops.config.database_engine import OF_COLUMNS, OTHERS, unanswered
 from airflow_mlops.config.expectations import TYPE, Expectation
-from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
+from airflow_mlops.config.queries import query_text
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import DatasetRef
+from airflow_mlops.data.core.query import fickle
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.query_reading import open_query
 from airflow_mlops.data.validation import Outcome, Terms, evaluate, without_values
@@ -29,11 +31,13 @@ from airflow_mlops.data.validation.database_checks import (
     question,
     reads_texts,
     too_close,
+    unanswered_column,
     unsupported,
 )
 from airflow_mlops.data.validation.database_columns import (
     DIALECTS,
     EMPTY,
+    ORDERED,
     DatabaseColumn,
     database_columns,
     example_row,
@@ -41,7 +45,9 @@ from airflow_mlops.data.validation.database_columns import (
 )
 from airflow_mlops.data.validation.limits import bind, evaluated
 from airflow_mlops.data.validation.outcome import cut, failed
+from airflow_mlops.data.validation.sql_columns import FLOAT
 from airflow_mlops.data.validation.sql_execution import check_rows
+from airflow_mlops.data.validation.stored_facts import Extremes, check_same, stored_facts
 from airflow_mlops.storage.locations import Location
 
 
@@ -63,10 +69,16 @@ class _Plan:
     asked: dict[int, Question] = field(default_factory=dict)
     of_gaps: dict[int, Expectation] = field(default_factory=dict)
 
+    def set_apart(self, present: Mapping[str, int]) -> None:
+        """Take what is asked about columns of NaN alone to those without any value."""
+        for number, each in list(self.asked.items()):
+            if each.item.columns and not any(present[name] for name in each.item.columns):
+                self.of_gaps[number] = self.asked.pop(number).item
+
 
 @dataclass(frozen=True)
 class _Facts:
-    """What one query says about the rows: how many, how many values each column has, and the figures.
+    """What one query says about the rows: how many, and of each column how many values, smallest and largest.
 
     ``guards`` are rows on which the database and pandas may differ, by number of the expectation, ``scales``
     say how far rounding may move what is observed.
@@ -74,6 +86,7 @@ class _Facts:
 
     rows: int
     present: Mapping[str, int]
+    extremes: Mapping[str, Extremes]
     guards: Mapping[int, Sequence[int]]
     scales: Mapping[int, Any]
 
@@ -97,27 +110,21 @@ def evaluate_in_database(
     ingest did not all take; DataRejected when they are others than ingest has read; BackendError when the
     database does not answer.
     """
-    metadata = _stored(place)
-    schema = metadata.schema.to_arrow_schema()
+    stored = stored_facts(place)
     where = f"the query on {request.source.conn_id}"
     _all_taken(dataset, where)
+    _repeats(request, where)
     with open_query(request, snapshot=True) as (connection, statement):
-        rows = _rows(connection, statement, schema, dataset)
+        rows = _rows(connection, statement, stored.schema, dataset)
         plan = _planned([evaluated(item, terms.parameters) for item in items], rows, terms)
         facts = _facts(connection, rows, plan.asked)
-        _same_rows(dataset, facts, _gaps(metadata), where)
+        check_same(stored, facts.rows, facts.present, facts.extremes, where)
+        plan.set_apart(facts.present)
         for number, asked in plan.asked.items():
             _guarded(asked, facts.guards[number])
         answers = _answers(connection, rows, plan.asked, facts, terms)
-    found = plan.known | answers | _on_gaps(plan.of_gaps, facts.rows, terms)
+    found = plan.known | answers | _on_gaps(plan.of_gaps, rows, facts.rows, terms)
     return tuple(found[number] for number in range(len(items)))
-
-
-def _stored(place: Location) -> pq.FileMetaData:
-    try:
-        return pq.read_metadata(place.path, filesystem=place.fs)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BackendError(f"cannot read {place.uri}: {error}; run the task that wrote it again") from error
 
 
 def _all_taken(dataset: DatasetRef, where: str) -> None:
@@ -129,6 +136,15 @@ def _all_taken(dataset: DatasetRef, where: str) -> None:
             f"validate.engine: ingest left out {left:,} of {total:,} rows of {where} ({reasons}), and the "
             "database would judge them too: leave them out in the query, those outside the window by its "
             f"event time >= :window_start and < :window_end, or {OTHERS}"
+        )
+
+
+def _repeats(request: ReadRequest, where: str) -> None:
+    """Raise ConfigError when the query has other rows each time that it is run."""
+    if reason := fickle(query_text(str(request.source.sql), request.base)):
+        raise ConfigError(
+            f"{where}: validate.engine database cannot judge rows that change with each query: {reason}, or "
+            f"{OTHERS}"
         )
 
 
@@ -175,8 +191,10 @@ def _planned(items: Sequence[Expectation], rows: _Rows, terms: Terms) -> _Plan:
 
 def _compared(item: Expectation, rows: _Rows, terms: Terms) -> Question | Outcome:
     """Return what is asked, or the outcome of limits that cannot be compared with their column."""
-    if name := reads_texts(item, rows.columns):
+    if name := reads_texts(item, rows.example):
         raise unsupported(item, f"with a time as its limit on the column {cut(name)!r} of texts")
+    if unknown := unanswered_column(item, rows.columns):  # the example says nothing about its cells
+        raise unknown
     bound = bind(item, rows.example, samples=terms.samples)
     if bound.mismatch:
         return failed(Outcome(item), bound.mismatch)
@@ -185,52 +203,33 @@ def _compared(item: Expectation, rows: _Rows, terms: Terms) -> Question | Outcom
 
 def _facts(connection: sa.Connection, rows: _Rows, asked: Mapping[int, Question]) -> _Facts:
     present = {name: sa.func.count(column.exact) for name, column in rows.columns.items()}
+    ordered = {name: column.exact for name, column in rows.columns.items() if column.kind in ORDERED}
     guards = [
         (number, sa.func.count().filter(guard.rows))
         for number, each in asked.items()
         for guard in each.guards
     ]
     scales = {number: each.scale for number, each in asked.items() if each.scale is not None}
-    wanted = [sa.func.count(), *present.values(), *(count for _, count in guards), *scales.values()]
-    named = [figure.label(f"figure_{place}") for place, figure in enumerate(wanted)]
-    total, *values = connection.execute(sa.select(*named).select_from(rows.source)).one()
-    counts, rest = values[: len(present)], values[len(present) :]
+    groups = (
+        [sa.func.count()],
+        present.values(),
+        [make(value) for value in ordered.values() for make in (sa.func.min, sa.func.max)],
+        [count for _, count in guards],
+        scales.values(),
+    )
+    named = [figure.label(f"figure_{place}") for place, figure in enumerate(chain.from_iterable(groups))]
+    found = iter(connection.execute(sa.select(*named).select_from(rows.source)).one())
+    [total], counts, ends, guarded, scaled = (list(islice(found, len(group))) for group in groups)
     by_number: dict[int, list[int]] = {number: [] for number in asked}
-    for (number, _), value in zip(guards, rest, strict=False):
+    for (number, _), value in zip(guards, guarded, strict=True):
         by_number[number].append(int(value))
-    found = dict(zip(scales, rest[len(guards) :], strict=True))
-    return _Facts(int(total), dict(zip(present, map(int, counts), strict=True)), by_number, found)
-
-
-def _gaps(metadata: pq.FileMetaData) -> dict[str, int]:
-    """Return the number of missing values of the stored columns whose counts are known."""
-    found: dict[str, int] = {}
-    unknown: set[str] = set()
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            name, counts = column.path_in_schema, column.statistics
-            if counts is None or not counts.has_null_count:
-                unknown.add(name)
-            else:
-                found[name] = found.get(name, 0) + counts.null_count
-    return {name: missing for name, missing in found.items() if name not in unknown}
-
-
-def _same_rows(dataset: DatasetRef, facts: _Facts, gaps: Mapping[str, int], where: str) -> None:
-    """Raise DataRejected when the rows in the database are others than those that ingest has read."""
-    changed = f"{where}: the table changed between ingest and validate"
-    if facts.rows != dataset.rows:
-        raise DataRejected(
-            f"{changed}: {dataset.rows:,} rows then, {facts.rows:,} now; run ingest again, then validate"
-        )
-    for name, present in facts.present.items():
-        then, now = gaps.get(name), facts.rows - present
-        if then is not None and then != now:
-            raise DataRejected(
-                f"{changed}: the column {cut(name)!r} had {then:,} rows without a value then, {now:,} now; "
-                "run ingest again, then validate"
-            )
+    return _Facts(
+        int(total),
+        dict(zip(present, map(int, counts), strict=True)),
+        dict(zip(ordered, zip(ends[::2], ends[1::2], strict=True), strict=True)),
+        by_number,
+        dict(zip(scales, scaled, strict=True)),
+    )
 
 
 def _guarded(asked: Question, found: Sequence[int]) -> None:
@@ -248,13 +247,15 @@ def _answers(
     terms: Terms,
 ) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
-    types = {name: column.sql_type for name, column in rows.columns.items()}
     for exact in (False, True):
         chosen = {number: each for number, each in asked.items() if each.exact is exact}
         if not chosen:
             continue
+        names = dict.fromkeys(name for each in chosen.values() for name in each.item.columns)
+        used = {name: rows.columns[name] for name in names or list(rows.columns)[:1]}
+        types = {name: column.sql_type for name, column in used.items()}
         select = sa.select(*(
-            (column.exact if exact else column.compared).label(name) for name, column in rows.columns.items()
+            (column.exact if exact else column.compared).label(name) for name, column in used.items()
         ))  # fmt: skip
         natives = [gx.build(each.item, terms.base, each.arguments, n) for n, each in chosen.items()]
         results = check_rows(connection, select, types, natives, samples=terms.samples)
@@ -269,10 +270,13 @@ def _answers(
     return found
 
 
-def _on_gaps(items: Mapping[int, Expectation], rows: int, terms: Terms) -> dict[int, Outcome]:
+def _on_gaps(items: Mapping[int, Expectation], rows: _Rows, count: int, terms: Terms) -> dict[int, Outcome]:
     """Return the outcomes of expectations on columns without any value, which need no database."""
     if not items:
         return {}
-    names = dict.fromkeys(name for item in items.values() for name in item.columns)
-    frame = pd.DataFrame({name: pd.Series([None] * rows, dtype=object) for name in names})
+    columns = {name: rows.columns[name] for item in items.values() for name in item.columns}
+    frame = pd.DataFrame({
+        name: pd.Series([None] * count, dtype="float64" if column.kind == FLOAT else object)
+        for name, column in columns.items()
+    })  # fmt: skip
     return dict(zip(items, evaluate(frame, list(items.values()), terms), strict=True))

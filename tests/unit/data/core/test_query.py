@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from airflow_mlops.data.core.query import (
     WINDOW,
+    fickle,
     for_binding,
     is_template,
     misfit,
@@ -42,8 +43,37 @@ def test_sqlalchemy_sees_the_known_parameters_and_the_database_the_text(sql: str
     expected = [name for name in parameters(sql) if name in known]
     compiled = statement.compile(dialect=postgresql.dialect(paramstyle="named"))
     assert set(compiled.params) == set(expected)
-    said = sql.strip().rstrip(";").rstrip().replace("\\:", ":")
-    assert compiled.string.replace("\\:", ":") == said
+    said = sql.replace(";", "").replace("\\:", ":")  # those at its end go
+    assert compiled.string.replace(";", "").replace("\\:", ":").strip() == said.strip()
+
+
+@pytest.mark.parametrize(
+    ("sql", "bound"),
+    [
+        ("SELECT ';' ; ; ", "SELECT ';'"),
+        ("SELECT 1; -- all; of it\n;", "SELECT 1 -- all; of it"),
+        ("SELECT 1;/* ; */", "SELECT 1/* ; */"),
+        ("SELECT $$;$$", "SELECT $$;$$"),
+    ],
+)
+def test_a_query_ends_without_a_semicolon_so_that_it_can_be_a_part_of_another(sql: str, bound: str) -> None:
+    assert for_binding(sql, ()) == bound
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT * FROM t ORDER BY RANDOM () LIMIT 3", "uses random()"),
+        ("SELECT * FROM t TABLESAMPLE SYSTEM (5)", "uses TABLESAMPLE"),
+        ("SELECT * FROM t FETCH FIRST 5 ROWS ONLY", "has LIMIT without ORDER BY"),
+        ("SELECT * FROM t TABLESAMPLE SYSTEM (5) REPEATABLE (1)", ""),
+        ("SELECT * FROM t ORDER BY id LIMIT 3", ""),
+        ("SELECT random, 'random()', \"limit\" FROM t -- LIMIT", ""),
+    ],
+)
+def test_a_query_that_has_other_rows_each_time_is_noticed(sql: str, reason: str) -> None:
+    assert (fickle(sql) is not None) == bool(reason)
+    assert reason in (fickle(sql) or "")
 
 
 @pytest.mark.parametrize(
