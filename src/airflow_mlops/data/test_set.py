@@ -36,13 +36,14 @@ class Side:
 def set_apart(train: pd.DataFrame, test: pd.DataFrame, data: Data) -> tuple[Side, Side, tuple[str, ...]]:
     """Return the training rows, the test set, and what a reader should know about the two.
 
-    Rows that are in both (with the same keys, or equal in every column when there are no keys) are left out
-    of the training rows. Raises ConfigError for a test set of other columns or types, DataRejected when no
-    training row is left or a class of the test set is in no training row.
+    Rows that are in both are left out of the training rows: those with the same keys, or equal in every
+    column when there are no keys or one of them is missing. Raises ConfigError for a test set of other
+    columns or types, DataRejected when no training row is left or a class of the test set is in none.
     """
     whole = Side(train, times_of(train, data))
     own, notes = _alike(Side(test, times_of(test, data, "the test set")), whole, data)
-    copies = np.isin(*_marks(whole, own, data))
+    marks = _marks(whole, own, data)
+    copies = np.isin(*marks)
     if copies.all():
         raise DataRejected(
             f"all {len(train):,} training rows are in the test set as well: name another source below "
@@ -56,6 +57,12 @@ def set_apart(train: pd.DataFrame, test: pd.DataFrame, data: Data) -> tuple[Side
     times = None if whole.times is None else whole.times[~copies].reset_index(drop=True)
     rest = Side(train[~copies].reset_index(drop=True), times)
     notes += [*_of_classes(rest.frame[data.target], own.frame[data.target]), *_of_time(rest, own)]
+    again = len(own.frame) - len(np.unique(marks[1]))
+    if again and own.times is not None:  # without times, many rows of one entity are usual
+        notes.append(
+            f"{again:,} of {len(own.frame):,} rows of the test set have the same {', '.join(data.keys)} as "
+            "another one: each of them counts"
+        )
     if len(own.frame) < _FEW_ROWS:
         notes.append(f"only {len(own.frame):,} rows in the test set: its figures are rough")
     return rest, own, tuple(notes)
@@ -92,26 +99,52 @@ def _typed(name: str, test: Side, train: Side, data: Data) -> pd.Series:
     """Return a column of the test set in a type of the training rows; raises ConfigError when it has none."""
     mine, theirs = test.frame[name], train.frame[name]
     dtype = theirs.dtype
-    if mine.dtype == dtype:
+    if mine.dtype == dtype and not pd.api.types.is_object_dtype(dtype):
         return mine
-    if name == data.time_column and test.times is not None and pd.api.types.is_datetime64_any_dtype(dtype):
-        if isinstance(dtype, pd.DatetimeTZDtype):
-            return test.times.astype(dtype)
-        zone = (data.time.timezone if data.time else None) or "UTC"
-        local: pd.Series = test.times.dt.tz_convert(zone).dt.tz_localize(None).astype(dtype)
-        return local
     ours, others = _kind(mine), _kind(theirs)
+    if name == data.time_column and test.times is not None:
+        local = _as_times(test.times, dtype, others, data)
+        if local is not None:
+            return local
     if ours != others and _NO_TYPE not in (ours, others):
         raise ConfigError(
-            f"the test set has {name!r} as {mine.dtype}, the training rows as {dtype}: give it one type, in "
-            "the query or with load_args of the source"
+            f"the test set has {name!r} as {_type(mine, ours)}, the training rows as "
+            f"{_type(theirs, others)}: give it one type, in the query or with load_args of the source"
         )
+    if ours == _NO_TYPE and others == "number":
+        return mine.astype("float64")  # no whole number can be missing
     has_gap = not isinstance(dtype, pd.CategoricalDtype) and (  # of categories, values would be lost
         pd.api.types.is_float_dtype(dtype)
         or pd.api.types.is_datetime64_any_dtype(dtype)
         or pd.api.types.is_string_dtype(dtype)
     )
-    return mine.astype(dtype) if has_gap and others != _NO_TYPE else mine
+    return _cast(mine, dtype) if has_gap and others != _NO_TYPE else mine
+
+
+def _as_times(times: pd.Series, dtype: Any, kind: str, data: Data) -> pd.Series | None:
+    """Return event times as the training rows have theirs, or None where that is text or a number."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _cast(times, dtype)
+    zone = (data.time.timezone if data.time else None) or "UTC"
+    local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return _cast(local, dtype)
+    return local.dt.date if kind == "date" else None
+
+
+def _cast(values: pd.Series, dtype: Any) -> pd.Series:
+    """Return values in another type of their kind; times that do not fit keep their unit."""
+    try:
+        return values.astype(dtype)
+    except pd.errors.OutOfBoundsDatetime:
+        return values
+
+
+def _type(values: pd.Series, kind: str) -> str:
+    """Return a column's type as messages call it; ``object`` and ``category`` say nothing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return f"category of {kind}"
+    return kind if pd.api.types.is_object_dtype(values.dtype) else str(values.dtype)
 
 
 def _kind(values: pd.Series) -> str:
@@ -119,6 +152,8 @@ def _kind(values: pd.Series) -> str:
     types = pd.api.types
     if values.isna().all():
         return _NO_TYPE
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _kind(values.cat.categories.to_series())
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return "time"
     if types.is_datetime64_any_dtype(values.dtype):
@@ -134,43 +169,71 @@ def _kind(values: pd.Series) -> str:
 
 def _marks(one: Side, other: Side, data: Data) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return a number for each row of both that rows with the same keys share, or else equal rows."""
-    names = list(data.keys) or list(map(str, one.frame.columns))
+    every = list(map(str, one.frame.columns))
+    if not data.keys:
+        return _hashes(one, other, every, data)
+    found = _hashes(one, other, list(data.keys), data)
+    gaps = [
+        side.frame[list(data.keys)].isna().any(axis="columns").to_numpy(dtype=bool) for side in (one, other)
+    ]
+    if not all(gap.any() for gap in gaps):
+        return found
+    equal = _hashes(one, other, every, data)  # a key that is missing names no row
+    first, second = (np.where(*parts) for parts in zip(gaps, equal, found, strict=True))
+    return first, second
+
+
+def _hashes(
+    one: Side, other: Side, names: Sequence[str], data: Data
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return a number for each row of both, which rows with equal values in the named columns share."""
     marks: list[np.ndarray[Any, Any]] = [np.zeros(len(side.frame), dtype=np.uint64) for side in (one, other)]
     for name in names:
         pair = [side.frame[name] for side in (one, other)]
         if one.times is not None and other.times is not None and name == data.time_column:
             pair = [one.times, other.times]
-        for number, values in enumerate(_comparable(*pair)):
+        for number, values in enumerate(_comparable(*map(_decoded, pair))):
             found = pd.util.hash_pandas_object(values, index=False).to_numpy(dtype=np.uint64)
             marks[number] = marks[number] * np.uint64(1_000_003) ^ found
     return marks[0], marks[1]
 
 
+def _decoded(values: pd.Series) -> pd.Series:
+    """Return a column of categories as their values."""
+    is_coded = isinstance(values.dtype, pd.CategoricalDtype)
+    return values.astype(object).infer_objects() if is_coded else values
+
+
 def _comparable(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return two columns in one type, so that equal values have equal hashes."""
     types = pd.api.types
-    if one.dtype == other.dtype and one.dtype != object and not isinstance(one.dtype, pd.CategoricalDtype):
+    if one.dtype == other.dtype and not types.is_object_dtype(one.dtype):
         return one, other
     if types.is_numeric_dtype(one.dtype) and types.is_numeric_dtype(other.dtype):
         whole = types.is_integer_dtype(one) and types.is_integer_dtype(other)
         dtype = np.dtype("int64" if whole else "float64")
         return one.astype(dtype), other.astype(dtype)
-    return one.astype(object).map(repr), other.astype(object).map(repr)
+    first, second = (values.astype(object).where(values.notna(), None).map(repr) for values in (one, other))
+    return first, second
 
 
 def _of_classes(train: pd.Series, test: pd.Series) -> Iterable[str]:
-    """Yield the classes without a row in the test set; raises DataRejected for those that are only there."""
-    known = set(train.unique())
-    if len(known) > _FEW_CLASSES or pd.api.types.is_float_dtype(train.dtype):
+    """Yield the classes without a row in the test set; raises DataRejected for those that are only there.
+
+    Numbers may be figures: few whole ones are taken for classes, and new ones are left to the model.
+    """
+    known, seen = set(train.unique()), set(test.unique())
+    are_numbers = pd.api.types.is_numeric_dtype(train.dtype)
+    if are_numbers and (len(known) > _FEW_CLASSES or not all(float(value).is_integer() for value in known)):
         return
-    new = [value for value in test.unique() if value not in known]
-    if new and not pd.api.types.is_numeric_dtype(train.dtype):
+    new = sorted((value for value in seen if value not in known), key=str)
+    if new and not are_numbers:
         rows = int(test.isin(new).sum())
         raise DataRejected(
             f"{rows:,} of {len(test):,} rows of the test set have a class that no training row has: "
             f"{_listed(new)}; add such rows to the training rows, or leave them out of the test set"
         )
-    missing = sorted((value for value in known if value not in set(test.unique())), key=str)
+    missing = sorted((value for value in known if value not in seen), key=str)
     if missing:
         yield f"no row of the test set is of the class {_listed(missing)}: no figure says anything about it"
 

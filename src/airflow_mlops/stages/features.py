@@ -75,8 +75,10 @@ def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _P
     """Hold out the test set, or else a share of the rows."""
     data = call.pipeline.data
     frame = for_learning(features.labelled(call.read(dataset), data.target))
+    _check_target(frame, data)
     if test is not None:
         own = for_learning(features.labelled(call.read(test), data.target, "the test set"))
+        _check_target(own, data)
         train, holdout, notes = set_apart(frame, own, data)
         how = f"by a test set of its own: {len(holdout.frame):,} rows, digest {test.digest[:12]}"
         return _Parted((train, holdout), how, OWN_TEST_SET, notes)
@@ -88,12 +90,15 @@ def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _P
     return _Parted((train, holdout), split.how, split.by)
 
 
-def _without_use(frame: pd.DataFrame, data: Data) -> list[str]:
-    """Return the columns of lists and the like; raises DataRejected when the target is one."""
-    nested = nested_columns(frame)
-    if data.target in nested:
+def _check_target(frame: pd.DataFrame, data: Data) -> None:
+    """Raise DataRejected when the cells of the target are lists and the like."""
+    if nested_columns(frame[[data.target]]):
         raise DataRejected(f"the target {data.target!r} has lists, mappings or bytes in its cells")
-    return [name for name in nested if name not in data.keys]
+
+
+def _without_use(frame: pd.DataFrame, data: Data) -> list[str]:
+    """Return the columns of lists and the like that are no keys."""
+    return [name for name in nested_columns(frame) if name not in data.keys]
 
 
 def _dataset(call: StageCall) -> DatasetRef:

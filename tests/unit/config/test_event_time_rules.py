@@ -27,12 +27,12 @@ def found(folder: Path, libraries: Libraries, values: Any, kind: str = "csv", **
     return linted(folder, libraries, {"source": source, "target": "y", "keys": ["id", "at"], **data})
 
 
-def linted(folder: Path, libraries: Libraries, data: dict[str, Any]) -> list[str]:
+def linted(folder: Path, libraries: Libraries, data: dict[str, Any], **evaluate: Any) -> list[str]:
     config = {
         "name": "own",
         "data": data,
         "train": {"estimator": "sklearn.linear_model.LogisticRegression"},
-        "evaluate": {"metrics": ["accuracy"]},
+        "evaluate": {"metrics": ["accuracy"], **evaluate},
     }
     file = folder / "own.yaml"
     file.write_text(yaml.safe_dump(config))
@@ -44,6 +44,23 @@ def linted(folder: Path, libraries: Libraries, data: dict[str, Any]) -> list[str
 def libraries() -> Any:
     with Libraries() as own:
         yield own
+
+
+@pytest.mark.parametrize(
+    ("values", "time", "count"),
+    [(DAYS, {}, 0), (["31/01/2025", *DAYS], {}, 1), (["31/01/2025"], {"format": "%d/%m/%Y"}, 0)],
+)
+def test_the_times_of_a_test_set_are_written_as_those_of_the_training_rows(
+    tmp_path: Path, libraries: Libraries, values: list[str], time: dict[str, Any], count: int
+) -> None:
+    pd.DataFrame({"id": 1, "at": pd.to_datetime(DAYS), "y": 0}).to_parquet(tmp_path / "rows.parquet")
+    pd.DataFrame({"id": 1, "at": values, "y": 0}).to_csv(tmp_path / "judged.csv", index=False)
+    data = {"source": {"type": "parquet", "filepath": "rows.parquet"}, "target": "y", "keys": ["id", "at"]}
+    data |= {"time": time} if time else {}
+    said = linted(tmp_path, libraries, data, holdout={"source": {"type": "csv", "filepath": "judged.csv"}})
+    reason = f"{count} of the first {len(values)} values of 'at' in judged.csv cannot be read as iso"
+    assert len(said) == count
+    assert all(text.startswith(f"evaluate.holdout.source: {reason}") for text in said)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

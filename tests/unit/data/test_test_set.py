@@ -82,13 +82,63 @@ def test_types_that_mean_the_same_are_those_of_the_training_rows() -> None:
     assert found == ("columns of the test set that the training rows lack, left out: more",)
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (lambda ids: pd.Series(ids, dtype="category"), lambda ids: ids),
+        (lambda ids: pd.Series(ids, dtype="category"), lambda ids: pd.Series(ids, dtype="category")),
+        (lambda ids: pd.Series(map(str, ids), dtype="category"), lambda ids: list(map(str, ids))),
+        (lambda ids: pd.Series(map(str, ids), dtype="string"), lambda ids: list(map(str, ids))),
+        (lambda ids: ids, lambda ids: [float(number) for number in ids]),
+        (lambda ids: np.array(ids, dtype="uint64"), lambda ids: ids),
+    ],
+)
+def test_keys_are_the_same_in_every_type_that_can_hold_them(mine: Any, theirs: Any) -> None:
+    train, test = rows(range(300)), rows(range(290, 440), first=290)
+    train, test = train.assign(id=mine(list(range(300)))), test.assign(id=theirs(list(range(290, 440))))
+    rest, *_ = set_apart(train, test, section("id", time=None))
+    assert len(rest.frame) == 290
+
+
+def test_a_key_that_is_missing_names_no_row() -> None:
+    train, test = rows(range(300)), rows(range(300, 450), first=300)
+    train["id"], test["id"] = train["id"].where(train["id"] > 99), test["id"].where(test["id"] > 301)
+    test = pd.concat([test.iloc[:1], train.iloc[1:2], test.iloc[2:]], ignore_index=True)
+    rest, *_ = set_apart(train, test, section("id", time=None))
+    assert len(rest.frame) == 299
+
+
+def test_a_day_stays_a_day_and_a_time_beyond_nanoseconds_a_time() -> None:
+    train, test = rows(range(300)), rows(range(290, 440), first=290)
+    seen = {"seen": pd.Series([DAY] * 300).dt.as_unit("ns")}
+    train, test = (
+        train.assign(at=train["at"].dt.date, **seen),
+        test.assign(at=test["at"].dt.strftime("%Y-%m-%d")),
+    )
+    test["seen"] = pd.Series([pd.Timestamp("9999-12-31", tz="UTC")] * 150).dt.as_unit("us")
+    rest, own, _ = set_apart(train, test, section("id", "at"))
+    assert (len(rest.frame), own.frame["at"].iloc[0]) == (290, dt.date(2024, 10, 17))
+    assert own.frame["seen"].iloc[0].year == 9999
+
+
+def test_a_column_without_a_value_is_one_of_numbers_where_the_training_rows_have_numbers() -> None:
+    _, own, _ = set_apart(rows(range(300)).assign(n=1), rows(range(300, 450)).assign(n=None), section("id"))
+    assert own.frame["n"].dtype == "float64"
+
+
 def test_what_figures_cannot_say_is_said() -> None:
     train, test = rows(range(300)), rows(range(300, 350), first=100).assign(y=0)
     said = notes(train, test, section("id", "at"))
     assert "no row of the test set is of the class 1: no figure says anything about it" in said
     assert "200 training rows are not older than the first row of the test set" in said
     assert "only 50 rows in the test set: its figures are rough" in said
-    assert notes(train, rows(range(300, 450), first=300), section("id", "at")) == ""
+    later = rows(range(300, 450), first=300)
+    assert notes(train, later, section("id", "at")) == ""
+    twice = notes(train, pd.concat([later, later.iloc[:7]], ignore_index=True), section("id", "at"))
+    assert twice == "7 of 157 rows of the test set have the same id, at as another one: each of them counts"
+    assert "of the class 1.0" in notes(
+        train.assign(y=train["y"] * 1.0), later.assign(y=0), section("id", "at")
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,6 +151,11 @@ def test_what_figures_cannot_say_is_said() -> None:
         ),
         (lambda test: test.assign(plan=1), ConfigError, "has 'plan' as int64, the training rows as str"),
         (lambda test: test.assign(id="a"), ConfigError, "has 'id' as str, the training rows as int64"),
+        (
+            lambda test: test.assign(id=test["id"].astype(str).astype("category")),
+            ConfigError,
+            "has 'id' as category of text, the training rows as int64",
+        ),
         (lambda test: test.assign(at="yesterday"), MlopsError, "the test set"),
         (lambda test: test.assign(y="maybe"), ConfigError, "has 'y' as str"),
         (lambda test: rows(range(300)), DataRejected, "all 300 training rows are in the test set as well"),

@@ -46,7 +46,13 @@ def event_time(subject: Subject) -> Iterator[Finding]:
     for source in (data.source, *((own.source,) if own else ())):
         yield from _query(subject, source, declared)
     path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
-    written = _written(_values(data.source, name, subject.folder))
+    values = _values(data.source, name, subject.folder)
+    written = _written(values)
+    are_times = any(isinstance(value, date) for value in values) or any(map(is_iso, written))
+    if own and (declared.is_declared or are_times):
+        yield from _of_test_set(
+            own.source, _written(_values(own.source, name, subject.folder)), name, declared
+        )
     if not written:
         return
     if declared.is_declared:
@@ -95,9 +101,25 @@ def _undeclared(written: list[str], name: str, path: KeyPath) -> Iterator[Findin
     yield Finding(path, message)
 
 
+def _of_test_set(source: Source, written: list[str], name: str, declared: EventTime) -> Iterator[Finding]:
+    """A test set of its own has its times as the training rows have theirs."""
+    form = declared.format or ISO
+    other = _unread(written, form)
+    if len(other) > declared.max_quarantine * len(written):
+        message = (
+            f"{len(other)} of the first {len(written)} values of {name!r} in {source.filepath} cannot be "
+            f"read as {form} ({_shown(other)}): write them as the training rows have theirs"
+        )
+        yield Finding(("evaluate", "holdout", "source"), message)
+
+
+def _unread(written: list[str], form: str) -> list[str]:
+    return [text for text in written if not (is_iso(text) if form == ISO else reads(text, form))]
+
+
 def _declared(written: list[str], declared: EventTime, path: KeyPath) -> Iterator[Finding]:
     form = declared.format or ISO
-    other = [text for text in written if not (is_iso(text) if form == ISO else reads(text, form))]
+    other = _unread(written, form)
     if len(other) <= declared.max_quarantine * len(written):
         return
     if len(other) == len(written):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from os.path import normpath
 from pathlib import Path
 from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 from airflow_mlops.data.core.file_names import PATTERN, unpacked
@@ -51,9 +53,17 @@ def _test_set(subject: Subject) -> Iterator[Finding]:
     if "holdout" in data.model_fields_set and subject.pipeline.train.tune is None:  # tuning splits again
         message = "ignored with evaluate.holdout, which names a test set of its own: remove one of the two"
         yield Finding(("data", "holdout"), message)
-    if own.source == data.source:
+    if _normal(own.source) == _normal(data.source):
         message = "the test set must be another source than data.source: no row would be left to train on"
         yield Finding(("evaluate", "holdout", "source"), message)
+
+
+def _normal(source: Source) -> Source:
+    """Return a source whose path is written in one way."""
+    path = source.filepath
+    if not isinstance(path, str) or "://" in path:
+        return source
+    return source.model_copy(update={"filepath": normpath(path)})
 
 
 def duplicate(subject: Subject) -> Iterator[Finding]:
