@@ -10,7 +10,11 @@ from typing import Any, Final
 from airflow_mlops.config.document import Place
 from airflow_mlops.config.faults import Fault, KeyPath, dotted
 
-_TYPED: Final = (("data", "source"), ("monitor", "performance", "labels"))
+_TYPED: Final = (
+    ("data", "source"),
+    ("evaluate", "holdout", "source"),
+    ("monitor", "performance", "labels"),
+)
 """The sections whose ``type`` decides which keys they have: another type replaces the whole section."""
 
 

@@ -152,6 +152,15 @@ def test_a_source_of_another_type_replaces_the_whole_source(tmp_path: Path) -> N
     assert load_pipeline(file, "sep").data.source.load_args == {"sep": ";", "decimal": ","}
 
 
+def test_a_test_set_of_another_type_replaces_the_whole_source(tmp_path: Path) -> None:
+    own = "holdout: {source: {type: sql, sql: SELECT 1, conn_id: lab}}"
+    profile = "profiles: {laptop: {evaluate.holdout.source: {type: csv, filepath: judged.csv}}}\n"
+    file = write(tmp_path / "iris.yaml", FILE.replace("evaluate: {", f"evaluate: {{{own}, ") + profile)
+    holdout = load_pipeline(file, "laptop").evaluate.holdout
+    assert holdout is not None
+    assert (holdout.source.filepath, holdout.source.sql, holdout.source.conn_id) == ("judged.csv", None, None)
+
+
 def test_only_so_many_profiles_are_read(tmp_path: Path) -> None:
     lines = [f"  p{number}: {{retry.max_delay: 1s}}\n" for number in range(102)]
     with pytest.raises(FileFaults) as caught:

@@ -273,6 +273,19 @@ def test_postgres_decides_as_pandas(kinds: tuple[DatasetRef, ReadRequest]) -> No
     assert all(bool(one) == bool(other) for one, other in cells)
 
 
+def test_rows_that_the_query_leaves_out_are_not_computed(
+    kinds: tuple[DatasetRef, ReadRequest], postgres: Postgres, tmp_path: Path
+) -> None:
+    with psycopg.connect(postgres.url("shop"), autocommit=True) as database:
+        database.execute(  # costs more than a cast, which PostgreSQL would try first
+            "CREATE FUNCTION is_first(i int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN i = 1; END'"
+        )
+    query = "SELECT CAST(CASE WHEN i = 1 THEN '7' ELSE t END AS int) AS n FROM kinds WHERE is_first(i)"
+    [outcome] = asked(*stored(query, tmp_path, "shop", target="n"), [{"column": "n", "min": 8}])
+    assert outcome.failure is not None
+    assert outcome.failure.examples == ("7",)
+
+
 @pytest.mark.parametrize(("entry", "reason"), LEFT, ids=[reason for _, reason in LEFT])
 def test_what_postgres_cannot_decide_as_pandas_is_refused(
     kinds: tuple[DatasetRef, ReadRequest], entry: Entry, reason: str
