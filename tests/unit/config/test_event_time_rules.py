@@ -27,12 +27,15 @@ def found(folder: Path, libraries: Libraries, values: Any, kind: str = "csv", **
     return linted(folder, libraries, {"source": source, "target": "y", "keys": ["id", "at"], **data})
 
 
-def linted(folder: Path, libraries: Libraries, data: dict[str, Any], **evaluate: Any) -> list[str]:
+def linted(
+    folder: Path, libraries: Libraries, data: dict[str, Any], samples: str = "examples", **evaluate: Any
+) -> list[str]:
     config = {
         "name": "own",
         "data": data,
         "train": {"estimator": "sklearn.linear_model.LogisticRegression"},
         "evaluate": {"metrics": ["accuracy"], **evaluate},
+        "validate": {"expect": [{"column": "y", "not_null": True}], "samples": samples},
     }
     file = folder / "own.yaml"
     file.write_text(yaml.safe_dump(config))
@@ -89,6 +92,22 @@ def test_the_first_values_of_a_local_file_are_read(
         pd.testing.assert_series_equal(pd.Series(faults).str.match(message), pd.Series([True]))
     else:
         assert faults == []
+
+
+@pytest.mark.parametrize("time", [{}, {"time": {"format": "%d/%m/%Y"}}])
+@pytest.mark.parametrize("cells", [["marked"], ["marked", "31/01/2025"], ["marked", *DAYS]])
+def test_without_samples_no_value_is_quoted(
+    tmp_path: Path, libraries: Libraries, cells: list[str], time: dict[str, Any]
+) -> None:
+    pd.DataFrame({"id": 1, "at": cells, "y": 0}).to_csv(tmp_path / "rows.csv", index=False)
+    source = {"type": "csv", "filepath": "rows.csv"}
+    data = {"source": source, "target": "y", "keys": ["id", "at"], **time}
+    own = {"source": source}
+    quoted = linted(tmp_path, libraries, data, holdout=own)
+    counted = linted(tmp_path, libraries, data, "none", holdout=own)
+    assert len(counted) == len(quoted) > 0
+    assert "marked" in " ".join(quoted)
+    assert "marked" not in " ".join(counted)
 
 
 @pytest.mark.parametrize(("values", "kind"), [(DAYS, "csv"), (pd.to_datetime(DAYS), "parquet")])

@@ -42,7 +42,8 @@ def event_time(subject: Subject) -> Iterator[Finding]:
     declared, name = data.time, data.time_column
     if declared is None or name is None:
         return
-    own = subject.pipeline.evaluate.holdout
+    own, checks = subject.pipeline.evaluate.holdout, subject.pipeline.validate_
+    quotes = checks is None or checks.quotes_cells
     for source in (data.source, *((own.source,) if own else ())):
         yield from _query(subject, source, declared)
     path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
@@ -50,17 +51,16 @@ def event_time(subject: Subject) -> Iterator[Finding]:
     written = _written(values)
     are_times = any(isinstance(value, date) for value in values) or any(map(is_iso, written))
     if own and (declared.is_declared or are_times):
-        yield from _of_test_set(
-            own.source, _written(_values(own.source, name, subject.folder)), name, declared
-        )
+        others = _written(_values(own.source, name, subject.folder))
+        yield from _of_test_set(own.source, others, name, declared, quotes=quotes)
     if not written:
         return
     if declared.is_declared:
-        yield from _declared(written, declared, path)
+        yield from _declared(written, declared, path, quotes=quotes)
     elif not any(map(is_iso, written)) and not _is_like_time(written, name):
         yield from _misplaced(subject)
     elif not all(map(is_iso, written)):
-        yield from _undeclared(written, name, path)
+        yield from _undeclared(written, name, path, quotes=quotes)
 
 
 def _written(values: list[Any]) -> list[str]:
@@ -85,30 +85,32 @@ def _misplaced(subject: Subject) -> Iterator[Finding]:
             yield Finding(("data", "keys", number), misplaced(name, data.keys[-1]))
 
 
-def _undeclared(written: list[str], name: str, path: KeyPath) -> Iterator[Finding]:
+def _undeclared(written: list[str], name: str, path: KeyPath, *, quotes: bool) -> Iterator[Finding]:
     named = is_named_like_time(name)
     if not _is_like_time(written, name):
         return
     other = [text for text in written if not is_iso(text)]
     if len(other) < _MOSTLY * len(written):
         message = (
-            f"{name!r} is a time, but has values that cannot be read as one ({_shown(other)}): correct them, "
-            f"or quarantine such rows with `time: {{column: {name}, max_quarantine: 0.01}}` under data"
+            f"{name!r} is a time, but has values that cannot be read as one{_quoted(other, quotes)}: correct "
+            f"them, or quarantine such rows with `time: {{column: {name}, max_quarantine: 0.01}}` under data"
         )
     else:
         sign = "is named as a time" if named else "has values that look like times"
-        message = f"{name!r} {sign} but is not ISO 8601 ({_shown(other)}): {advice(name, other)}"
+        message = f"{name!r} {sign} but is not ISO 8601{_quoted(other, quotes)}: {advice(name, other)}"
     yield Finding(path, message)
 
 
-def _of_test_set(source: Source, written: list[str], name: str, declared: EventTime) -> Iterator[Finding]:
+def _of_test_set(
+    source: Source, written: list[str], name: str, declared: EventTime, *, quotes: bool
+) -> Iterator[Finding]:
     """A test set of its own has its times as the training rows have theirs."""
     form = declared.format or ISO
     other = _unread(written, form)
     if len(other) > declared.max_quarantine * len(written):
         message = (
             f"{len(other)} of the first {len(written)} values of {name!r} in {source.filepath} cannot be "
-            f"read as {form} ({_shown(other)}): write them as the training rows have theirs"
+            f"read as {form}{_quoted(other, quotes)}: write them as the training rows have theirs"
         )
         yield Finding(("evaluate", "holdout", "source"), message)
 
@@ -117,17 +119,19 @@ def _unread(written: list[str], form: str) -> list[str]:
     return [text for text in written if not (is_iso(text) if form == ISO else reads(text, form))]
 
 
-def _declared(written: list[str], declared: EventTime, path: KeyPath) -> Iterator[Finding]:
+def _declared(written: list[str], declared: EventTime, path: KeyPath, *, quotes: bool) -> Iterator[Finding]:
     form = declared.format or ISO
     other = _unread(written, form)
     if len(other) <= declared.max_quarantine * len(written):
         return
     if len(other) == len(written):
-        message = f"none of the first values can be read as {form} ({_shown(other)}): correct the format"
+        message = (
+            f"none of the first values can be read as {form}{_quoted(other, quotes)}: correct the format"
+        )
     else:
         message = (
-            f"{len(other)} of the first {len(written)} values cannot be read as {form} ({_shown(other)}): "
-            "correct them, or quarantine such rows with max_quarantine"
+            f"{len(other)} of the first {len(written)} values cannot be read as "
+            f"{form}{_quoted(other, quotes)}: correct them, or quarantine such rows with max_quarantine"
         )
     yield Finding((*path, "format") if declared.format else path, message)
 
@@ -167,5 +171,5 @@ def _text(value: Any) -> str:
     return "" if value != value else str(int(value) if whole else value).strip()
 
 
-def _shown(texts: list[str]) -> str:
-    return ", ".join(repr(text[:60]) for text in texts[:_SHOWN])
+def _quoted(texts: list[str], quotes: bool) -> str:
+    return f" ({', '.join(repr(text[:60]) for text in texts[:_SHOWN])})" if quotes else ""
