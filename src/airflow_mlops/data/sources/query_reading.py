@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pandas as pd
 from sqlalchemy import BindParameter, Connection, DateTime, Engine, TextClause, bindparam, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, query_text
@@ -55,10 +55,13 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
 
 
 @contextmanager
-def open_query(request: ReadRequest, *, snapshot: bool = False) -> Iterator[tuple[Connection, TextClause]]:
+def open_query(
+    request: ReadRequest, *, snapshot: bool = False, quotes: bool = True
+) -> Iterator[tuple[Connection, TextClause]]:
     """Connect to the database of a query; yields the connection and the query with its parameters bound.
 
     :param snapshot: whether all that is asked sees the database at one moment.
+    :param quotes: whether an error may quote a value of a row.
 
     What the database says inside becomes an error of this package, without the password; raises what
     ``read_query`` raises.
@@ -69,7 +72,7 @@ def open_query(request: ReadRequest, *, snapshot: bool = False) -> Iterator[tupl
         raise ConfigError(f"{_where(source)}: {wrong}")
     engine = request.connections.engine(str(source.conn_id))
     try:
-        with _reading(engine, source, snapshot=snapshot) as connection:
+        with _reading(engine, source, snapshot=snapshot, quotes=quotes) as connection:
             window = _window(engine, request.start, request.end)
             yield connection, _statement(sql, {**_params(source), **window})
     finally:
@@ -165,7 +168,9 @@ def _connected(engine: Engine, conn_id: str, *, snapshot: bool = False) -> Itera
 
 
 @contextmanager
-def _reading(engine: Engine, source: Source, *, snapshot: bool = False) -> Iterator[Connection]:
+def _reading(
+    engine: Engine, source: Source, *, snapshot: bool = False, quotes: bool = True
+) -> Iterator[Connection]:
     """Connect and set the session up; what the database says becomes an error of this package."""
     begin = ("BEGIN",) if snapshot and engine.dialect.name == "sqlite" else ()
     with _connected(engine, str(source.conn_id), snapshot=snapshot) as connection:
@@ -174,6 +179,9 @@ def _reading(engine: Engine, source: Source, *, snapshot: bool = False) -> Itera
                 connection.exec_driver_sql(statement)
             yield connection
         except SQLAlchemyError as error:
+            if isinstance(error, DataError) and not quotes:
+                text = "the database cannot compute a value, which is not quoted (validate.samples is none)"
+                raise ConfigError(f"{_where(source)}: {text}; correct the query") from None
             raise _told(error, engine, source) from None
         except pd.errors.DatabaseError as error:
             if not isinstance(error.__cause__, SQLAlchemyError):
