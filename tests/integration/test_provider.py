@@ -41,7 +41,6 @@ def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:
             importlib.import_module(module)
         shared = {
             "__init__",
-            "base",
             "connections",
             "data_interval",
             "links",
