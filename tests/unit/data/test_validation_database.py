@@ -140,6 +140,7 @@ def answers(dataset: DatasetRef, request: ReadRequest, expect: Sequence[Entry]) 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
 @example(rows=[(2, None, "a", None), (2, 3, "A", None)], expect=[{"column": "t", "unique": True}])
 @example(rows=[(2**53 + 1, 3, None, None)], expect=[{"column": "n", "in": [2, 2**40]}])
+@example(rows=[(1, None, "x\0y", None)], expect=[{"column": "t", "in": ["b", "x\0y"]}])
 @given(rows=ROWS, expect=st.lists(entries(), min_size=4, max_size=8))
 def test_sqlite_decides_as_pandas_or_says_that_it_does_not(
     rows: list[tuple[Any, ...]], expect: list[Entry], tmp_path_factory: pytest.TempPathFactory
