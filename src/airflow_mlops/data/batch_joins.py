@@ -21,7 +21,8 @@ _NONE: Final = np.array([-1])
 class BatchJoin:
     """One join: finds the further row of each row batch by batch, and adds the columns afterwards."""
 
-    def __init__(self, left: Side, right: Side, join: Join) -> None:
+    def __init__(self, left: Side, right: Side, join: Join, *, samples: bool) -> None:
+        self._samples = samples
         self._join = join
         self._left = left
         self._right, self._added = chosen_side(left, right, join)
@@ -39,7 +40,7 @@ class BatchJoin:
         if known.any():
             times = None if left.times is None else left.times[known].reset_index(drop=True)
             some = Side(left.frame[known].reset_index(drop=True), times, left.where)
-            found[known] = positions(some, self._right, self._join)
+            found[known] = positions(some, self._right, self._join, samples=self._samples)
         if not self._rows:
             self._left = left
         self._rows += len(found)
@@ -89,7 +90,8 @@ def batch_joins(
     """
     joins = []
     for join, right in further_sides(data, request):
-        found = BatchJoin(Side(columns, times if join.time else None, where, request.unread), right, join)
+        left = Side(columns, times if join.time else None, where, request.unread)
+        found = BatchJoin(left, right, join, samples=request.report.samples)
         columns = pd.concat([columns, found.columns], axis="columns")
         joins.append(found)
     return joins

@@ -24,7 +24,7 @@ from airflow_mlops.data.columns import choose
 from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.dataset_writer import group_rows
 from airflow_mlops.data.digests import content_digest, types_of
-from airflow_mlops.data.event_times import EventTimes, event_times
+from airflow_mlops.data.event_times import EventTimes, event_times, for_example
 from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
@@ -108,7 +108,8 @@ def read_request(data: Data, request: ReadRequest, *, need_rows: bool = True) ->
     """Return what ``read_window`` does, which makes the request."""
     source = source_of(data.source.type, request.base)
     where = source.where(data.source)
-    frame = storable(source.read(request), where, of_several_types=(data.time_column,))
+    several, samples = (data.time_column,), request.report.samples
+    frame = storable(source.read(request), where, of_several_types=several, samples=samples)
     return window_of(frame, data, request, need_rows=need_rows)
 
 
@@ -222,10 +223,11 @@ def read_dataset(
 
 def _timed(frame: pd.DataFrame, data: Data, where: str, report: ReadReport) -> Rows:
     """Read the event times, and take out the rows that have none."""
-    found = event_times(frame, data, where, others=report.left_out.get(OUTSIDE, 0))
+    others, samples = report.left_out.get(OUTSIDE, 0), report.samples
+    found = event_times(frame, data, where, others=others, samples=samples)
     if found is None:
         if data.time_column and frame[data.time_column].dtype == object:
-            check_column(frame[data.time_column], data.time_column, where)
+            check_column(frame[data.time_column], data.time_column, where, samples=samples)
         return Rows(frame)
     if infer_dtype(frame[found.column], skipna=True) in _OBJECTS:  # Parquet has one type for a column
         frame = frame.assign(**{found.column: found.at.where(~found.bad)})
@@ -242,8 +244,8 @@ def tell_unreadable(
     """Count and log the rows without a readable time, which are quarantined."""
     report.leave_out(unreadable_reason(column), bad)
     _LOG.warning(
-        "%s: %s of %s rows have no time in %r that can be read and are quarantined, e.g. %s",
-        where, f"{bad:,}", f"{rows:,}", column, ", ".join(examples),
+        "%s: %s of %s rows have no time in %r that can be read and are quarantined%s",
+        where, f"{bad:,}", f"{rows:,}", column, for_example(examples),
     )  # fmt: skip
 
 

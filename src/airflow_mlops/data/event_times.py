@@ -19,6 +19,7 @@ from airflow_mlops.config.models import Data, EventTime
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.core.time_signs import advice, are_like_times, is_named_like_time, misplaced
 from airflow_mlops.data.reading_times import ReadTimes, largest_exact, read_times
+from airflow_mlops.data.sources.quoting import such_as
 
 _EXAMPLES: Final = 3
 _SAMPLES: Final = 500
@@ -49,13 +50,14 @@ class EventTimes:
 
 
 def event_times(
-    frame: pd.DataFrame, data: Data, where: str = "data", *, others: int = 0
+    frame: pd.DataFrame, data: Data, where: str = "data", *, others: int = 0, samples: bool = True
 ) -> EventTimes | None:
     """Return the event times of rows, or None when they have none.
 
     Some may be missing, as many as ``data.time.max_quarantine`` allows. Without a declared time the last key
     is one when all its values are timestamps, dates or ISO 8601 text. ``where`` begins messages; ``others``
-    counts rows of the source that are not in the frame and have a time. Raises ConfigError for a column that
+    counts rows of the source that are not in the frame and have a time. Without ``samples`` no cell
+    is quoted. Raises ConfigError for a column that
     is not there, for a declaration that reads nothing, and for a last key that looks like a time but is not
     declared; DataRejected when more rows have no readable time than allowed.
     """
@@ -66,7 +68,7 @@ def event_times(
         raise ConfigError(f"{where}: the data has no column {name!r}, which is the event time")
     values = frame[name]
     found = read_times(values, declared)
-    sums = TimeSums(name, declared)
+    sums = TimeSums(name, declared, samples=samples)
     sums.add(values, found)
     if not sums.are_times(
         where, lambda: samples_in(partial(list, [(values, found)]), sums.known), others=others
@@ -79,10 +81,14 @@ def event_times(
 
 
 class TimeSums:
-    """What the values of a time column say in sum, batch by batch: whether they are times, how many not."""
+    """What the values of a time column say in sum, batch by batch: whether they are times, how many not.
 
-    def __init__(self, column: str, declared: EventTime) -> None:
+    Without ``samples`` neither ``examples`` nor an error has a value of the column.
+    """
+
+    def __init__(self, column: str, declared: EventTime, *, samples: bool = True) -> None:
         self.column = column
+        self._quotes = samples
         self._declared = declared
         self.rows = self.known = self.readable = self.ambiguous = 0
         self._any = False
@@ -138,10 +144,11 @@ class TimeSums:
         texts = samples()
         if not (named or are_like_times(texts, self.column)):
             return False
-        shown = ", ".join(map(repr, _shortened(texts[:_EXAMPLES])))
+        first = _shortened(texts[:_EXAMPLES])
+        shown = such_as(first, samples=self._quotes, words=" (", after=")", longest=_LONGEST + 9)
         sign = "is named as a time" if named else "has values that look like times"
         raise ConfigError(
-            f"{where}: {self.column!r}, the last of data.keys, {sign} but is not ISO 8601 ({shown}): "
+            f"{where}: {self.column!r}, the last of data.keys, {sign} but is not ISO 8601{shown}: "
             f"{advice(self.column, texts)}"
         )
 
@@ -151,8 +158,8 @@ class TimeSums:
             return
         if self.bad == rows and self._any and declared.format is not None:
             raise ConfigError(
-                f"{where}: none of {self.rows:,} values of {self.column!r} can be read as {declared.format}, "
-                f"e.g. {', '.join(self.examples)}: {advice(self.column, samples())}"
+                f"{where}: none of {self.rows:,} values of {self.column!r} can be read as "
+                f"{declared.format}{for_example(self.examples)}: {advice(self.column, samples())}"
             )
         text = _unreadable(self.column, self.bad, rows, self.examples, where, declared.max_quarantine)
         raise DataRejected(text)
@@ -166,7 +173,7 @@ class TimeSums:
     def _look(self, values: pd.Series, found: ReadTimes) -> None:
         bad = np.flatnonzero(found.at.isna().to_numpy(dtype=bool))[: _SAMPLES - self._looked]
         lost = " (a float of 32 bits has lost its last digits)" if largest_exact(values) else ""
-        for position in bad if len(self._shown) < _EXAMPLES else ():
+        for position in bad if self._quotes and len(self._shown) < _EXAMPLES else ():
             self._looked += 1
             if found.empty[position]:
                 self._shown["empty"] = None
@@ -189,12 +196,14 @@ def check_other_key(key: str, data: Data, where: str, batches: ReadBatches) -> N
         raise ConfigError(f"{where}: {misplaced(key, data.keys[-1])}")
 
 
-def times_of(frame: pd.DataFrame, data: Data, where: str = "data") -> pd.Series | None:
+def times_of(
+    frame: pd.DataFrame, data: Data, where: str = "data", *, samples: bool = True
+) -> pd.Series | None:
     """Return the event times of rows that all have one, in UTC, or None when they have none.
 
     Raises what ``event_times`` raises, and DataRejected for a row without a readable time.
     """
-    times = event_times(frame, data, where)
+    times = event_times(frame, data, where, samples=samples)
     if times is None:
         return None
     if times.bad.any():
@@ -208,13 +217,18 @@ def _unreadable(
 ) -> str:
     share = f"{bad:,} of {rows:,} rows ({100 * bad / rows:.3g} %)"
     more = f", more than data.time.max_quarantine {limit:g}" if limit else ""
-    text = f"{where}: {share} have no time in {column!r} that can be read{more}, e.g. "
-    text += f"{', '.join(examples)}: correct them"
+    text = f"{where}: {share} have no time in {column!r} that can be read{more}"
+    text += f"{for_example(examples)}: correct them"
     if bad > _MOSTLY * rows:
         return f"{text}, or declare how they are written: `time: {{column: {column}, format: …}}`"
     enough = math.ceil(100 * bad / rows) / 100
     key = f"time: {{column: {column}, max_quarantine: {enough:g}}}"
     return f"{text}, or quarantine such rows with `{key}` under data"
+
+
+def for_example(examples: Sequence[str]) -> str:
+    """Return the part of a sentence that quotes ``EventTimes.examples``; empty for none."""
+    return f", e.g. {', '.join(examples)}" if examples else ""
 
 
 def samples_in(batches: ReadBatches, known: int) -> list[str]:

@@ -51,14 +51,15 @@ def labelled(frame: pd.DataFrame, target: str, where: str = "") -> pd.DataFrame:
     return frame if known.all() else frame[known].reset_index(drop=True)
 
 
-def split(frame: pd.DataFrame, data: Data) -> Split:
+def split(frame: pd.DataFrame, data: Data, *, samples: bool = True) -> Split:
     """Choose the hold-out: the newest rows, else whole groups, else a random share.
 
     By time, rows of one moment stay together; by group (the first key), rows of one entity do; at random,
     a target of few classes keeps their shares. The same rows give the same split.
+    Without ``samples`` no error quotes a cell.
     Raises DataRejected when one side would be empty, and what ``times_of`` raises.
     """
-    times = times_of(frame, data)
+    times = times_of(frame, data, samples=samples)
     if times is not None:
         found = _by_time(times, data)
     elif data.keys:

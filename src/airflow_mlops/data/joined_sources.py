@@ -49,7 +49,12 @@ def further_sides(data: Data, request: ReadRequest) -> Iterator[tuple[Join, Side
             report=request.report,
         )
         try:
-            further = storable(source.read(asked), where, of_several_types=(join.time,))
+            further = storable(
+                source.read(asked),
+                where,
+                of_several_types=(join.time,),
+                samples=request.report.samples,
+            )
         except ConfigError as error:  # the reader knows of one source only
             raise ConfigError(str(error).replace("data.source.", f"data.join.{number}.source.", 1)) from error
         yield join, Side(further, _times(further, join, where, request), where, asked.unread)
@@ -69,10 +74,11 @@ def _times(further: pd.DataFrame, join: Join, where: str, request: ReadRequest) 
     found = read_times(values, EventTime(column=join.time, format=join.format, timezone=join.timezone))
     bad = found.at.isna().to_numpy() & ~found.empty
     if bad.any():
-        shown = list(dict.fromkeys(repr(str(value)[:60]) for value in values[bad].head(500)))
+        cells = list(dict.fromkeys(repr(str(value)[:60]) for value in values[bad].head(500)))
+        shown = f", e.g. {named(cells)}" if request.report.samples else ""
         raise DataRejected(
             f"{where}: {int(bad.sum()):,} of {len(values):,} rows have no time in {join.time!r} that can be "
-            f"read, e.g. {named(shown)}: correct them, or declare `format` and `timezone` of the join"
+            f"read{shown}: correct them, or declare `format` and `timezone` of the join"
         )
     if found.empty.any():
         request.report.note(

@@ -17,6 +17,7 @@ from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.columns import choose
 from airflow_mlops.data.sources.frames import LARGEST_EXACT
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.data.sources.report import ReadReport, named
 
 _UNITS: Final = ("s", "ms", "us", "ns")
@@ -43,7 +44,7 @@ def add_columns(left: Side, right: Side, join: Join, report: ReadReport, *, need
     is needed, for rows of which none has one.
     """
     right, added = chosen_side(left, right, join)
-    at = positions(left, right, join)
+    at = positions(left, right, join, samples=report.samples)
     tell_missing(left, right, join, report, missing=int((at < 0).sum()), rows=len(at), need=need)
     return pd.concat([left.frame, taken(added, at, left.frame.index)], axis="columns")
 
@@ -79,7 +80,8 @@ def tell_missing(
     if missing:
         text = f"{missing:,} of {rows:,} rows have no match in {right.where}"
         if need and missing == rows:
-            raise DataRejected(f"{text} by {', '.join(join.by)}: {_examples(left, right, join)}")
+            shown = f": {_examples(left, right, join)}" if report.samples else ""
+            raise DataRejected(f"{text} by {', '.join(join.by)}{shown}")
         report.note(f"{text}: its columns are empty for them")
 
 
@@ -94,27 +96,30 @@ def _check_keys(side: Side, join: Join) -> None:
         )
 
 
-def positions(left: Side, right: Side, join: Join) -> NDArray[np.int64]:
-    """Return the row of ``right`` that belongs to each row of ``left``, -1 for none."""
+def positions(left: Side, right: Side, join: Join, *, samples: bool = True) -> NDArray[np.int64]:
+    """Return the row of ``right`` that belongs to each row of ``left``, -1 for none.
+
+    Without ``samples`` no error quotes a cell.
+    """
     codes, others = _codes(left, right, join.by)
     usable = others >= 0
     if right.times is not None and join.time:
         usable &= right.times.notna().to_numpy()
     rows = pd.DataFrame({"code": others, "row": np.arange(len(others))})[usable]
     if join.time is None:
-        rows = _single(right, rows, ["code"], join)
+        rows = _single(right, rows, ["code"], join, samples=samples)
         return (
             pd.Series(rows["row"].to_numpy(), index=rows["code"]).reindex(codes).fillna(-1).to_numpy(np.int64)
         )
     assert left.times is not None  # _check_keys has looked
     assert right.times is not None
     unit: Any = max(left.times.dt.unit, right.times.dt.unit, key=_UNITS.index)
-    rows = rows.assign(at=_in_unit(right.times, unit, right.where).to_numpy()[usable])
-    rows = _single(right, rows, ["code", "at"], join)
+    rows = rows.assign(at=_in_unit(right.times, unit, right.where, samples).to_numpy()[usable])
+    rows = _single(right, rows, ["code", "at"], join, samples=samples)
     asked = pd.DataFrame(
         {
             "code": codes,
-            "at": _in_unit(left.times, unit, left.where).to_numpy(),
+            "at": _in_unit(left.times, unit, left.where, samples).to_numpy(),
             "place": np.arange(len(codes)),
         }
     )
@@ -131,11 +136,12 @@ def _age(tolerance: timedelta | None) -> pd.Timedelta | None:
     return None if tolerance is None else pd.Timedelta(tolerance)
 
 
-def _in_unit(times: pd.Series, unit: Any, where: str) -> pd.Series:
+def _in_unit(times: pd.Series, unit: Any, where: str, samples: bool) -> pd.Series:
     try:
         found: pd.Series = times.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit(unit)
     except pd.errors.OutOfBoundsDatetime as error:
-        raise DataRejected(f"{where}: a time is outside of the years 1678 to 2262: {error}") from error
+        text = error_text(error, samples=samples)
+        raise DataRejected(f"{where}: a time is outside of the years 1678 to 2262: {text}") from error
     return found
 
 
@@ -183,7 +189,7 @@ def _kind(values: pd.Series) -> str:
     return {"string": "text", "empty": "text", "decimal": "a number", "integer": "a number"}.get(found, found)
 
 
-def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join) -> pd.DataFrame:
+def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join, *, samples: bool) -> pd.DataFrame:
     """Return one row for each key (at one time); refuses a key with several that differ in a column."""
     again = rows.duplicated(by, keep=False)
     if not again.any():
@@ -196,7 +202,8 @@ def _single(right: Side, rows: pd.DataFrame, by: list[str], join: Join) -> pd.Da
     doubled = first[first.duplicated([f"by {name}" for name in by], keep=False)]
     if len(doubled):
         row = right.frame.iloc[int(same["row"].iloc[doubled.index[0]])]
-        key = ", ".join(f"{name} {row[name]!s:.80}" for name in join.by)
+        cells = ", ".join(f"{name} {row[name]!s:.80}" for name in join.by)
+        key = cells if samples else f"a value of {', '.join(join.by)}"
         advice = (
             "one row per key and time is needed"
             if join.time

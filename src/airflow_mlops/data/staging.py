@@ -87,7 +87,7 @@ def stage(batches: Batches, data: Data, request: ReadRequest, folder: Path) -> S
     shape = Shape(batches.nullable, batches.masked)
     staged = Staged(spill, list(schema.names), shape, (request.start, request.end))
     if data.time_column is not None and data.time is not None:
-        staged.sums = TimeSums(data.time_column, data.time)
+        staged.sums = TimeSums(data.time_column, data.time, samples=request.report.samples)
     for batch in batches.tables:
         table = batch.cast(schema)
         shape.add(table)

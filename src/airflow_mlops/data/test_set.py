@@ -33,15 +33,18 @@ class Side:
     times: pd.Series | None = None
 
 
-def set_apart(train: pd.DataFrame, test: pd.DataFrame, data: Data) -> tuple[Side, Side, tuple[str, ...]]:
+def set_apart(
+    train: pd.DataFrame, test: pd.DataFrame, data: Data, *, samples: bool = True
+) -> tuple[Side, Side, tuple[str, ...]]:
     """Return the training rows, the test set, and what a reader should know about the two.
 
     Rows that are in both are left out of the training rows: those with the same keys, or equal in every
-    column when there are no keys or one of them is missing. Raises ConfigError for a test set of other
-    columns or types, DataRejected when no training row is left or a class of the test set is in none.
+    column when there are no keys or one of them is missing. Without ``samples`` no cell is quoted. Raises
+    ConfigError for a test set of other columns or types, DataRejected when no training row is left or a class
+    of the test set is in none.
     """
-    whole = Side(train, times_of(train, data))
-    own, notes = _alike(Side(test, times_of(test, data, "the test set")), whole, data)
+    whole = Side(train, times_of(train, data, samples=samples))
+    own, notes = _alike(Side(test, times_of(test, data, "the test set", samples=samples)), whole, data)
     marks = _marks(whole, own, data)
     copies = np.isin(*marks)
     if copies.all():
@@ -56,7 +59,8 @@ def set_apart(train: pd.DataFrame, test: pd.DataFrame, data: Data) -> tuple[Side
         )
     times = None if whole.times is None else whole.times[~copies].reset_index(drop=True)
     rest = Side(train[~copies].reset_index(drop=True), times)
-    notes += [*_of_classes(rest.frame[data.target], own.frame[data.target]), *_of_time(rest, own)]
+    notes += _of_classes(rest.frame[data.target], own.frame[data.target], samples=samples)
+    notes += _of_time(rest, own)
     again = len(own.frame) - len(np.unique(marks[1]))
     if again and own.times is not None:  # without times, many rows of one entity are usual
         notes.append(
@@ -217,7 +221,7 @@ def _comparable(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]
     return first, second
 
 
-def _of_classes(train: pd.Series, test: pd.Series) -> Iterable[str]:
+def _of_classes(train: pd.Series, test: pd.Series, *, samples: bool) -> Iterable[str]:
     """Yield the classes without a row in the test set; raises DataRejected for those that are only there.
 
     Numbers may be figures: few whole ones are taken for classes, and new ones are left to the model.
@@ -229,13 +233,15 @@ def _of_classes(train: pd.Series, test: pd.Series) -> Iterable[str]:
     new = sorted((value for value in seen if value not in known), key=str)
     if new and not are_numbers:
         rows = int(test.isin(new).sum())
+        shown = f": {_listed(new)}" if samples else ""
         raise DataRejected(
-            f"{rows:,} of {len(test):,} rows of the test set have a class that no training row has: "
-            f"{_listed(new)}; add such rows to the training rows, or leave them out of the test set"
+            f"{rows:,} of {len(test):,} rows of the test set have a class that no training row "
+            f"has{shown}; add such rows to the training rows, or leave them out of the test set"
         )
     missing = sorted((value for value in known if value not in seen), key=str)
     if missing:
-        yield f"no row of the test set is of the class {_listed(missing)}: no figure says anything about it"
+        shown = f"the class {_listed(missing)}" if samples else f"{len(missing):,} of {len(known):,} classes"
+        yield f"no row of the test set is of {shown}: no figure says anything about it"
 
 
 def _of_time(train: Side, test: Side) -> Iterable[str]:

@@ -96,6 +96,12 @@ class StageCall:
         return self.mlflow.registry(self.pipeline.name)
 
     @property
+    def quotes_cells(self) -> bool:
+        """Whether records and messages may quote cells: not with ``validate.samples: none``."""
+        section = self.pipeline.validate_
+        return section is None or section.quotes_cells
+
+    @property
     def data_folder(self) -> str:
         """Where the pipeline's datasets are stored."""
         return f"{self.artifacts.rstrip('/')}/{self.pipeline.name}/data"

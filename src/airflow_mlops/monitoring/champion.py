@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.mlflow_access import Mlflow
@@ -44,12 +45,13 @@ class Champion:
         """Whether the model is a classifier that gives probabilities."""
         return bool(self.classes) and hasattr(self.model, "predict_proba")
 
-    def scored(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def scored(self, rows: pd.DataFrame, *, samples: bool = True) -> pd.DataFrame:
         """Return ``rows`` with the columns ``_score`` and ``_prediction``.
 
         The score is the probability of the second of two classes, or a regressor's prediction; where
         neither exists it is the prediction. With more than two classes the probabilities follow as
-        ``_probability_0``, ``_probability_1`` and so on. Raises DataRejected when the model fails.
+        ``_probability_0``, ``_probability_1`` and so on. Without ``samples`` no error quotes a cell.
+        Raises DataRejected when the model fails.
         """
         try:
             predictions = np.asarray(self.model.predict(rows))
@@ -60,9 +62,10 @@ class Champion:
                 columns |= {probability_column(i): every[:, i] for i in range(every.shape[1])}
         except Exception as error:  # the model is foreign code: anything may come
             line = str(error).splitlines()[0] if str(error) else ""
+            text = f"{type(error).__name__}: {line}" if samples else error_text(error, samples=False)
             raise DataRejected(
-                f"{self.name} version {self.version} cannot score these rows: {type(error).__name__}: "
-                f"{line}; check that the source still delivers every column with its type of training"
+                f"{self.name} version {self.version} cannot score these rows: "
+                f"{text}; check that the source still delivers every column with its type of training"
             ) from error
         return rows.assign(**columns)
 

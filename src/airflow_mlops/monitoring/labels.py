@@ -19,6 +19,7 @@ from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.learning import for_learning
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
 PLACE: Final = "monitor.performance.labels"
@@ -32,6 +33,7 @@ class Labels:
     rows: pd.DataFrame
     where: str
     timed: bool
+    samples: bool = True
 
     def of(self, window: ScoredWindow, storage: Storage = PLAIN_STORAGE) -> pd.Series:
         """Return the label of each row of a window, missing where none has landed.
@@ -43,7 +45,8 @@ class Labels:
         if found.empty:
             return pd.Series(pd.NA, index=range(window.dataset.rows), dtype="object")
         keys = list(self.data.keys)
-        asked, _ = _keyed(read_dataset(window.dataset, keys, storage), self.data, "the scored window")
+        scored = read_dataset(window.dataset, keys, storage)
+        asked, _ = _keyed(scored, self.data, "the scored window", samples=self.samples)
         found = _alike(found, asked, keys, self.where)
         known = found.merge(asked.drop_duplicates(), on=keys)
         self._consistent(known, keys)
@@ -65,9 +68,10 @@ class Labels:
         several, first = len(doubled.drop_duplicates(keys)), doubled.iloc[0]
         key = ", ".join(f"{name}={first[name]}" for name in keys)
         labels = doubled.loc[(doubled[keys] == first[keys]).all(axis=1), self.data.target]
+        shown = f", e.g. {key}: {' and '.join(map(str, labels))}" if self.samples else ""
         raise DataRejected(
-            f"{several} {'key has' if several == 1 else 'keys have'} contradicting labels in {self.where}, "
-            f"e.g. {key}: {' and '.join(map(str, labels))}; keep one label for each key"
+            f"{several} {'key has' if several == 1 else 'keys have'} contradicting labels in "
+            f"{self.where}{shown}; keep one label for each key"
         )
 
 
@@ -79,11 +83,13 @@ def read_labels(
     start: datetime,
     end: datetime,
     connections: Connections | None = None,
+    samples: bool = True,
 ) -> Labels:
     """Read the labels of ``[start, end)``; what has no label, or no whole key, has not landed.
 
     :param source: where labels land, None for the data's own source. A file that does not exist yet, or
         an empty folder, holds no labels.
+    :param samples: whether errors may quote cells.
 
     The same label twice is one. Raises what ``read_rows`` raises, except for having found no row.
     """
@@ -106,17 +112,18 @@ def read_labels(
                 end=end,
                 need_target=source is not None,
                 need_rows=False,
+                report=ReadReport(samples=samples),
             )
         )
     except ConfigError as error:  # name the key that was written: the reader knows of one source only
         raise ConfigError(str(error).replace("data.source.", f"{PLACE}.", 1)) from error
     if data.target not in frame:
         return nothing
-    keyed, timed = _keyed(frame, data, where)
+    keyed, timed = _keyed(frame, data, where, samples=samples)
     rows = keyed.assign(**{data.target: frame[data.target]}).dropna().drop_duplicates()
     if timed:
         rows = rows.sort_values(str(data.time_column), kind="stable")
-    return Labels(data, rows.reset_index(drop=True), where, timed)
+    return Labels(data, rows.reset_index(drop=True), where, timed, samples)
 
 
 def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindow]]:
@@ -132,9 +139,9 @@ def batches(windows: Sequence[ScoredWindow], most: int) -> list[list[ScoredWindo
     return parts
 
 
-def _keyed(frame: pd.DataFrame, data: Data, where: str) -> tuple[pd.DataFrame, bool]:
+def _keyed(frame: pd.DataFrame, data: Data, where: str, *, samples: bool) -> tuple[pd.DataFrame, bool]:
     """Return the key columns, an event time in UTC, and whether there is one."""
-    times = times_of(frame, data, where)
+    times = times_of(frame, data, where, samples=samples)
     keys = frame[list(data.keys)]
     if times is None:
         return keys, False

@@ -30,7 +30,8 @@ Place = tuple[str, int]
 class LateLabelScan:
     """The reports of the windows that a run scans; ``now`` is the end of its own window.
 
-    ``faults`` maps a window to the reason why its labels cannot be used.
+    ``faults`` maps a window to the reason why its labels cannot be used. Without ``samples`` it
+    quotes no cell.
     """
 
     data: Data
@@ -39,6 +40,7 @@ class LateLabelScan:
     now: str
     connections: Connections
     storage: Storage = PLAIN_STORAGE
+    samples: bool = True
     reports: dict[Place, PerformanceReport] = field(default_factory=dict)
     faults: dict[Place, str] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class LateLabelScan:
                 start=start,
                 end=end,
                 connections=self.connections,
+                samples=self.samples,
             )
             for window in batch:
                 self.reports[place(window)] = self._judged(window, labels)

@@ -79,10 +79,10 @@ def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _P
     if test is not None:
         own = for_learning(features.labelled(call.read(test), data.target, "the test set"))
         _check_target(own, data)
-        train, holdout, notes = set_apart(frame, own, data)
+        train, holdout, notes = set_apart(frame, own, data, samples=call.quotes_cells)
         how = f"by a test set of its own: {len(holdout.frame):,} rows, digest {test.digest[:12]}"
         return _Parted((train, holdout), how, OWN_TEST_SET, notes)
-    split = features.split(frame, data)
+    split = features.split(frame, data, samples=call.quotes_cells)
     train, holdout = (
         Side(frame[part].reset_index(drop=True), None if split.times is None else split.times[part])
         for part in (~split.held_out, split.held_out)

@@ -13,6 +13,7 @@ from airflow_mlops.data.quarantine import REASONS
 from airflow_mlops.data.row_times import row_times, time_column, window_text
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.quoting import without_causes
 from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.lifecycle.call import StageCall
 
@@ -30,7 +31,8 @@ def run(call: StageCall) -> DatasetRef:
     Rows without a readable time, as many as ``data.time.max_quarantine`` allows, are written apart. Large
     files are read in batches, so that memory does not grow with them.
     """
-    data, report = call.pipeline.data, ReadReport()
+    data, samples = call.pipeline.data, call.quotes_cells
+    report = ReadReport(samples=samples)
     request = request_of(
         data,
         base=call.base,
@@ -39,8 +41,9 @@ def run(call: StageCall) -> DatasetRef:
         connections=call.connections,
         report=report,
     )
-    batches = source_of(data.source.type, call.base).batches(request)
-    dataset = _of_frame(call, request) if batches is None else _of_batches(call, batches, request)
+    with without_causes(samples=samples):
+        batches = source_of(data.source.type, call.base).batches(request)
+        dataset = _of_frame(call, request) if batches is None else _of_batches(call, batches, request)
     for note in report.notes:
         _LOG.warning("%s", note)
     return replace(dataset, left_out=report.left_out, notes=tuple(report.notes))

@@ -28,20 +28,31 @@ def run(call: StageCall) -> ScoredWindow:
     from airflow_mlops.data.learning import for_learning
     from airflow_mlops.data.row_times import row_times, time_column, window_text
     from airflow_mlops.data.sources import source_of
+    from airflow_mlops.data.sources.quoting import without_causes
+    from airflow_mlops.data.sources.report import ReadReport
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
 
     start, end = _window(call)
     data, name = call.pipeline.data, call.pipeline.name
     champion = load_champion(call.mlflow, name)
-    found = read_window(
-        data, base=call.base, start=start, end=end, need_target=False, connections=call.connections
-    )
+    samples = call.quotes_cells
+    with without_causes(samples=samples):
+        found = read_window(
+            data,
+            base=call.base,
+            start=start,
+            end=end,
+            need_target=False,
+            connections=call.connections,
+            report=ReadReport(samples=samples),
+        )
     rows = found.frame
     validation = _validate(call, rows)
     rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
-    scored = _scored(champion, known, validation)
+    with without_causes(samples=samples):
+        scored = _scored(champion, known, validation, samples=samples)
     if data.target in rows:
         scored[data.target] = rows[data.target]
     history = MonitorHistory(call.artifacts, name, call.storage)
@@ -69,10 +80,12 @@ def run(call: StageCall) -> ScoredWindow:
     )
 
 
-def _scored(champion: Champion, known: pd.DataFrame, validation: ValidationReport | None) -> pd.DataFrame:
+def _scored(
+    champion: Champion, known: pd.DataFrame, validation: ValidationReport | None, *, samples: bool
+) -> pd.DataFrame:
     """Return the rows with their scores; a refusal names the expectations that failed as well."""
     try:
-        return champion.scored(known)
+        return champion.scored(known, samples=samples)
     except DataRejected as error:
         failed = (
             [] if validation is None else [f"{f.expectation}: {f.detail}" for f in validation.failures[:20]]

@@ -57,6 +57,7 @@ def _with_late_labels(
     call: StageCall, section: Performance, window: ScoredWindow, history: MonitorHistory
 ) -> PerformanceReport:
     """Judge a window and the earlier ones that wait, as far as labels have landed."""
+    from airflow_mlops.data.sources.quoting import without_causes
     from airflow_mlops.monitoring.late_labels import LateLabelScan, place
 
     if not call.pipeline.data.keys:
@@ -66,8 +67,18 @@ def _with_late_labels(
     history.write(window)
     since = oldest_start(section.label_delay, window.start, window.end)
     waiting = [item for item in history.watched(before=window.start, since=since) if _waits(item, window)]
-    found = LateLabelScan(call.pipeline.data, section, call.base, window.end, call.connections, call.storage)
-    found.run([*(item.window for item in waiting), window])
+    samples = call.quotes_cells
+    found = LateLabelScan(
+        call.pipeline.data,
+        section,
+        call.base,
+        window.end,
+        call.connections,
+        call.storage,
+        samples=samples,
+    )
+    with without_causes(samples=samples):
+        found.run([*(item.window for item in waiting), window])
     for item in waiting:
         _update(history, item.performance, found.reports[place(item.window)])
     report = found.reports[place(window)]

@@ -22,6 +22,7 @@ from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.quarantine import bad_rows, parted
 from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.data.stored_quarantine import part_dataset
 from airflow_mlops.data.validation import by_batches
 from airflow_mlops.data.validation.stored import evaluate_dataset
@@ -78,6 +79,7 @@ def _outcomes(call: StageCall, dataset: DatasetRef, section: Validate) -> tuple[
         timezone=(data.time.timezone if data.time else None) or "UTC",
         start=call.window_start,
         end=call.as_of,
+        report=ReadReport(samples=section.quotes_cells),
     )
     return evaluate_in_database(dataset, wanted, terms, request=request, place=place)
 
@@ -113,7 +115,7 @@ def check(
 
 def _terms(section: Validate, base: Path, rows: int) -> expectations.Terms:
     most = int(section.max_quarantine * rows) + 1 if section.on_failure == "quarantine" else 0
-    samples = section.samples != "none"
+    samples = section.quotes_cells
     return expectations.Terms(most=most, samples=samples, parameters=section.parameters, base=base)
 
 
@@ -188,7 +190,7 @@ def _set_aside(
         raise DataRejected(f"without {len(aside):,} quarantined rows, {summary(rest, checked.uri)}")
     side = call.write(aside, call.quarantine_folder)
     _LOG.warning("%s of %s rows quarantined in %s", f"{len(aside):,}", f"{report.rows:,}", side.uri)
-    times = times_of_part(checked.times, times_of(kept, call.pipeline.data))
+    times = times_of_part(checked.times, times_of(kept, call.pipeline.data, samples=section.quotes_cells))
     good = replace(call.write(kept), start=checked.start, end=checked.end, times=times, window=checked.window)
     return replace(report, quarantine=replace(quarantine, dataset=side, kept=good))
 

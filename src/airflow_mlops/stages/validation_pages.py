@@ -30,7 +30,7 @@ def write_pages(call: StageCall, report: ValidationReport, outcomes: Sequence[Ou
 
     section, name, when = call.pipeline.validate_, call.pipeline.name, call.clock()
     assert section is not None  # the stage has looked
-    samples = section.samples != "none"
+    samples = section.quotes_cells
     pages = {"": results_page(report, outcomes, pipeline=name, when=when, samples=samples)}
     if section.data_docs:
         from airflow_mlops.data.validation.data_docs import data_docs_page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -15,20 +16,29 @@ from airflow_mlops.data import dataset_writer, external_sort
 from airflow_mlops.data.sources import batches
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.lifecycle.ports import environment_ports
+from airflow_mlops.lifecycle.table import find_task
 from airflow_mlops.stages import ingest
 
 Result = tuple[DatasetRef | None, str]
 
 
-def call(base: Path, data: Mapping[str, Any], artifacts: str, **window: str | None) -> StageCall:
-    """The call of the stage ingest, as the runner makes it."""
+def call(
+    base: Path,
+    data: Mapping[str, Any],
+    artifacts: str,
+    sections: Mapping[str, Any] = MappingProxyType({}),
+    **window: str | None,
+) -> StageCall:
+    """The call of the stage ingest, as the runner makes it; ``sections`` are those besides ``data``."""
     request = {
         "stage": "ingest", "task_key": "t", "artifacts": artifacts, "base": str(base), "user": "",
         "inputs": {}, "options": {}, "as_of": None, "window_start": None,
-        "pipeline": {"name": "rows", "data": dict(data)}, **window,
+        "pipeline": {"name": "rows", "data": dict(data), **sections}, **window,
     }  # fmt: skip
     ports = environment_ports("sqlite://", str(base))
-    return StageCall.from_request(request, ports, ("data",))
+    task = find_task("ingest")
+    assert task is not None
+    return StageCall.from_request(request, ports, task.config)
 
 
 @contextmanager

@@ -98,7 +98,8 @@ class Validate(Section):
     )
     samples: Literal["examples", "none"] = Field(
         "examples",
-        description="What records, logs and pages quote: up to 20 cells per expectation, or counts only.",
+        description="What records, logs and pages quote from ingest on: cells, up to 20 per expectation, or "
+        "counts only.",
     )
 
     engine: Literal["great_expectations", "duckdb", "database"] = Field(
@@ -107,6 +108,11 @@ class Validate(Section):
         "`database` asks that of a source of type sql and fetches no rows.",
     )
     data_docs: StrictBool = Field(False, description="Also build Great Expectations' Data Docs.")
+
+    @property
+    def quotes_cells(self) -> bool:
+        """Whether records and messages may quote cells."""
+        return self.samples != "none"
 
     @model_validator(mode="after")
     def _checks_something(self) -> Validate:

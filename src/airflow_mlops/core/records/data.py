@@ -53,7 +53,8 @@ class RowTimes:
         found = []
         if self.quarantined:
             rows = f"{self.quarantined:,} {'row' if self.quarantined == 1 else 'rows'}"
-            found.append(f"{rows} quarantined: {self.reason}, e.g. {', '.join(self.examples)}")
+            shown = f", e.g. {', '.join(self.examples)}" if self.examples else ""
+            found.append(f"{rows} quarantined: {self.reason}{shown}")
         if self.ambiguous:
             found.append(
                 f"{self.ambiguous:,} local times of {self.column} are in an hour that occurs twice, the "

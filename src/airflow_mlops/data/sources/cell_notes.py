@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 import pandas as pd
+
+from airflow_mlops.data.sources.quoting import such_as
+from airflow_mlops.data.sources.report import ReadReport
 
 SAMPLE: Final = 1_000
 """Rows at the beginning of a file whose cells are looked at as they are written."""
@@ -20,11 +23,9 @@ _POINTS: Final = r"\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*"
 _MARKED: Final = r"\s*[+-]?(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?[%$€£¥])\s*"
 _EMPTY: Final = frozenset({"", "nan"})  # an empty cell of Excel is "nan" as text
 
-Note = Callable[[str], None]
-
 
 def note_written(
-    frame: pd.DataFrame, first: pd.DataFrame, where: str, note: Note, *, typed: Collection[str] = ()
+    frame: pd.DataFrame, first: pd.DataFrame, where: str, report: ReadReport, *, typed: Collection[str] = ()
 ) -> None:
     """Report codes that have become numbers, and texts that are read as missing in a column of text.
 
@@ -36,26 +37,26 @@ def note_written(
             continue
         values, written = frame[name], first[name]
         if pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
-            _note_missing(values, written, f"{where}: column {str(name)!r}", note)
+            _note_missing(values, written, f"{where}: column {str(name)!r}", report)
         elif values.dtype.kind in "iuf" and name not in typed:
-            _note_codes(written, f"{where}: column {str(name)!r}", str(name), note)
+            _note_codes(written, f"{where}: column {str(name)!r}", str(name), report)
 
 
-def _note_missing(values: pd.Series, written: pd.Series, column: str, note: Note) -> None:
+def _note_missing(values: pd.Series, written: pd.Series, column: str, report: ReadReport) -> None:
     gaps = values.iloc[: len(written)].isna().to_numpy(dtype=bool)
     if not gaps.any():
         return
     texts = written[gaps].astype("str").str.strip()
     texts = texts[~texts.isin(_EMPTY)]
     if len(texts):
-        shown = ", ".join(f"{text!r:.40}" for text in texts.unique()[:3])
-        note(
+        shown = such_as(texts.unique()[:_SHOWN], samples=report.samples, words="") or "text"
+        report.note(
             f"{column}: {shown} is read as missing, in {len(texts):,} of the first {len(written):,} rows: "
             "for a value of its own give load_args: {keep_default_na: false, na_values: ['']}"
         )
 
 
-def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
+def _note_codes(written: pd.Series, column: str, name: str, report: ReadReport) -> None:
     written = written.astype("str")
     zeros = written[written.str.fullmatch(_ZEROS).fillna(False).astype(bool)]
     powers = written[written.str.fullmatch(_POWER).fillna(False).astype(bool)]
@@ -63,17 +64,15 @@ def _note_codes(written: pd.Series, column: str, name: str, note: Note) -> None:
     if found.empty:
         return
     as_what = "as numbers without their leading zeros" if len(zeros) else "as powers of ten"
-    note(
-        f"{column} is read {as_what}, such as {found.iloc[0]!r:.40}: for codes give load_args: "
-        f"{{dtype: {{{name}: str}}}}"
-    )
+    shown = such_as(found.iloc[:1], samples=report.samples)
+    report.note(f"{column} is read {as_what}{shown}: for codes give load_args: {{dtype: {{{name}: str}}}}")
 
 
-def note_numbers(values: pd.Series, name: str, where: str, note: Note) -> None:
+def note_numbers(values: pd.Series, name: str, where: str, report: ReadReport) -> None:
     """Report a column that is text because of a few cells, of separators or of signs beside the numbers."""
     found = NumbersInText()
     found.add(values)
-    found.report(name, where, note)
+    found.report(name, where, report)
 
 
 class NumbersInText:
@@ -109,22 +108,22 @@ class NumbersInText:
             return False
         return bool(pd.to_numeric(self._sample, errors="coerce").notna().mean() >= _MOSTLY)
 
-    def report(self, name: str, where: str, note: Note) -> None:
+    def report(self, name: str, where: str, report: ReadReport) -> None:
         """Report the column, whose values have all been counted."""
         if self._sample.empty or not self._have_digits():
             return
-        if advice := _advice(self._sample):
-            note(f"{where}: column {name!r}: {advice}")
+        if advice := _advice(self._sample, samples=report.samples):
+            report.note(f"{where}: column {name!r}: {advice}")
         elif self._mostly_numbers() and self._odd:
-            shown = ", ".join(f"{value!r:.40}" for value in list(self._shown)[:_SHOWN])
-            note(
-                f"{where}: column {name!r} is text because of {self._odd:,} of its {self._known:,} values, "
-                f"such as {shown}; the others are numbers: correct them, or give load_args: "
+            shown = such_as(list(self._shown)[:_SHOWN], samples=report.samples)
+            report.note(
+                f"{where}: column {name!r} is text because of {self._odd:,} of its {self._known:,} "
+                f"values{shown}; the others are numbers: correct them, or give load_args: "
                 "{na_values: […]}"
             )
 
 
-def _advice(sample: pd.Series) -> str:
+def _advice(sample: pd.Series, *, samples: bool) -> str:
     """Return what to write for numbers with separators or signs; empty for other texts."""
     plain = sample.str.fullmatch(r"\s*[+-]?\d{1,3}(?:\.\d+)?\s*")
     if (sample.str.fullmatch(_THOUSANDS) | plain).mean() >= _MOSTLY and sample.str.contains(",").any():
@@ -136,15 +135,18 @@ def _advice(sample: pd.Series) -> str:
     if sample.str.fullmatch(_POINTS).mean() >= _MOSTLY:
         return "numbers with points are read as text: give load_args: {thousands: '.', decimal: ','}"
     if sample.str.fullmatch(_MARKED).mean() >= _MOSTLY:
-        return f"numbers with a sign, such as {sample.iloc[0]!r:.40}, are read as text: write them without it"
+        shown = such_as(sample.iloc[:1], samples=samples, after=",")
+        return f"numbers with a sign{shown} are read as text: write them without it"
     return ""
 
 
-def note_lines(values: pd.Series, name: str, columns: int, separator: str, where: str, note: Note) -> None:
+def note_lines(
+    values: pd.Series, name: str, columns: int, separator: str, where: str, report: ReadReport
+) -> None:
     """Report a cell that seems to hold rows of the file, as after a quote that is not closed."""
     found = LinesInText(columns, separator)
     found.add(values)
-    found.report(name, where, note)
+    found.report(name, where, report)
 
 
 class LinesInText:
@@ -171,10 +173,10 @@ class LinesInText:
             self._looks += len(looks)
         self._rows += len(values)
 
-    def report(self, name: str, where: str, note: Note) -> None:
+    def report(self, name: str, where: str, report: ReadReport) -> None:
         """Report the column, whose values have all been counted."""
         if self._looks:
-            note(
+            report.note(
                 f"{where}: column {name!r} has {self._looks:,} cells that look like rows of the file, the "
                 f"first of {self._lines + 1:,} lines in row {self._first + 1:,}: is a quote not closed "
                 "there? Correct it, or give load_args: {quoting: 3} for a file in which quotes are plain "

@@ -59,6 +59,7 @@ class ScannedCsv:
     empty: frozenset[str]
     _arguments: Mapping[str, Any]
     _batch: int
+    _samples: bool
 
     def tables(self, columns: Collection[str]) -> Iterator[pa.Table]:
         """Read the rows; raises BackendError when the file is not the one that was scanned.
@@ -71,7 +72,7 @@ class ScannedCsv:
         if "on_bad_lines" not in arguments:
             arguments = {**arguments, "usecols": schema.names}
         rows = 0
-        with reading(self.file, "csv", _READER, before=self.version):
+        with reading(self.file, "csv", _READER, before=self.version, samples=self._samples):
             for frame in _Chunks(self.file, arguments, self._batch):
                 rows += len(frame)
                 yield pa.table([_column(frame[item.name], item.type) for item in schema], schema=schema)
@@ -82,7 +83,7 @@ class ScannedCsv:
         """Return the different values of a column."""
         arguments = {**self._arguments, "usecols": [name]}
         found: dict[Any, None] = {}
-        with reading(self.file, "csv", _READER, before=self.version):
+        with reading(self.file, "csv", _READER, before=self.version, samples=self._samples):
             for frame in _Chunks(self.file, arguments, self._batch):
                 found |= dict.fromkeys(frame[name].unique())
         return list(found)
@@ -124,7 +125,7 @@ class _Chunks:
 def scan_csv(file: SourceFile, request: ReadRequest) -> ScannedCsv:
     """Read a file once; what pandas would guess, drop or rename is refused or reported as for a whole one."""
     version = version_of(file)
-    with reading(file, "csv", _READER, before=version):
+    with reading(file, "csv", _READER, before=version, samples=request.report.samples):
         return _Scan(file, request).run(version)
 
 
@@ -157,7 +158,8 @@ class _Scan:
             check_lines(self._file, len(first.columns), self._arguments, self._request)
         for name, sums in self._sums.items():
             if kinds.get(name) == BEYOND:
-                check_column(pd.Series([sums.too_large], dtype=object), name, self._file.name)
+                values = pd.Series([sums.too_large], dtype=object)
+                check_column(values, name, self._file.name, samples=self._request.report.samples)
         return self._scanned(version, kinds, told)
 
     def _begin(self, frame: pd.DataFrame) -> None:
@@ -214,14 +216,14 @@ class _Scan:
         if large := [name for name in floats if self._sums[name].may_lose_digits]:
             for frame in _Chunks(self._file, as_text(self._arguments, large), self._batch):
                 check_digits(self._file, large, frame)
-        note = self._request.report.note
+        report = self._request.report
         for name, sums in self._sums.items():
             if kinds.get(name, TEXT) == TEXT:
                 if sums.kinds - {TEXT, EMPTY} and name not in self._typed:
                     self._read_texts(name)
                 if name in self._lines:
-                    self._numbers[name].report(name, self._file.name, note)
-                    self._lines[name].report(name, self._file.name, note)
+                    self._numbers[name].report(name, self._file.name, report)
+                    self._lines[name].report(name, self._file.name, report)
         head = read_csv(self._file, {**told, "nrows": SAMPLE})
         report_written(self._file, head, self._arguments, self._request)
 
@@ -260,6 +262,7 @@ class _Scan:
             empty=frozenset(name for name, sums in self._sums.items() if sums.kinds <= {EMPTY}),
             _arguments=told,
             _batch=self._batch,
+            _samples=self._request.report.samples,
         )
 
     def _arrow(self, name: str, kinds: Mapping[str, str]) -> pa.DataType:

@@ -199,10 +199,10 @@ def _check_values(
     for name in frame.columns:
         if isinstance(frame[name].dtype, pd.StringDtype):
             if arguments.get("dtype") is None:
-                note_numbers(frame[name], str(name), file.name, request.report.note)
+                note_numbers(frame[name], str(name), file.name, request.report)
             if len(separator) == 1:
                 columns = len(frame.columns)
-                note_lines(frame[name], str(name), columns, separator, file.name, request.report.note)
+                note_lines(frame[name], str(name), columns, separator, file.name, request.report)
     report_written(file, frame, arguments, request)
 
 
@@ -227,4 +227,4 @@ def report_written(
         file, {**arguments, "nrows": SAMPLE, "dtype": str, "parse_dates": None, "keep_default_na": False}
     )
     typed = frame.columns if arguments.get("dtype") is not None else ()
-    note_written(frame, first, file.name, request.report.note, typed=typed)
+    note_written(frame, first, file.name, request.report, typed=typed)

@@ -95,7 +95,7 @@ def _check_values(
         as_text = {**arguments, "nrows": SAMPLE, "dtype": str, "keep_default_na": False}
         typed = frame.columns if "dtype" in arguments else ()
         first = pd.read_excel(book, sheet, **as_text)
-        note_written(frame, first, file.name, request.report.note, typed=typed)
+        note_written(frame, first, file.name, request.report, typed=typed)
     if empty := [str(name) for name in frame.columns if len(frame) and frame[name].isna().all()]:
         request.report.note(
             f"{file.name}: {named(empty)} has no value: of a formula only the value that was stored with it "

@@ -12,11 +12,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from airflow_mlops.core.address import without_secrets
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.listing import SourceFile
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.data.sources.report import named
 
 _CONTENT: Final = (
@@ -24,19 +24,23 @@ _CONTENT: Final = (
 )  # fmt: skip
 """What readers raise for what is in a file; parser errors and wrong encodings are ValueErrors."""
 _CHUNK: Final = 1 << 20
-_LONGEST: Final = 300
 
 
 @contextmanager
 def reading(
-    file: SourceFile, kind: str, reader: str = "", before: tuple[object, ...] | None = None
+    file: SourceFile,
+    kind: str,
+    reader: str = "",
+    before: tuple[object, ...] | None = None,
+    *,
+    samples: bool = True,
 ) -> Iterator[None]:
     """Turn what reading ``file`` as ``kind`` raises into an error of this package.
 
     ``reader`` is the function that takes ``load_args`` as they are, ``before`` the version of the file that
-    was read before and must be the same. Raises ConfigError for rights, a wrong
-    argument of it or a missing library, DataRejected for what
-    is in the file, BackendError when storage does not answer or the file changes meanwhile.
+    was read before and must be the same. Without ``samples`` no message quotes a cell. Raises ConfigError for
+    rights, a wrong argument of it or a missing library, DataRejected for what is in the file, BackendError
+    when storage does not answer or the file changes meanwhile.
     """
     before = before or version_of(file)
     try:
@@ -52,21 +56,23 @@ def reading(
     except TypeError as error:
         if not reader:
             raise
-        raise _misfit(reader, error) from error
+        raise _misfit(reader, error, samples=samples) from error
     except (*_CONTENT, OSError) as error:
         if isinstance(error, OSError) and not _is_content(error, file):
-            raise BackendError(f"cannot reach {file.name}: {_line(error)}") from error
+            raise BackendError(f"cannot reach {file.name}: {error_text(error, samples=True)}") from error
         _unchanged(file, before)
-        raise DataRejected(f"cannot read {file.name} as {kind}: {_line(error)}{_hint(error)}") from error
+        text = error_text(error, samples=samples)
+        raise DataRejected(f"cannot read {file.name} as {kind}: {text}{_hint(error)}") from error
     except (LookupError, AttributeError, AssertionError) as error:  # an unknown encoding, a number for a text
         if not reader:
             raise
-        raise _misfit(reader, error) from error
+        raise _misfit(reader, error, samples=samples) from error
     _unchanged(file, before)
 
 
-def _misfit(reader: str, error: Exception) -> ConfigError:
-    return ConfigError(f"data.source.load_args does not fit {reader}: {_line(error)}")
+def _misfit(reader: str, error: Exception, *, samples: bool) -> ConfigError:
+    text = error_text(error, samples=samples)
+    return ConfigError(f"data.source.load_args does not fit {reader}: {text}")
 
 
 def _is_content(error: OSError, file: SourceFile) -> bool:
@@ -102,11 +108,6 @@ def _unchanged(file: SourceFile, before: tuple[object, ...] | None) -> None:
 def changed(file: SourceFile) -> BackendError:
     """Return the error for a file that is not the same any more; a retry reads it again."""
     return BackendError(f"{file.name} changed while it was read: run the task again when it is complete")
-
-
-def _line(error: BaseException) -> str:
-    text = without_secrets(" ".join(str(error).split())) or type(error).__name__
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _hint(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import types as pat
 
 from airflow_mlops.core.errors import DataRejected
+from airflow_mlops.data.sources.quoting import error_text, such_as
 
 LARGEST_EXACT: Final = 2**53
 """Up to this size, each whole number is a float64 of its own."""
@@ -25,6 +26,7 @@ MASKED_TYPES: Final = {
 _LARGEST_WHOLE: Final = 2.0**64
 """Above it, a whole number is no integer of 64 bits."""
 _EXAMPLES: Final = 3
+_LONGEST: Final = 60
 
 
 def to_frame(table: pa.Table, nullable: Collection[str] = ()) -> pd.DataFrame:
@@ -87,12 +89,17 @@ def _pandas_metadata(schema: pa.Schema) -> dict[str, Any]:
 
 
 def storable(
-    frame: pd.DataFrame, where: str, *, of_several_types: Collection[str | None] = ()
+    frame: pd.DataFrame,
+    where: str,
+    *,
+    of_several_types: Collection[str | None] = (),
+    samples: bool = True,
 ) -> pd.DataFrame:
     """Return a frame with text names and types that Parquet holds and pandas reads back.
 
     Arrow-backed columns become pandas' own; whole numbers and booleans keep their gaps. Columns
-    ``of_several_types`` are left as they are, whatever their values. Raises DataRejected for two columns of
+    ``of_several_types`` are left as they are, whatever their values. Without ``samples`` no cell is quoted.
+    Raises DataRejected for two columns of
     one name and for a column of values that have no common type.
     """
     if not all(type(name) is str for name in frame.columns):
@@ -109,20 +116,25 @@ def storable(
             table = pa.table({str(name): array})
             changed[str(name)] = to_frame(table, (str(name),))[str(name)].set_axis(frame.index)
         elif isinstance(dtype, np.dtype) and dtype.kind == "O" and name not in of_several_types:
-            check_column(frame[name], str(name), where)
+            check_column(frame[name], str(name), where, samples=samples)
     return frame.assign(**changed) if changed else frame
 
 
-def check_column(values: pd.Series, name: str, where: str) -> None:
-    """Raise DataRejected when the objects of a column have no type in common, with counts and examples."""
+def check_column(values: pd.Series, name: str, where: str, *, samples: bool = True) -> None:
+    """Raise DataRejected when the objects of a column have no type in common, with counts.
+
+    With ``samples`` the message has an example of each type.
+    """
     try:
         pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         known = values.dropna()
         kinds = Counter(type(value).__name__ for value in known)
         if len(kinds) > 1:
+            first = {kind: next(v for v in known if type(v).__name__ == kind) for kind in kinds}
             parts = "; ".join(
-                f"{count:,} {kind} such as {next(v for v in known if type(v).__name__ == kind)!r:.60}"
+                f"{count:,} {kind}"
+                + such_as([first[kind]], samples=samples, words=" such as ", longest=_LONGEST)
                 for kind, count in kinds.most_common(_EXAMPLES)
             )
             raise DataRejected(
@@ -132,7 +144,7 @@ def check_column(values: pd.Series, name: str, where: str) -> None:
         kind = next(iter(kinds), "object")
         raise DataRejected(
             f"{where}: column {name!r} has values of type {kind} that Parquet cannot hold: "
-            f"{' '.join(str(error).split())[:200]}; drop or convert it at its source"
+            f"{error_text(error, samples=samples, longest=200)}; drop or convert it at its source"
         ) from error
 
 

@@ -23,6 +23,7 @@ from airflow_mlops.data.core.file_names import (
     partition_values,
     table_format,
 )
+from airflow_mlops.data.sources.quoting import such_as
 from airflow_mlops.data.sources.report import ReadReport, named
 from airflow_mlops.storage.locations import Location, exists
 
@@ -100,9 +101,10 @@ class Lister:
             values = [file.partitions[name] for file in files if name in file.partitions]
             code = next((text for text in values if text and text[0] == "0" and len(text) > _OF_DATES), None)
             if code and all_whole(values):
+                shown = such_as([code], samples=self.report.samples)
                 self.report.note(
                     f"column {name!r} in the names of folders is read as whole numbers without their leading "
-                    f"zeros, such as {code!r:.40}"
+                    f"zeros{shown}"
                 )
 
     def _of(self, place: Location) -> list[SourceFile]:

@@ -15,12 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from fsspec.implementations.local import LocalFileSystem
-from pyarrow import parquet
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 from pyarrow.fs import LocalFileSystem as ArrowLocalFileSystem
 
-from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.core.file_names import all_whole
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
@@ -29,14 +27,10 @@ from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile, note_other_values
-from airflow_mlops.data.sources.report import OUTSIDE
+from airflow_mlops.data.sources.parquet_arguments import checked_arguments, wanted_columns, wanted_rows
+from airflow_mlops.data.sources.quoting import error_text
+from airflow_mlops.data.sources.report import OUTSIDE, ReadReport
 
-ARGUMENTS: Final = ("columns", "filters", "dtype_backend", "engine", "coerce_int96_timestamp_unit")
-_CHOICES: Final[Mapping[str, Sequence[str | None]]] = {
-    "dtype_backend": (None, "numpy_nullable", "pyarrow"),
-    "engine": ("auto", "pyarrow"),
-    "coerce_int96_timestamp_unit": (None, "s", "ms", "us", "ns"),
-}
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _INDEX: Final = re.compile(r"__index_level_\d+__")
@@ -51,10 +45,11 @@ class ParquetPart:
     fragment: Any
     schema: pa.Schema
     index: Mapping[str, range]
+    samples: bool = True
 
     def values(self, name: str) -> pa.ChunkedArray:
         """Return the values of one column."""
-        with reading(self.file, "parquet"):
+        with reading(self.file, "parquet", samples=self.samples):
             return self.fragment.to_table(columns=[name]).column(name)
 
     def is_empty(self, name: str) -> bool:
@@ -87,9 +82,9 @@ class ParquetPlan:
 
 def plan_parquet(files: Sequence[SourceFile], request: ReadRequest) -> ParquetPlan:
     """Return what is to be read of the files, by their footers; raises what ``read_parquet_files`` does."""
-    arguments = _arguments(request.source.load_args)
+    arguments = checked_arguments(request.source.load_args)
     folders = _folder_types(files)
-    parts = [_part(file, folders, arguments) for file in files]
+    parts = [_part(file, folders, arguments, request.report) for file in files]
     for part in parts:
         for name in set(part.file.partitions) & set(part.fragment.physical_schema.names):
             values = part.values(name).unique().to_pylist()
@@ -108,29 +103,15 @@ def plan_parquet(files: Sequence[SourceFile], request: ReadRequest) -> ParquetPl
         if arguments.get("dtype_backend") is not None
         else frozenset(name for part in parts for name in nullable_columns(part.fragment.physical_schema))
     )
-    return ParquetPlan(parts, schema, request.used(_columns(arguments, schema)), nullable, arguments)
+    return ParquetPlan(parts, schema, request.used(wanted_columns(arguments, schema)), nullable, arguments)
 
 
-def _arguments(load_args: Mapping[str, Any]) -> Mapping[str, Any]:
-    for name in load_args:
-        if name not in ARGUMENTS:
-            raise ConfigError(
-                f"data.source.load_args.{name}: Parquet has no such argument{did_you_mean(name, ARGUMENTS)}; "
-                f"known: {', '.join(ARGUMENTS)}"
-            )
-    for name, known in _CHOICES.items():
-        if name in load_args and load_args[name] not in known:
-            choices = ", ".join(filter(None, known))
-            raise ConfigError(
-                f"data.source.load_args.{name} must be one of {choices}, got {load_args[name]!r:.80}"
-            )
-    return load_args
-
-
-def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any]) -> ParquetPart:
+def _part(
+    file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mapping[str, Any], report: ReadReport
+) -> ParquetPart:
     unit = arguments.get("coerce_int96_timestamp_unit")
     form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
-    with reading(file, "parquet"):
+    with reading(file, "parquet", samples=report.samples):
         schema = form.inspect(file.path, filesystem=_arrow_fs(file.fs))
         own = {name: value for name, value in file.partitions.items() if name not in schema.names}
         fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(own, folders))
@@ -141,7 +122,7 @@ def _part(file: SourceFile, folders: Mapping[str, pa.DataType], arguments: Mappi
     fields = [pa.field(name, schema.field(name).type) for name in names]
     fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]
     fields += [pa.field(name, pa.int64()) for name in index]
-    return ParquetPart(file, fragment, pa.schema(fields), index)
+    return ParquetPart(file, fragment, pa.schema(fields), index, report.samples)
 
 
 def _arrow_fs(fs: Any) -> Any:
@@ -175,23 +156,10 @@ def _partition(values: Mapping[str, str | None], folders: Mapping[str, pa.DataTy
     return known
 
 
-def _columns(arguments: Mapping[str, Any], schema: pa.Schema) -> list[str]:
-    wanted = arguments.get("columns")
-    if wanted is None:
-        return list(schema.names)
-    if not isinstance(wanted, list):
-        raise ConfigError(f"data.source.load_args.columns must be a list of names, got {wanted!r:.80}")
-    for name in wanted:
-        if name not in schema.names:
-            known = did_you_mean(str(name), schema.names)
-            raise ConfigError(f"data.source.load_args.columns: no column {name!r}{known}")
-    return list(dict.fromkeys(wanted))
-
-
 def _rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> pa.Table:
     """Read one file as part of the whole table."""
     chosen = chosen_rows(part, plan, request)
-    with reading(part.file, "parquet"), _misfits_named(part, plan):
+    with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
         if part.index:
             return _with_index(part, part.fragment.to_table(schema=plan.schema), chosen).select(plan.columns)
         return part.fragment.to_table(schema=plan.schema, columns=plan.columns, filter=chosen)
@@ -202,7 +170,7 @@ def batches_of(
 ) -> Iterator[pa.Table]:
     """Read one file, which has no index, in batches; ``options`` are those of Arrow's scanner."""
     chosen = chosen_rows(part, plan, request)
-    with reading(part.file, "parquet"), _misfits_named(part, plan):
+    with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
         scanner = part.fragment.scanner(schema=plan.schema, columns=plan.columns, filter=chosen, **options)
         for batch in scanner.to_batches():
             if batch.num_rows:
@@ -212,10 +180,10 @@ def batches_of(
 def chosen_rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> Any:
     """Return the rows of a file that are read, as a filter or None; counts those outside of the window."""
     own = _window(part, request)
-    asked = _asked(plan.arguments, plan.schema)
+    asked = wanted_rows(plan.arguments, plan.schema)
     chosen = own if asked is None else asked if own is None else own & asked
     if own is not None:
-        with reading(part.file, "parquet"), _misfits_named(part, plan):
+        with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
             outside = _count(part, plan.schema, asked) - _count(part, plan.schema, chosen)
         request.report.leave_out(OUTSIDE, outside)
     return chosen
@@ -228,18 +196,6 @@ def _misfits_named(part: ParquetPart, plan: ParquetPlan) -> Iterator[None]:
     except pa.ArrowInvalid:
         _raise_misfit(part, plan.schema, plan.columns)
         raise
-
-
-def _asked(arguments: Mapping[str, Any], schema: pa.Schema) -> Any:
-    """Return which rows ``filters`` asks for, or None for all; raises ConfigError for a wrong one."""
-    if not arguments.get("filters"):
-        return None
-    try:
-        asked = parquet.filters_to_expression(arguments["filters"])
-        schema.empty_table().filter(asked)
-    except (ValueError, TypeError, pa.ArrowException) as error:
-        raise ConfigError(f"data.source.load_args.filters: {str(error).splitlines()[0]:.300}") from error
-    return asked
 
 
 def _count(part: ParquetPart, schema: pa.Schema, chosen: Any) -> int:
@@ -262,7 +218,7 @@ def _raise_misfit(part: ParquetPart, schema: pa.Schema, columns: list[str]) -> N
             try:
                 part.fragment.to_table(schema=schema, columns=[name])
             except pa.ArrowInvalid as cause:
-                line = str(cause).splitlines()[0][:200]
+                line = error_text(cause, samples=part.samples, longest=200)
                 kind = schema.field(name).type
                 raise DataRejected(
                     f"{part.file.name}: column {name!r} does not fit the type {kind} of the other files: "
@@ -285,7 +241,7 @@ def _window(part: ParquetPart, request: ReadRequest) -> Any:
     unreadable = time.is_null()
     if kind.unit != "ns":  # nanoseconds end in 2262
         unreadable = unreadable | (time < _stamp(_FIRST, kind)) | (time > _stamp(_LAST, kind))
-    with reading(part.file, "parquet"):
+    with reading(part.file, "parquet", samples=part.samples):
         if part.index or _count(part, part.schema, unreadable):
             return None
     if request.start is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
@@ -11,7 +12,14 @@ from uuid import UUID
 
 import pandas as pd
 from sqlalchemy import BindParameter, Connection, DateTime, Engine, TextClause, bindparam, text
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from airflow_mlops.config.models import Source
 from airflow_mlops.config.queries import ARGUMENTS, query_text
@@ -27,6 +35,7 @@ from airflow_mlops.data.core.query import (
 )
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.frames import loses_digits
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.storage.sql_errors import advice_for, driver_message, is_refused
 
 _FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
@@ -38,6 +47,9 @@ _SET_UP: Final = {
     "mariadb": ("SET time_zone = '+00:00'",),
     "sqlite": ("PRAGMA query_only = ON",),
 }
+_OF_QUERIES: Final = (ProgrammingError, InterfaceError, OperationalError)
+"""What a database raises for a query and for itself; others are about a value, as one that it cannot cast."""
+_QUOTED: Final = re.compile(r"[\"'`]([^\"'`]+)[\"'`]")
 
 
 def read_query(request: ReadRequest) -> pd.DataFrame:
@@ -50,7 +62,7 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
     """
     source = request.source
     with open_query(request) as (connection, statement):
-        frame = _exact(_frame(statement, connection, source), statement, connection, source)
+        frame = _exact(_frame(statement, connection, request), statement, connection, request)
         return _plain(frame, source)
 
 
@@ -72,7 +84,7 @@ def open_query(
         raise ConfigError(f"{_where(source)}: {wrong}")
     engine = request.connections.engine(str(source.conn_id))
     try:
-        with _reading(engine, source, snapshot=snapshot, quotes=quotes) as connection:
+        with _reading(engine, request, snapshot=snapshot, quotes=quotes) as connection:
             window = _window(engine, request.start, request.end)
             yield connection, _statement(sql, {**_params(source), **window})
     finally:
@@ -169,11 +181,11 @@ def _connected(engine: Engine, conn_id: str, *, snapshot: bool = False) -> Itera
 
 @contextmanager
 def _reading(
-    engine: Engine, source: Source, *, snapshot: bool = False, quotes: bool = True
+    engine: Engine, request: ReadRequest, *, snapshot: bool = False, quotes: bool = True
 ) -> Iterator[Connection]:
     """Connect and set the session up; what the database says becomes an error of this package."""
     begin = ("BEGIN",) if snapshot and engine.dialect.name == "sqlite" else ()
-    with _connected(engine, str(source.conn_id), snapshot=snapshot) as connection:
+    with _connected(engine, str(request.source.conn_id), snapshot=snapshot) as connection:
         try:
             for statement in (*_SET_UP.get(engine.dialect.name, ()), *begin):
                 connection.exec_driver_sql(statement)
@@ -181,17 +193,17 @@ def _reading(
         except SQLAlchemyError as error:
             if isinstance(error, DataError) and not quotes:
                 text = "the database cannot compute a value, which is not quoted (validate.samples is none)"
-                raise ConfigError(f"{_where(source)}: {text}; correct the query") from None
-            raise _told(error, engine, source) from None
+                raise ConfigError(f"{_where(request.source)}: {text}; correct the query") from None
+            raise _told(error, engine, request) from None
         except pd.errors.DatabaseError as error:
             if not isinstance(error.__cause__, SQLAlchemyError):
                 raise
-            raise _told(error.__cause__, engine, source) from None
+            raise _told(error.__cause__, engine, request) from None
 
 
-def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError | BackendError:
+def _told(error: SQLAlchemyError, engine: Engine, request: ReadRequest) -> ConfigError | BackendError:
     """Return a BackendError for what a second try may change, else a ConfigError, without the password."""
-    message = f"{_where(source)}: {_hidden(driver_message(error), engine)}"
+    message = f"{_where(request.source)}: {_reported(error, engine, samples=request.report.samples)}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if engine.dialect.name == "sqlite":  # says OperationalError for a wrong query as well
         again = lost or "locked" in message
@@ -203,22 +215,30 @@ def _told(error: SQLAlchemyError, engine: Engine, source: Source) -> ConfigError
     return ConfigError(f"{message}; {advice}")
 
 
+def _reported(error: SQLAlchemyError, engine: Engine, *, samples: bool) -> str:
+    """Return what the database says; without ``samples`` only if it quotes nothing but the query."""
+    said = _hidden(driver_message(error), engine)
+    query = getattr(error, "statement", None) or ""
+    of_query = isinstance(error, _OF_QUERIES) and all(part in query for part in _QUOTED.findall(said))
+    return said if samples or of_query else error_text(error, samples=False)
+
+
 def _hidden(message: str, engine: Engine) -> str:
     password = engine.url.password
     return message.replace(str(password), "***") if password and len(str(password)) > 2 else message
 
 
 def _exact(
-    frame: pd.DataFrame, statement: TextClause, connection: Connection, source: Source
+    frame: pd.DataFrame, statement: TextClause, connection: Connection, request: ReadRequest
 ) -> pd.DataFrame:
     """Return the rows with large whole numbers as they are: beside gaps pandas makes floats of them.
 
     The query is run again where a column may be one of those.
     """
     large = [name for name in dict.fromkeys(frame.columns) if _is_large(frame, name)]
-    if not large or "dtype_backend" in source.load_args:
+    if not large or "dtype_backend" in request.source.load_args:
         return frame
-    again = _frame(statement, connection, source, dtype_backend="numpy_nullable")
+    again = _frame(statement, connection, request, dtype_backend="numpy_nullable")
     whole = [name for name in large if pd.api.types.is_integer_dtype(again[name])]
     if not whole or len(set(frame.columns)) < len(frame.columns):
         return frame
@@ -239,14 +259,15 @@ def _is_large(frame: pd.DataFrame, name: str) -> bool:
     return isinstance(frame[name], pd.Series) and loses_digits(frame[name])
 
 
-def _frame(statement: TextClause, connection: Connection, source: Source, **more: Any) -> pd.DataFrame:
-    given = {name: value for name, value in source.load_args.items() if name != "params"}
+def _frame(statement: TextClause, connection: Connection, request: ReadRequest, **more: Any) -> pd.DataFrame:
+    given = {name: value for name, value in request.source.load_args.items() if name != "params"}
     arguments = {"coerce_float": False, **given, **more}
     try:
         frame: pd.DataFrame = pd.read_sql(statement, connection, **arguments)
         return frame
     except (TypeError, KeyError, ValueError) as error:
-        raise ConfigError(f"data.source.load_args does not fit pandas.read_sql: {error}") from error
+        text = error_text(error, samples=request.report.samples)
+        raise ConfigError(f"data.source.load_args does not fit pandas.read_sql: {text}") from error
 
 
 def _plain(frame: pd.DataFrame, source: Source) -> pd.DataFrame:

@@ -18,6 +18,8 @@ _NAME: Final = 200
 class ReadReport:
     """Notes on what was read, and how many rows were left out, by reason.
 
+    Without ``samples`` neither notes nor errors quote a cell, as ``validate.samples: none`` says.
+
     >>> report = ReadReport()
     >>> report.note("column 'z' is not in a.csv: its rows have no value")
     >>> report.leave_out("outside the window", 3)
@@ -28,6 +30,7 @@ class ReadReport:
 
     notes: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    samples: bool = True
 
     def note(self, text: str) -> None:
         """Add a sentence, once; long ones are cut, and after many the rest is dropped with a word."""

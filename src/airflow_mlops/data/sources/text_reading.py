@@ -23,6 +23,7 @@ from airflow_mlops.data.sources.copies import note_copies
 from airflow_mlops.data.sources.file_faults import check_needed, reading
 from airflow_mlops.data.sources.frames import storable, to_frame
 from airflow_mlops.data.sources.listing import SourceFile, note_other_values
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.data.sources.report import ReadReport, named
 
 Parser = Callable[[SourceFile, ReadRequest], pd.DataFrame]
@@ -41,19 +42,19 @@ def read_text_files(files: Sequence[SourceFile], request: ReadRequest, parse: Pa
     for a file that cannot be read and for columns that cannot be unified, BackendError when storage does not
     answer.
     """
-    kind = request.source.type
+    kind, samples = request.source.type, request.report.samples
     frames: list[tuple[SourceFile, pd.DataFrame]] = []
     for file in files:
         if file.fs.size(file.path) == 0:
             request.report.note(f"{file.name} is empty: 0 bytes")
             continue
-        with reading(file, kind, f"pandas.read_{kind}"):
+        with reading(file, kind, f"pandas.read_{kind}", samples=samples):
             frame = parse(file, request)
             if frame.empty and frame.columns.empty:
                 request.report.note(f"{file.name} is empty: it has no row and no names of columns")
                 continue
             check_needed(file, [str(name) for name in frame.columns], request)
-            frames.append((file, storable(frame, file.name)))
+            frames.append((file, storable(frame, file.name, samples=samples)))
     if not frames:
         raise DataRejected(f"{named([file.name for file in files])}: empty, at least 1 row is needed")
     note_copies([file for file, frame in frames if len(frame)], request.report)
@@ -120,7 +121,7 @@ def text_batches(
     )
     used = _used(schema, request)
     tables = (
-        _fitted(found.file, table, used)
+        _fitted(found.file, table, used, samples=request.report.samples)
         for found, own in zip(scanned, schemas, strict=True)
         for table in _of_file(found, own, used)
     )
@@ -199,14 +200,16 @@ def _together(frames: Sequence[tuple[SourceFile, pd.DataFrame]], request: ReadRe
         _hint(request),
         request.report.note,
     )
-    return to_frame(pa.concat_tables(_fitted(file, table, schema) for file, table in tables), masked)
+    samples = request.report.samples
+    fitted = (_fitted(file, table, schema, samples=samples) for file, table in tables)
+    return to_frame(pa.concat_tables(fitted), masked)
 
 
 def _emptiness(table: pa.Table) -> Callable[[str], bool]:
     return lambda name: bool(table.column(name).null_count == table.num_rows)
 
 
-def _fitted(file: SourceFile, table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _fitted(file: SourceFile, table: pa.Table, schema: pa.Schema, *, samples: bool) -> pa.Table:
     """Return a file's rows with the columns and types that all files share."""
     columns = []
     for field in schema:
@@ -218,7 +221,7 @@ def _fitted(file: SourceFile, table: pa.Table, schema: pa.Schema) -> pa.Table:
             empty = values.null_count == table.num_rows
             columns.append(pa.nulls(table.num_rows, field.type) if empty else values.cast(field.type))
         except pa.ArrowInvalid as error:
-            line = str(error).splitlines()[0][:200]
+            line = error_text(error, samples=samples, longest=200)
             raise DataRejected(
                 f"{file.name}: column {field.name!r} does not fit the type {field.type} of the other files: "
                 f"{line}"

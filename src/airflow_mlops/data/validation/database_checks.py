@@ -17,8 +17,8 @@ from airflow_mlops.data.validation.database_columns import EMPTY, DatabaseColumn
 from airflow_mlops.data.validation.limits import BOUNDS
 from airflow_mlops.data.validation.outcome import cut
 from airflow_mlops.data.validation.regex import for_postgresql
-from airflow_mlops.data.validation.sql_checks import EXACT_INTEGER, LARGEST, TOO_CLOSE
-from airflow_mlops.data.validation.sql_columns import FLOAT
+from airflow_mlops.data.validation.sql_checks import LARGEST, TOO_CLOSE
+from airflow_mlops.data.validation.sql_columns import EXACT_INTEGER, FLOAT
 
 _NUMBERS: Final = (NUMBER, FLOAT, DECIMAL)
 _KNOWN: Final = (*_NUMBERS, TEXT, TIME)

@@ -21,7 +21,6 @@ SUBQUERY: Final = "(SELECT"
 
 _ALWAYS: Final = frozenset({"column", "mostly", "severity"})
 _STRICT: Final = ("strict_min", "strict_max")
-EXACT_INTEGER: Final = 2**53
 TOO_CLOSE: Final = 1e-9
 """Relative distance from a limit within which the order of a sum may decide: Great Expectations then does."""
 
@@ -159,7 +158,7 @@ def _in_set(item: Expectation, column: SqlColumn) -> Check | None:
     values = item.arguments.get("value_set")
     if not _only(item, "value_set") or not isinstance(values, list | tuple) or not values:
         return None
-    found = [_member(value, column) for value in values]
+    found = [column.member(value) for value in values]
     if None in found:
         return None
     listed = ", ".join(text for text in found if text) or "NULL"
@@ -167,21 +166,6 @@ def _in_set(item: Expectation, column: SqlColumn) -> Check | None:
     negated = "_not_" in item.name
     bad = inside if negated else f"({column.compared}) IS NOT NULL AND NOT {inside}"
     return _by_row(item, column, bad)
-
-
-def _member(value: Any, column: SqlColumn) -> str | None:
-    """Return a member of a set in SQL; empty when no value equals it, None when that is not sure."""
-    if column.kind == TEXT:
-        return text_literal(value) if isinstance(value, str) and "\0" not in value else None
-    if column.kind == TIME:
-        return None if stamp(value) is None else column.limit(stamp(value))
-    if isinstance(value, bool) or not isinstance(value, int | float) or column.kind not in (NUMBER, FLOAT):
-        return None
-    if column.kind == NUMBER:
-        if not abs(value) < EXACT_INTEGER:
-            return None
-        return str(int(value)) if value == int(value) else ""
-    return column.limit(value)
 
 
 def _unique(item: Expectation, column: SqlColumn) -> Check | None:

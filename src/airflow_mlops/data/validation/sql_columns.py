@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from airflow_mlops.data.validation.columns import DECIMAL, NUMBER, OTHER, TEXT, TIME
+from airflow_mlops.data.validation.columns import DECIMAL, NUMBER, OTHER, TEXT, TIME, stamp
 
 FLOAT: Final = "float"
 """A floating-point number: NaN is a missing value, as in pandas."""
+EXACT_INTEGER: Final = 2**53
+"""Below it, each whole number is a float of its own."""
 
 _INTEGERS: Final = {
     "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT",
@@ -48,6 +50,20 @@ class SqlColumn:
         except (TypeError, ValueError):
             return None
         return None if number != number else f"'{number!r}'::DOUBLE"
+
+    def member(self, value: Any) -> str | None:
+        """Return a member of a set in SQL; empty when no value equals it, None when that is not sure."""
+        if self.kind == TEXT:
+            return text_literal(value) if isinstance(value, str) and "\0" not in value else None
+        if self.kind == TIME:
+            return None if stamp(value) is None else self.limit(stamp(value))
+        if isinstance(value, bool) or not isinstance(value, int | float) or self.kind not in (NUMBER, FLOAT):
+            return None
+        if self.kind == NUMBER:
+            if not abs(value) < EXACT_INTEGER:
+                return None
+            return str(int(value)) if value == int(value) else ""
+        return self.limit(value)
 
     def _ticks(self, moment: pd.Timestamp) -> int:
         microseconds = microseconds_of(moment)
