@@ -140,6 +140,7 @@ def answers(dataset: DatasetRef, request: ReadRequest, expect: Sequence[Entry]) 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=UNSHRUNK)
 @example(rows=[(2, None, "a", None), (2, 3, "A", None)], expect=[{"column": "t", "unique": True}])
 @example(rows=[(2**53 + 1, 3, None, None)], expect=[{"column": "n", "in": [2, 2**40]}])
+@example(rows=[(1, None, "x\0y", None)], expect=[{"column": "t", "in": ["b", "x\0y"]}])
 @given(rows=ROWS, expect=st.lists(entries(), min_size=4, max_size=8))
 def test_sqlite_decides_as_pandas_or_says_that_it_does_not(
     rows: list[tuple[Any, ...]], expect: list[Entry], tmp_path_factory: pytest.TempPathFactory
@@ -366,10 +367,10 @@ def test_without_samples_no_cell_leaves_the_database(lite: sqlite3.Connection, t
 def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
     kinds: tuple[DatasetRef, ReadRequest],
 ) -> None:
-    def fault(**source: Any) -> MlopsError:
+    def fault(samples: bool = True, **source: Any) -> MlopsError:
         other = replace(request, source=request.source.model_copy(update=source))
         with pytest.raises(MlopsError) as caught:
-            asked(dataset, other, [{"column": "i", "min": 0}])
+            asked(dataset, other, [{"column": "i", "min": 0}], Terms(samples=samples))
         assert PASSWORD not in str(caught.value)
         return caught.value
 
@@ -382,4 +383,7 @@ def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
         "permission denied for table pg_authid; GRANT this user the right that is missing"
     )
     assert isinstance(fault(sql="SELECT i FROM kinds"), ConfigError)
+    cast = "SELECT * FROM kinds WHERE t::int > 0"
+    assert 'for type integer: "a"' in str(fault(sql=cast))
+    assert "a value, which is not quoted (validate.samples is none)" in str(fault(sql=cast, samples=False))
     assert isinstance(fault(sql="DELETE FROM kinds RETURNING *"), ConfigError)

@@ -151,6 +151,9 @@ def _range(asked: _Asked) -> Question:
 
 
 def _set(asked: _Asked) -> Question:
+    given = asked.arguments.get("value_set") or ()
+    if asked.dialect == "sqlite" and any(isinstance(one, str) and "\0" in one for one in given):
+        raise unsupported(asked.item, "with members that have the character 0")
     found = _members(asked.item, asked.arguments.get("value_set"), asked.columns[0].kind)
     return Question(asked.item, asked.arguments | {"value_set": found})
 
