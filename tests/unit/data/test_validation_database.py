@@ -23,6 +23,7 @@ from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.data.connections import Environment
 from airflow_mlops.data.datasets import read_dataset, read_window, write_dataset
 from airflow_mlops.data.sources.base import ReadRequest
+from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.data.validation import Outcome, Terms, evaluate
 from airflow_mlops.data.validation.database_engine import evaluate_in_database
 from airflow_mlops.storage.locations import PLAIN_STORAGE
@@ -368,7 +369,8 @@ def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
     kinds: tuple[DatasetRef, ReadRequest],
 ) -> None:
     def fault(samples: bool = True, **source: Any) -> MlopsError:
-        other = replace(request, source=request.source.model_copy(update=source))
+        source_ = request.source.model_copy(update=source)
+        other = replace(request, source=source_, report=ReadReport(samples=samples))
         with pytest.raises(MlopsError) as caught:
             asked(dataset, other, [{"column": "i", "min": 0}], Terms(samples=samples))
         assert PASSWORD not in str(caught.value)
@@ -385,5 +387,7 @@ def test_an_error_of_the_database_is_one_of_ours_and_has_no_password(
     assert isinstance(fault(sql="SELECT i FROM kinds"), ConfigError)
     cast = "SELECT * FROM kinds WHERE t::int > 0"
     assert 'for type integer: "a"' in str(fault(sql=cast))
-    assert "a value, which is not quoted (validate.samples is none)" in str(fault(sql=cast, samples=False))
+    assert "may quote cells and is not shown (validate.samples is none)" in str(
+        fault(sql=cast, samples=False)
+    )
     assert isinstance(fault(sql="DELETE FROM kinds RETURNING *"), ConfigError)

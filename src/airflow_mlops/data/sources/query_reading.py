@@ -13,7 +13,6 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import BindParameter, Connection, DateTime, Engine, TextClause, bindparam, text
 from sqlalchemy.exc import (
-    DataError,
     DBAPIError,
     InterfaceError,
     OperationalError,
@@ -67,13 +66,10 @@ def read_query(request: ReadRequest) -> pd.DataFrame:
 
 
 @contextmanager
-def open_query(
-    request: ReadRequest, *, snapshot: bool = False, quotes: bool = True
-) -> Iterator[tuple[Connection, TextClause]]:
+def open_query(request: ReadRequest, *, snapshot: bool = False) -> Iterator[tuple[Connection, TextClause]]:
     """Connect to the database of a query; yields the connection and the query with its parameters bound.
 
     :param snapshot: whether all that is asked sees the database at one moment.
-    :param quotes: whether an error may quote a value of a row.
 
     What the database says inside becomes an error of this package, without the password; raises what
     ``read_query`` raises.
@@ -84,7 +80,7 @@ def open_query(
         raise ConfigError(f"{_where(source)}: {wrong}")
     engine = request.connections.engine(str(source.conn_id))
     try:
-        with _reading(engine, request, snapshot=snapshot, quotes=quotes) as connection:
+        with _reading(engine, request, snapshot=snapshot) as connection:
             window = _window(engine, request.start, request.end)
             yield connection, _statement(sql, {**_params(source), **window})
     finally:
@@ -180,9 +176,7 @@ def _connected(engine: Engine, conn_id: str, *, snapshot: bool = False) -> Itera
 
 
 @contextmanager
-def _reading(
-    engine: Engine, request: ReadRequest, *, snapshot: bool = False, quotes: bool = True
-) -> Iterator[Connection]:
+def _reading(engine: Engine, request: ReadRequest, *, snapshot: bool = False) -> Iterator[Connection]:
     """Connect and set the session up; what the database says becomes an error of this package."""
     begin = ("BEGIN",) if snapshot and engine.dialect.name == "sqlite" else ()
     with _connected(engine, str(request.source.conn_id), snapshot=snapshot) as connection:
@@ -191,9 +185,6 @@ def _reading(
                 connection.exec_driver_sql(statement)
             yield connection
         except SQLAlchemyError as error:
-            if isinstance(error, DataError) and not quotes:
-                text = "the database cannot compute a value, which is not quoted (validate.samples is none)"
-                raise ConfigError(f"{_where(request.source)}: {text}; correct the query") from None
             raise _told(error, engine, request) from None
         except pd.errors.DatabaseError as error:
             if not isinstance(error.__cause__, SQLAlchemyError):

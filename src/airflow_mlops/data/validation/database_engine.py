@@ -114,7 +114,7 @@ def evaluate_in_database(
     where = f"the query on {request.source.conn_id}"
     _all_taken(dataset, where)
     _repeats(request, where)
-    with open_query(request, snapshot=True, quotes=terms.samples) as (connection, statement):
+    with open_query(request, snapshot=True) as (connection, statement):
         rows = _rows(connection, statement, stored.schema, dataset)
         plan = _planned([evaluated(item, terms.parameters) for item in items], rows, terms)
         facts = _facts(connection, rows, plan.asked)
