@@ -1,5 +1,7 @@
 """Deep lint reads the user's code and never runs it; it says what it could not check."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,16 @@ def test_modules_beside_the_dag_file_count_as_well(tmp_path: Path) -> None:
     assert lint_files([(file, file.parent)]) == ()
 
 
+@pytest.fixture
+def own_recursion_limit() -> Iterator[None]:
+    """The limit that Python starts with; libraries that other tests load raise it."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("own_recursion_limit")
 def test_code_that_is_nested_beyond_measure_hides_nothing_else(folder: Path) -> None:
     branches = "".join(f"    elif rows == {n}:\n        x = {n}\n" for n in range(1_500))
     deep = f"def build(rows):\n    if rows is None:\n        x = 0\n{branches}    return rows\n"
