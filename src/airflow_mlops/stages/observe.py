@@ -14,6 +14,7 @@ from airflow_mlops.lifecycle.call import StageCall
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_mlops.data.datasets import Rows
     from airflow_mlops.monitoring.champion import Champion
 
 
@@ -24,35 +25,23 @@ def run(call: StageCall) -> ScoredWindow:
     ConfigError without a champion or a window, DataRejected for a window without rows or one that the
     champion cannot score, BackendError when MLflow or storage does not answer.
     """
-    from airflow_mlops.data.datasets import read_window
     from airflow_mlops.data.learning import for_learning
     from airflow_mlops.data.row_times import row_times, time_column, window_text
     from airflow_mlops.data.sources import source_of
     from airflow_mlops.data.sources.quoting import without_causes
-    from airflow_mlops.data.sources.report import ReadReport
     from airflow_mlops.monitoring.champion import load_champion, load_profile
     from airflow_mlops.monitoring.history import MonitorHistory
 
     start, end = _window(call)
     data, name = call.pipeline.data, call.pipeline.name
     champion = load_champion(call.mlflow, name)
-    samples = call.quotes_cells
-    with without_causes(samples=samples):
-        found = read_window(
-            data,
-            base=call.base,
-            start=start,
-            end=end,
-            need_target=False,
-            connections=call.connections,
-            report=ReadReport(samples=samples),
-        )
+    found = _read(call, start, end)
     rows = found.frame
     validation = _validate(call, rows)
     rows = for_learning(rows)
     known = rows.drop(columns=[data.target], errors="ignore")
-    with without_causes(samples=samples):
-        scored = _scored(champion, known, validation, samples=samples)
+    with without_causes(samples=call.quotes_cells):
+        scored = _scored(champion, known, validation, samples=call.quotes_cells)
     if data.target in rows:
         scored[data.target] = rows[data.target]
     history = MonitorHistory(call.artifacts, name, call.storage)
@@ -78,6 +67,24 @@ def run(call: StageCall) -> ScoredWindow:
         probabilities=champion.gives_probabilities,
         validation=validation,
     )
+
+
+def _read(call: StageCall, start: datetime, end: datetime) -> Rows:
+    """Return the rows of the window; labels may not have arrived."""
+    from airflow_mlops.data.datasets import read_window
+    from airflow_mlops.data.sources.quoting import without_causes
+    from airflow_mlops.data.sources.report import ReadReport
+
+    with without_causes(samples=call.quotes_cells):
+        return read_window(
+            call.pipeline.data,
+            base=call.base,
+            start=start,
+            end=end,
+            need_target=False,
+            connections=call.connections,
+            report=ReadReport(samples=call.quotes_cells),
+        )
 
 
 def _scored(

@@ -152,15 +152,15 @@ class _Scan:
         count_skipped(self._file, first, chunks.warned, self._request)
         check_header(self._file, first, self._arguments, self._request)
         kinds = self._kinds()
-        told = self._told(kinds)
-        self._report(kinds, told)
+        arguments = self._typed_arguments(kinds)
+        self._report(kinds, arguments)
         if self._rows and self._last_has_gaps:
             check_lines(self._file, len(first.columns), self._arguments, self._request)
         for name, sums in self._sums.items():
             if kinds.get(name) == BEYOND:
                 values = pd.Series([sums.too_large], dtype=object)
                 check_column(values, name, self._file.name, samples=self._request.report.samples)
-        return self._scanned(version, kinds, told)
+        return self._scanned(version, kinds, arguments)
 
     def _begin(self, frame: pd.DataFrame) -> None:
         dtype = self._arguments.get("dtype")
@@ -211,7 +211,7 @@ class _Scan:
             return False
         return True
 
-    def _report(self, kinds: Mapping[str, str], told: Mapping[str, Any]) -> None:
+    def _report(self, kinds: Mapping[str, str], arguments: Mapping[str, Any]) -> None:
         floats = [name for name in self._sums if self._is_float(name, kinds)]
         if large := [name for name in floats if self._sums[name].may_lose_digits]:
             for frame in _Chunks(self._file, as_text(self._arguments, large), self._batch):
@@ -224,7 +224,7 @@ class _Scan:
                 if name in self._lines:
                     self._numbers[name].report(name, self._file.name, report)
                     self._lines[name].report(name, self._file.name, report)
-        head = read_csv(self._file, {**told, "nrows": SAMPLE})
+        head = read_csv(self._file, {**arguments, "nrows": SAMPLE})
         report_written(self._file, head, self._arguments, self._request)
 
     def _read_texts(self, name: str) -> None:
@@ -238,7 +238,7 @@ class _Scan:
     def _is_float(self, name: str, kinds: Mapping[str, str]) -> bool:
         return kinds.get(name) == FLOAT or self._typed.get(name) == np.float64
 
-    def _told(self, kinds: Mapping[str, str]) -> dict[str, Any]:
+    def _typed_arguments(self, kinds: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments that give each batch the types of the whole file."""
         given = self._arguments.get("dtype")
         dtypes = {name: DTYPES[kind] for name, kind in kinds.items() if kind in DTYPES}
@@ -246,7 +246,7 @@ class _Scan:
         return {**self._arguments, "dtype": dtypes} if self._rows else self._arguments
 
     def _scanned(
-        self, version: tuple[object, ...] | None, kinds: Mapping[str, str], told: Mapping[str, Any]
+        self, version: tuple[object, ...] | None, kinds: Mapping[str, str], arguments: Mapping[str, Any]
     ) -> ScannedCsv:
         masked = [
             name
@@ -260,7 +260,7 @@ class _Scan:
             schema=pa.schema([pa.field(name, self._arrow(name, kinds)) for name in self._sums]),
             masked=frozenset(masked),
             empty=frozenset(name for name, sums in self._sums.items() if sums.kinds <= {EMPTY}),
-            _arguments=told,
+            _arguments=arguments,
             _batch=self._batch,
             _samples=self._request.report.samples,
         )
