@@ -83,20 +83,22 @@ def ours(folder: Path) -> dict[str, Any]:
     """The stages ingest and validate, called as Airflow's task and the local run call them."""
     from airflow_mlops.lifecycle.call import StageCall
     from airflow_mlops.lifecycle.ports import environment_ports
+    from airflow_mlops.lifecycle.table import TASKS
     from airflow_mlops.stages import ingest, validate
 
+    needs = {task.id: task.config for task in TASKS}
     ports = environment_ports("sqlite://", str(folder))
     pipeline = {"name": "visits", "data": DATA, "validate": {"expect": EXPECT, "engine": "duckdb"}}
     request: dict[str, Any] = {
         "task_key": "benchmark", "artifacts": str(folder / "artifacts"), "base": str(folder), "user": "",
         "as_of": "2026-01-01T00:00:00+00:00", "window_start": None, "options": {}, "pipeline": pipeline,
     }  # fmt: skip
-    first = StageCall.from_request({**request, "stage": "ingest", "inputs": {}}, ports, ("data",))
+    first = StageCall.from_request({**request, "stage": "ingest", "inputs": {}}, ports, needs["ingest"])
     dataset = ingest.run(first)
     print(f"after ingest {peak():,.0f} MB, {time.process_time():.1f} CPU s", file=sys.stderr)
     inputs = {"dataset": dataset.to_json()}
     second = StageCall.from_request(
-        {**request, "stage": "validate", "inputs": inputs}, ports, ("data", "validate")
+        {**request, "stage": "validate", "inputs": inputs}, ports, needs["validate"]
     )
     report = validate.run(second)
     return {"rows": dataset.rows, "passed": report.passed}
