@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages import first_checks, run_facts
+from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.stages.validation_pages import log_pages
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
-from airflow_mlops.training.requirements import requirements
-from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.training.provenance import code_digest
+from airflow_mlops.training.shipping import packed
 from airflow_mlops.training.threads import shared_cores
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
@@ -38,6 +41,7 @@ def run(call: StageCall) -> ModelRef:
     params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
     estimator = estimators.make_estimator(call.pipeline.train.estimator, params, call.base)
     estimators.check_metrics(call.pipeline.evaluate, estimator)
+    first_checks.look(call, found, estimator)
     tags = {
         STAGE: "train",
         DATA_DIGEST: found.train.digest,
@@ -45,7 +49,7 @@ def run(call: StageCall) -> ModelRef:
     }
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(), call.mlflow.task_run(*where) as run_:
-        run_.params({"estimator": call.pipeline.train.estimator, **params, **found.facts()})
+        run_facts.log_start(call, run_, found, estimator, params, [found.train])
         return _train(call, found, params, estimator, run_)
 
 
@@ -83,19 +87,24 @@ def _train(
     raw, holdout = call.read(found.train), call.read(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
     features = call.read(found.train_features)
+    began = process_time()
     estimators.fit(estimator, features, target)
+    spent = process_time() - began
+    run_facts.log_learned_scores(call, run_, found, estimator, features, target, spent)
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
-    columns = needed_columns(raw, function, features) if function else list(features.columns)
+    columns = needed_columns(raw, function, features, spent) if function else list(features.columns)
     model = estimators.assemble(raw[columns], function, estimator)
     asked = holdout[columns]
     labels = models.answers(model, asked, columns)
     scores = estimators.scores(model, asked)
     same_answers(estimator, call.read(found.holdout_features), labels, scores)
     own = [item for item in (function, type(estimator)) if item is not None]
-    with shipped_by_value(own, call.base) as shipped:
-        uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
+    with packed(model, own, call.base) as inside:
+        uri = models.log_model(run_, model, raw[columns], labels, inside.requirements)
+        run_.tag(code_digest(inside.modules))
     run_.json(models.golden(model, asked), "golden.json")
+    check_as_served(run_, uri)
     log_profile(run_, raw[columns], target, scores, data.keys)
     if found.validation_page:
         log_pages(call, found.validation_page, run_)
