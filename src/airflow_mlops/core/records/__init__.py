@@ -15,6 +15,7 @@ from airflow_mlops.core.records.data import Failure as Failure
 from airflow_mlops.core.records.data import FeatureSet as FeatureSet
 from airflow_mlops.core.records.data import Quarantine as Quarantine
 from airflow_mlops.core.records.data import RowTimes as RowTimes
+from airflow_mlops.core.records.data import SplitRule as SplitRule
 from airflow_mlops.core.records.data import ValidationReport as ValidationReport
 from airflow_mlops.core.records.deployment import Approval as Approval
 from airflow_mlops.core.records.deployment import ApprovalRequest as ApprovalRequest
