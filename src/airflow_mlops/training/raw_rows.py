@@ -128,7 +128,9 @@ def _flags(values: pd.Series, dtype: Any) -> pd.Series:
         values, [not isinstance(value, str) and value in (0, 1) for value in plain], "is not true or false"
     )
     if dtype == "bool":
-        return values.astype("float64") if values.isna().any() else values.astype("bool")
+        if values.isna().any():
+            return values.astype("float64")
+        return values.astype("bool")
     return _objects(plain.map(bool, na_action="ignore"))
 
 
@@ -143,12 +145,9 @@ def _moments(values: pd.Series, dtype: Any) -> pd.Series:
         raise ValueError(f"column {values.name!r}: {str(error).partition('. ')[0]}") from error
     moments = times if "," in dtype else times.dt.tz_convert(None)
     cast: pd.Series = moments.astype(dtype)
-    zone = f", {cast.dt.tz}]" if "," in dtype else "]"
-    return (
-        cast
-        if (cast == moments)[moments.notna()].all()
-        else moments.astype(f"datetime64[{moments.dt.unit}{zone}")
-    )
+    if (cast == moments)[moments.notna()].all():
+        return cast
+    return moments.dt.tz_convert(cast.dt.tz) if "," in dtype else moments
 
 
 def _dates(values: pd.Series) -> pd.Series:
