@@ -12,6 +12,8 @@ COLUMN_TYPES: Final = "mlops.column_types"
 CONFIG_DIGEST: Final = "mlops.config_digest"
 DATA_DIGEST: Final = "mlops.data_digest"
 EVALUATION: Final = "mlops.evaluation"
+# The MLflow run of the model that was judged, on a version whose own model was fitted once more after it.
+JUDGED_RUN: Final = "mlops.judged_run_id"
 MODEL_DIGEST: Final = "mlops.model_digest"
 PIPELINE: Final = "mlops.pipeline"
 ROLLOUT_AT: Final = "mlops.rollout.at"
