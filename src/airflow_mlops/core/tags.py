@@ -23,6 +23,8 @@ GIT_CHANGED: Final = "mlops.git.changed"
 GIT_COMMIT: Final = "mlops.git.commit"
 # What a model has learned, in words; the first part of its version's description.
 LEARNED: Final = "mlops.learned"
+# The MLflow run of the model that was judged, on a version whose own model was fitted once more after it.
+JUDGED_RUN: Final = "mlops.judged_run_id"
 MODEL_DIGEST: Final = "mlops.model_digest"
 PIPELINE: Final = "mlops.pipeline"
 # The process that has a run open.
