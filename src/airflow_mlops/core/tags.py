@@ -6,6 +6,9 @@ from typing import Final
 
 # When the task that has a run open gave its last sign of life.
 ALIVE_AT: Final = "mlops.alive_at"
+# How the registered model and its judged twin agree on the hold-out, in words.
+AGREEMENT: Final = "mlops.agreement"
+AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
 APPROVAL: Final = "mlops.approval"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
@@ -24,7 +27,12 @@ GIT_COMMIT: Final = "mlops.git.commit"
 # What a model has learned, in words; the first part of its version's description.
 LEARNED: Final = "mlops.learned"
 # The MLflow run of the model that was judged, on a version whose own model was fitted once more after it.
+# The model that was judged, on a version whose own model has learned the rows of the hold-out as well.
+JUDGED_DIGEST: Final = "mlops.judged_model_digest"
+JUDGED_MODEL_URI: Final = "mlops.judged_model_uri"
+JUDGED_ROWS: Final = "mlops.judged_rows"
 JUDGED_RUN: Final = "mlops.judged_run_id"
+LEARNED_ROWS: Final = "mlops.learned_rows"
 MODEL_DIGEST: Final = "mlops.model_digest"
 PIPELINE: Final = "mlops.pipeline"
 # The process that has a run open.

@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from airflow_mlops.core.records import DatasetRef, FeatureSet
+from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.core.tags import LEARNED
-from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.lessons import Lesson
 from airflow_mlops.training import learning_scores
 from airflow_mlops.training.core.version_text import learned_text
+from airflow_mlops.training.fitting import Fitted, Recipe
 from airflow_mlops.training.provenance import git_revision
 from airflow_mlops.training.run_inputs import all_parameters, log_inputs
 from airflow_mlops.training.tracking import TaskRun
 
 
-def log_start(
-    call: StageCall,
-    run_: TaskRun,
-    found: FeatureSet,
-    estimator: Any,
-    params: Mapping[str, Any],
-    learned: Sequence[DatasetRef],
-) -> None:
-    """Log what is known before the fit; ``learned`` are the rows that the estimator will be fitted to."""
-    path = call.pipeline.train.estimator
-    run_.params({**all_parameters(estimator), "estimator": path, **params, **found.facts()})
+def log_start(run_: TaskRun, recipe: Recipe, estimator: Any, rows: Lesson, found: FeatureSet) -> None:
+    """Log what is known before the ``estimator`` is fitted to ``rows``."""
+    given = {"estimator": recipe.estimator, **recipe.params}
+    run_.params({**all_parameters(estimator), **given, **found.facts(), **rows.facts})
+    learned = [raw for raw, _ in rows.parts]
     log_inputs(run_, {"training": learned, "holdout": [found.holdout]})
-    run_.tag({LEARNED: learned_text(path, learned, found.split), **git_revision(call.base)})
+    text = learned_text(recipe.estimator, rows.rows, learned, found.split)
+    run_.tag({LEARNED: text, **git_revision(recipe.base)})
 
 
-def log_learned_scores(
-    call: StageCall,
-    run_: TaskRun,
-    found: FeatureSet,
-    estimator: Any,
-    features: pd.DataFrame,
-    target: pd.Series,
-    seconds: float,
-) -> None:
-    """Log how the estimator scores on what it has learned; with folds when its fit took few ``seconds``."""
-    names = call.pipeline.evaluate.metrics
-    scores = learning_scores.learned_scores(estimator, features, target, names)
-    if seconds <= learning_scores.CHEAP_S and found.split_by != "time":
-        groups = _groups(call, found) if found.split_by == "entity" else None
-        scores |= learning_scores.cross_validated(estimator, features, target, names, groups)
+def log_learned_scores(run_: TaskRun, fitted: Fitted, rows: Lesson, found: FeatureSet) -> None:
+    """Log how the model scores on what it has learned, and in folds where its fit took little time."""
+    pipeline, target = rows.call.pipeline, rows.labels()
+    names = pipeline.evaluate.metrics
+    scores = learning_scores.learned_scores(fitted.model, fitted.raw, target, names)
+    cheap = fitted.fit_s <= learning_scores.CHEAP_S
+    if cheap and found.split_by != "time" and not pipeline.train.weights:
+        entity = pipeline.data.keys[0] if found.split_by == "entity" else None
+        groups = rows.columns([entity])[entity] if entity else None
+        estimator = fitted.model.steps[-1][1]
+        scores |= learning_scores.cross_validated(estimator, rows.features(), target, names, groups)
     run_.metrics(scores)
-
-
-def _groups(call: StageCall, found: FeatureSet) -> pd.Series:
-    """Return the entity of each learned row."""
-    entity = call.pipeline.data.keys[0]
-    return call.read(found.train, [entity])[entity]

@@ -13,20 +13,20 @@ _COMMIT: Final = 10
 """Characters that are shown of a commit."""
 
 
-def learned_text(estimator: str, parts: Sequence[DatasetRef], split: str) -> str:
-    """Return what was fitted to the rows of ``parts``, and how the hold-out was chosen.
+def learned_text(estimator: str, rows: int, parts: Sequence[DatasetRef], split: str) -> str:
+    """Return what was fitted to which ``rows`` of the ``parts``, and how the hold-out was chosen.
 
-    >>> rows = DatasetRef(uri="", digest="", rows=1200, columns={})
-    >>> learned_text("sklearn.linear_model.Ridge", [rows], "at random")
+    >>> stored = DatasetRef(uri="", digest="", rows=1200, columns={})
+    >>> learned_text("sklearn.linear_model.Ridge", 1200, [stored], "at random")
     'Ridge, fitted to 1,200 rows; hold-out: at random'
     """
+    name, stored = estimator.replace(":", ".").rpartition(".")[2], sum(part.rows for part in parts)
     times = [part.times for part in parts if part.times]
-    span = ""
-    if times:
+    which = "" if rows == stored else f" of {stored:,}"
+    if times and rows == stored:
         first, last = min(item.first for item in times), max(item.last for item in times)
-        span = f" ({to_minute(first)} to {to_minute(last)})"
-    name = estimator.replace(":", ".").rpartition(".")[2]
-    return f"{name}, fitted to {sum(part.rows for part in parts):,} rows{span}; hold-out: {split}"
+        which = f" ({to_minute(first)} to {to_minute(last)})"
+    return f"{name}, fitted to {rows:,} rows{which}; hold-out: {split}"
 
 
 def version_text(evaluation: Evaluation, tags: Mapping[str, str]) -> str:

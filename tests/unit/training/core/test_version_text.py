@@ -20,10 +20,12 @@ def test_rows_of_all_parts_are_counted_and_their_times_span_them() -> None:
         part(800, "2025-01-01T00:00:00+00:00", "2025-02-01T06:00:00+00:00"),
         part(200, "2025-02-01T07:00:00+00:00", "2025-03-01T00:30:00+00:00"),
     ]
-    assert learned_text("models:Forest", parts, "by time") == (
+    assert learned_text("models:Forest", 1000, parts, "by time") == (
         "Forest, fitted to 1,000 rows (2025-01-01 00:00 to 2025-03-01 00:30); hold-out: by time"
     )
-    assert learned_text("a.b.Ridge", parts[:1], "by time").startswith("Ridge, fitted to 800 rows (")
+    assert learned_text("a.b.Ridge", 90, parts, "by time") == (
+        "Ridge, fitted to 90 rows of 1,000; hold-out: by time"
+    )
 
 
 def test_figures_comparison_and_commit_follow() -> None:

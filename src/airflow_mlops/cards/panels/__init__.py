@@ -1,1 +1,0 @@
-"""The panels of a card, one module for each question that they answer."""
