@@ -12,16 +12,18 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
+from airflow_mlops.core.positive_class import class_in_question, positive_place
 from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import CONFIG_DIGEST, DATA_DIGEST, STAGE
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import log_pages
-from airflow_mlops.training import estimators, models
+from airflow_mlops.training import estimators, models, scorers
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.requirements import requirements
 from airflow_mlops.training.shipping import shipped_by_value
 from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.threshold import chosen, with_threshold
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
 
@@ -37,7 +39,8 @@ def run(call: StageCall) -> ModelRef:
     check_used(call.pipeline.evaluate, found)
     params = {**call.pipeline.train.params, **_best_params(call.inputs_of("tune", TuneResult))}
     estimator = estimators.make_estimator(call.pipeline.train.estimator, params, call.base)
-    estimators.check_metrics(call.pipeline.evaluate, estimator)
+    names = estimators.check_metrics(call.pipeline.evaluate, estimator)
+    scorers.preparations(names, call.base)
     tags = {
         STAGE: "train",
         DATA_DIGEST: found.train.digest,
@@ -83,7 +86,14 @@ def _train(
     raw, holdout = call.read(found.train), call.read(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
     features = call.read(found.train_features)
+    names = estimators.named_metrics(pipeline.evaluate)
+    classes = estimators.check_target(target, estimator, data, names)
+    inner, estimator = estimator, with_threshold(estimator, pipeline.train.threshold, classes, data.positive)
     estimators.fit(estimator, features, target)
+    estimators.mark_positive(estimator, data.positive)
+    threshold = chosen(estimator, pipeline.train.threshold, data.positive)
+    if threshold is not None:
+        run_.params({"threshold": f"{threshold:.6g}"})
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
     columns = needed_columns(raw, function, features) if function else list(features.columns)
@@ -92,7 +102,7 @@ def _train(
     labels = models.answers(model, asked, columns)
     scores = estimators.scores(model, asked)
     same_answers(estimator, call.read(found.holdout_features), labels, scores)
-    own = [item for item in (function, type(estimator)) if item is not None]
+    own = [item for item in (function, type(inner)) if item is not None]
     with shipped_by_value(own, call.base) as shipped:
         uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
     run_.json(models.golden(model, asked), "golden.json")
@@ -106,6 +116,8 @@ def _train(
         digest=_digest(call, found, params, labels, scores),
         params=params,
         rows=found.train.rows,
+        positive=class_in_question(classes, positive_place(classes, data.positive)),
+        threshold=threshold,
     )
 
 
