@@ -15,10 +15,17 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.config.models import Data, Evaluate
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.positive_class import ATTRIBUTE, check_declared, place_in_model
+from airflow_mlops.core.positive_class import (
+    ATTRIBUTE,
+    check_declared,
+    class_in_question,
+    place_in_model,
+    positive_place,
+)
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
+from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
 
@@ -87,20 +94,26 @@ def check_target(target: pd.Series, estimator: Any, section: Data, names: Iterab
                 "data.positive is for two classes, but the estimator does regression: remove it"
             )
         return []
-    labels = pd.unique(target.dropna()).tolist()
-    try:
-        classes = sorted(labels)
-    except TypeError:  # text beside numbers
-        classes = sorted(labels, key=str)
+    classes = classes_in(target)
     matters = any(metrics.facts(name).of_a_class for name in names)
     check_declared(classes, section.positive, matters=matters)
     return classes
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
-    """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+def classes_in(target: pd.Series) -> list[Any]:
+    """Return the labels of a target in order, as plain values."""
+    labels = pd.unique(target.dropna()).tolist()
     try:
-        return estimator.fit(features, target)
+        return sorted(labels)
+    except TypeError:  # text beside numbers
+        return sorted(labels, key=str)
+
+
+def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, weights: pd.Series | None = None) -> Any:
+    """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+    arguments = fit_arguments(estimator, weights)
+    try:
+        return estimator.fit(features, target, **arguments)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
         what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
@@ -162,6 +175,20 @@ def mark_positive(estimator: Any, positive: Any) -> Any:
     if positive is not None:
         setattr(estimator, ATTRIBUTE, positive)
     return estimator
+
+
+def known_classes(model: Any) -> list[Any] | None:
+    """Return the labels that a classifier knows; None for a regressor, or one that does not say."""
+    classes = None if task_of(model) == metrics.REGRESSION else getattr(model, "classes_", None)
+    return None if classes is None else list(np.asarray(classes).tolist())
+
+
+def positive_of(estimator: Any, positive: Any) -> str:
+    """Return the class of two that a fitted estimator's score is about, unless it goes without saying."""
+    classes = known_classes(estimator)
+    if classes is None:
+        return ""
+    return class_in_question(classes, positive_place(classes, positive))
 
 
 def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:

@@ -15,6 +15,7 @@ from airflow_mlops.core.records.data import Failure as Failure
 from airflow_mlops.core.records.data import FeatureSet as FeatureSet
 from airflow_mlops.core.records.data import Quarantine as Quarantine
 from airflow_mlops.core.records.data import RowTimes as RowTimes
+from airflow_mlops.core.records.data import SplitRule as SplitRule
 from airflow_mlops.core.records.data import ValidationReport as ValidationReport
 from airflow_mlops.core.records.deployment import Approval as Approval
 from airflow_mlops.core.records.deployment import ApprovalRequest as ApprovalRequest
@@ -29,6 +30,8 @@ from airflow_mlops.core.records.monitoring import PerformanceReport as Performan
 from airflow_mlops.core.records.monitoring import RetrainRequest as RetrainRequest
 from airflow_mlops.core.records.monitoring import ScoredWindow as ScoredWindow
 from airflow_mlops.core.records.monitoring import Triage as Triage
+from airflow_mlops.core.records.refit import Agreement as Agreement
+from airflow_mlops.core.records.refit import Refit as Refit
 from airflow_mlops.core.records.training import Check as Check
 from airflow_mlops.core.records.training import Comparison as Comparison
 from airflow_mlops.core.records.training import Evaluation as Evaluation

@@ -184,11 +184,36 @@ def _listed(failures: Sequence[Failure]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitRule:
+    """Which rows a version was trained on and which were held out, as a rule that later rows can be held to.
+
+    ``kind`` is ``row`` or ``entity`` (``columns`` are hashed and the lowest ``share`` of the hashes is held
+    out), ``time`` (rows from ``cut`` on are held out, those of the last ``gap`` seconds before it do not
+    teach; rows of an entity, ``columns``, on both sides of it count on one side), or ``source`` (the test set
+    with the digest ``test_set`` is held out). ``first`` and ``newest`` are the times of the first and the last
+    row that there was, in the column ``time``; times are ISO and in UTC. ``scheme`` numbers the way of hashing.
+    """
+
+    kind: str
+    columns: tuple[str, ...] = ()
+    share: float = 0.0
+    time: str = ""
+    cut: str = ""
+    gap: float = 0.0
+    first: str = ""
+    newest: str = ""
+    test_set: str = ""
+    scheme: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeatureSet(Record):
     """Train and hold-out rows (raw columns) and the same rows after the feature function.
 
+    ``aside`` are rows that neither teach the judged model nor judge it (None when there are none): those of
+    the gap before the hold-out, and of entities on its two sides.
     ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``,
-    or ``source`` when it is a test set of its own.
+    or ``source`` when it is a test set of its own; ``learned`` says it as a rule, None in older records.
     ``window`` says which rows of the source were taken. ``notes`` say what was left out on the way,
     ``validation_page`` is the address of the page about the validation of the rows, if there was one.
     """
@@ -203,6 +228,9 @@ class FeatureSet(Record):
     window: str = ""
     notes: tuple[str, ...] = ()
     validation_page: str = ""
+    aside: DatasetRef | None = None
+    aside_features: DatasetRef | None = None
+    learned: SplitRule | None = None
 
     @property
     def summary(self) -> str:
