@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
 from airflow_mlops.core.tags import EVALUATION, JUDGED_MODEL_URI
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.card import log_card
 from airflow_mlops.training import assessment, estimators, scorers, slices
 from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
@@ -71,6 +72,7 @@ def run(call: StageCall) -> Evaluation:
         dummy=beside.dummy,
         unknown_labels=beside.unknown_labels,
     )
+    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, rows, target, outcome))
     _log(call, evaluation)
     return evaluation
 

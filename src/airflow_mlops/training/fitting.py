@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +18,8 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
-from airflow_mlops.training.requirements import requirements
-from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.training.provenance import code_digest
+from airflow_mlops.training.shipping import packed
 from airflow_mlops.training.threshold import chosen, with_threshold
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
@@ -64,8 +65,11 @@ class Recipe:
         """Return the estimator, not fitted; raises ConfigError for a path or parameters that do not fit."""
         return estimators.make_estimator(self.estimator, self.params, self.base)
 
-    def fit(self, estimator: Any, rows: Rows) -> tuple[Any, pd.DataFrame, pd.Series | None]:
-        """Fit ``estimator`` with its threshold; return it, the features, and a mask if rows were left out."""
+    def fit(self, estimator: Any, rows: Rows) -> tuple[Any, pd.DataFrame, pd.Series | None, float]:
+        """Fit ``estimator`` with its threshold.
+
+        Returns it, the features, a mask of the rows if some were left out, and processor seconds.
+        """
         features, labels, weights = rows.features(), rows.labels(), rows.weights()
         known = None if self.classes is None else labels.isin(list(self.classes))
         if known is not None and not known.all():
@@ -76,8 +80,10 @@ class Recipe:
         if self.threshold is not None:
             classes = estimators.classes_in(labels)
             estimator = with_threshold(estimator, self.threshold, classes, self.positive)
+        began = process_time()
         estimators.fit(estimator, features, labels, weights)
-        return estimators.mark_positive(estimator, self.positive), features, known
+        spent = process_time() - began
+        return estimators.mark_positive(estimator, self.positive), features, known, spent
 
     @property
     def answers(self) -> list[Any]:
@@ -91,8 +97,9 @@ class Fitted:
     """A model in MLflow at ``uri``.
 
     ``raw`` are the rows that it has learned, with the columns that it asks for; ``answers`` and ``scores``
-    what it says of rows of the hold-out, shape (rows,). ``positive`` is the class of two that the scores are
-    about, where that does not go without saying; ``threshold`` the probability from which on it is predicted.
+    what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds. Where
+    that does not go without saying, ``positive`` is the class of two that the scores are about, and
+    ``threshold`` the probability from which on it is predicted.
     """
 
     model: Any
@@ -100,6 +107,7 @@ class Fitted:
     raw: pd.DataFrame
     answers: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any] | None
+    fit_s: float
     positive: str = ""
     threshold: float | None = None
 
@@ -120,11 +128,11 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     estimator.
     """
     kind = type(estimator)
-    estimator, features, known = recipe.fit(estimator, rows)
+    estimator, features, known, spent = recipe.fit(estimator, rows)
     function = load_object(recipe.features, recipe.base) if recipe.features else None
     raw = features if function is None else rows.raw()
     raw = raw if known is None or function is None else raw[known]
-    columns = list(raw.columns) if function is None else needed_columns(raw, function, features)
+    columns = list(raw.columns) if function is None else needed_columns(raw, function, features, spent)
     del features
     raw = raw[columns]
     model = estimators.assemble(raw, function, estimator)
@@ -133,14 +141,15 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores)
     own = [item for item in (function, kind) if item is not None]
-    with shipped_by_value(own, recipe.base) as shipped:
-        uri = models.log_model(run, model, raw, answers, requirements(model, shipped))
+    with packed(model, own, recipe.base) as inside:
+        uri = models.log_model(run, model, raw, answers, inside.requirements)
+        run.tag(code_digest(inside.modules))
     run.json(models.golden(model, asked), "golden.json")
     threshold = chosen(estimator, recipe.threshold, recipe.positive)
     if threshold is not None:
         run.params({"threshold": f"{threshold:.6g}"})
     positive = estimators.positive_of(estimator, recipe.positive)
-    return Fitted(model, uri, raw, answers, scores, positive, threshold)
+    return Fitted(model, uri, raw, answers, scores, spent, positive, threshold)
 
 
 def same_answers(

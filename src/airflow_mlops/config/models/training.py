@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
@@ -211,6 +212,11 @@ class Evaluate(Section):
     )
     holdout: Holdout | None = Field(
         None, description="A test set that is a source too; then all rows of `data.source` are trained on."
+    )
+    leaks: Annotated[Leaks | None, BeforeValidator(action_mapping)] = Field(
+        Leaks(),
+        description="What happens to features that alone tell the target: `warn`, `refuse` or `off`.",
+        json_schema_extra=short_forms("string"),
     )
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."

@@ -120,6 +120,7 @@ class Evaluation(Record):
     test set of its own, ``caution`` says why the champion's figures on it may be too good.
     ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
     because the model was not trained on their label.
+    ``card`` is where MLflow's pages show the card of the training, empty when there is none.
     """
 
     model: ModelRef
@@ -137,6 +138,7 @@ class Evaluation(Record):
     caution: str = ""
     dummy: Mapping[str, float] = field(default_factory=dict)
     unknown_labels: int = 0
+    card: str = ""
 
     @property
     def summary(self) -> str:

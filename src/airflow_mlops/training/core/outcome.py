@@ -81,6 +81,12 @@ class Outcome:
         counts = np.bincount(self.truth[self.known].astype(np.int64), minlength=self.size)
         return tuple(label for label, count in zip(self.classes, counts, strict=False) if count == 0)
 
+    @property
+    def scoring(self) -> Scoring:
+        """How other rows of the same model are scored in the same way."""
+        positive = self.classes[1] if self.size == _TWO else None
+        return Scoring(positive, 1.0, self.others, samples=False)
+
     def part(self, mask: NDArray[Any]) -> Outcome:
         """Return the rows where ``mask`` (of shape (rows,)) is true."""
         chosen = None if self.probabilities is None else self.probabilities[mask]
