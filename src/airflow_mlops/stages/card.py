@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_mlops.cards.importances import Importances
 
 _LOG = logging.getLogger(__name__)
+_MOST_CELLS: Final = 20_000_000
+_LEAST_DRAWS: Final = 50
+_MOST_DRAWS: Final = 500
 CARD: Final = "card.html"
 """The artifact of the model's MLflow run."""
 
@@ -92,10 +95,15 @@ def draw(
 
 
 def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % bootstrap interval of each metric, without those that have none."""
+    """Return the 95 % bootstrap interval of each metric, without those that have none.
+
+    A large hold-out gets fewer draws, down to 50, so that the time is bounded.
+    """
+    draws = int(np.clip(_MOST_CELLS // max(outcome.rows, 1), _LEAST_DRAWS, _MOST_DRAWS))
     found = {}
     for name in names:
-        bounds = paired_bootstrap(metrics.statistic(name, outcome), lambda _: 0.0, outcome.rows)
+        statistic = metrics.statistic(name, outcome)
+        bounds = paired_bootstrap(statistic, lambda _: 0.0, outcome.rows, draws=draws)
         if np.isfinite([bounds.low, bounds.high]).all():
             found[name] = (bounds.low, bounds.high)
     return found
