@@ -41,7 +41,14 @@ def run(call: StageCall) -> FeatureSet:
     for note in notes:
         _LOG.warning("%s", note)
     built: list[pd.DataFrame] = [
-        features.build(frame, data, call.pipeline.features, call.base, samples=call.quotes_cells)
+        features.build(
+            frame,
+            data,
+            call.pipeline.features,
+            call.base,
+            samples=call.quotes_cells,
+            weights=call.pipeline.train.weights,
+        )
         for frame in frames
     ]
     features.same_columns(*built)
