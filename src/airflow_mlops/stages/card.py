@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.cards.importances import Importances
+    from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
 _MOST_CELLS: Final = 20_000_000
@@ -52,6 +55,19 @@ def log_card(
         _LOG.warning("the training card is not logged: %s%s", type(error).__name__, detail)
         return ""
     return f"experiments/{known.info.experiment_id}/runs/{run_.run_id}/artifacts/{CARD}"
+
+
+def copy_card(call: StageCall, evaluation: Evaluation, run_: TaskRun) -> None:
+    """Copy the card of a judged model to the run of the one that is registered, if it has one."""
+    if not evaluation.card:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            client = call.mlflow.run(evaluation.model.run_id).client
+            found = Path(client.download_artifacts(evaluation.model.run_id, CARD, folder))
+            run_.text(found.read_text(encoding="utf-8"), CARD)
+    except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
+        _LOG.warning("the training card is not copied: %s", type(error).__name__)
 
 
 def draw(
