@@ -90,7 +90,7 @@ def _compared(
     _LOG.info("registered and judged model on the hold-out (%s rows): %s", f"{agreement.rows:,}", agreement)
     if caution:
         _LOG.warning("%s", caution)
-    return agreement, caution, scores
+    return agreement, caution, None if fitted.scores is None else scores
 
 
 def _log_evidence(run_: TaskRun, evaluation: Evaluation, agreement: Agreement) -> None:
