@@ -80,7 +80,7 @@ def draw(
     outcome: metrics.Outcome,
     run_data: Any,
 ) -> str:
-    """Return the card as a page; ``run_data`` are parameters and tags of the MLflow run."""
+    """Return the card as a page; ``run_data`` are parameters, figures and tags of the MLflow run."""
     from airflow_mlops.cards.page import card_page
     from airflow_mlops.cards.training import Training
 
@@ -100,6 +100,7 @@ def draw(
             classes=tuple(map(str, classes)),
             intervals=intervals(evaluation.metrics, outcome),
             params=run_data.params,
+            scores=run_data.metrics,
             tags=run_data.tags,
             importances=found,
             no_importances=why if call.quotes_cells else why.partition(":")[0],
