@@ -14,6 +14,7 @@ from airflow_mlops.core.records import Agreement, Evaluation, FeatureSet, ModelR
 from airflow_mlops.core.tags import DATA_DIGEST, EVALUATION, JUDGED_DIGEST, JUDGED_MODEL_URI, JUDGED_RUN
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages import model_runs, run_facts
+from airflow_mlops.stages.card import copy_card
 from airflow_mlops.stages.lessons import Lesson, all_rows, held_rows
 from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators
@@ -62,6 +63,7 @@ def run(call: StageCall) -> Refit:
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
+        copy_card(call, evaluation, run_)
         digest = fitted.digest(recipe, rows.digests)
         about = {"positive": fitted.positive, "threshold": fitted.threshold, "caution": caution}
         return _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), agreement=agreement, **about)
@@ -88,7 +90,7 @@ def _compared(twin: Any, fitted: Fitted, held: Lesson) -> tuple[Agreement, str, 
     _LOG.info("registered and judged model on the hold-out (%s rows): %s", f"{agreement.rows:,}", agreement)
     if caution:
         _LOG.warning("%s", caution)
-    return agreement, caution, scores
+    return agreement, caution, None if fitted.scores is None else scores
 
 
 def _log_evidence(run_: TaskRun, evaluation: Evaluation, agreement: Agreement) -> None:
