@@ -22,8 +22,6 @@ _PROFILES: Final = {
     "additionalProperties": {"type": "object"},
 }
 _ANCHORS: Final = {"^x-": {"description": "Values for YAML anchors; nothing else reads them."}}
-_SHOWN: Final = 13
-"""Names of a long list in the reference page."""
 
 
 class _FileSchema(GenerateJsonSchema):
@@ -156,9 +154,7 @@ def _type(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if "const" in value:
         return f"`{json.dumps(value['const'])}`"
     if "enum" in value:
-        names = [f"`{item}`" for item in value["enum"]]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return ", ".join(names[:_SHOWN]) + more
+        return ", ".join(f"`{item}`" for item in value["enum"])
     options = [item for item in value.get("anyOf", ()) if item not in ({"type": "null"}, {"const": False})]
     if options:
         return _type(options[0], schema)

@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.core.positive_class import place_in_model
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
@@ -169,7 +168,7 @@ def _asked(model: Any, rows: Any) -> Predictions:
         labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
     else:
         labels = model.predict(rows)
-    return Predictions(_plain(labels), [float(p) for p in chances[:, place_in_model(model)]])
+    return Predictions(_plain(labels), [float(p) for p in chances[:, 1]])
 
 
 def _computed(model: Any) -> Callable[[Any], Predictions] | None:
@@ -177,7 +176,7 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
     compute = computation(model)
     if compute is None:
         return None
-    classes, place = getattr(model, "classes_", None), place_in_model(model)
+    classes = getattr(model, "classes_", None)
 
     def answer(rows: Any) -> Predictions:
         found = compute(rows)
@@ -186,7 +185,7 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
         if classes is None:
             values = _plain(found)
             return Predictions(values, values)
-        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, place].tolist())
+        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, 1].tolist())
 
     return answer
 
