@@ -42,6 +42,71 @@ def test_a_resample_is_worth_the_same_as_repeating_the_rows() -> None:
     assert counted == pytest.approx(compare.ranking_auc(truth[rows], scores[rows])(np.ones(50)))
 
 
+def test_a_model_does_not_differ_from_itself() -> None:
+    statistic = compare.mean(np.random.default_rng(0).random(200))
+    found = compare.paired_bootstrap(statistic, statistic, 200)
+    assert (found.difference, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_interval_is_that_of_a_paired_mean() -> None:
+    """For a mean the bootstrap must agree with the normal interval of the paired differences."""
+    rng = np.random.default_rng(5)
+    champion = rng.random(2_000)
+    challenger = champion + rng.normal(0.05, 0.2, 2_000)
+    found = compare.paired_bootstrap(compare.mean(challenger), compare.mean(champion), 2_000, draws=2_000)
+    differences = challenger - champion
+    half = 1.96 * differences.std() / np.sqrt(2_000)
+    assert found.difference == pytest.approx(differences.mean())
+    assert found.low == pytest.approx(differences.mean() - half, abs=0.15 * half)
+    assert found.high == pytest.approx(differences.mean() + half, abs=0.15 * half)
+
+
+def test_the_same_rows_give_the_same_interval_again() -> None:
+    rng = np.random.default_rng(2)
+    first, second = compare.mean(rng.random(100)), compare.mean(rng.random(100))
+    assert compare.paired_bootstrap(first, second, 100) == compare.paired_bootstrap(first, second, 100)
+
+
+def test_without_a_single_usable_draw_the_bounds_are_not_numbers() -> None:
+    one_class = compare.ranking_auc(np.ones(10), np.arange(10))
+    found = compare.paired_bootstrap(one_class, one_class, 10)
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
+
+
+def test_the_interval_is_that_of_resamples_made_one_by_one() -> None:
+    """The same draws, each with its rows really repeated, and the percentiles read off the sorted list."""
+    rng = np.random.default_rng(7)
+    champion, challenger = rng.random(40), rng.random(40) + 0.1
+    found = compare.paired_bootstrap(
+        compare.mean(challenger), compare.mean(champion), 40, draws=101, confidence=0.9, seed=11
+    )
+    again, differences = np.random.default_rng(11), []
+    for _ in range(101):
+        rows = again.integers(0, 40, 40)
+        differences.append(challenger[rows].mean() - champion[rows].mean())
+    ordered = sorted(differences)
+    assert (found.low, found.high) == pytest.approx((ordered[5], ordered[95]))
+    assert found.challenger == pytest.approx(challenger.mean())
+    assert found.champion == pytest.approx(champion.mean())
+    assert found.difference == pytest.approx(challenger.mean() - champion.mean())
+
+
+def test_the_interval_has_the_documented_defaults() -> None:
+    rng = np.random.default_rng(8)
+    first, second = compare.mean(rng.random(30)), compare.mean(rng.random(30))
+    given = compare.paired_bootstrap(first, second, 30, draws=500, confidence=0.95, seed=0)
+    assert compare.paired_bootstrap(first, second, 30) == given
+
+
+def test_draws_in_which_a_metric_is_undefined_are_left_out() -> None:
+    # One positive in five rows: in about a third of the draws there is none, and no AUC.
+    truth = np.array([0, 0, 0, 0, 1])
+    best, worst = compare.ranking_auc(truth, truth), compare.ranking_auc(truth, -truth)
+    found = compare.paired_bootstrap(best, worst, 5, draws=50)
+    assert (found.low, found.high) == (1, 1)
+
+
 def test_each_statistic_on_rows_that_can_be_counted_by_hand() -> None:
     weights = np.array([1.0, 2.0, 3.0])
     assert compare.mean(np.array([1, 0, 1]))(weights) == pytest.approx(4 / 6)
