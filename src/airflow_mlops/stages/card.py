@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.cards.importances import Importances
+    from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
+_MOST_CELLS: Final = 20_000_000
+_LEAST_DRAWS: Final = 50
+_MOST_DRAWS: Final = 500
 CARD: Final = "card.html"
 """The artifact of the model's MLflow run."""
 
@@ -51,6 +57,19 @@ def log_card(
     return f"experiments/{known.info.experiment_id}/runs/{run_.run_id}/artifacts/{CARD}"
 
 
+def copy_card(call: StageCall, evaluation: Evaluation, run_: TaskRun) -> None:
+    """Copy the card of a judged model to the run of the one that is registered, if it has one."""
+    if not evaluation.card:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            client = call.mlflow.run(evaluation.model.run_id).client
+            found = Path(client.download_artifacts(evaluation.model.run_id, CARD, folder))
+            run_.text(found.read_text(encoding="utf-8"), CARD)
+    except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
+        _LOG.warning("the training card is not copied: %s", type(error).__name__)
+
+
 def draw(
     call: StageCall,
     evaluation: Evaluation,
@@ -61,16 +80,14 @@ def draw(
     outcome: metrics.Outcome,
     run_data: Any,
 ) -> str:
-    """Return the card as a page; ``run_data`` are parameters and tags of the MLflow run."""
+    """Return the card as a page; ``run_data`` are parameters, figures and tags of the MLflow run."""
     from airflow_mlops.cards.page import card_page
     from airflow_mlops.cards.training import Training
 
-    found, why = _importances(evaluation, model, rows, target)
-    classes = (
-        []
-        if outcome.task == metrics.REGRESSION
-        else getattr(model, "classes_", np.unique(np.asarray(target)))
-    )
+    if outcome.unknown_rows:
+        known = outcome.known
+        rows, target, outcome = rows[known], target[known], outcome.part(known)
+    found, why = _importances(evaluation, model, rows, target, outcome.scoring)
     return card_page(
         Training(
             pipeline=call.pipeline.name,
@@ -78,9 +95,10 @@ def draw(
             evaluation=evaluation,
             features=features,
             outcome=outcome,
-            classes=tuple(map(str, classes)),
+            classes=tuple(map(str, outcome.classes)),
             intervals=intervals(evaluation.metrics, outcome),
             params=run_data.params,
+            scores=run_data.metrics,
             tags=run_data.tags,
             importances=found,
             no_importances=why if call.quotes_cells else why.partition(":")[0],
@@ -92,17 +110,22 @@ def draw(
 
 
 def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % bootstrap interval of each metric, without those that have none."""
+    """Return the 95 % bootstrap interval of each metric, without those that have none.
+
+    A large hold-out gets fewer draws, down to 50, so that the time is bounded.
+    """
+    draws = int(np.clip(_MOST_CELLS // max(outcome.rows, 1), _LEAST_DRAWS, _MOST_DRAWS))
     found = {}
     for name in names:
-        bounds = paired_bootstrap(metrics.statistic(name, outcome), lambda _: 0.0, outcome.rows)
+        statistic = metrics.statistic(name, outcome)
+        bounds = paired_bootstrap(statistic, lambda _: 0.0, outcome.rows, draws=draws)
         if np.isfinite([bounds.low, bounds.high]).all():
             found[name] = (bounds.low, bounds.high)
     return found
 
 
 def _importances(
-    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series
+    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series, scoring: metrics.Scoring
 ) -> tuple[Importances | None, str]:
     """Return what the first metric loses without each column, or why that is not known."""
     from airflow_mlops.cards.importances import importances
@@ -111,7 +134,7 @@ def _importances(
     sign = 1 if metrics.facts(name).larger_is_better else -1
 
     def score(part: pd.DataFrame, truth: pd.Series) -> float:
-        return sign * metrics.compute([name], estimators.ask(model, part, truth))[name]
+        return sign * metrics.compute([name], estimators.ask(model, part, truth, scoring))[name]
 
     needed = [str(column) for column in getattr(model, "feature_names_in_", rows.columns) if column in rows]
     try:
