@@ -83,6 +83,7 @@ class LateLabelScan:
                 truth=lambda: truth,
                 waits=True,
                 storage=self.storage,
+                samples=self.samples,
             )
         except DataRejected as error:  # one window's labels must not keep the others from being watched
             self.faults[place(window)] = f"{window_name(window.start, window.end)}: {error}"

@@ -27,12 +27,14 @@ def compute(
     truth: Callable[[], pd.Series],
     waits: bool = False,
     storage: Storage = PLAIN_STORAGE,
+    samples: bool = True,
 ) -> PerformanceReport:
     """Return the metrics of ``section.require`` over the labelled rows, each held against its limit.
 
     :param labelled: how many rows of the window have a label.
     :param truth: gives the label of each row, missing where there is none; not called for too few labels.
     :param storage: where the window's rows are opened.
+    :param samples: whether errors may name labels.
     :param waits: a window below ``min_labels`` is ``waiting``, since it will be scanned again.
 
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
@@ -45,7 +47,7 @@ def compute(
     rows, outcome = window.dataset.rows, None
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:
-        outcome = _outcome(window, truth(), storage)
+        outcome = _outcome(window, truth(), storage, samples=samples)
         if any(metric.needs_probability for metric in needed) and len(set(outcome.truth.tolist())) < 2:
             outcome = None
     values = {} if outcome is None else metrics.compute(section.require, outcome)
@@ -65,7 +67,7 @@ def compute(
     )
 
 
-def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage) -> metrics.Outcome:
+def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage, *, samples: bool) -> metrics.Outcome:
     """Read the predictions of the labelled rows."""
     every = [
         name for name in map(probability_column, range(len(window.classes))) if name in window.dataset.columns
@@ -80,4 +82,4 @@ def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage) -> metric
         probabilities = frame[every].to_numpy()
     elif window.probabilities:
         probabilities = np.asarray(frame[SCORE], dtype=float)
-    return metrics.classification(labels, predicted, window.classes, probabilities)
+    return metrics.classification(labels, predicted, window.classes, probabilities, samples=samples)

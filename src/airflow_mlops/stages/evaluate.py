@@ -12,6 +12,7 @@ import pandas as pd
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
 from airflow_mlops.core.tags import EVALUATION
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, slices
 from airflow_mlops.training.core import gates, metrics
@@ -45,7 +46,7 @@ def run(call: StageCall) -> Evaluation:
     loaded = call.mlflow.load_model(model.model_uri)
     names = estimators.check_metrics(section, loaded)
     with shared_cores():
-        outcome = estimators.ask(loaded, rows, target)
+        outcome = estimators.ask(loaded, rows, target, samples=call.quotes_cells)
         contest = _against_champion(call, outcome, rows, target, names)
         sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
@@ -96,16 +97,17 @@ def _against_champion(
     asked = limits or dict.fromkeys(names[:1], "")
     try:
         champion = call.mlflow.load_model(f"models:/{call.pipeline.name}/{version}")
-        answered = estimators.ask(champion, rows, target)
+        answered = estimators.ask(champion, rows, target, samples=call.quotes_cells)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
         found = tuple(_compare(name, challenger, answered, limit) for name, limit in asked.items())
     except Exception as error:  # the champion's own code runs here: whatever it raises counts
-        text = (
-            f"{type(error).__name__}: {error}"
-            if not isinstance(error, ConfigError | DataRejected)
-            else str(error)
-        )
+        if isinstance(error, ConfigError | DataRejected):
+            text = str(error)
+        elif call.quotes_cells:
+            text = f"{type(error).__name__}: {error}"
+        else:
+            text = error_text(error, samples=False)
         if not limits:
             return _Contest(version, not_compared=text)
         if isinstance(error, BackendError):  # MLflow may answer when this is tried again

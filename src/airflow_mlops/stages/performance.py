@@ -50,7 +50,14 @@ def _at_once(call: StageCall, section: Performance, window: ScoredWindow) -> Per
         labels: pd.Series = call.read(window.dataset, [target])[target]
         return labels
 
-    return compute(section, window, labelled=window.labelled, truth=truth, storage=call.storage)
+    return compute(
+        section,
+        window,
+        labelled=window.labelled,
+        truth=truth,
+        storage=call.storage,
+        samples=call.quotes_cells,
+    )
 
 
 def _with_late_labels(

@@ -50,8 +50,9 @@ def run(call: StageCall) -> ModelRef:
 
 
 def config_digest(call: StageCall) -> str:
-    """Return the SHA-256 of the configuration that a training depends on."""
-    return hashlib.sha256(json.dumps(call.pipeline.effective(), sort_keys=True).encode()).hexdigest()
+    """Return the SHA-256 of the configuration that a training depends on; what checks the rows is none."""
+    found = {key: value for key, value in call.pipeline.effective().items() if key != "validate"}
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
 
 def log_profile(
@@ -83,7 +84,7 @@ def _train(
     raw, holdout = call.read(found.train), call.read(found.holdout).drop(columns=data.target)
     target, raw = raw[data.target], raw.drop(columns=data.target)
     features = call.read(found.train_features)
-    estimators.fit(estimator, features, target)
+    estimators.fit(estimator, features, target, samples=call.quotes_cells)
 
     function = load_object(pipeline.features, call.base) if pipeline.features else None
     columns = needed_columns(raw, function, features) if function else list(features.columns)
@@ -91,10 +92,12 @@ def _train(
     asked = holdout[columns]
     labels = models.answers(model, asked, columns)
     scores = estimators.scores(model, asked)
-    same_answers(estimator, call.read(found.holdout_features), labels, scores)
+    unseen = call.read(found.holdout_features)
+    same_answers(estimator, unseen, labels, scores, samples=call.quotes_cells)
     own = [item for item in (function, type(estimator)) if item is not None]
     with shipped_by_value(own, call.base) as shipped:
-        uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
+        pinned = requirements(model, shipped)
+        uri = models.log_model(run_, model, raw[columns], labels, pinned, samples=call.quotes_cells)
     run_.json(models.golden(model, asked), "golden.json")
     log_profile(run_, raw[columns], target, scores, data.keys)
     if found.validation_page:
@@ -114,10 +117,13 @@ def same_answers(
     features: pd.DataFrame,
     labels: np.ndarray[Any, Any],
     scores: np.ndarray[Any, Any] | None,
+    *,
+    samples: bool = True,
 ) -> None:
     """Raise ConfigError when the model of raw rows answers otherwise than the estimator that was fitted.
 
     ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
+    Without ``samples`` the error names no label.
     """
     expected = np.asarray(estimator.predict(features))
     if expected.dtype.kind == "f":
@@ -130,11 +136,11 @@ def same_answers(
     if not differs.any():
         return
     first = int(np.flatnonzero(differs)[0])
+    shown = f": {labels[first]!r}, fitted {expected[first]!r}" if samples else ""
     raise ConfigError(
         f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
-        f"hold-out otherwise than the estimator that was fitted (row {first}: {labels[first]!r}, fitted "
-        f"{expected[first]!r}): the feature function must give a row the same features each time, with and "
-        "without other rows and columns"
+        f"hold-out otherwise than the estimator that was fitted (row {first}{shown}): the feature function "
+        "must give a row the same features each time, with and without other rows and columns"
     )
 
 

@@ -49,6 +49,7 @@ def run(call: StageCall) -> TuneResult:
             workers=workers,
             seen=lambda trial: _log(run_, metric, trial, top),
             progress=call.progress,
+            samples=call.quotes_cells,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
         return _result(worker, metric, trials, run_.run_id)
@@ -71,11 +72,13 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     name = call.pipeline.evaluate.metrics[0]
     sign = 1.0 if metrics.facts(name).larger_is_better else -1.0
     parts = (rows[~held], target[~held], rows[held], target[held])
+    samples = call.quotes_cells
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        fitted = estimators.fit(estimator, parts[0], parts[1])
-        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3]))[name]
+        fitted = estimators.fit(estimator, parts[0], parts[1], samples=samples)
+        outcome = estimators.ask(fitted, parts[2], parts[3], samples=samples)
+        return sign * metrics.compute([name], outcome)[name]
 
     return score
 

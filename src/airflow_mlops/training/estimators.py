@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from airflow_mlops.config.models import Evaluate
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.user_code.loading import load_object, users_line
@@ -70,14 +71,18 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     return names
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
-    """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, *, samples: bool = True) -> Any:
+    """Fit and return the estimator; raises ConfigError with the columns that may be the reason.
+
+    Without ``samples`` the error does not have the estimator's own text, which may quote a cell.
+    """
     try:
         return estimator.fit(features, target)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
-        raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
+        text = f"{type(error).__name__}: {first}" if samples else error_text(error, samples=False)
+        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}"
+        raise ConfigError(f"{what}: {text}{_suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:
@@ -97,15 +102,20 @@ def _suspects(features: pd.DataFrame) -> str:
     return f" (features {'; '.join(notes)}{encode})" if notes else ""
 
 
-def ask(model: Any, rows: pd.DataFrame, target: pd.Series | np.ndarray[Any, Any]) -> metrics.Outcome:
-    """Return truth and predictions of ``rows``; raises DataRejected for labels that the model never saw."""
+def ask(
+    model: Any, rows: pd.DataFrame, target: pd.Series | np.ndarray[Any, Any], *, samples: bool = True
+) -> metrics.Outcome:
+    """Return truth and predictions of ``rows``; raises DataRejected for labels that the model never saw.
+
+    Without ``samples`` that error names no label.
+    """
     predicted = np.asarray(model.predict(rows))
     if task_of(model) == metrics.REGRESSION:
         return metrics.regression(np.asarray(target), predicted)
     probabilities = np.asarray(model.predict_proba(rows)) if hasattr(model, "predict_proba") else None
     classes = getattr(model, "classes_", None)
     labels = np.unique(np.asarray(target)) if classes is None else classes
-    return metrics.classification(np.asarray(target), predicted, labels, probabilities)
+    return metrics.classification(np.asarray(target), predicted, labels, probabilities, samples=samples)
 
 
 def scores(model: Any, rows: pd.DataFrame) -> np.ndarray[Any, Any] | None:

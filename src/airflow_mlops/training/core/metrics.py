@@ -61,10 +61,13 @@ def classification(
     predicted: Sequence[Any] | NDArray[Any],
     classes: Sequence[Any] | NDArray[Any],
     probabilities: NDArray[Any] | None = None,
+    *,
+    samples: bool = True,
 ) -> Outcome:
     """Build the outcome of a classifier from labels; ``classes`` are in the order of ``probabilities``.
 
     ``probabilities`` of shape (rows,) are those of the second of two classes.
+    Without ``samples`` no error names a label.
     Raises DataRejected when a true label is none of the classes that the model knows.
     """
     index = {label: position for position, label in enumerate(np.asarray(classes).tolist())}
@@ -73,6 +76,9 @@ def classification(
         raise DataRejected(
             f"the target has labels that the model was not trained on: {', '.join(unknown[:5])}; "
             f"it knows {', '.join(map(str, index))}"
+            if samples
+            else f"the target has {len(unknown):,} labels that the model was not trained on; "
+            f"it knows {len(index):,}"
         )
     if probabilities is not None and probabilities.ndim == 1:
         probabilities = np.column_stack([1 - probabilities, probabilities])
