@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.event_times import times_of
 from airflow_mlops.user_code.loading import call_user_function, load_object
 
@@ -75,14 +76,21 @@ def split(frame: pd.DataFrame, data: Data, *, samples: bool = True) -> Split:
     return found
 
 
-def build(frame: pd.DataFrame, data: Data, path: str | None, base: Path) -> pd.DataFrame:
+def build(
+    frame: pd.DataFrame, data: Data, path: str | None, base: Path, *, weights: str | None = None
+) -> pd.DataFrame:
     """Return the features of raw rows: what the function ``path`` makes of them, or all other columns.
 
-    The function gets the rows without the target. Raises ConfigError naming the function when it fails,
-    returns no DataFrame, loses or reorders rows, returns the target, or makes a row's features depend on
-    the other rows (which would differ between training and serving).
+    The function gets the rows without the target and without the column ``weights``. Raises ConfigError
+    naming the function when it fails, returns no DataFrame, loses or reorders rows, returns the target, or
+    makes a row's features depend on the other rows (which would differ between training and serving).
     """
-    raw = frame.drop(columns=data.target).reset_index(drop=True)
+    if weights and weights not in frame.columns:
+        raise ConfigError(
+            f"train.weights: the data has no column {weights!r}{did_you_mean(weights, list(frame.columns))}"
+        )
+    left_out = [data.target, *([weights] if weights else ())]
+    raw = frame.drop(columns=left_out).reset_index(drop=True)
     if path is None:
         return raw.drop(columns=list(data.keys))
     function = load_object(path, base)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
-from airflow_mlops.core.tags import EVALUATION
+from airflow_mlops.core.tags import EVALUATION, JUDGED_MODEL_URI
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, slices
@@ -96,7 +96,8 @@ def _against_champion(
         return _Contest()
     asked = limits or dict.fromkeys(names[:1], "")
     try:
-        champion = call.mlflow.load_model(f"models:/{call.pipeline.name}/{version}")
+        twin = call.registry.version(version).tags.get(JUDGED_MODEL_URI)  # has not learned these rows
+        champion = call.mlflow.load_model(twin or f"models:/{call.pipeline.name}/{version}")
         answered = estimators.ask(champion, rows, target, samples=call.quotes_cells)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")

@@ -41,7 +41,8 @@ def run(call: StageCall) -> FeatureSet:
     for note in notes:
         _LOG.warning("%s", note)
     built: list[pd.DataFrame] = [
-        features.build(frame, data, call.pipeline.features, call.base) for frame in frames
+        features.build(frame, data, call.pipeline.features, call.base, weights=call.pipeline.train.weights)
+        for frame in frames
     ]
     features.same_columns(*built)
     _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames))

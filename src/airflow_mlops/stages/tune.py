@@ -15,6 +15,7 @@ from airflow_mlops.core.tags import STAGE, WORKER
 from airflow_mlops.data import features
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.lessons import judged_rows
 from airflow_mlops.training import estimators, search
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.threads import shared_cores
@@ -65,8 +66,8 @@ def _check(call: StageCall, tune: Tune) -> None:
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
     data, train = call.pipeline.data, call.pipeline.train
-    raw = call.read(found.train, [*data.keys, data.target])
-    rows = call.read(found.train_features)
+    lesson = judged_rows(call, found)
+    raw, rows, weights = lesson.columns([*data.keys, data.target]), lesson.features(), lesson.weights()
     held = features.split(raw, data).held_out
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
@@ -76,7 +77,8 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        fitted = estimators.fit(estimator, parts[0], parts[1], samples=samples)
+        taught = None if weights is None else weights[~held]
+        fitted = estimators.fit(estimator, parts[0], parts[1], taught, samples=samples)
         outcome = estimators.ask(fitted, parts[2], parts[3], samples=samples)
         return sign * metrics.compute([name], outcome)[name]
 

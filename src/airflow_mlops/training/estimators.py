@@ -19,6 +19,7 @@ from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
+from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
 
@@ -71,13 +72,21 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     return names
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, *, samples: bool = True) -> Any:
+def fit(
+    estimator: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    weights: pd.Series | None = None,
+    *,
+    samples: bool = True,
+) -> Any:
     """Fit and return the estimator; raises ConfigError with the columns that may be the reason.
 
     Without ``samples`` the error does not have the estimator's own text, which may quote a cell.
     """
+    arguments = fit_arguments(estimator, weights)
     try:
-        return estimator.fit(features, target)
+        return estimator.fit(features, target, **arguments)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
         text = f"{type(error).__name__}: {first}" if samples else error_text(error, samples=False)

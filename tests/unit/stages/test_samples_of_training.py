@@ -16,9 +16,9 @@ from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.data.sources.quoting import without_causes
 from airflow_mlops.lifecycle.table import find_task
-from airflow_mlops.stages.train import same_answers
 from airflow_mlops.training import search
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.fitting import same_answers
 from tests.support.project import Project, customers
 
 MARK = "Zq7"
@@ -53,7 +53,17 @@ def test_an_estimator_that_refuses_a_cell_does_not_quote_it(
 
 
 def test_stages_that_read_rows_know_whether_cells_may_be_quoted() -> None:
-    for stage in ("ingest", "holdout", "validate", "features", "tune", "train", "evaluate", "observe"):
+    for stage in (
+        "ingest",
+        "holdout",
+        "validate",
+        "features",
+        "tune",
+        "train",
+        "refit",
+        "evaluate",
+        "observe",
+    ):
         task = find_task(stage)
         assert task is not None
         assert "validate" in task.config

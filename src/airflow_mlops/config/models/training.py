@@ -12,6 +12,7 @@ from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
     Duration,
@@ -142,7 +143,25 @@ class Train(Section):
     tune: Tune | None = Field(
         None, description="Hyperparameter search; without it, `params` are used as they are."
     )
-    resources: Resources | None = Field(None, description="Resources of the pods of `tune` and `train`.")
+    window: Window | None = Field(
+        None,
+        description="Learns only the newest rows: those of this time before the newest one, as `90d`, or so "
+        "many rows.",
+    )
+    sample: Sample | None = Field(
+        None, description="Learns a random share of the rows, as `0.1`, or so many; the same ones each time."
+    )
+    weights: Text | None = Field(
+        None, description="Column with the weight of each row in the fit; it is then no feature."
+    )
+    refit: Literal["all"] | None = Field(
+        "all",
+        description="What the registered model has learned: `all` rows, by a last fit after the gate; `off`: "
+        "what the judged model has learned, without the hold-out.",
+    )
+    resources: Resources | None = Field(
+        None, description="Resources of the pods of `tune`, `train` and `refit`."
+    )
 
 
 class Holdout(Section):
