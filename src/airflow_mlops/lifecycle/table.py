@@ -58,7 +58,7 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Splits off the hold-out and applies the feature function.",
         record="FeatureSet",
-        config=("data", "validate", "features", "train"),
+        config=("data", "validate", "features", "train", "evaluate"),
         inputs={"dataset": "ingest", "validation": "validate", "holdout": "holdout"},
     ),
     Task(
@@ -84,7 +84,7 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Judges the model by its limits and against the champion.",
         record="Evaluation",
-        config=("data", "validate", "evaluate"),
+        config=("data", "validate", "features", "evaluate"),
         inputs={"features": "features", "model": "train"},
         rejection="A model that misses a limit fails the run and is not registered.",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -14,6 +14,7 @@ from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, Model
 from airflow_mlops.core.tags import EVALUATION, JUDGED_MODEL_URI
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.card import log_card
 from airflow_mlops.training import estimators, slices
 from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
@@ -69,6 +70,7 @@ def run(call: StageCall) -> Evaluation:
         test_set=features.test_set,
         caution=_caution(call, contest, features.test_set),
     )
+    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, rows, target, outcome))
     _log(call, evaluation)
     return evaluation
 

@@ -11,7 +11,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
 from airflow_mlops.core.records.data import OWN_TEST_SET
-from airflow_mlops.data import features
+from airflow_mlops.data import features, leaks
 from airflow_mlops.data.learning import for_learning, nested_columns
 from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.data.test_set import Side, set_apart
@@ -41,10 +41,22 @@ def run(call: StageCall) -> FeatureSet:
     for note in notes:
         _LOG.warning("%s", note)
     built: list[pd.DataFrame] = [
-        features.build(frame, data, call.pipeline.features, call.base, weights=call.pipeline.train.weights)
+        features.build(
+            frame,
+            data,
+            call.pipeline.features,
+            call.base,
+            samples=call.quotes_cells,
+            weights=call.pipeline.train.weights,
+        )
         for frame in frames
     ]
     features.same_columns(*built)
+    dated = parted.sides[0].times is not None
+    probed = leaks.check(built[0], frames[0], call.pipeline, dated=dated, samples=call.quotes_cells)
+    if probed and probed.leaks:
+        _LOG.warning("%s", probed.sentence)
+        notes.append(probed.sentence)
     _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames))
     known = (dataset.times, (test or dataset).times)
     times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
@@ -59,6 +71,8 @@ def run(call: StageCall) -> FeatureSet:
         window=dataset.window,
         notes=tuple(notes),
         validation_page=report.page if report else "",
+        leaks=probed,
+        validation=report.summary if report else "",
     )
 
 

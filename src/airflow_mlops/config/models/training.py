@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.running import Resources
-from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
@@ -189,6 +190,11 @@ class Evaluate(Section):
     )
     holdout: Holdout | None = Field(
         None, description="A test set that is a source too; then all rows of `data.source` are trained on."
+    )
+    leaks: Annotated[Leaks | None, BeforeValidator(action_mapping)] = Field(
+        Leaks(),
+        description="What happens to features that alone tell the target: `warn`, `refuse` or `off`.",
+        json_schema_extra=short_forms("string"),
     )
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
