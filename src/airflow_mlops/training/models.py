@@ -26,7 +26,7 @@ def log_model(
     model: Any,
     raw: pd.DataFrame,
     labels: np.ndarray[Any, Any],
-    pinned: list[str],
+    pinned: Sequence[str],
     *,
     samples: bool = True,
 ) -> str:
@@ -45,7 +45,7 @@ def log_model(
             model,
             name="model",
             serialization_format="cloudpickle",
-            pip_requirements=pinned,
+            pip_requirements=list(pinned),
             signature=signature,
             input_example=_example(raw) if samples else None,
             metadata={COLUMN_TYPES: types} if types else None,
