@@ -13,6 +13,7 @@ from airflow_mlops.core.records import Agreement, Evaluation, FeatureSet, ModelR
 from airflow_mlops.core.tags import DATA_DIGEST, EVALUATION, JUDGED_DIGEST, JUDGED_MODEL_URI, JUDGED_RUN
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages import model_runs, run_facts
+from airflow_mlops.stages.card import copy_card
 from airflow_mlops.stages.lessons import Lesson, all_rows, held_rows
 from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators
@@ -58,6 +59,7 @@ def run(call: StageCall) -> Refit:
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
+        copy_card(call, evaluation, run_)
         digest = fitted.digest(recipe, rows.digests)
         return _refit(
             judged, fitted.uri, run_.run_id, digest, rows.rows, agreement=agreement, caution=caution
