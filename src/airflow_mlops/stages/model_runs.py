@@ -30,13 +30,14 @@ def recipe(call: StageCall, params: Mapping[str, Any]) -> Recipe:
         features=pipeline.features,
         base=call.base,
         samples=call.quotes_cells,
+        positive=pipeline.data.positive,
+        threshold=pipeline.train.threshold,
     )
 
 
 def config_digest(call: StageCall) -> str:
-    """Return the SHA-256 of the configuration that a training depends on; what checks the rows is none."""
-    found = {key: value for key, value in call.pipeline.effective().items() if key != "validate"}
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    """Return the SHA-256 of the configuration that a training depends on."""
+    return hashlib.sha256(json.dumps(call.pipeline.effective(), sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

@@ -77,8 +77,8 @@ def shown(work: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize("samples", [True, False])
 def test_labels_are_counted_where_they_may_not_be_quoted(samples: bool) -> None:
-    labels = ["a", MARK]
-    text = shown(lambda: metrics.classification(labels, ["a", "a"], ["a", "b"], samples=samples))
+    labels, scoring = ["a", MARK], metrics.Scoring(samples=samples)
+    text = shown(lambda: metrics.classification(labels, ["a", "a"], ["a", "b"], None, scoring))
     assert (MARK in text) == samples
     assert "labels that the model was not trained on" in text
     answers = np.array(labels)
