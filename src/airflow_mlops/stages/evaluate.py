@@ -43,7 +43,7 @@ def run(call: StageCall) -> Evaluation:
     target = rows.pop(call.pipeline.data.target)
     loaded = call.mlflow.load_model(model.model_uri)
     names = estimators.check_metrics(section, loaded)
-    scoring = scorers.scoring(call.pipeline.data, names, call.base)
+    scoring = scorers.scoring(call.pipeline.data, names, call.base, samples=call.quotes_cells)
     learned = call.read(features.train, [call.pipeline.data.target])[call.pipeline.data.target]
     with shared_cores():
         outcome = estimators.ask(loaded, rows, target, scoring)

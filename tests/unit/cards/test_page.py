@@ -104,7 +104,7 @@ def test_figures_of_the_run_stand_beside_those_of_the_hold_out() -> None:
     }
     found = cards.evaluation(dummy={"log_loss": 0.44})
     text = checked(cards.training(evaluation=found, scores=scores, tags=tags))
-    assert "Metric This model 95 % interval Limit Guessing Training rows In folds" in text
+    assert "Metric This model 95 % interval Limit Guessing On training In folds" in text
     assert "roc_auc 0.690 0.684–0.695 >= 0.6 – 0.750 0.700" in text
     assert "abcdef012345, with changes in churn.yaml" in text
 

@@ -15,7 +15,7 @@ from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
 
 _MOST_SLICES: Final = 24
-_SCORES: Final = {"train": "Training rows", "cv": "In folds"}
+_SCORES: Final = {"train": "On training", "cv": "In folds"}
 """Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
 
 
