@@ -83,7 +83,7 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
 def named_metrics(evaluate: Evaluate) -> tuple[str, ...]:
     """Return every metric that the section names, once each, the first of ``metrics`` first."""
     sliced = (name for limits in evaluate.slices.values() for name in limits)
-    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
+    named = (*evaluate.metrics, *evaluate.require, *evaluate.champion_limits, *sliced)
     return tuple(dict.fromkeys(named))
 
 
