@@ -14,7 +14,7 @@ from airflow_mlops.core.records import Evaluation, FeatureSet
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
-from airflow_mlops.training.core.comparison import paired_bootstrap
+from airflow_mlops.training.core.bootstrap import paired_bootstrap
 from airflow_mlops.training.threads import shared_cores
 
 if TYPE_CHECKING:
@@ -84,12 +84,10 @@ def draw(
     from airflow_mlops.cards.page import card_page
     from airflow_mlops.cards.training import Training
 
-    found, why = _importances(evaluation, model, rows, target)
-    classes = (
-        []
-        if outcome.task == metrics.REGRESSION
-        else getattr(model, "classes_", np.unique(np.asarray(target)))
-    )
+    if outcome.unknown_rows:
+        known = outcome.known
+        rows, target, outcome = rows[known], target[known], outcome.part(known)
+    found, why = _importances(evaluation, model, rows, target, outcome.scoring)
     return card_page(
         Training(
             pipeline=call.pipeline.name,
@@ -97,7 +95,7 @@ def draw(
             evaluation=evaluation,
             features=features,
             outcome=outcome,
-            classes=tuple(map(str, classes)),
+            classes=tuple(map(str, outcome.classes)),
             intervals=intervals(evaluation.metrics, outcome),
             params=run_data.params,
             scores=run_data.metrics,
@@ -127,7 +125,7 @@ def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str,
 
 
 def _importances(
-    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series
+    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series, scoring: metrics.Scoring
 ) -> tuple[Importances | None, str]:
     """Return what the first metric loses without each column, or why that is not known."""
     from airflow_mlops.cards.importances import importances
@@ -136,7 +134,7 @@ def _importances(
     sign = 1 if metrics.facts(name).larger_is_better else -1
 
     def score(part: pd.DataFrame, truth: pd.Series) -> float:
-        return sign * metrics.compute([name], estimators.ask(model, part, truth))[name]
+        return sign * metrics.compute([name], estimators.ask(model, part, truth, scoring))[name]
 
     needed = [str(column) for column in getattr(model, "feature_names_in_", rows.columns) if column in rows]
     try:

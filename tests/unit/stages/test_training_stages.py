@@ -260,7 +260,8 @@ def test_a_champion_that_cannot_score_the_rows_is_not_passed_in_silence(tmp_path
     evaluation = newer.run("evaluate", {"features": features, "model": model}, "new")
     assert not evaluation["passed"]
     assert evaluation["champion_version"] == 1
-    assert "champion version 1 cannot score this hold-out" in evaluation["reasons"][0]
+    assert evaluation["outcome"] == "inconclusive"
+    assert "not enough evidence: not compared with the champion, version 1" in evaluation["reasons"][0]
     assert "'plan'" in evaluation["reasons"][0]
 
 
@@ -284,6 +285,7 @@ def test_a_regression_goes_all_the_way(tmp_path: Path) -> None:
 def test_labels_may_be_text(tmp_path: Path) -> None:
     frame = customers().assign(churned=lambda f: f["churned"].map({0: "stays", 1: "leaves"}))
     project = Project.create(tmp_path, frame)
+    project = project.changed(data={**project.config["data"], "positive": "leaves"})
     evaluation, _ = registered(project, "a")
     assert set(artifact(project, evaluation["model"]["run_id"], "golden.json")["predictions"]) <= {
         "stays",

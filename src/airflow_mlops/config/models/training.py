@@ -13,6 +13,7 @@ from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.models.threshold import Threshold, threshold_mapping
 from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
@@ -35,6 +36,16 @@ class Data(Section):
 
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
+    positive: str | bool | int | float | None = Field(
+        None,
+        description="Class of two that metrics, scores and probabilities are about; required for two texts.",
+    )
+    max_unknown_labels: StrictFloat = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Largest share of judged rows with a label that no training row had; they do not count.",
+    )
     time: EventTime | None = Field(
         EventTime(), description="How event times are written; `off`: the last key is not a time."
     )
@@ -141,6 +152,11 @@ class Train(Section):
 
     estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
+    threshold: Annotated[Threshold | None, BeforeValidator(threshold_mapping)] = Field(
+        None,
+        description="Decision threshold of a two-class model: a probability, or the metric that chooses it.",
+        json_schema_extra=short_forms("number", "string"),
+    )
     tune: Tune | None = Field(
         None, description="Hyperparameter search; without it, `params` are used as they are."
     )
@@ -164,6 +180,12 @@ class Train(Section):
         None, description="Resources of the pods of `tune`, `train` and `refit`."
     )
 
+    @model_validator(mode="after")
+    def _no_weights_beside_a_threshold(self) -> Train:
+        if self.threshold and self.weights:
+            raise FieldError("cannot be combined with `weights`: remove one of them", "threshold")
+        return self
+
 
 class Holdout(Section):
     """The rows that a model is judged on: a test set of its own; without it, `data.holdout` of the rows."""
@@ -180,9 +202,20 @@ class Evaluate(Section):
         min_length=1, description="Metrics to compute; tuning optimises the first one."
     )
     require: dict[Metric, Limit] = Field(default_factory=dict, description="Limit per metric, as `>= 0.8`.")
-    against_champion: dict[Metric, Limit] = Field(
+    against_champion: dict[Metric, Limit] | None = Field(
         default_factory=dict,
-        description="Limit per metric, on the lower confidence bound of challenger minus champion.",
+        description="Limit per metric, on the lower confidence bound of challenger minus champion. Without "
+        "it, a model that is clearly worse by the first metric is refused; `off`: shown, never refused.",
+    )
+    on_inconclusive: Literal["reject", "ask", "accept"] | None = Field(
+        None,
+        description="Decision when the hold-out does not show whether the limits against earlier versions "
+        "are met; `reject` when there are limits, else `accept`.",
+    )
+    against_anchor: dict[Metric, Limit] | None = Field(
+        default_factory=dict,
+        description="Limit per metric of the total loss since the best earlier champion; by default those of "
+        "`against_champion`, at most 0. `off`: losses may add up.",
     )
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
@@ -199,6 +232,26 @@ class Evaluate(Section):
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
     )
+
+    @property
+    def champion_limits(self) -> dict[str, str]:
+        """The limits against the champion; empty when there are none or they are off."""
+        return dict(self.against_champion or {})
+
+    @property
+    def anchor_limits(self) -> dict[str, str]:
+        """The limits against the anchor that the file gives."""
+        return dict(self.against_anchor or {})
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person decides without enough evidence, so that the task ``decide`` exists."""
+        return self.against_champion is not None and self.policy == "ask"
+
+    @property
+    def policy(self) -> str:
+        """What is done without enough evidence."""
+        return self.on_inconclusive or ("reject" if self.against_champion else "accept")
 
 
 class Approve(Section):
