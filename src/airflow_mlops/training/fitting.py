@@ -117,7 +117,8 @@ class Fitted:
         parts = [*data, recipe.estimator, with_text_keys(recipe.params), *recipe.answers]
         found = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         said = self.answers if self.scores is None else self.scores
-        found.update(json.dumps([models.plain(value) for value in said]).encode())
+        is_plain = said.dtype.kind in "fiub"
+        found.update(said.tobytes() if is_plain else json.dumps([models.plain(one) for one in said]).encode())
         return found.hexdigest()
 
 
