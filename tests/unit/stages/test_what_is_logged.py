@@ -195,7 +195,10 @@ def test_a_model_whose_files_somebody_changed_is_not_loaded(
             {"evaluate": {"metrics": ["roc_auc"], "slices": {"shop": {"roc_auc": ">= 0.5"}}}},
             "no column 'shop'",
         ),
-        ({"train": {"estimator": "own_models:model"}}, "cannot be fitted.*not numeric: plan"),
+        (
+            {"train": {"estimator": "own_models:model", "preprocess": None}},
+            "cannot be fitted.*not numeric: plan",
+        ),
     ],
 )
 def test_a_wrong_column_leaves_no_run(
