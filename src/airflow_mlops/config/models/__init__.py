@@ -1,5 +1,6 @@
 """The sections of a pipeline file, one frozen model each; an unknown key is an error."""
 
+from airflow_mlops.config.models.approval import Approve
 from airflow_mlops.config.models.deployment import (
     Canary,
     Deploy,
@@ -28,7 +29,6 @@ from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.models.threshold import Threshold
 from airflow_mlops.config.models.training import (
-    Approve,
     Data,
     Evaluate,
     Holdout,
