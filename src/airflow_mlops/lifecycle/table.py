@@ -58,7 +58,7 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Splits off the hold-out and applies the feature function.",
         record="FeatureSet",
-        config=("data", "validate", "features"),
+        config=("data", "validate", "features", "evaluate"),
         inputs={"dataset": "ingest", "validation": "validate", "holdout": "holdout"},
     ),
     Task(

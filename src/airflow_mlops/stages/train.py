@@ -18,6 +18,7 @@ from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.validation_pages import log_pages
 from airflow_mlops.training import estimators, models
+from airflow_mlops.training.counted_rows import log_learned
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.requirements import requirements
 from airflow_mlops.training.shipping import shipped_by_value
@@ -96,6 +97,7 @@ def _train(
     with shipped_by_value(own, call.base) as shipped:
         uri = models.log_model(run_, model, raw[columns], labels, requirements(model, shipped))
     run_.json(models.golden(model, asked), "golden.json")
+    log_learned(run_, found, call.read)
     log_profile(run_, raw[columns], target, scores, data.keys)
     if found.validation_page:
         log_pages(call, found.validation_page, run_)

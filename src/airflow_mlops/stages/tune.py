@@ -12,7 +12,7 @@ from airflow_mlops.config.models import Tune
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
-from airflow_mlops.data import features
+from airflow_mlops.data.splitting import plan_of, split
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators, search
@@ -64,13 +64,15 @@ def _check(call: StageCall, tune: Tune) -> None:
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
     data, train = call.pipeline.data, call.pipeline.train
-    raw = call.read(found.train, [*data.keys, data.target])
+    by_row = not data.keys  # then all columns decide
+    raw = call.read(found.train, None if by_row else [*data.keys, data.target])
     rows = call.read(found.train_features)
-    held = features.split(raw, data).held_out
+    plan = plan_of(data, call.pipeline.evaluate.holdout).inner
+    inner = split(raw, data, plan)
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
     sign = 1.0 if metrics.facts(name).larger_is_better else -1.0
-    parts = (rows[~held], target[~held], rows[held], target[held])
+    parts = (rows[inner.teaches], target[inner.teaches], rows[inner.held_out], target[inner.held_out])
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
@@ -23,6 +24,7 @@ from airflow_mlops.config.values import (
     StrictFloat,
     StrictInt,
     Text,
+    Timestamp,
     Values,
     passes,
 )
@@ -146,11 +148,44 @@ class Train(Section):
 
 
 class Holdout(Section):
-    """The rows that a model is judged on: a test set of its own; without it, `data.holdout` of the rows."""
+    """The rows that a model is judged on: a share of the data, its newest part, or a test set of its own."""
 
-    source: Source = Field(
-        description="Where the test set is: any source; its rows are read as those of `data.source`."
+    model_config = ConfigDict(populate_by_name=True)
+    share: StrictFloat | None = Field(
+        None, gt=0, lt=1, description="Share of rows held out, as `data.holdout`: write one of the two."
     )
+    last: Duration | None = Field(
+        None, description="Holds out the newest rows: those of this span up to the newest event time."
+    )
+    start: Timestamp | None = Field(
+        None,
+        alias="from",
+        description="Holds out rows from this moment on; without an offset it is in `data.time.timezone`.",
+    )
+    gap: Duration | None = Field(
+        None,
+        description="Rows of this span before the hold-out do not teach: as long as labels need to land.",
+    )
+    source: Source | None = Field(
+        None,
+        description="A test set of its own: any source, read as `data.source`, whose rows then all teach.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Holdout:
+        ways = {"share": self.share, "last": self.last, "from": self.start, "source": self.source}
+        given = [name for name, value in ways.items() if value is not None]
+        if len(given) > 1:
+            raise FieldError(f"must be left out beside `{given[0]}`: write one of {_listed(ways)}", given[1])
+        if self.source is not None and self.gap is not None:
+            raise FieldError("must be left out beside `source`: a test set of its own has no gap", "gap")
+        if not given and self.gap is None:
+            raise ValueError(f"needs one of {_listed(ways)}")
+        return self
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class Evaluate(Section):
@@ -169,11 +204,16 @@ class Evaluate(Section):
         description="Limits per column of the raw rows, which each value of the column must meet.",
     )
     holdout: Holdout | None = Field(
-        None, description="A test set that is a source too; then all rows of `data.source` are trained on."
+        None, description="Which rows are held out; the share `data.holdout` when left out."
     )
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
     )
+
+    @property
+    def test_set(self) -> Source | None:
+        """The source of a test set of its own, None when rows of the data are held out."""
+        return self.holdout.source if self.holdout else None
 
 
 class Approve(Section):
