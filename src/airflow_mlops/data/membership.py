@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -98,7 +97,7 @@ def _of_objects(values: NDArray[Any]) -> Hashes:
             return stable_hash.of_integers(values.astype(np.int64))
         except OverflowError:
             pass
-    if kind == "date":
+    if kind == "date" and set(map(type, values)) == {date}:  # a datetime is a date too
         return stable_hash.of_times(values.astype("M8[D]").astype("M8[us]").view(np.int64))
     return _each(values)
 
@@ -119,13 +118,13 @@ def _each(values: NDArray[Any]) -> Hashes:
 
 def _canonical(value: Any) -> tuple[Callable[[list[Any]], Hashes], Any]:
     """Return what hashes a list of values like this one, and the value as that takes it."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.bool_ | np.number | np.str_):
         value = value.item()
     if isinstance(value, str):
         return _of_texts, value
     if isinstance(value, Decimal) and not value.is_finite():
         return _of_floats, float(value)
-    if isinstance(value, Decimal | Real) and value == value:
+    if isinstance(value, Decimal | int | float) and value == value:
         if abs(value) == float("inf") or value != int(value) or not -_INT64 <= value <= _UINT64:
             return _of_floats, float(value)
         return _of_integers, int(value) & _UINT64

@@ -34,7 +34,8 @@ def repeated_rows(train: pd.DataFrame, holdout: pd.DataFrame, columns: Sequence[
         return 0
     rows = [np.arange(len(train)), np.arange(len(holdout))]
     found = [np.zeros(len(side), dtype=np.uint64) for side in rows]
-    for name in sorted(columns, key=lambda column: -_distinct(holdout[column])):
+    distinct = {name: _distinct(holdout[name]) for name in columns}
+    for name in sorted(columns, key=lambda name: -distinct[name]):
         for side, frame in enumerate((train, holdout)):
             values = value_hashes(frame[name].iloc[rows[side]])
             found[side] = of_row({"before": found[side], "value": values})

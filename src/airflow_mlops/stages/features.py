@@ -36,7 +36,7 @@ def run(call: StageCall) -> FeatureSet:
     frames = [side.frame for side in parted.sides]
     notes = list(parted.notes)
     if parted.rule.kind != "row":  # equal rows have one hash
-        notes += [note for note in (note_of_repeated(*frames[:2], data),) if note]
+        notes += filter(None, [note_of_repeated(frames[0], frames[1], data)])
     if call.pipeline.features is None and (nested := _without_use(frames[0], data)):
         frames = [frame.drop(columns=nested) for frame in frames]
         notes.append(

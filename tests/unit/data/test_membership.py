@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.data.core.stable_hash import MISSING, fraction, of_integers, of_row, of_text
+from airflow_mlops.data.core.stable_hash import MISSING, fraction, of_integers
 from airflow_mlops.data.membership import row_hashes, value_hashes
 
 WHOLE = st.lists(st.one_of(st.none(), st.integers(-(2**53), 2**53)), min_size=1, max_size=30)
@@ -157,9 +157,6 @@ def test_text_is_hashed_by_all_its_bytes() -> None:
     texts = ["", "a", "a\0", "abcdefgh", "abcdefgh\0", "abcdefghi", "x" * 4096, "x" * 4097, "x" * 4096 + "y"]
     assert len(set(hashes(texts))) == len(texts)
     assert hashes(["\ud800"], object) == hashes(["\ud800", 1], object)[:1]
-    parts = np.frombuffer(b"--abcab", dtype=np.uint8)
-    found = of_text(parts, np.array([2, 5]), np.array([4, 7]))
-    assert found[0] == found[1]
 
 
 def test_values_that_differ_have_other_hashes() -> None:
@@ -183,8 +180,3 @@ def test_values_that_differ_have_other_hashes() -> None:
     assert hashes([2**63, 2**64 - 1], "uint64") == hashes([2**63, 2**64 - 1], object)
     assert hashes([np.array([1, 2])], object) == hashes([[1, 2]], object)
     assert hashes([-0.0]) == hashes([0.0]) == hashes([0])
-
-
-def test_no_column_is_no_row() -> None:
-    with pytest.raises(ValueError, match="at least one column"):
-        of_row({})
