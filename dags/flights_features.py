@@ -16,14 +16,16 @@ def build(flights: pd.DataFrame) -> pd.DataFrame:
     known = pd.DataFrame(
         {
             "hour": flights["sched_dep_time"] // 100,
-            "weekday": time.dt.weekday,
+            "weekday": time.dt.day_of_week,
             "carrier": pd.Categorical(flights["carrier"], categories=CARRIERS).codes,
             "origin": pd.Categorical(flights["origin"], categories=AIRPORTS).codes,
             "distance": flights["distance"],
+            **{name: flights[name] for name in WEATHER},
         },
         index=flights.index,
     )
-    return known.join(flights[WEATHER]).astype("float64").fillna(-1.0)
+    # Side by side, one row for each flight: `join` would match by index, and multiply rows that share one.
+    return known.astype("float64").fillna(-1.0)
 
 
 def with_aircraft(flights: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_mlops.core.records import summarize
 
 Json = Mapping[str, Any]
-_SUMMARIZED = ("ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout")
+_SUMMARIZED = ("ingest", "validate", "features", "tune", "train", "evaluate", "refit", "register", "rollout")
 
 
 def describe(task_id: str, record: Json) -> str:

@@ -16,7 +16,18 @@ from demo.story import Story
 TRAIN, DEPLOY, MONITOR = (f"{PIPELINE}__{kind}" for kind in ("train", "deploy", "monitor"))
 _THINKING = 2.0
 _ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
-_SHOWN = {"ingest", "validate", "features", "tune", "train", "evaluate", "register", "rollout", "finalize"}
+_SHOWN = {
+    "ingest",
+    "validate",
+    "features",
+    "tune",
+    "train",
+    "evaluate",
+    "refit",
+    "register",
+    "rollout",
+    "finalize",
+}
 
 
 @dataclass

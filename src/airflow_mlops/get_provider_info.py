@@ -103,7 +103,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules("triggers", "rollout"),
         "task-decorators": [{"name": "ml_stage", "class-name": "airflow_mlops.decorators.ml_stage.ml_stage"}],
         "connection-types": [_MLFLOW_FORM, {**_SERVING, "ui-field-behaviour": _serving_form()}],
-        "extra-links": ["airflow_mlops.operators.links.MlflowRunLink"],
+        "extra-links": [
+            "airflow_mlops.operators.links.CardLink",
+            "airflow_mlops.operators.links.MlflowRunLink",
+        ],
         "cli": ["airflow_mlops.cli.airflow.get_cli_commands"],
         "config": {"mlops": {"description": "Settings of airflow-mlops.", "options": _OPTIONS}},
     }

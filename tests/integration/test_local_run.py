@@ -90,7 +90,7 @@ def test_a_run_killed_in_its_canary_goes_on_from_there(laptop: Laptop) -> None:
     assert rollout["outcome"] == "PROMOTED"
     assert [entry["to"] for entry in rollout["history"]].count("WARMING") == 1
     assert laptop.aliases() == {"champion": 2, "previous": 1}
-    assert laptop.mlflow_runs() == [("train", "FINISHED")] * 2
+    assert laptop.mlflow_runs() == [("train", "FINISHED"), ("refit", "FINISHED")] * 2
 
 
 @pytest.mark.parametrize("waits", [WAITS + RAISED, WAITS + TURNED], ids=["raised", "turned into an error"])

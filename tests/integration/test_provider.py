@@ -65,7 +65,8 @@ def test_airflow_lists_connections_links_and_settings() -> None:
         assert hook is not None
         assert hook.hook_class_name.endswith(name)
         assert hook.connection_type == connection_type
-    assert "airflow_mlops.operators.links.MlflowRunLink" in manager.extra_links_class_names
+    links = {f"airflow_mlops.operators.links.{name}" for name in ("MlflowRunLink", "CardLink")}
+    assert links <= set(manager.extra_links_class_names)
     assert "mlops" in dict(manager.provider_configs)["airflow-mlops"]
 
 

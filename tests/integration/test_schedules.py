@@ -297,6 +297,7 @@ def test_a_task_that_always_runs_hides_no_rejection(tmp_path: Path) -> None:
     ran = run(dags["train"])
     assert ran.state == "failed"
     assert {id_: state for id_, state in ran.tasks.items() if state != "success"} == {
-        "evaluate": "failed", "register": "upstream_failed", "done": "upstream_failed",
+        "evaluate": "failed", "refit": "upstream_failed", "register": "upstream_failed",
+        "done": "upstream_failed",
     }  # fmt: skip
     assert (tmp_path / "told").read_text().split("\n") == ["before refused__train", "ended", ""]

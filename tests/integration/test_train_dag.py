@@ -15,6 +15,7 @@ from airflow_mlops.core.records import (
     Evaluation,
     FeatureSet,
     ModelRef,
+    Refit,
     RegisteredVersion,
     TuneResult,
     ValidationReport,
@@ -29,6 +30,7 @@ RECORDS = {
     "features": FeatureSet,
     "train": ModelRef,
     "evaluate": Evaluation,
+    "refit": Refit,
     "register": RegisteredVersion,
 }
 
@@ -80,8 +82,8 @@ def test_every_task_says_what_it_cost(trained: Ran) -> None:
 
 def test_a_task_that_is_run_again_keeps_its_mlflow_run(trained: Ran, mlflow_uri: str) -> None:
     before = trained.xcom("train")
-    run_again(trained, "train", "evaluate", "register")
-    assert {trained.tasks[task] for task in ("train", "evaluate", "register")} == {"success"}
+    run_again(trained, "train", "evaluate", "refit", "register")
+    assert {trained.tasks[task] for task in ("train", "evaluate", "refit", "register")} == {"success"}
     assert trained.xcom("train")["model_uri"] != before["model_uri"]
     assert trained.xcom("train")["run_id"] == before["run_id"]
     assert trained.xcom("train")["digest"] == before["digest"]
@@ -115,7 +117,7 @@ def test_a_worse_model_fails_its_gate_at_once(
     second = run(project(tmp_path, name=name, **worse(**evaluate))["train"])
     assert second.state == "failed"
     assert second.tasks["evaluate"] == "failed"
-    assert second.tasks["register"] == "upstream_failed"
+    assert [second.tasks[task] for task in ("refit", "register")] == ["upstream_failed"] * 2
     assert second.tries("evaluate") == 1
     [error] = second.errors["evaluate"]
     assert isinstance(error, AirflowFailException)

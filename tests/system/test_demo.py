@@ -150,7 +150,7 @@ def test_no_live_request_failed_and_the_canary_was_rescued(summary: dict[str, An
 
 def test_each_stage_tells_what_it_cost(summary: dict[str, Any]) -> None:
     cost = {(one["dag"], one["task"]): one for one in summary["stages"]}
-    for task in ("ingest", "validate", "features", "tune", "train", "evaluate", "register"):
+    for task in ("ingest", "validate", "features", "tune", "train", "evaluate", "refit", "register"):
         assert cost["flights__train", task]["cpu_seconds"] > 0
 
 

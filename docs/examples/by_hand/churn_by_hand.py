@@ -10,6 +10,7 @@ from airflow_mlops import Data, Evaluate, Pipeline, Source, Train
 from airflow_mlops.operators.evaluate import EvaluateOperator
 from airflow_mlops.operators.features import FeaturesOperator
 from airflow_mlops.operators.ingest import IngestOperator
+from airflow_mlops.operators.refit import RefitOperator
 from airflow_mlops.operators.register import RegisterOperator
 from airflow_mlops.operators.train import TrainOperator
 
@@ -54,9 +55,13 @@ with DAG("churn_by_hand", schedule="@monthly", catchup=False) as dag:
     evaluate = EvaluateOperator(
         task_id="evaluate", pipeline=churn, features=features.output, model=train.output
     )
+    refit = RefitOperator(
+        task_id="refit", pipeline=churn, features=features.output, evaluation=evaluate.output
+    )
     RegisterOperator(
         task_id="register",
         pipeline=churn,
         evaluation=evaluate.output,
+        refit=refit.output,
         outlets=[Asset(name="churn_by_hand/champion", uri="mlops://churn_by_hand/champion")],
     )

@@ -145,6 +145,26 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
     ),
     Command(
+        "card",
+        "write the training card of a registered version as a page, or open it in the browser",
+        "airflow_mlops.cli.card:card",
+        "card churn@champion --open",
+        {
+            0: "written",
+            1: "there is no such version, or it has no card",
+            2: "there is no MLflow store here",
+            3: "MLflow does not answer, or the file cannot be written",
+        },
+        (
+            _argument(
+                "version",
+                help="name of the pipeline, and a version or an alias: churn@3 (default: @champion)",
+            ),
+            _argument("--open", action="store_true", help="open the page in the browser"),
+            _argument("--output", "-o", metavar="FILE", help="file to write; - is standard output"),
+        ),
+    ),
+    Command(
         "lint",
         "check pipeline files without running anything; reports every fault at once",
         "airflow_mlops.cli.lint:lint",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+# How the registered model and its judged twin agree on the hold-out, in words.
+AGREEMENT: Final = "mlops.agreement"
+AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
 APPROVAL: Final = "mlops.approval"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
@@ -12,7 +15,12 @@ COLUMN_TYPES: Final = "mlops.column_types"
 CONFIG_DIGEST: Final = "mlops.config_digest"
 DATA_DIGEST: Final = "mlops.data_digest"
 EVALUATION: Final = "mlops.evaluation"
+# The model that was judged, on a version whose own model has learned the rows of the hold-out as well.
+JUDGED_DIGEST: Final = "mlops.judged_model_digest"
+JUDGED_MODEL_URI: Final = "mlops.judged_model_uri"
+JUDGED_ROWS: Final = "mlops.judged_rows"
 JUDGED_RUN: Final = "mlops.judged_run_id"
+LEARNED_ROWS: Final = "mlops.learned_rows"
 MODEL_DIGEST: Final = "mlops.model_digest"
 PIPELINE: Final = "mlops.pipeline"
 ROLLOUT_AT: Final = "mlops.rollout.at"

@@ -38,7 +38,7 @@ class Plan:
     """How rows are held out: the newest ``share``, or those of the ``last`` span, or from ``start`` on.
 
     Rows of the ``gap`` before them do not teach. Without event times it is a ``share`` by hash. ``salt``
-    tells the hashes of one split from those of another one.
+    tells the hashes of one split from those of another one; the column ``weights`` is none of a row's values.
     """
 
     share: float
@@ -46,6 +46,7 @@ class Plan:
     start: datetime | None = None
     gap: timedelta = timedelta(0)
     salt: str = HOLDOUT
+    weights: str | None = None
 
     @property
     def inner(self) -> Plan:
@@ -79,10 +80,10 @@ class Split:
         return ~(self.teaches | self.held_out)
 
 
-def plan_of(data: Data, section: Holdout | None) -> Plan:
+def plan_of(data: Data, section: Holdout | None, weights: str | None = None) -> Plan:
     """Return how a pipeline holds rows out: ``evaluate.holdout``, or else the share ``data.holdout``."""
     if section is None or section.source is not None:
-        return Plan(data.holdout)
+        return Plan(data.holdout, weights=weights)
     start = section.start
     if start is not None:
         zone = (data.time.timezone if data.time else None) or "UTC"
@@ -90,7 +91,8 @@ def plan_of(data: Data, section: Holdout | None) -> Plan:
         moment = moment.tz_localize(zone) if moment.tzinfo is None else moment
         start = moment.tz_convert("UTC").to_pydatetime()
     gap = section.gap or timedelta(0)
-    return Plan(section.share or data.holdout, last=section.last, start=start, gap=gap)
+    share = section.share or data.holdout
+    return Plan(share, last=section.last, start=start, gap=gap, weights=weights)
 
 
 def split(frame: pd.DataFrame, data: Data, plan: Plan | None = None, *, samples: bool = True) -> Split:
@@ -140,7 +142,8 @@ def is_judged(entities: Hashes) -> NDArray[np.bool_]:
 
 def _by_hash(frame: pd.DataFrame, data: Data, plan: Plan) -> Split:
     entity = entity_of(data, None)
-    columns = (entity,) if entity else tuple(str(name) for name in frame.columns if name != data.target)
+    others = [str(name) for name in frame.columns if name not in (data.target, plan.weights)]
+    columns = (entity,) if entity else tuple(others)
     found = identity(frame, columns, data.target)
     held = np.asarray(fraction(found, plan.salt) < plan.share)
     rule = SplitRule(kind="entity" if entity else "row", columns=columns, share=plan.share, scheme=SCHEME)

@@ -11,7 +11,7 @@ from airflow_mlops.hooks.retry import FailFastRetryPolicy
 from airflow_mlops.notifications.configured import ConfiguredNotifier
 from airflow_mlops.operators.pod_resources import pod_override
 
-_TRAINING_TASKS: Final = ("tune", "train")
+_TRAINING_TASKS: Final = ("tune", "train", "refit")
 _AIRFLOW_DEFAULT: Final = 1
 """``pool_slots`` and ``priority_weight`` that Airflow uses anyway."""
 

@@ -7,11 +7,11 @@ documentation. Loads nothing but the standard library, so that every part of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from airflow_mlops.lifecycle.own_tasks import default_task_id as default_task_id
 from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks
+from airflow_mlops.lifecycle.shape import Shape as Shape
 from airflow_mlops.lifecycle.task import GENERIC_OPERATOR as GENERIC_OPERATOR
 from airflow_mlops.lifecycle.task import Has
 from airflow_mlops.lifecycle.task import Kind as Kind
@@ -58,7 +58,7 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Splits off the hold-out and applies the feature function.",
         record="FeatureSet",
-        config=("data", "validate", "features", "evaluate"),
+        config=("data", "validate", "features", "train", "evaluate"),
         inputs={"dataset": "ingest", "validation": "validate", "holdout": "holdout"},
     ),
     Task(
@@ -84,9 +84,19 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Judges the model by its limits and against the champion.",
         record="Evaluation",
-        config=("data", "evaluate"),
+        config=("data", "validate", "features", "evaluate"),
         inputs={"features": "features", "model": "train"},
         rejection="A model that misses a limit fails the run and is not registered.",
+    ),
+    Task(
+        id="refit",
+        dag="train",
+        does="Fits the judged model once more, on all rows, for registration.",
+        record="Refit",
+        section="train.refit",
+        without="evaluate.holdout.source",
+        config=("data", "features", "train", "evaluate"),
+        inputs={"features": "features", "evaluation": "evaluate"},
     ),
     Task(
         id="register",
@@ -94,7 +104,7 @@ TASKS: Final[tuple[Task, ...]] = (
         does="Registers the model as challenger, or as champion without a deploy section.",
         record="RegisteredVersion",
         config=("description", "deploy"),
-        inputs={"evaluation": "evaluate"},
+        inputs={"evaluation": "evaluate", "refit": "refit"},
         outlet=_registered,
         event={"version": "model_version", "model_uri": "model_uri", "metrics": "metrics"},
     ),
@@ -195,41 +205,6 @@ TASKS: Final[tuple[Task, ...]] = (
         rejection="Without a reason to train again the task is skipped.",
     ),
 )
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One DAG of a pipeline: its id, when it runs, and its tasks in the order of their work.
-
-    ``assets`` are the names or URIs of those that start it. ``before`` and ``after`` are the ids of a user's
-    own tasks, ``own_edges`` what they follow and precede.
-    """
-
-    dag_id: str
-    kind: Kind
-    schedule: tuple[str, ...]
-    tasks: tuple[Task, ...]
-    assets: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    own_edges: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def edges(self) -> tuple[tuple[str, str], ...]:
-        """Every pair of tasks that follow each other."""
-        ids = {task.id for task in self.tasks}
-        own = tuple(
-            (earlier, task.id)
-            for task in self.tasks
-            for earlier in dict.fromkeys((*task.inputs.values(), *task.after))
-            if earlier in ids
-        )
-        return (*own, *self.own_edges)
-
-    @property
-    def task_ids(self) -> tuple[str, ...]:
-        """The ids of all tasks, a user's own included."""
-        return (*self.before, *(task.id for task in self.tasks), *self.after)
 
 
 def find_task(id_: str) -> Task | None:

@@ -19,14 +19,15 @@ _ATTRIBUTES: Final = {"validate": "validate_"}
 class Task:
     """One row.
 
-    ``does`` says in one sentence what the task does, ``rejection`` what happens when it rejects.
-    ``section`` is the section of the pipeline file that the task exists with, empty for a task that always
-    exists; ``config`` lists the top-level keys of the file that it reads, besides ``name``. ``record`` is the
-    class of its record in ``core.records``. ``inputs`` maps an input to the task whose record it is;
-    ``after`` is order without data; ``reads`` maps an input to an earlier task whose record, if there is one,
-    is read when the task runs, without another edge. ``outlet`` is the last part of the asset that the task
-    updates, ``event`` maps the keys of its asset event to those of its record. ``mapped``: one instance per
-    tuning worker. ``stage`` and ``operator`` are import paths, by default those named after the task.
+    ``does`` says in one sentence what the task does, ``rejection`` what happens when it rejects. ``section``
+    is the section of the pipeline file that the task exists with, empty for a task that always exists;
+    ``without`` is one that leaves nothing to do for it. ``config`` lists the top-level keys of the file that
+    it reads, besides ``name``. ``record`` is the class of its record in ``core.records``. ``inputs`` maps an
+    input to the task whose record it is; ``after`` is order without data; ``reads`` maps an input to an
+    earlier task whose record, if there is one, is read when the task runs, without another edge. ``outlet``
+    is the last part of the asset that the task updates, ``event`` maps the keys of its asset event to those
+    of its record. ``mapped``: one instance per tuning worker. ``stage`` and ``operator`` are import paths, by
+    default those named after the task.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Task:
     does: str
     record: str
     section: str = ""
+    without: str = ""
     config: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
@@ -64,6 +66,8 @@ class Task:
 
     def exists(self, pipeline: Any) -> bool:
         """Whether a pipeline has the task."""
+        if self.without and has_section(pipeline, self.without):
+            return False
         return not self.section or has_section(pipeline, self.section)
 
     def updates(self, pipeline: Any) -> str | None:

@@ -31,12 +31,14 @@ Callers = Callable[[], tuple[Sequence[dict[str, Any]], Sequence[Any]]]
 class LocalRollouts:
     """The rollouts of one run; a context manager that ends its model server and its traffic.
 
-    ``callers`` gives the rows that are sent as traffic; ``note`` gets one line per change of the rollout.
+    ``callers`` gives the rows that are sent as traffic, and ``knows_callers`` says whether the version has
+    learned them; ``note`` gets one line per change of the rollout.
     """
 
     paths: RunPaths
     callers: Callers
     note: Callable[[str], None]
+    knows_callers: Callable[[], bool] = lambda: False
     _stack: ExitStack = field(default_factory=ExitStack)
     _server: Address | None = None
     _replay: Replay | None = None
@@ -87,7 +89,8 @@ class LocalRollouts:
         driver = RolloutDriver(self.store(), self.target("local", ""))
         state, _ = self.store().get(rollout_id)
         if state.plan.champion_version is not None:
-            self.note("canary on a model server of this run; hold-out rows are its callers, hold is 1 s")
+            learned = ", which the new version has learned," if self.knows_callers() else ""
+            self.note(f"canary on a model server of this run; hold-out rows{learned} call it, hold is 1 s")
         seen = len(state.history)
         while not (state.terminal or state.needs_registry):
             state = driver.poll(rollout_id)

@@ -63,7 +63,12 @@ def _locked_run(call: Call, reporter: Reporter, connections: Connections) -> Run
         journal, resumed = _journal(selection, paths, at, restart=call.restart)
         with _logged(paths.log, fresh=not resumed, verbose=call.verbose):
             reporter.start(_facts(selection, paths, journal, resumed=resumed))
-            rollouts = LocalRollouts(paths, lambda: context.callers(), reporter.note)
+            rollouts = LocalRollouts(
+                paths,
+                lambda: context.callers(),
+                reporter.note,
+                lambda: "refit" in context.results,
+            )
             context = RunContext(
                 selection=selection,
                 paths=paths,

@@ -122,6 +122,12 @@ class MonitorHistory:
                 return end
         return None
 
+    def decisions(self, *, before: str, limit: int) -> tuple[Triage, ...]:
+        """Return the last decisions about windows before ``before``, of any version, newest first."""
+        places = [place for place in self._windows() if place[0] < _stamp(before)]
+        newest = sorted(places, reverse=True)[:limit]
+        return _side_by_side(lambda place: self._read(f"{self.root}/{place[1]}/{place[0]}", Triage), newest)
+
     def profile(self, model_version: int, run_id: str, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the reference profile of a version as JSON; ``fetch`` gets it the first time."""
         uri = f"{self.root}/{model_version}/profile-{run_id}.json"

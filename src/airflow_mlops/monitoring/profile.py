@@ -45,12 +45,18 @@ BATCH_ROWS: Final = 65_536
 
 
 def build_profile(
-    frame: pd.DataFrame, target: pd.Series, scores: np.ndarray | None, *, exclude: Sequence[str] = ()
+    frame: pd.DataFrame,
+    target: pd.Series,
+    scores: np.ndarray | None,
+    *,
+    exclude: Sequence[str] = (),
+    times: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Build the reference profile that is logged beside a model as ``profile.json``.
 
     ``frame`` holds raw rows without the target, ``target`` their labels, ``scores`` the model's scores on
-    hold-out rows (any length), ``exclude`` columns to leave out (keys, times). Returns JSON values.
+    hold-out rows (any length), ``exclude`` columns to leave out (keys, times), ``times`` quantiles of the
+    rows' event times. Returns JSON values.
     """
     left_out = {*exclude, target.name}
     arrays = {str(name): _arrow(frame[name]) for name in frame.columns if name not in left_out}
@@ -64,6 +70,7 @@ def build_profile(
             columns={name: column for name, column in columns.items() if column is not None},
             score=None if score is None else reference_column(score, MAX_BINS, MAX_LEVELS),
             target=labels,
+            times=tuple(times),
         ).to_json()
         if len(json.dumps(found)) <= MAX_BYTES:
             break

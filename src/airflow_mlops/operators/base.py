@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.config.models import Pipeline
@@ -53,7 +53,7 @@ class StageOperator(BaseOperator):
     stage: str = ""
     takes: ClassVar[tuple[str, ...]] = ()
     template_fields: Sequence[str] = ("inputs", "options")
-    operator_extra_links = (MlflowRunLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (MlflowRunLink(),)
 
     def __init__(
         self,
@@ -160,14 +160,16 @@ class StageOperator(BaseOperator):
     def _run_url(self, context: Context, result: StageResult) -> str | None:
         """Return the address of the stage's MLflow run; a link is not worth failing a finished stage for."""
         run_id = result.record.get("run_id")
-        if not run_id:
-            return None
+        ui_url = self.mlflow_ui_url(context) if run_id else None
+        return f"{ui_url}/#/runs/{run_id}" if ui_url else None
+
+    def mlflow_ui_url(self, context: Context) -> str | None:
+        """Return the address of MLflow's pages, None when it is not known."""
         try:
-            ui_url = MlflowHook(self.mlflow_conn_id(self._base(context))).ui_url()
+            return MlflowHook(self.mlflow_conn_id(self._base(context))).ui_url()
         except Exception:  # noqa: BLE001 - whatever it is, the stage has finished
             _LOG.warning("the address of the MLflow run is not known", exc_info=True)
             return None
-        return f"{ui_url}/#/runs/{run_id}" if ui_url else None
 
     def _base(self, context: Context) -> Path:
         return Path(self.base or Path(context["dag"].fileloc).absolute().parent)

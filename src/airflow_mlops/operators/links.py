@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 
 
 @define()
+class CardLink(BaseOperatorLink):
+    """Leads from a task to the training card in the MLflow run of the model that it judged."""
+
+    name = "Training card"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the card's address, or an empty string when there is no card or MLflow has no UI address."""
+        return str(getattr(operator, "card_url", None) or "")
+
+
+@define()
 class MlflowRunLink(BaseOperatorLink):
     """Leads from a task to its MLflow run.
 

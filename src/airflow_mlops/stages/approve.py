@@ -60,8 +60,12 @@ def _evidence(request: DeployRequest) -> Iterator[str]:
     yield f"| champion | {request.champion_version or 'none: this is the first version'} |"
     for name, value in request.metrics.items():
         yield f"| {name} | {value:.4f} |"
-    if request.comparisons:
+    if request.agreement:
+        yield f"| agreement with the judged model | {request.agreement} |"
+    if request.comparisons or request.caution:
         yield ""
+    if request.caution:
+        yield f"- **caution**: {request.caution}"
     for item in request.comparisons:
         limit = f"limit {item.limit}" if item.limit else "no limit"
         yield (

@@ -54,6 +54,7 @@ def run(call: StageCall) -> DriftReport:
         threshold=section.threshold,
         verdict=judged.verdict,
         quality=quality_findings(reference, found),
+        learned_times=profile.times,
     )
     history.write(report)
     return report

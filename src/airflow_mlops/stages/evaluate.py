@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
 from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, ModelRef
-from airflow_mlops.core.tags import EVALUATION
+from airflow_mlops.core.tags import EVALUATION, JUDGED_MODEL_URI
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.card import log_card
 from airflow_mlops.training import estimators, slices
 from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
@@ -68,6 +69,7 @@ def run(call: StageCall) -> Evaluation:
         test_set=features.test_set,
         caution=_caution(call, contest, features.test_set),
     )
+    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, rows, target, outcome))
     _log(call, evaluation)
     return evaluation
 
@@ -95,7 +97,8 @@ def _against_champion(
         return _Contest()
     asked = limits or dict.fromkeys(names[:1], "")
     try:
-        champion = call.mlflow.load_model(f"models:/{call.pipeline.name}/{version}")
+        twin = call.registry.version(version).tags.get(JUDGED_MODEL_URI)  # has not learned these rows
+        champion = call.mlflow.load_model(twin or f"models:/{call.pipeline.name}/{version}")
         answered = estimators.ask(champion, rows, target)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")

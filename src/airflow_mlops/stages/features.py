@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import DatasetRef, FeatureSet, SplitRule, ValidationReport
 from airflow_mlops.core.records.data import OWN_TEST_SET
-from airflow_mlops.data import features
+from airflow_mlops.data import features, leaks
 from airflow_mlops.data.core.stable_hash import SCHEME
 from airflow_mlops.data.learning import for_learning, nested_columns
 from airflow_mlops.data.repeated_rows import note_of_repeated, note_of_shared
@@ -21,6 +22,8 @@ from airflow_mlops.data.test_set import Side, set_apart
 from airflow_mlops.lifecycle.call import StageCall
 
 _LOG = logging.getLogger(__name__)
+_THREE: Final = 3
+"""Sides of a split: rows that teach, rows that are held out, and those of neither where there are any."""
 
 
 def run(call: StageCall) -> FeatureSet:
@@ -30,11 +33,45 @@ def run(call: StageCall) -> FeatureSet:
     ``holdout``, a test set of its own, nothing is split off. Raises ConfigError when the pipeline quarantines
     rows and no record names them.
     """
-    data, report = call.pipeline.data, call.optional("validation", ValidationReport)
+    report = call.optional("validation", ValidationReport)
     dataset, test = _dataset(call), call.optional("holdout", DatasetRef)
     parted = _parted(call, dataset, test)
+    frames, notes = _useful(call, parted)
+    built = _built(call, frames)
+    dated = parted.sides[0].times is not None
+    probed = leaks.check(built[0], frames[0], call.pipeline, dated=dated, samples=call.quotes_cells)
+    if probed and probed.leaks:
+        notes.append(probed.sentence)
+    for note in notes:
+        _LOG.warning("%s", note)
+    _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames[:2]))
+    known = (dataset.times, (test or dataset).times, dataset.times)[: len(frames)]
+    times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
+    raw = [replace(call.write(frame), times=one) for frame, one in zip(frames, times, strict=True)]
+    made = [call.write(frame) for frame in built]
+    return FeatureSet(
+        train=raw[0],
+        holdout=raw[1],
+        aside=raw[2] if len(raw) == _THREE else None,
+        train_features=made[0],
+        holdout_features=made[1],
+        aside_features=made[2] if len(made) == _THREE else None,
+        features=tuple(built[0].columns),
+        split=parted.how,
+        split_by=parted.by,
+        learned=replace(parted.rule, test_set=raw[1].digest) if test else parted.rule,
+        window=dataset.window,
+        notes=tuple(notes),
+        validation_page=report.page if report else "",
+        validation=report.summary if report else "",
+        leaks=probed,
+    )
+
+
+def _useful(call: StageCall, parted: _Parted) -> tuple[list[pd.DataFrame], list[str]]:
+    """Return the rows of all sides without columns of no use, and what a reader should know of them."""
+    data, notes = call.pipeline.data, list(parted.notes)
     frames = [side.frame for side in parted.sides]
-    notes = list(parted.notes)
     if parted.rule.kind != "row":  # equal rows have one hash
         notes += filter(None, [note_of_repeated(frames[0], frames[1], data)])
     if call.pipeline.features is None and (nested := _without_use(frames[0], data)):
@@ -43,40 +80,31 @@ def run(call: StageCall) -> FeatureSet:
             f"columns left out, their cells are lists, mappings or bytes: {', '.join(nested)}; a feature "
             "function can make numbers of them"
         )
-    for note in notes:
-        _LOG.warning("%s", note)
-    built: list[pd.DataFrame] = [
-        features.build(frame, data, call.pipeline.features, call.base) for frame in frames
+    return frames, notes
+
+
+def _built(call: StageCall, frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the features of all sides."""
+    pipeline, samples = call.pipeline, call.quotes_cells
+    built = [
+        features.build(
+            frame,
+            pipeline.data,
+            pipeline.features,
+            call.base,
+            samples=samples,
+            weights=pipeline.train.weights,
+        )
+        for frame in frames
     ]
     for one in built[1:]:
         features.same_columns(built[0], one)
-    _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames[:2]))
-    known = (dataset.times, (test or dataset).times, dataset.times)[: len(frames)]
-    times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
-    raw = [replace(call.write(frame), times=one) for frame, one in zip(frames, times, strict=True)]
-    made = [call.write(frame) for frame in built]
-    rule = replace(parted.rule, test_set=raw[1].digest) if test else parted.rule
-    return FeatureSet(
-        train=raw[0],
-        holdout=raw[1],
-        train_features=made[0],
-        holdout_features=made[1],
-        features=tuple(built[0].columns),
-        split=parted.how,
-        split_by=parted.by,
-        window=dataset.window,
-        notes=tuple(notes),
-        validation_page=report.page if report else "",
-        aside=raw[2] if len(raw) > 2 else None,
-        aside_features=made[2] if len(made) > 2 else None,
-        learned=rule,
-    )
+    return built
 
 
 @dataclass(frozen=True, eq=False)
 class _Parted:
-    """Rows to train on, rows held out and, if there are any, rows of neither; how they were chosen and what
-    was noticed."""
+    """Rows to train on, rows held out and rows of neither, if any; how they were chosen, what was noticed."""
 
     sides: tuple[Side, ...]
     how: str
@@ -92,7 +120,7 @@ def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _P
     _check_target(frame, data)
     if test is not None:
         return _with_test_set(call, frame, test)
-    plan = plan_of(data, call.pipeline.evaluate.holdout)
+    plan = plan_of(data, call.pipeline.evaluate.holdout, call.pipeline.train.weights)
     found = split(frame, data, plan, samples=call.quotes_cells)
     sides = [
         Side(frame[part].reset_index(drop=True), None if found.times is None else found.times[part])

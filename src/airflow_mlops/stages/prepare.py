@@ -7,6 +7,7 @@ from typing import Final
 
 from airflow_mlops.core.errors import ConfigError, NothingToDo
 from airflow_mlops.core.records import DeployRequest
+from airflow_mlops.core.tags import AGREEMENT, AGREEMENT_CAUTION
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.training.registry import Registry
@@ -35,7 +36,7 @@ def run(call: StageCall) -> DeployRequest:
     version, reason = _version(call, action, registry)
     if version == champion:
         raise NothingToDo(f"version {version} of {name} is the champion already")
-    evaluation = registry.evaluation(version)
+    evaluation, tags = registry.evaluation(version), registry.version(version).tags
     _LOG.info("%s version %s of %s", action, version, name)
     return DeployRequest(
         name=name,
@@ -45,6 +46,8 @@ def run(call: StageCall) -> DeployRequest:
         metrics=evaluation.metrics if evaluation else {},
         comparisons=evaluation.comparisons if evaluation else (),
         reason=reason,
+        agreement=tags.get(AGREEMENT, ""),
+        caution=tags.get(AGREEMENT_CAUTION, ""),
         request=str(call.options.get("run_id") or "") if reason == REQUESTED else "",
     )
 

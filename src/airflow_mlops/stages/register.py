@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from airflow_mlops.core import tags as tag_names
-from airflow_mlops.core.errors import GateRejected
-from airflow_mlops.core.records import Evaluation, RegisteredVersion
+from airflow_mlops.core.errors import ConfigError, GateRejected
+from airflow_mlops.core.records import Evaluation, ModelRef, Refit, RegisteredVersion
 from airflow_mlops.lifecycle.call import StageCall
 
 
 def run(call: StageCall) -> RegisteredVersion:
-    """Register the input ``evaluation``'s model once and give it its alias.
+    """Register the input ``evaluation``'s model once, or that of ``refit``, and give it its alias.
 
     With a deploy section that is ``challenger``; without one it is ``champion``, and the champion before
     becomes ``previous``. Raises GateRejected when the evaluation did not pass.
     """
-    evaluation = call.input("evaluation", Evaluation)
-    model = evaluation.model
+    evaluation, refit = call.input("evaluation", Evaluation), call.optional("refit", Refit)
+    model = _to_register(evaluation, refit)
     if not evaluation.passed:
         why = "; ".join(evaluation.reasons) or "no reason recorded"
         raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
@@ -24,6 +24,7 @@ def run(call: StageCall) -> RegisteredVersion:
     kept = (tag_names.DATA_DIGEST, tag_names.CONFIG_DIGEST, tag_names.TASK_KEY)
     tags = {key: run_tags[key] for key in kept if key in run_tags}
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
+    tags |= _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
     version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description)
     alias = "challenger" if call.pipeline.deploy else "champion"
@@ -40,3 +41,32 @@ def run(call: StageCall) -> RegisteredVersion:
         metrics=evaluation.metrics,
         alias=alias,
     )
+
+
+def _to_register(evaluation: Evaluation, refit: Refit | None) -> ModelRef:
+    """Return the model to register; raises ConfigError when ``refit`` is about another judged one."""
+    judged = evaluation.model
+    if refit is None:
+        return judged
+    if refit.judged.model_uri != judged.model_uri:
+        raise ConfigError(
+            f"{judged.name}: refit fitted {refit.judged.model_uri} once more, but evaluate judged "
+            f"{judged.model_uri}: give refit and register the same evaluation"
+        )
+    return refit
+
+
+def _twin_tags(refit: Refit | None) -> dict[str, str]:
+    """Return what a version says of the judged twin of its model; nothing when that was judged itself."""
+    if refit is None or refit.kept:
+        return {}
+    judged, agreement = refit.judged, refit.agreement
+    found = {
+        tag_names.JUDGED_MODEL_URI: judged.model_uri,
+        tag_names.JUDGED_RUN: judged.run_id,
+        tag_names.JUDGED_DIGEST: judged.digest,
+        tag_names.JUDGED_ROWS: str(judged.rows),
+        tag_names.LEARNED_ROWS: str(refit.rows),
+    }
+    found |= {tag_names.AGREEMENT: str(agreement)} if agreement else {}
+    return found | ({tag_names.AGREEMENT_CAUTION: refit.caution} if refit.caution else {})

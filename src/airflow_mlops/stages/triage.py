@@ -12,6 +12,8 @@ from airflow_mlops.monitoring.core.label_deadlines import oldest_start
 from airflow_mlops.monitoring.core.triage import Reports, Rules, decide
 
 SHOWN_WINDOWS: Final = 24
+OLDER_DECISIONS: Final = 60
+"""Earlier decisions that tell how long a finding has been there."""
 
 
 def run(call: StageCall) -> Triage:
@@ -43,6 +45,7 @@ def run(call: StageCall) -> Triage:
         last_retrain=history.last_retrain(
             before=window.start, since=datetime.fromisoformat(window.end) - rules.cooldown
         ),
+        decisions=history.decisions(before=window.start, limit=OLDER_DECISIONS),
     )
     history.write(decision)
     return decision

@@ -15,6 +15,7 @@ from airflow_mlops.core.tags import STAGE, WORKER
 from airflow_mlops.data.splitting import plan_of, split
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.lessons import judged_rows
 from airflow_mlops.training import estimators, search
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.threads import shared_cores
@@ -64,11 +65,11 @@ def _check(call: StageCall, tune: Tune) -> None:
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
     data, train = call.pipeline.data, call.pipeline.train
+    lesson = judged_rows(call, found)
     by_row = not data.keys  # then all columns decide
-    raw = call.read(found.train, None if by_row else [*data.keys, data.target])
-    rows = call.read(found.train_features)
-    plan = plan_of(data, call.pipeline.evaluate.holdout).inner
-    inner = split(raw, data, plan)
+    raw = lesson.columns(None if by_row else [*data.keys, data.target])
+    rows, weights = lesson.features(), lesson.weights()
+    inner = split(raw, data, plan_of(data, call.pipeline.evaluate.holdout, train.weights).inner)
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
     sign = 1.0 if metrics.facts(name).larger_is_better else -1.0
@@ -76,7 +77,9 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        fitted = estimators.fit(estimator, parts[0], parts[1])
+        fitted = estimators.fit(
+            estimator, parts[0], parts[1], None if weights is None else weights[inner.teaches]
+        )
         return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3]))[name]
 
     return score

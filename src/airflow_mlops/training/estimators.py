@@ -18,6 +18,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
+from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
 
@@ -70,10 +71,11 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     return names
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series) -> Any:
+def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, weights: pd.Series | None = None) -> Any:
     """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+    arguments = fit_arguments(estimator, weights)
     try:
-        return estimator.fit(features, target)
+        return estimator.fit(features, target, **arguments)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
         what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"

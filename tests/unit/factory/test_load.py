@@ -63,7 +63,8 @@ def test_the_example_becomes_three_dags_joined_by_assets() -> None:
         "tune": ["features"],
         "train": ["features", "tune"],
         "evaluate": ["features", "train"],
-        "register": ["evaluate"],
+        "refit": ["evaluate", "features"],
+        "register": ["evaluate", "refit"],
     }
     assert edges(dags["flights__deploy"]) == {
         "prepare": [],
@@ -90,7 +91,9 @@ def test_the_example_becomes_three_dags_joined_by_assets() -> None:
 def test_a_stage_that_is_left_out_has_no_task(tmp_path: Path) -> None:
     dags = load(pipelines(tmp_path, small=GOOD.format(name="small")))
     assert set(dags) == {"small__train"}
-    assert list(edges(dags["small__train"])) == ["ingest", "features", "train", "evaluate", "register"]
+    assert list(edges(dags["small__train"])) == [
+        "ingest", "features", "train", "evaluate", "refit", "register",
+    ]  # fmt: skip
 
 
 def test_a_bad_file_is_a_visible_failing_dag_and_the_others_load(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from airflow_mlops.training.registry import Registry
 from tests.support.project import APPROVED, Laptop, states
 
-TRAINED = ["ingest", "features", "train", "evaluate", "register"]
+TRAINED = ["ingest", "features", "train", "evaluate", "refit", "register"]
 
 
 def test_done_is_0_and_the_next_champion_is_compared_with_this_one(laptop: Laptop) -> None:
@@ -19,13 +19,13 @@ def test_done_is_0_and_the_next_champion_is_compared_with_this_one(laptop: Lapto
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     assert f"MLflow {laptop.uri}" in out
-    assert [line.split()[1] for line in out.splitlines()[2:7]] == TRAINED
+    assert [line.split()[1] for line in out.splitlines()[2:8]] == TRAINED
     assert "Version 1 of churn is the champion." in out
     again = laptop.document(str(laptop.file))
     evaluation = again["tasks"][3]["record"]
     assert (evaluation["champion_version"], len(evaluation["comparisons"])) == (1, 1)
     assert laptop.aliases() == {"champion": 2, "previous": 1}
-    assert laptop.mlflow_runs() == [("train", "FINISHED")] * 2
+    assert laptop.mlflow_runs() == [("train", "FINISHED"), ("refit", "FINISHED")] * 2
 
 
 def test_data_that_is_rejected_is_1(laptop: Laptop) -> None:
@@ -116,7 +116,7 @@ def test_an_approval_without_a_terminal_is_4_and_yes_goes_on_without_training_ag
     assert {task: state for task, state in states(found).items() if state == "kept"} == dict.fromkeys(
         [*TRAINED, "prepare"], "kept"
     )
-    assert laptop.mlflow_runs() == [("train", "FINISHED")]
+    assert laptop.mlflow_runs() == [("train", "FINISHED"), ("refit", "FINISHED")]
     assert laptop.aliases() == {"champion": 1}
     tags = Registry(laptop.uri, "churn").version(1).tags
     assert tags["mlops.approval"] == "Approve"

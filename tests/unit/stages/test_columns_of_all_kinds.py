@@ -17,7 +17,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
-from airflow_mlops.stages.train import same_answers
+from airflow_mlops.training.fitting import same_answers
 from airflow_mlops.training.models import json_rows
 from airflow_mlops.training.tracking import fluent
 from tests.support.project import Project, customers

@@ -18,6 +18,7 @@ from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject, texts
 from airflow_mlops.config.lint.functions import functions
+from airflow_mlops.config.lint.learned_rows import learned_rows, weighted_fit
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics
@@ -74,7 +75,25 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
         "monitor.performance.labels.*",
     ),
     event_time: ("data.keys", "data.time.*", "data.source.*", "evaluate.holdout.*"),
-    task_settings: ("validate", "evaluate.holdout.*", "train.tune", "deploy", "approve", "monitor.*"),
+    learned_rows: (
+        "data.keys",
+        "data.time.*",
+        "data.target",
+        "train.window",
+        "train.weights",
+        "train.refit",
+        "evaluate.holdout.*",
+    ),
+    weighted_fit: ("train.estimator", "train.weights"),
+    task_settings: (
+        "validate",
+        "evaluate.holdout.*",
+        "train.tune",
+        "train.refit",
+        "deploy",
+        "approve",
+        "monitor.*",
+    ),
     resources: ("train.resources.*", "tasks.*"),
     notifiers: ("callbacks.*", "schedule.*"),
     own_tasks: ("before.*", "after.*"),

@@ -169,6 +169,8 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
     for part in ("use", "drop"):
         for number, name in enumerate(getattr(pipeline.data.columns, part)):
             yield ("data", "columns", part, number), name
+    if pipeline.train.weights:
+        yield ("train", "weights"), pipeline.train.weights
     for name in pipeline.evaluate.slices:
         yield ("evaluate", "slices", name), name
     for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):

@@ -84,6 +84,15 @@ def _task(found: Any) -> str | None:
     return next(by_mixin, None) or getattr(found, "_estimator_type", None)
 
 
+def fits_with(module: str, name: str, argument: str) -> bool:
+    """Say whether the method ``fit`` of a class takes an argument; a function is asked when it is called."""
+    found = find(module, name)
+    if not hasattr(found, "fit"):
+        return True
+    taken = _signature(found.fit)
+    return bool(taken["open"] or argument in (taken["parameters"] or ()))
+
+
 def refused(module: str, name: str, values: Values) -> list[tuple[str, int, str]]:
     """Return the values that scikit-learn's own validation refuses: parameter, number, what it must be."""
     table = getattr(find(module, name), "_parameter_constraints", None)
@@ -261,5 +270,5 @@ def operator(module: str, name: str) -> dict[str, Any]:
 
 QUESTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     question.__name__: question
-    for question in (describe, refused, without_probability, unfit, expectation, operator)
+    for question in (describe, fits_with, refused, without_probability, unfit, expectation, operator)
 }

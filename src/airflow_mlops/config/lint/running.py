@@ -34,6 +34,9 @@ def task_settings(subject: Subject) -> Iterator[Finding]:
                 message = f"ignored: task `{name}` exists only with `{section}`"
                 yield Finding(("tasks", name), message, "warning")
                 break
+        if task and task.without and has_section(subject.pipeline, task.without):
+            message = f"ignored: there is no task `{name}` with `{task.without}`"
+            yield Finding(("tasks", name), message, "warning")
 
 
 def resources(subject: Subject) -> Iterator[Finding]:

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.running import Resources
-from airflow_mlops.config.models.section import Section
+from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
     Duration,
@@ -144,7 +154,25 @@ class Train(Section):
     tune: Tune | None = Field(
         None, description="Hyperparameter search; without it, `params` are used as they are."
     )
-    resources: Resources | None = Field(None, description="Resources of the pods of `tune` and `train`.")
+    window: Window | None = Field(
+        None,
+        description="Learns only the newest rows: those of this time before the newest one, as `90d`, or so "
+        "many rows.",
+    )
+    sample: Sample | None = Field(
+        None, description="Learns a random share of the rows, as `0.1`, or so many; the same ones each time."
+    )
+    weights: Text | None = Field(
+        None, description="Column with the weight of each row in the fit; it is then no feature."
+    )
+    refit: Literal["all"] | None = Field(
+        "all",
+        description="What the registered model has learned: `all` rows, by a last fit after the gate; `off`: "
+        "what the judged model has learned, without the hold-out.",
+    )
+    resources: Resources | None = Field(
+        None, description="Resources of the pods of `tune`, `train` and `refit`."
+    )
 
 
 class Holdout(Section):
@@ -205,6 +233,11 @@ class Evaluate(Section):
     )
     holdout: Holdout | None = Field(
         None, description="Which rows are held out; the share `data.holdout` when left out."
+    )
+    leaks: Annotated[Leaks | None, BeforeValidator(action_mapping)] = Field(
+        Leaks(),
+        description="What happens to features that alone tell the target: `warn`, `refuse` or `off`.",
+        json_schema_extra=short_forms("string"),
     )
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."

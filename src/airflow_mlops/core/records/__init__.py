@@ -23,6 +23,8 @@ from airflow_mlops.core.records.deployment import DeployRequest as DeployRequest
 from airflow_mlops.core.records.deployment import RolloutResult as RolloutResult
 from airflow_mlops.core.records.deployment import RolloutWait as RolloutWait
 from airflow_mlops.core.records.deployment import TrafficCheck as TrafficCheck
+from airflow_mlops.core.records.leaks import Leak as Leak
+from airflow_mlops.core.records.leaks import LeakProbe as LeakProbe
 from airflow_mlops.core.records.monitoring import ColumnDrift as ColumnDrift
 from airflow_mlops.core.records.monitoring import DriftReport as DriftReport
 from airflow_mlops.core.records.monitoring import MissingLabels as MissingLabels
@@ -30,6 +32,8 @@ from airflow_mlops.core.records.monitoring import PerformanceReport as Performan
 from airflow_mlops.core.records.monitoring import RetrainRequest as RetrainRequest
 from airflow_mlops.core.records.monitoring import ScoredWindow as ScoredWindow
 from airflow_mlops.core.records.monitoring import Triage as Triage
+from airflow_mlops.core.records.refit import Agreement as Agreement
+from airflow_mlops.core.records.refit import Refit as Refit
 from airflow_mlops.core.records.training import Check as Check
 from airflow_mlops.core.records.training import Comparison as Comparison
 from airflow_mlops.core.records.training import Evaluation as Evaluation

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.leaks import LeakProbe
 
 OWN_TEST_SET: Final = "source"
 """How a hold-out is chosen that is a test set of its own: ``split_by`` of a ``FeatureSet``."""
@@ -215,8 +216,10 @@ class FeatureSet(Record):
     the gap before the hold-out, and of entities on its two sides.
     ``split`` says how the hold-out was chosen, ``split_by`` by what: ``time``, ``entity`` or ``random``,
     or ``source`` when it is a test set of its own; ``learned`` says it as a rule, None in older records.
+    ``leaks`` is what the leak probe found, None when it was off or in older records.
     ``window`` says which rows of the source were taken. ``notes`` say what was left out on the way,
-    ``validation_page`` is the address of the page about the validation of the rows, if there was one.
+    ``validation_page`` is the address of the page about the validation of the rows, if there was one,
+    ``validation`` its result in a sentence.
     """
 
     train: DatasetRef
@@ -232,6 +235,8 @@ class FeatureSet(Record):
     aside: DatasetRef | None = None
     aside_features: DatasetRef | None = None
     learned: SplitRule | None = None
+    leaks: LeakProbe | None = None
+    validation: str = ""
 
     @property
     def summary(self) -> str:

@@ -18,7 +18,8 @@ class DeployRequest(Record):
     """What a deploy run is about: the version, the champion on record, and why the gate let it pass.
 
     ``action`` is ``deploy`` or ``rollback``; ``request`` names the run when a person asked for it, so that
-    the same version can be asked for again.
+    the same version can be asked for again. ``agreement`` says how the version and its judged twin agree on
+    the hold-out, ``caution`` what is striking about it.
     """
 
     name: str
@@ -29,6 +30,8 @@ class DeployRequest(Record):
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
     request: str = ""
+    agreement: str = ""
+    caution: str = ""
 
     @property
     def summary(self) -> str:

@@ -58,7 +58,8 @@ class ColumnDrift:
 class DriftReport(Record):
     """Drift of one window. ``verdict`` is ``stable``, ``drift`` or ``insufficient``.
 
-    ``quality`` says in sentences what is wrong with the window without being drift.
+    ``quality`` says in sentences what is wrong with the window without being drift. ``learned_times`` are
+    evenly spaced quantiles of the event times of the rows that the model learned (ISO times in UTC).
     """
 
     start: str
@@ -71,6 +72,7 @@ class DriftReport(Record):
     threshold: float
     verdict: str
     quality: tuple[str, ...] = ()
+    learned_times: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

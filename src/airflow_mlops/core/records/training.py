@@ -110,6 +110,7 @@ class Evaluation(Record):
     ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
     no comparison with the champion although there is one. ``test_set`` is the digest of a hold-out that is a
     test set of its own, ``caution`` says why the champion's figures on it may be too good.
+    ``card`` is where MLflow's pages show the card of the training, empty when there is none.
     """
 
     model: ModelRef
@@ -125,6 +126,7 @@ class Evaluation(Record):
     not_compared: str = ""
     test_set: str = ""
     caution: str = ""
+    card: str = ""
 
     @property
     def summary(self) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from airflow_mlops.core.records import ValidationReport
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.data.validation.outcome import Outcome, cut
+from airflow_mlops.pages import page_css, page_template
 
 _ORDER = {"bad": 0, "ask": 1, "ok": 2}
 
@@ -53,13 +54,11 @@ def results_page(
     :param when: time of the validation; shown in UTC.
     :param samples: whether cells may be quoted; the page only says so.
     """
-    import jinja2
-
-    loader = jinja2.PackageLoader("airflow_mlops.data", "validation")
-    page = jinja2.Environment(loader=loader, autoescape=True).get_template("page.html.j2")
+    page = page_template("airflow_mlops.data", "validation/page.html.j2")
     rows = sorted((_row(item, report.rows) for item in outcomes), key=lambda row: _ORDER[row.tone])
     bad, ask = ([row for row in rows if row.tone == tone] for tone in ("bad", "ask"))
-    return page.render(
+    text: str = page.render(
+        css=page_css(),
         pipeline=pipeline,
         verdict=verdict(report),
         facts=_facts(report),
@@ -78,6 +77,7 @@ def results_page(
         digest=report.digest[:12],
         samples=samples,
     )
+    return text
 
 
 def verdict(report: ValidationReport) -> Verdict:

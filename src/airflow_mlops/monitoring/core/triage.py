@@ -9,12 +9,13 @@ they were scored; what they show is found by the run that scored them, and by no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from airflow_mlops.core.records import DriftReport, PerformanceReport, Triage, ValidationReport
 from airflow_mlops.monitoring.core import triage_text
+from airflow_mlops.monitoring.core.after_training import Persisting, persisting
 from airflow_mlops.monitoring.core.triage_text import window_name
 
 _SHOWN: Final = 3
@@ -47,7 +48,8 @@ class Rules:
 class _Finding:
     """One cause, seen in ``run`` windows (newest first) where ``needed`` confirm it.
 
-    ``over`` names a newer window that was well again, so that there is nothing left to act on.
+    ``over`` names a newer window that was well again, so that there is nothing left to act on; ``after`` says
+    that earlier trainings were to end it.
     """
 
     cause: str
@@ -55,13 +57,15 @@ class _Finding:
     run: tuple[Reports, ...]
     needed: int
     over: str = ""
+    after: Persisting | None = None
 
     @property
     def confirmed(self) -> bool:
         return len(self.run) >= self.needed and not self.over
 
     def sentence(self) -> str:
-        return self._seen() + (f", {self.over} was well again" if self.over else "")
+        text = self._seen() + (f", {self.over} was well again" if self.over else "")
+        return text if self.over or not self.after else f"{text}, {self.after.sentence()}"
 
     def _seen(self) -> str:
         windows = [window_name(item.start, item.end) for item in reversed(self.run)]
@@ -76,16 +80,23 @@ class _Finding:
 
 
 def decide(
-    window: Reports, earlier: Sequence[Reports], rules: Rules, *, last_retrain: datetime | None = None
+    window: Reports,
+    earlier: Sequence[Reports],
+    rules: Rules,
+    *,
+    last_retrain: datetime | None = None,
+    decisions: Sequence[Triage] = (),
 ) -> Triage:
     """Decide about ``window``, and about earlier ones whose labels its run has found.
 
-    ``earlier`` are the reports of windows before it, newest first; ``last_retrain`` is the end of the
-    last window that started a retraining, so that the cool-down runs in the time of the data, not of the
-    clock. A window that failed expectations which the pipeline insists on (``on_failure: fail``, or more
-    bad rows than quarantine may take out) is blocked: its drift says something about the data feed, not
-    about the world. The causes of a retraining are those that started it; of an alert, all that was found.
-    Labels that are overdue, or contradict each other, are an alert of their own and never retrain.
+    ``earlier`` are the reports of windows before it, newest first; ``last_retrain`` is the end of the last
+    window that started a retraining, so that the cool-down runs in the time of the data, not of the clock.
+    ``decisions`` are those about windows before this one, newest first, of any model version: they tell which
+    trainings a finding has outlived. A window that failed expectations which the pipeline insists on
+    (``on_failure: fail``, or more bad rows than quarantine may take out) is blocked: its drift says something
+    about the data feed, not about the world. The causes of a retraining are those that started it; of an
+    alert, all that was found. Labels that are overdue, or contradict each other, are an alert of their own
+    and never retrain.
 
     The second month in a row in which the metric missed its limit:
 
@@ -103,7 +114,7 @@ def decide(
     >>> found.action, found.reason
     ('retrain', 'roc_auc 0.610 < 0.7 for 2 windows in a row (2024-04, 2024-05)')
     """
-    found = _findings(window, earlier, rules)
+    found = [_after(item, window, decisions) for item in _findings(window, earlier, rules)]
     action, causes, reason = _decided(window, found, rules, last_retrain)
     if (fault := triage_text.failed_expectations(window.validation)) and action != "block":
         action = "alert" if action == "none" else action
@@ -145,6 +156,15 @@ def _findings(window: Reports, earlier: Sequence[Reports], rules: Rules) -> list
         run = _run(window, earlier, _drifted)
         found.append(_Finding("drift", triage_text.drifted_columns(window.drift), run, rules.drift_windows))
     return found
+
+
+def _after(item: _Finding, window: Reports, decisions: Sequence[Triage]) -> _Finding:
+    """Return a finding with the trainings that it has outlived."""
+    drift = window.drift
+    drifted = {column.column for column in drift.columns if column.drifted} if drift else set[str]()
+    columns = drifted if item.cause == "drift" else ()
+    times = drift.learned_times if drift else ()
+    return replace(item, after=persisting(item.cause, columns, window.model_version, decisions, times))
 
 
 def _decay(window: Reports, earlier: Sequence[Reports], needed: int) -> list[_Finding]:
@@ -230,6 +250,8 @@ def _evidence(
         "cooldown_seconds": rules.cooldown.total_seconds(),
         "last_retrain": last_retrain.isoformat() if last_retrain else None,
     }
+    if after := {item.cause: item.after.evidence() for item in found if item.after}:
+        evidence["after_training"] = after
     if window.drift is not None:
         every = (*window.drift.columns, *((window.drift.score,) if window.drift.score else ()))
         evidence["drift"] = {

@@ -106,12 +106,17 @@ _KINDS: Final[Mapping[str, type[NumericProfile] | type[CategoricalProfile]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The profile of a dataset: its columns, the model's score on it, and the target."""
+    """The profile of a dataset: its columns, the model's score on it, and the target.
+
+    ``times`` are evenly spaced quantiles of the event times of its rows, as ISO times in UTC; none without
+    any.
+    """
 
     rows: int
     columns: Mapping[str, ColumnProfile]
     score: ColumnProfile | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
+    times: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the profile as plain JSON values."""
@@ -122,6 +127,7 @@ class Profile:
             "columns": {name: _column_json(column) for name, column in self.columns.items()},
             "score": None if self.score is None else _column_json(self.score),
             "target": dict(self.target),
+            "times": list(self.times),
         }
 
     @classmethod
@@ -143,6 +149,7 @@ class Profile:
             columns={name: _column(value) for name, value in data["columns"].items()},
             score=None if score is None else _column(score),
             target=data.get("target") or {},
+            times=tuple(data.get("times") or ()),
         )
 
 

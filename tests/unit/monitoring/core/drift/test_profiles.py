@@ -83,6 +83,7 @@ def test_a_profile_survives_json() -> None:
         },
         score=numeric_profile(np.asarray([0.1]), (0.1,)),
         target={"column": "y", "rate": 0.2},
+        times=("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"),
     )
     assert Profile.from_json(json.loads(json.dumps(profile.to_json()))) == profile
     bare = Profile(rows=0, columns={})
@@ -101,6 +102,7 @@ def test_the_json_of_a_profile_is_plain_and_says_which_kind_each_column_is() -> 
     )
     assert profile.to_json() == {
         "kind": "Profile", "schema_version": 1, "rows": 3, "score": None, "target": {"column": "y"},
+        "times": [],
         "columns": {
             "x": {
                 "kind": "numeric", "count": 2, "nulls": 1, "mean": 2.0, "sd": 1.0, "low": 1.0, "high": 3.0,

@@ -1,0 +1,1 @@
+"""The figures of a card, from plain arrays."""

@@ -1,0 +1,199 @@
+"""Is it better than the champion, and good enough everywhere?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from airflow_mlops.cards import svg
+from airflow_mlops.cards.core.scales import interval, number, scale_of
+from airflow_mlops.cards.panel import ASK, BAD, IDLE, OK, Badge, Items, Panel, Row, Rows, Table
+from airflow_mlops.cards.training import Training, count, cut
+from airflow_mlops.cards.verdict import relation
+from airflow_mlops.core.limits import Limit
+from airflow_mlops.core.records import Check, Comparison, SliceCheck
+
+_MOST_SLICES: Final = 24
+
+
+def metrics_panel(training: Training) -> Panel:
+    """Every metric with its interval and limit, and what guessing reaches."""
+    evaluation = training.evaluation
+    checks = {check.name: check for check in evaluation.checks}
+    missed = [check for check in evaluation.checks if not check.passed]
+    rows = []
+    for name, value in evaluation.metrics.items():
+        low, high = training.intervals.get(name, (float("nan"), float("nan")))
+        limit = checks[name].limit if name in checks else "–"
+        rows.append((name, number(value), interval(low, high), limit))
+    sentence = (
+        f"{missed[0].name} is {number(missed[0].value)}, required is {missed[0].limit}."
+        if missed
+        else f"{count(len(checks), 'limit is', 'limits are')} met."
+        if checks
+        else "No limit is set (evaluate.require)."
+    )
+    badge = Badge(BAD, "Missed") if missed else Badge(OK, "Met") if checks else Badge(IDLE, "No limit")
+    about = f"Of the class {training.positive}. " if evaluation.of_class else ""
+    note = f"{about}On {count(evaluation.rows, 'hold-out row')}; intervals are 95 %."
+    return Panel(
+        "Metrics",
+        sentence,
+        (Table(("Metric", "This model", "95 % interval", "Limit"), tuple(rows)),),
+        badge,
+        note,
+    )
+
+
+def comparison_panel(training: Training) -> Panel:
+    """This model against the champion and the anchor, on the same rows."""
+    evaluation = training.evaluation
+    version = evaluation.champion_version
+    if version is None:
+        return Panel(
+            "Comparison", "There is no champion to compare with.", badge=Badge(IDLE, "First version")
+        )
+    if not evaluation.comparisons:
+        why = evaluation.not_compared or "; ".join(evaluation.reasons) or "no reason is recorded"
+        return Panel(
+            "Comparison",
+            f"Not compared with version {version}.",
+            (Items((cut(why, 300),)),),
+            Badge(ASK, "Not compared"),
+        )
+    first = evaluation.comparisons[0]
+    badge = (
+        Badge(OK, "Better")
+        if first.low > 0
+        else Badge(BAD, "Worse")
+        if first.high < 0
+        else Badge(IDLE, "No clear difference")
+    )
+    against: list[tuple[str, tuple[Comparison, ...]]] = [
+        (f"Champion, version {version}", evaluation.comparisons)
+    ]
+    anchor = getattr(evaluation, "anchor_version", None)
+    if anchor is not None and anchor != version:
+        against.append((f"Anchor, version {anchor}", getattr(evaluation, "against_anchor", ())))
+    parts = tuple(_forest(item.metric, against) for item in evaluation.comparisons[:4])
+    notes = ["Same rows, paired: each resample draws the same rows for both."]
+    left_out = getattr(evaluation, "left_out", 0)
+    if left_out:
+        notes.append(f"{count(left_out, 'row')} that the champion has learned from did not count.")
+    detectable = getattr(first, "detectable", None)
+    if detectable:
+        notes.append(
+            f"These rows show a difference of {number(detectable)} {first.metric} or more in 4 of 5 cases."
+        )
+    if evaluation.caution:
+        notes.append(f"{cut(evaluation.caution, 300)}.")
+    return Panel("Comparison", f"{relation(first, version)}.", parts, badge, " ".join(notes))
+
+
+def _forest(metric: str, against: Iterable[tuple[str, tuple[Comparison, ...]]]) -> Rows:
+    found = [(label, item) for label, items in against for item in items if item.metric == metric]
+    limits = [Limit.parse(item.limit) for _, item in found[:1] if item.limit]
+    values = [end for _, item in found for end in (item.low, item.high, item.difference)]
+    scale = scale_of([*values, 0.0, *(limit.bound for limit in limits)])
+    rows = []
+    for place, (label, item) in enumerate(found):
+        limit = Limit.parse(item.limit).bound if item.limit else None
+        tone = "" if item.passed else BAD if item.high < (limit or 0.0) else ASK
+        drawn = svg.interval_row(
+            scale, item.difference, item.low, item.high, limit=limit, tone=tone, zero=True
+        )
+        text = f"{number(item.difference, signed=True)} ({interval(item.low, item.high)})"
+        rows.append(Row(label, drawn, text, bold=place == 0))
+    limit_text = f"limit {found[0][1].limit} for the lower end" if limits else ""
+    return Rows(tuple(rows), svg.axis_row(scale), f"difference in {metric}, larger is better", limit_text)
+
+
+def slices_panel(training: Training) -> Panel:
+    """Each value of the sliced columns against its limits."""
+    slices = training.evaluation.slices
+    if not slices:
+        return Panel(
+            "Slices",
+            "No part of the hold-out has a limit of its own.",
+            (Items(("evaluate.slices holds the values of a column to limits.",)),),
+            Badge(IDLE, "None"),
+        )
+    judged = [(item, check) for item in slices for check in item.checks]
+    missed = [(item, check) for item, check in judged if not check.passed]
+    badge = Badge(BAD, count(len(missed), "limit") + " missed") if missed else Badge(OK, "All met")
+    if not judged:
+        badge = Badge(ASK, "None judged")
+    metrics = list(dict.fromkeys(check.name for _, check in judged))
+    parts = tuple(_slices(training, metric) for metric in metrics)
+    skipped = [item for item in slices if not item.checks]
+    note = ""
+    if skipped:
+        some = count(len(skipped), "slice is", "slices are")
+        note = f"{some} not judged: {cut(skipped[0].skipped, 120)}."
+    return Panel("Slices", _worst_slice(training, judged, missed), parts, badge, note)
+
+
+def _worst_slice(
+    training: Training, judged: list[tuple[SliceCheck, Check]], missed: list[tuple[SliceCheck, Check]]
+) -> str:
+    if not judged:
+        return "No slice has rows enough to be judged."
+    item, check = min(missed or judged, key=lambda pair: _margin(pair[1]))
+    place = f"{_name(training, item)}: {check.name} {number(check.value)}"
+    return f"Missed in {place}, required is {check.limit}." if missed else f"Closest to its limit in {place}."
+
+
+def _margin(check: Check) -> float:
+    limit = Limit.parse(check.limit)
+    return check.value - limit.bound if limit.is_floor else limit.bound - check.value
+
+
+def _name(training: Training, item: SliceCheck) -> str:
+    if training.samples:
+        return f"{cut(item.column, 20)} = {cut(item.value, 24)}"
+    same = [other.value for other in training.evaluation.slices if other.column == item.column]
+    return f"{cut(item.column, 20)}, value {same.index(item.value) + 1}"
+
+
+def _slices(training: Training, metric: str) -> Rows:
+    found = [
+        (item, check) for item in training.evaluation.slices for check in item.checks if check.name == metric
+    ]
+    found.sort(key=lambda pair: _margin(pair[1]))
+    shown = found[:_MOST_SLICES]
+    whole = training.evaluation.metrics.get(metric)
+    limits = {check.limit for _, check in shown}
+    bounds = [Limit.parse(limit).bound for limit in limits]
+    ends = [end for _, check in shown for end in _ends(check)]
+    spans = training.intervals.get(metric, ()) if whole is not None else ()
+    scale = scale_of(
+        [
+            *(check.value for _, check in shown),
+            *ends,
+            *bounds,
+            *spans,
+            *([whole] if whole is not None else []),
+        ]
+    )
+    one = bounds[0] if len(limits) == 1 else None
+    rows = []
+    if whole is not None:
+        low, high = training.intervals.get(metric, (float("nan"), float("nan")))
+        drawn = svg.interval_row(scale, whole, low, high, limit=one)
+        rows.append(Row("All rows", drawn, number(whole), count(training.evaluation.rows, "row"), bold=True))
+    for item, check in shown:
+        low, high = _ends(check)
+        tone = "" if check.passed else BAD
+        drawn = svg.interval_row(
+            scale, check.value, low, high, limit=Limit.parse(check.limit).bound, tone=tone
+        )
+        rows.append(Row(_name(training, item), drawn, number(check.value), count(item.rows, "row")))
+    more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
+    limit = f"limit {limits.pop()}" if len(limits) == 1 else "each with its limit"
+    return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit)
+
+
+def _ends(check: Check) -> tuple[float, float]:
+    """The bounds of a figure, where the record has them."""
+    low, high = (getattr(check, name, None) for name in ("low", "high"))
+    return (float("nan"), float("nan")) if low is None or high is None else (low, high)

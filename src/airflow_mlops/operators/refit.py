@@ -1,0 +1,27 @@
+"""The refit task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from airflow_mlops.operators.base import StageOperator
+
+
+class RefitOperator(StageOperator):
+    """Fits a model that passed its gate once more, on all rows; see StageOperator for the other parameters.
+
+    Give its ``output`` to ``RegisterOperator(refit=…)``. A DAG without this task registers the judged model.
+
+    :param features: the record of the features task, usually its ``output``.
+    :param evaluation: the record of the evaluate task, usually its ``output``.
+    """
+
+    stage = "refit"
+    takes: ClassVar[tuple[str, ...]] = ("features", "evaluation")
+    template_fields: Sequence[str] = (*takes, "options")
+
+    def __init__(self, *, features: Any, evaluation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.features = features
+        self.evaluation = evaluation

@@ -1,0 +1,121 @@
+"""The card of a training, drawn by `evaluate` and logged with the model; never a reason to fail."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from airflow_mlops.core.records import Evaluation, FeatureSet
+from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training import estimators
+from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.comparison import paired_bootstrap
+from airflow_mlops.training.threads import shared_cores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from airflow_mlops.cards.importances import Importances
+
+_LOG = logging.getLogger(__name__)
+CARD: Final = "card.html"
+"""The artifact of the model's MLflow run."""
+
+
+def log_card(
+    call: StageCall,
+    evaluation: Evaluation,
+    features: FeatureSet,
+    model: Any,
+    rows: pd.DataFrame,
+    target: pd.Series,
+    outcome: metrics.Outcome,
+) -> str:
+    """Draw the card, log it to the model's run, and return where MLflow's pages show it.
+
+    Whatever goes wrong becomes a warning, and the answer is empty.
+
+    :param rows: raw rows of the hold-out, without the target, in the order of ``outcome``.
+    """
+    try:
+        run_ = call.mlflow.run(evaluation.model.run_id)
+        known = run_.client.get_run(run_.run_id)
+        run_.text(draw(call, evaluation, features, model, rows, target, outcome, known.data), CARD)
+    except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
+        detail = f": {error}" if call.quotes_cells else ""
+        _LOG.warning("the training card is not logged: %s%s", type(error).__name__, detail)
+        return ""
+    return f"experiments/{known.info.experiment_id}/runs/{run_.run_id}/artifacts/{CARD}"
+
+
+def draw(
+    call: StageCall,
+    evaluation: Evaluation,
+    features: FeatureSet,
+    model: Any,
+    rows: pd.DataFrame,
+    target: pd.Series,
+    outcome: metrics.Outcome,
+    run_data: Any,
+) -> str:
+    """Return the card as a page; ``run_data`` are parameters and tags of the MLflow run."""
+    from airflow_mlops.cards.page import card_page
+    from airflow_mlops.cards.training import Training
+
+    found, why = _importances(evaluation, model, rows, target)
+    classes = (
+        []
+        if outcome.task == metrics.REGRESSION
+        else getattr(model, "classes_", np.unique(np.asarray(target)))
+    )
+    return card_page(
+        Training(
+            pipeline=call.pipeline.name,
+            when=call.clock(),
+            evaluation=evaluation,
+            features=features,
+            outcome=outcome,
+            classes=tuple(map(str, classes)),
+            intervals=intervals(evaluation.metrics, outcome),
+            params=run_data.params,
+            tags=run_data.tags,
+            importances=found,
+            no_importances=why if call.quotes_cells else why.partition(":")[0],
+            function=call.pipeline.features or "",
+            target=call.pipeline.data.target,
+            samples=call.quotes_cells,
+        )
+    )
+
+
+def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str, tuple[float, float]]:
+    """Return the 95 % bootstrap interval of each metric, without those that have none."""
+    found = {}
+    for name in names:
+        bounds = paired_bootstrap(metrics.statistic(name, outcome), lambda _: 0.0, outcome.rows)
+        if np.isfinite([bounds.low, bounds.high]).all():
+            found[name] = (bounds.low, bounds.high)
+    return found
+
+
+def _importances(
+    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series
+) -> tuple[Importances | None, str]:
+    """Return what the first metric loses without each column, or why that is not known."""
+    from airflow_mlops.cards.importances import importances
+
+    name = next(iter(evaluation.metrics))
+    sign = 1 if metrics.facts(name).larger_is_better else -1
+
+    def score(part: pd.DataFrame, truth: pd.Series) -> float:
+        return sign * metrics.compute([name], estimators.ask(model, part, truth))[name]
+
+    needed = [str(column) for column in getattr(model, "feature_names_in_", rows.columns) if column in rows]
+    try:
+        with shared_cores():
+            return importances(rows, target, needed, score), ""
+    except Exception as error:  # noqa: BLE001 - the user's code meets rows that it has not seen
+        return None, f"shuffling columns failed: {type(error).__name__}: {error}"

@@ -1,0 +1,136 @@
+"""Fits an estimator and logs it as a model of raw rows: the judged and the registered model alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.json_keys import with_text_keys
+from airflow_mlops.training import estimators, models
+from airflow_mlops.training.needed_columns import needed_columns
+from airflow_mlops.training.requirements import requirements
+from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.training.tracking import TaskRun
+from airflow_mlops.user_code.loading import load_object
+
+
+class Rows(Protocol):
+    """Rows to learn from or to answer.
+
+    They are read when they are asked for, so that no more of them than needed is in memory.
+    """
+
+    def features(self) -> pd.DataFrame:
+        """Return what the estimator sees of the rows."""
+
+    def raw(self) -> pd.DataFrame:
+        """Return the rows as the feature function gets them, without the target."""
+
+    def labels(self) -> pd.Series:
+        """Return the target of the rows."""
+
+    def weights(self) -> pd.Series | None:
+        """Return the weights of the rows in a fit; None when all count alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is fitted: the estimator's dotted path and parameters, and the feature function's path, if any.
+
+    Relative paths start from ``base``.
+    """
+
+    estimator: str
+    params: Mapping[str, Any]
+    features: str | None
+    base: Path
+
+    def make(self) -> Any:
+        """Return the estimator, not fitted; raises ConfigError for a path or parameters that do not fit."""
+        return estimators.make_estimator(self.estimator, self.params, self.base)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model in MLflow at ``uri``.
+
+    ``raw`` are the rows that it has learned, with the columns that it asks for; ``answers`` and ``scores``
+    what it says of rows of the hold-out, shape (rows,).
+    """
+
+    model: Any
+    uri: str
+    raw: pd.DataFrame
+    answers: np.ndarray[Any, Any]
+    scores: np.ndarray[Any, Any] | None
+
+    def digest(self, recipe: Recipe, data: Sequence[str]) -> str:
+        """Name what was learnt: equal data (by its digests), settings and answers, equal digest."""
+        parts = [*data, recipe.estimator, with_text_keys(recipe.params)]
+        found = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+        said = self.answers if self.scores is None else self.scores
+        found.update(json.dumps([models.plain(value) for value in said]).encode())
+        return found.hexdigest()
+
+
+def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: Rows) -> Fitted:
+    """Fit ``estimator`` to ``rows`` and log it to ``run``, as a pipeline from raw rows to predictions.
+
+    It carries the user's feature function inside. ``golden.json`` beside it has rows of ``held`` with its
+    answers. Raises ConfigError when it cannot be fitted, or answers the rows of ``held`` otherwise than the
+    estimator.
+    """
+    features = rows.features()
+    estimators.fit(estimator, features, rows.labels(), rows.weights())
+    function = load_object(recipe.features, recipe.base) if recipe.features else None
+    raw = features if function is None else rows.raw()
+    columns = list(raw.columns) if function is None else needed_columns(raw, function, features)
+    del features
+    raw = raw[columns]
+    model = estimators.assemble(raw, function, estimator)
+    expected = held.features()
+    asked = expected if function is None else held.raw()[columns]
+    answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
+    same_answers(estimator, expected, answers, scores)
+    own = [item for item in (function, type(estimator)) if item is not None]
+    with shipped_by_value(own, recipe.base) as shipped:
+        uri = models.log_model(run, model, raw, answers, requirements(model, shipped))
+    run.json(models.golden(model, asked), "golden.json")
+    return Fitted(model, uri, raw, answers, scores)
+
+
+def same_answers(
+    estimator: Any,
+    features: pd.DataFrame,
+    labels: np.ndarray[Any, Any],
+    scores: np.ndarray[Any, Any] | None,
+) -> None:
+    """Raise ConfigError when the model of raw rows answers otherwise than the estimator that was fitted.
+
+    ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
+    """
+    expected = np.asarray(estimator.predict(features))
+    if expected.dtype.kind == "f":
+        differs = ~np.isclose(labels.astype(float), expected, rtol=1e-6, atol=1e-9, equal_nan=True)
+    else:
+        differs = labels != expected
+    chances = estimators.scores(estimator, features)
+    if chances is not None and scores is not None:
+        differs = differs | ~np.isclose(scores, chances, rtol=1e-6, atol=1e-9, equal_nan=True)
+    if not differs.any():
+        return
+    first = int(np.flatnonzero(differs)[0])
+    raise ConfigError(
+        f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
+        f"hold-out otherwise than the estimator that was fitted (row {first}: {labels[first]!r}, fitted "
+        f"{expected[first]!r}): the feature function must give a row the same features each time, with and "
+        "without other rows and columns"
+    )

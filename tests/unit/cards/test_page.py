@@ -1,0 +1,248 @@
+"""The card as a page: what it says, that it loads nothing, escapes everything and is well-formed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from airflow_mlops.cards.page import card_page
+from airflow_mlops.cards.training import Training
+from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, SliceCheck
+from airflow_mlops.training.core import metrics
+from tests.support import cards
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Parses a page strictly: each tag is closed in its order; keeps attributes and the text per section."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), tag
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def checked(training: Training) -> str:
+    """Return the text of a card whose page holds what every card must."""
+    html = card_page(training)
+    assert len(html.encode()) <= 300_000
+    page = Page(html)
+    assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "form"}
+    assert not {name for name, _ in page.attributes} & {"src", "href", "onload", "onclick", "srcset"}
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert not re.search(r"url\(|@import|https?:", style)
+    assert "prefers-color-scheme: dark" in style
+    assert 'name="viewport"' in html
+    assert not re.search(r"\bnan\b", html)
+    return page.text
+
+
+REGRESSION = np.random.default_rng(1).normal(size=(2, 800))
+
+
+def many_classes(size: int) -> metrics.Outcome:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, size, 2_000)
+    said = np.where(rng.random(2_000) < 0.7, truth, rng.integers(0, size, 2_000))
+    return metrics.classification(truth, said, list(range(size)))
+
+
+def test_the_answer_comes_first_and_every_part_is_there() -> None:
+    text = checked(cards.training())
+    assert text.index("Better than version 2 by 0.027 roc_auc (0.023–0.031).") < text.index("Comparison")
+    for part in (
+        "Metrics Met 1 limit is met.", "ROC curve", "Precision and recall", "Calibration", "Decisions",
+        "Importance of columns hour matters most: 0.122 roc_auc.", "Slices", "origin = LGA", "Data and split",
+        "218,569 rows to learn from, 54,712 to judge on.", "12 expectations on 273,281 rows hold",
+        "by time: time_hour", "the strongest is hour, AUC 0.620", "flights_features:build",
+        "HistGradientBoostingClassifier", "max_leaf_nodes = 25", "Lineage", "859389bf6597",
+        "mlflow.pyfunc.load_model", "0.684–0.695", "judged 28 Nov 2026 10:05 UTC",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def failed() -> Training:
+    worse = Comparison("roc_auc", 0.69, 0.7, -0.01, -0.016, -0.004, ">= -0.005", False)
+    leaks = LeakProbe(
+        "roc_auc", 20_000, 4, "refund", 1.0, (Leak("refund", "copy", "is a copy of the target"),)
+    )
+    found = cards.evaluation(
+        comparisons=(worse,),
+        passed=False,
+        reasons=("roc_auc is worse by 0.010, lower bound -0.016 is not >= -0.005", "another one"),
+        slices=(SliceCheck("origin", "LGA", 500, (Check("roc_auc", 0.5, ">= 0.6", False),)),),
+        checks=(Check("roc_auc", 0.5, ">= 0.6", False),),
+    )
+    notes = (leaks.sentence, "12 rows have the same keys")
+    return cards.training(evaluation=found, features=cards.features(leaks=leaks, notes=notes))
+
+
+def test_a_failed_gate_says_why_and_what_is_suspected() -> None:
+    text = checked(failed())
+    assert "Failed the gate" in text
+    assert "lower bound -0.016 is not >= -0.005 (and 1 more). It is not registered." in text
+    assert "Worse than version 2 by 0.010 roc_auc (0.004–0.016)." in text
+    assert "Missed in origin = LGA: roc_auc 0.500, required is >= 0.6." in text
+    assert "refund tells the target suspiciously well." in text
+    assert "12 rows have the same keys" in text
+    assert text.count("is a copy of the target") == 1
+
+
+def test_a_leak_stands_beside_the_verdict_of_a_model_that_passed() -> None:
+    leaks = LeakProbe("roc_auc", 90, 4, "refund", 1.0, (Leak("refund", "copy", "is a copy"),))
+    text = checked(cards.training(features=cards.features(leaks=leaks)))
+    assert "Possible leak: refund. Check it before these figures are believed." in text
+
+
+OTHER_TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "numbers": (
+        {"outcome": metrics.regression(REGRESSION[0], REGRESSION[0] + 0.3 * REGRESSION[1]), "classes": ()},
+        ("Half of the predictions are within", "nine of ten within", "Calibration"),
+    ),
+    "constant numbers": (
+        {"outcome": metrics.regression(np.ones(30), np.ones(30)), "classes": ()},
+        ("Half of the predictions are within 0.000",),
+    ),
+    "five classes": (
+        {"outcome": many_classes(5), "classes": tuple("abcde")},
+        ("of the rows are called what they are.", "called “e”"),
+    ),
+    "many classes": (
+        {"outcome": many_classes(200), "classes": tuple(map(str, range(200)))},
+        ("of 200 classes", "The most frequent mistakes."),
+    ),
+    "no probabilities": (
+        {"outcome": replace(cards.two_classes(), probabilities=None)},
+        ("of the rows called “late” are;",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "parts"), OTHER_TASKS.values(), ids=OTHER_TASKS)
+def test_other_tasks_have_their_own_panels(changes: dict[str, Any], parts: tuple[str, ...]) -> None:
+    text = checked(cards.training(**changes))
+    for part in parts:
+        assert part in text
+    assert "ROC curve" not in text
+
+
+def test_with_nothing_to_show_each_part_says_so() -> None:
+    """The first version, four rows, one class, no probe, no importances, a column name that is markup."""
+    evaluation = cards.evaluation(
+        metrics={"roc_auc": float("nan")}, checks=(), comparisons=(), slices=(), champion_version=None, rows=4
+    )
+    outcome = metrics.classification([0, 0, 0, 0], [0, 0, 0, 1], [0, 1], np.array([0.1, 0.2, 0.3, 0.9]))
+    text = checked(
+        cards.training(
+            evaluation=evaluation,
+            features=cards.features(leaks=None, validation="", features=()),
+            outcome=outcome,
+            importances=None,
+            no_importances="shuffling columns failed: ValueError",
+            intervals={},
+            params={},
+            tags={},
+            function="",
+        )
+    )
+    for part in (
+        "There is no champion to compare with.", "No limit is set", "The hold-out has one class only",
+        "Too few rows", "No row of the hold-out is “late”.", "shuffling columns failed",
+        "No part of the hold-out", "no expectations", "The leak probe is off.", "0 features.",
+        "none: the columns as they are", "not known",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_a_champion_that_could_not_be_compared_is_named_with_the_reason() -> None:
+    found = cards.evaluation(comparisons=(), not_compared="KeyError: 'gone'")
+    text = checked(cards.training(evaluation=found))
+    assert "Not compared with version 2." in text
+    assert "KeyError: 'gone'" in text
+
+
+MARKUP = '<b onclick="x">&\''
+
+
+def test_names_and_values_of_the_user_are_escaped_everywhere() -> None:
+    leaks = LeakProbe("roc_auc", 9, 1, MARKUP, 0.9, (Leak(MARKUP, "copy", MARKUP),), (MARKUP,))
+    item = replace(cards.importances().items[0], column=MARKUP)
+    found = cards.evaluation(
+        metrics={MARKUP: 0.5},
+        checks=(Check(MARKUP, 0.5, ">= 0.6", False),),
+        comparisons=(Comparison(MARKUP, 0.5, 0.5, 0.0, -0.1, 0.1, "", True),),
+        slices=(SliceCheck(MARKUP, MARKUP, 9, (Check(MARKUP, 0.5, ">= 0.6", False),)),),
+        reasons=(MARKUP,),
+        passed=False,
+        caution=MARKUP,
+    )
+    whole = cards.training(
+        pipeline=MARKUP,
+        evaluation=replace(found, model=replace(cards.MODEL, params={MARKUP: MARKUP}, model_uri=MARKUP)),
+        features=cards.features(
+            leaks=leaks, notes=(MARKUP,), features=(MARKUP,), split=MARKUP, validation=MARKUP
+        ),
+        classes=(MARKUP, MARKUP),
+        importances=replace(cards.importances(), items=(item,)),
+        params={"estimator": MARKUP},
+        tags={"mlops.task_key": MARKUP},
+        function=MARKUP,
+        target=MARKUP,
+    )
+    checked(whole)
+    html = card_page(whole)
+    assert "<b " not in html
+    assert html.count("&lt;b onclick=") >= 20
+
+
+def test_without_samples_no_class_and_no_value_of_a_slice_is_shown() -> None:
+    text = checked(replace(failed(), samples=False))
+    assert not [word for word in ("LGA", "on time", "“late”") if word in text]
+    assert "origin, value 1" in text
+    assert "class 2" in text
+    assert "Cells are not shown" in text
+
+
+def test_long_lists_are_cut() -> None:
+    many = tuple(
+        SliceCheck("plan", f"p{number}", 200, (Check("roc_auc", 0.7, ">= 0.6", True),))
+        for number in range(100)
+    )
+    wide = cards.features(features=tuple(f"column {number}" for number in range(3_000)))
+    text = checked(cards.training(evaluation=cards.evaluation(slices=many), features=wide))
+    assert "76 more are not shown" in text
+    assert "and 2,976 more" in text

@@ -1,0 +1,122 @@
+"""The scores of single columns, against scikit-learn, SciPy and plain loops."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import r2_score, roc_auc_score
+
+from airflow_mlops.data.core import leak_scores
+
+RNG = np.random.default_rng(5)
+ROWS = 900
+
+
+@pytest.fixture(scope="module")
+def codes() -> np.ndarray:
+    return RNG.integers(0, 12, ROWS)
+
+
+@pytest.fixture(scope="module")
+def fold() -> np.ndarray:
+    return RNG.random(ROWS) < 0.5
+
+
+def shares(codes: np.ndarray, positive: np.ndarray) -> dict[int, float]:
+    """The share of the positive class per code, with one pseudo-row at the overall share."""
+    overall = positive.mean()
+    return {int(k): (positive[codes == k].sum() + overall) / ((codes == k).sum() + 1) for k in set(codes)}
+
+
+def test_ranking_is_the_mean_auc_of_two_folds_each_scored_by_the_other(codes, fold) -> None:  # type: ignore[no-untyped-def]
+    positive = RNG.random(ROWS) < 1 / (1 + np.exp(codes % 5 - 2.0))
+    expected = []
+    for learn in (fold, ~fold):
+        table = shares(codes[learn], positive[learn])
+        expected.append(
+            roc_auc_score(
+                positive[~learn], [table.get(int(k), positive[learn].mean()) for k in codes[~learn]]
+            )
+        )
+    assert leak_scores.ranking(codes, positive, fold) == pytest.approx(np.mean(expected), abs=1e-12)
+
+
+def test_a_column_that_memorises_rows_scores_as_chance(fold) -> None:  # type: ignore[no-untyped-def]
+    positive = RNG.random(ROWS) < 0.3
+    assert leak_scores.ranking(np.arange(ROWS), positive, fold) == pytest.approx(0.5)
+    reduction, _ = leak_scores.error_reduction(np.arange(ROWS), RNG.integers(0, 4, ROWS), fold)
+    assert reduction < 0.1
+    assert leak_scores.explained(np.arange(ROWS), RNG.normal(size=ROWS), fold) < 0.05
+
+
+def test_ordered_ranking_is_the_auc_in_the_better_direction() -> None:
+    values = RNG.normal(size=ROWS).round(1)
+    positive = values + RNG.normal(size=ROWS) < 0
+    expected = 1 - roc_auc_score(positive, values)
+    assert expected > 0.5
+    assert leak_scores.ordered_ranking(values, positive) == pytest.approx(expected, abs=1e-12)
+    values[3] = np.nan
+    assert leak_scores.ordered_ranking(values, positive) == 0.5
+
+
+def test_error_reduction_counts_the_errors_of_the_most_frequent_class_of_each_code(codes, fold) -> None:  # type: ignore[no-untyped-def]
+    classes = np.where(RNG.random(ROWS) < 0.8, codes % 3, RNG.integers(0, 4, ROWS))
+    wrong = 0
+    for learn in (fold, ~fold):
+        overall = Counter(classes[learn].tolist()).most_common(1)[0][0]
+        best = {k: Counter(classes[learn & (codes == k)].tolist()) for k in set(codes.tolist())}
+        guess = [best[k].most_common(1)[0][0] if best[k] else overall for k in codes[~learn].tolist()]
+        wrong += int((np.array(guess) != classes[~learn]).sum())
+    without = ROWS - max(Counter(classes.tolist()).values())
+    reduction, errors = leak_scores.error_reduction(codes, classes, fold)
+    assert errors == wrong
+    assert reduction == pytest.approx(1 - wrong / without)
+    assert 0.5 < reduction < 0.9
+
+
+def test_explained_is_r2_of_the_means_of_the_other_fold(codes, fold) -> None:  # type: ignore[no-untyped-def]
+    target = codes**2 + RNG.normal(0, 20, ROWS)
+    guess = np.empty(ROWS)
+    for learn in (fold, ~fold):
+        means = {k: target[learn & (codes == k)].mean() for k in set(codes.tolist())}
+        guess[~learn] = [means[k] for k in codes[~learn].tolist()]
+    assert leak_scores.explained(codes, target, fold) == pytest.approx(r2_score(target, guess), abs=1e-12)
+
+
+def test_ordered_explained_is_the_squared_rank_correlation_which_no_outlier_decides() -> None:
+    values = RNG.normal(size=ROWS).round(1)
+    target = RNG.normal(size=ROWS)
+    values[0] = target[0] = 1e12
+    assert np.corrcoef(values, target)[0, 1] > 0.999
+    expected = stats.spearmanr(values, target).statistic ** 2
+    assert leak_scores.ordered_explained(values, target) == pytest.approx(expected, abs=1e-12)
+    assert expected < 0.1
+
+
+def test_numbers_become_levels_where_they_repeat_and_bins_where_they_do_not() -> None:
+    levels = np.repeat([3.0, 1.0, 2.0], 10)
+    assert leak_scores.codes_of_numbers(levels).tolist() == np.repeat([2, 0, 1], 10).tolist()
+    many = RNG.permutation(np.arange(6_400.0))
+    counts = np.bincount(leak_scores.codes_of_numbers(many))
+    assert counts.tolist() == [100] * leak_scores.BINS
+    gaps = np.where(np.arange(30) < 4, np.nan, levels)
+    codes = leak_scores.codes_of_numbers(gaps)
+    assert (codes[:4] == 3).all()
+    assert set(codes[4:]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("codes", "target", "same"),
+    [
+        ([0, 1, 2, 0], [2, 0, 1, 2], True),
+        ([0, 1, 1, 0], [2, 0, 1, 2], False),
+        ([0, 1, 2, 0], [0, 1, 1, 0], False),
+        ([0, 0, 1, 1], [0, 1, 0, 1], False),
+        ([0, 0], [1, 1], False),
+    ],
+)
+def test_one_to_one(codes: list[int], target: list[int], same: bool) -> None:
+    assert leak_scores.one_to_one(np.array(codes), np.array(target)) is same

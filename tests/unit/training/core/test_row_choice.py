@@ -1,0 +1,63 @@
+"""The rows that a training learns: the newest, a sample."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.training.core.row_choice import choose
+
+DAYS = np.datetime64("2026-01-01") + np.random.default_rng(1).permutation(1_000).astype("m8[h]")
+
+
+def test_all_rows_are_learned_when_nothing_is_said() -> None:
+    assert choose(1_000, DAYS, None, None) is None
+
+
+def test_a_window_ends_with_the_newest_row_and_has_its_length() -> None:
+    found = choose(1_000, DAYS, timedelta(hours=24), None)
+    assert found is not None
+    assert set(DAYS[found.rows]) == set(np.sort(DAYS)[-24:])
+    assert found.rows.tolist() == sorted(found.rows)
+    assert found.how == "the last 1 days"
+
+
+def test_so_many_rows_are_the_newest_ones() -> None:
+    found = choose(1_000, DAYS, 24, None)
+    assert found is not None
+    assert set(DAYS[found.rows]) == set(np.sort(DAYS)[-24:])
+    assert len(choose(1_000, DAYS, 5_000, None).rows) == 1_000  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("sample", "size"), [(0.25, 250), (250, 250), (5_000, 1_000)])
+def test_a_sample_has_its_size_and_is_the_same_each_time(sample: float, size: int) -> None:
+    first, again = choose(1_000, None, None, sample), choose(1_000, None, None, sample)
+    assert first is not None
+    assert again is not None
+    assert len(set(first.rows)) == size
+    assert first.rows.tolist() == again.rows.tolist()
+
+
+def test_each_row_is_as_likely_in_a_sample() -> None:
+    """The mean position of 2,000 of 10,000 rows, within four standard errors."""
+    found = choose(10_000, None, None, 2_000)
+    assert found is not None
+    error = 10_000 / np.sqrt(12 * 2_000)
+    assert abs(found.rows.mean() - 4_999.5) < 4 * error
+
+
+def test_the_sample_is_one_of_the_window() -> None:
+    found = choose(1_000, DAYS, timedelta(days=10), 0.5)
+    assert found is not None
+    assert set(DAYS[found.rows]) < set(np.sort(DAYS)[-240:])
+    assert (len(found.rows), found.how) == (120, "the last 10 days, a sample of 120 rows")
+
+
+def test_what_cannot_be_chosen_says_why() -> None:
+    with pytest.raises(ConfigError, match=r"train\.window needs an event time"):
+        choose(1_000, None, timedelta(days=1), None)
+    with pytest.raises(DataRejected, match="0 of 1,000 rows is left to learn from"):
+        choose(1_000, None, None, 0.0001)
