@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 2_000
 MOST_REPEATS: Final = 5
-BUDGET: Final = 15.0
+BUDGET: Final = 5.0
 """Seconds that all shuffles together may take, about."""
 _SEED: Final = 0
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
 from airflow_mlops.cards.core.scales import interval, number, percent
 from airflow_mlops.cards.panel import Panel
 from airflow_mlops.cards.panels.answers import answer_panels
@@ -14,6 +18,9 @@ from airflow_mlops.core.records.data import DatasetRef, to_minute
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.pages import page_css, page_template
 from airflow_mlops.training.core.metric_facts import REGRESSION
+
+_SPANS: Final = {"third": 2, "half": 3, "wide": 4, "full": 6}
+_LINE: Final = 6
 
 
 def card_page(training: Training) -> str:
@@ -35,18 +42,35 @@ def card_page(training: Training) -> str:
 
 
 def _panels(training: Training) -> list[Panel]:
-    return [
-        comparison_panel(training),
-        metrics_panel(training),
-        *answer_panels(training),
-        importances_panel(training),
-        slices_panel(training),
-        data_panel(training),
-        leaks_panel(training),
-        features_panel(training),
-        lineage_panel(training),
-        reproduce_panel(training),
-    ]
+    return filled(
+        [
+            comparison_panel(training),
+            metrics_panel(training),
+            *answer_panels(training),
+            importances_panel(training),
+            slices_panel(training),
+            leaks_panel(training),
+            data_panel(training),
+            features_panel(training),
+            lineage_panel(training),
+            reproduce_panel(training),
+        ]
+    )
+
+
+def filled(panels: Sequence[Panel]) -> list[Panel]:
+    """Return the panels with the last one of each line so wide that no place is left empty."""
+    found: list[Panel] = []
+    used = 0
+    for place, panel in enumerate(panels):
+        span = _SPANS[panel.width]
+        following = panels[place + 1] if place + 1 < len(panels) else None
+        used += span
+        room = _LINE - used
+        if following is None or _SPANS[following.width] > room:
+            span, used = span + room, 0
+        found.append(replace(panel, width=next(name for name, size in _SPANS.items() if size >= span)))
+    return found
 
 
 def _facts(training: Training) -> list[tuple[str, str, str]]:

@@ -93,7 +93,7 @@ Part = Chart | Rows | Table | Pairs | Code | Items
 class Panel:
     """One box: a title, a sentence with the answer, a note under it, and the evidence.
 
-    ``width`` is ``third``, ``half`` or ``full`` of the page; a phone shows all below each other.
+    ``width`` is ``third``, ``half``, ``wide`` (two thirds) or ``full``; a phone shows all below each other.
     """
 
     title: str

@@ -41,7 +41,8 @@ def verdict(training: Training) -> Verdict:
 def against_champion(evaluation: Evaluation) -> str:
     """Return how the model does against the champion, in one sentence."""
     if evaluation.champion_version is None:
-        return "Every limit is met; there is no champion to compare with."
+        limits = "Every limit is met" if evaluation.checks else "No limit is set"
+        return f"{limits}; there is no champion to compare with."
     if not evaluation.comparisons:
         return f"Not compared with version {evaluation.champion_version}."
     first = evaluation.comparisons[0]

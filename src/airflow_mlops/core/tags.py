@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+# When the task that has a run open gave its last sign of life.
+ALIVE_AT: Final = "mlops.alive_at"
 # How the registered model and its judged twin agree on the hold-out, in words.
 AGREEMENT: Final = "mlops.agreement"
 AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
 APPROVAL: Final = "mlops.approval"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
+# Why a run that a dead task left open was closed.
+CLOSED: Final = "mlops.closed"
+# The sources of the user's modules that are inside a model.
+CODE_DIGEST: Final = "mlops.code_digest"
 # In the metadata of a logged model: the types of the columns that its MLflow signature leaves open.
 COLUMN_TYPES: Final = "mlops.column_types"
 CONFIG_DIGEST: Final = "mlops.config_digest"
 DATA_DIGEST: Final = "mlops.data_digest"
 EVALUATION: Final = "mlops.evaluation"
+# Files of the pipeline's folder that differ from the commit.
+GIT_CHANGED: Final = "mlops.git.changed"
+GIT_COMMIT: Final = "mlops.git.commit"
+# What a model has learned, in words; the first part of its version's description.
+LEARNED: Final = "mlops.learned"
+# The MLflow run of the model that was judged, on a version whose own model was fitted once more after it.
 # The model that was judged, on a version whose own model has learned the rows of the hold-out as well.
 JUDGED_DIGEST: Final = "mlops.judged_model_digest"
 JUDGED_MODEL_URI: Final = "mlops.judged_model_uri"
@@ -23,6 +35,8 @@ JUDGED_RUN: Final = "mlops.judged_run_id"
 LEARNED_ROWS: Final = "mlops.learned_rows"
 MODEL_DIGEST: Final = "mlops.model_digest"
 PIPELINE: Final = "mlops.pipeline"
+# The process that has a run open.
+PROCESS: Final = "mlops.process"
 ROLLOUT_AT: Final = "mlops.rollout.at"
 ROLLOUT_ID: Final = "mlops.rollout.id"
 ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"

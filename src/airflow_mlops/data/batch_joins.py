@@ -27,6 +27,7 @@ class BatchJoin:
         self._left = left
         self._right, self._added = chosen_side(left, right, join)
         self._rows = self._missing = 0
+        self._asked = False
 
     @property
     def columns(self) -> pd.DataFrame:
@@ -41,6 +42,7 @@ class BatchJoin:
             times = None if left.times is None else left.times[known].reset_index(drop=True)
             some = Side(left.frame[known].reset_index(drop=True), times, left.where)
             found[known] = positions(some, self._right, self._join, samples=self._samples)
+            self._asked = True
         if not self._rows:
             self._left = left
         self._rows += len(found)
@@ -49,6 +51,8 @@ class BatchJoin:
 
     def report(self, request: ReadRequest) -> None:
         """Report the rows of all batches without a match; raises DataRejected where all are."""
+        if not self._asked:  # no row has a key; what is wrong with the further rows is told all the same
+            positions(self._left, self._right, self._join, samples=self._samples)
         tell_missing(
             self._left,
             self._right,

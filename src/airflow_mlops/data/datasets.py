@@ -25,6 +25,7 @@ from airflow_mlops.data.connections import Connections, Environment
 from airflow_mlops.data.dataset_writer import group_rows
 from airflow_mlops.data.digests import content_digest, types_of
 from airflow_mlops.data.event_times import EventTimes, event_times, for_example
+from airflow_mlops.data.external_sort import order_of
 from airflow_mlops.data.joined_sources import join_sources
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
@@ -288,11 +289,11 @@ def _sorted(rows: Rows, keys: Sequence[str], where: str) -> Rows:
     if rows.times is not None and rows.found is not None:
         by = by.assign(**{rows.found.column: rows.times})
     try:
-        order = by.sort_values(list(keys), kind="stable").index
+        order = order_of(by)
     except TypeError as error:
         raise cannot_sort(keys, error, where) from error
-    times = None if rows.times is None else rows.times.loc[order].reset_index(drop=True)
-    return replace(rows, frame=rows.frame.loc[order].reset_index(drop=True), times=times)
+    times = None if rows.times is None else rows.times.iloc[order].reset_index(drop=True)
+    return replace(rows, frame=rows.frame.iloc[order].reset_index(drop=True), times=times)
 
 
 def cannot_sort(keys: Sequence[str], error: TypeError, where: str) -> DataRejected:

@@ -179,7 +179,7 @@ class TimeSums:
                 self._shown["empty"] = None
             else:
                 reason = " (skipped by the clocks)" if found.skipped[position] else lost
-                self._shown[f"{_shortened([str(values.iloc[position])])[0]!r}{reason}"] = None
+                self._shown[f"{_shortened([_as_text(values.iloc[position])])[0]!r}{reason}"] = None
             if len(self._shown) == _EXAMPLES:
                 return
 

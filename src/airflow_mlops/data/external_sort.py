@@ -31,7 +31,7 @@ class _Splitters:
         """Return the number of the part of each row: odd where its key is one of the splitters."""
         splitters, rows = len(self.keys), len(keys)
         whole = pd.concat([self.keys, keys, self.keys], ignore_index=True)
-        order = _order(whole)
+        order = order_of(whole)
         passed = np.cumsum((order < splitters) | (order >= splitters + rows))
         inside = (order >= splitters) & (order < splitters + rows)
         found = np.empty(rows, dtype=np.int64)
@@ -50,7 +50,7 @@ def sorted_tables(spill: Spill, keys_of: KeysOf, folder: Path) -> Iterator[pa.Ta
     if spill.bytes <= PIECE_BYTES:
         table = pa.concat_tables([spill.schema.empty_table(), *spill.tables()])
         spill.remove()
-        yield table.take(pa.array(_order(keys_of(table))))
+        yield table.take(pa.array(order_of(keys_of(table))))
         return
     parts = _parted(spill, _splitters(spill, keys_of), keys_of, folder)
     spill.remove()
@@ -63,9 +63,16 @@ def sorted_tables(spill: Spill, keys_of: KeysOf, folder: Path) -> Iterator[pa.Ta
             yield from sorted_tables(part, keys_of, folder)
 
 
-def _order(keys: pd.DataFrame) -> np.ndarray:
+def order_of(keys: pd.DataFrame) -> np.ndarray:
+    """Return the positions of rows in the stable order of their keys, the first column first.
+
+    Raises TypeError for keys that cannot be compared.
+    """
     frame = keys.reset_index(drop=True)
-    order: np.ndarray = frame.sort_values(list(frame.columns), kind="stable").index.to_numpy()
+    try:
+        order: np.ndarray = frame.sort_values(list(frame.columns), kind="stable").index.to_numpy()
+    except ValueError as error:  # of cells that are lists
+        raise TypeError(f"its values have no order: {error}") from error
     return order
 
 
@@ -78,7 +85,7 @@ def _splitters(spill: Spill, keys_of: KeysOf) -> _Splitters:
         samples.append(keys_of(table.take(pa.array(at))))
         seen += table.num_rows
     keys = pd.concat(samples, ignore_index=True)
-    keys = keys.iloc[_order(keys)]
+    keys = keys.iloc[order_of(keys)]
     wanted = min(_MOST_SPLITTERS, 2 * spill.bytes // PIECE_BYTES)
     chosen = np.linspace(0, len(keys) - 1, wanted + 2).astype(np.int64)[1:-1]
     return _Splitters(keys.iloc[chosen].drop_duplicates().reset_index(drop=True))

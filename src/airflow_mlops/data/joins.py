@@ -155,7 +155,12 @@ def _codes(left: Side, right: Side, on: tuple[str, ...]) -> tuple[NDArray[np.int
                 f"{right.where}: {name!r} is {_kind(other)} and is {_kind(one)} in {left.where}: rows are "
                 "joined by equal values, give both one type"
             )
-        parts.append(pd.factorize(_together(one, other))[0])
+        try:
+            parts.append(pd.factorize(_together(one, other))[0])
+        except TypeError as error:  # lists and mappings have no hash
+            raise DataRejected(
+                f"{right.where}: {name!r} has lists or mappings in its cells, which rows cannot be joined by"
+            ) from error
     known = np.all([part >= 0 for part in parts], axis=0)
     numbers = pd.DataFrame(dict(enumerate(parts))).groupby(list(range(len(parts))), sort=False).ngroup()
     codes = np.where(known, numbers.to_numpy(), -1).astype(np.int64)
@@ -217,7 +222,7 @@ def taken(added: pd.DataFrame, at: NDArray[np.int64], index: pd.Index) -> pd.Dat
     """Return the rows of ``added`` at these positions, empty for -1; large whole numbers stay exact."""
     if (at < 0).any():
         large = {
-            name: "Int64"
+            name: {"i": "Int64", "u": "UInt64"}[added[name].dtype.kind]
             for name in added.columns
             if added[name].dtype.kind in "iu"
             and len(added)

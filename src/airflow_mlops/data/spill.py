@@ -19,32 +19,39 @@ class Spill:
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self.schema = schema
         self.rows = self.bytes = 0
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as file:
-            self._path = Path(file.name)
-        self._sink: Any = pa.OSFile(str(self._path), "wb")
-        self._writer: Any = pa.ipc.new_stream(
-            self._sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
-        )
+        with _on_disk():
+            with tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as file:
+                self._path = Path(file.name)
+            self._sink: Any = pa.OSFile(str(self._path), "wb")
+            self._writer: Any = pa.ipc.new_stream(
+                self._sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
+            )
 
     def append(self, table: pa.Table) -> None:
-        """Write the next batch."""
+        """Write the next batch; raises BackendError when the disk refuses."""
         if table.num_rows:
             self.rows += table.num_rows
             self.bytes += table.nbytes
-            self._writer.write_table(table.combine_chunks())
+            with _on_disk():
+                self._writer.write_table(table.combine_chunks())
 
     def tables(self) -> Iterator[pa.Table]:
-        """Read the batches; nothing can be appended any more."""
+        """Read the batches; nothing can be appended any more. Raises BackendError when the disk refuses."""
         self.close()
-        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as stream:
+        with (
+            _on_disk("read"),
+            pa.OSFile(str(self._path), "rb") as source,
+            pa.ipc.open_stream(source) as stream,
+        ):
             for batch in stream:
                 yield pa.Table.from_batches([batch])
 
     def close(self) -> None:
         """Finish the file."""
         if not self._sink.closed:
-            self._writer.close()
-            self._sink.close()
+            with _on_disk():
+                self._writer.close()
+                self._sink.close()
 
     def remove(self) -> None:
         """Remove the file, which is not needed any more."""
@@ -54,12 +61,21 @@ class Spill:
 
 @contextmanager
 def working_folder() -> Iterator[Path]:
-    """Yield a temporary folder; what fails in it for want of space is a BackendError with the next step."""
-    with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as folder:
-        try:
-            yield Path(folder)
-        except OSError as error:
-            raise BackendError(
-                f"cannot write temporary files in {tempfile.gettempdir()}: {error}; free space there, or set "
-                "TMPDIR to a folder on a larger disk"
-            ) from error
+    """Yield a temporary folder, which is removed; raises BackendError where none can be made."""
+    with _on_disk():
+        folder = tempfile.TemporaryDirectory(prefix="airflow-mlops-")
+    with folder as name:
+        yield Path(name)
+
+
+@contextmanager
+def _on_disk(what: str = "write") -> Iterator[None]:
+    """Turn what the disk of temporary files refuses into a BackendError with the next step."""
+    try:
+        yield
+    except OSError as error:
+        where = tempfile.tempdir or "a temporary folder"  # none is known where none can be written
+        raise BackendError(
+            f"cannot {what} temporary files in {where}: {error}; free space there, or set "
+            "TMPDIR to a folder on a larger disk"
+        ) from error

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import mlflow
 from filelock import FileLock
@@ -17,6 +17,9 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
+
+_NAMED: Final = 3
+"""Golden rows that a message names."""
 
 
 def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "") -> Model:
@@ -55,7 +58,7 @@ def forget(version: int, folder: Path, keep: str = "") -> None:
 
 
 def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
-    """Raise ConfigError when the model no longer predicts what it predicted when it was trained."""
+    """Raise ConfigError when the model no longer answers what it answered when it was trained."""
     rows, names = golden["rows"], golden.get("columns")
     if not rows:
         return
@@ -63,16 +66,27 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
         names = list(rows[0])
         rows = [[row[name] for name in names] for row in rows]
     columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    subject = f"version {model.version}" if model.version else "the model"
     try:
-        found = model.predict([model.prepare(Payload(len(rows), columns))]).values
+        found = model.predict([model.prepare(Payload(len(rows), columns))])
     except Exception as error:
-        raise ConfigError(f"version {model.version} fails on its golden rows: {line(error)}") from error
-    for row, (got, expected) in enumerate(zip(found, golden["predictions"], strict=True)):
-        if not _same(got, expected):
-            raise ConfigError(
-                f"version {model.version}, golden row {row}: predicts {got!r}, at training time "
-                f"{expected!r}: the environment differs from the one that it was trained in"
-            )
+        raise ConfigError(f"{subject} fails on its golden rows: {line(error)}") from error
+    wrong = []
+    scores = golden.get("scores") if found.scores is not None else None
+    for what, got, expected in (
+        ("predicts", found.values, golden["predictions"]),
+        ("scores", found.scores or [], scores or []),
+    ):
+        pairs = zip(got, expected, strict=True) if expected else ()
+        wrong += [
+            f"golden row {row}: {what} {one!r}, at training time {other!r}"
+            for row, (one, other) in enumerate(pairs)
+            if not _same(one, other)
+        ]
+    if wrong:
+        more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+        why = ": the environment differs from the one that it was trained in" if model.version else ""
+        raise ConfigError(f"{subject}, {'; '.join(wrong[:_NAMED])}{more}{why}")
 
 
 def _same(got: Any, expected: Any) -> bool:

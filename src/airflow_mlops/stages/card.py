@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.cards.importances import Importances
+    from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
+_MOST_CELLS: Final = 20_000_000
+_LEAST_DRAWS: Final = 50
+_MOST_DRAWS: Final = 500
 CARD: Final = "card.html"
 """The artifact of the model's MLflow run."""
 
@@ -49,6 +55,19 @@ def log_card(
         _LOG.warning("the training card is not logged: %s%s", type(error).__name__, detail)
         return ""
     return f"experiments/{known.info.experiment_id}/runs/{run_.run_id}/artifacts/{CARD}"
+
+
+def copy_card(call: StageCall, evaluation: Evaluation, run_: TaskRun) -> None:
+    """Copy the card of a judged model to the run of the one that is registered, if it has one."""
+    if not evaluation.card:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            client = call.mlflow.run(evaluation.model.run_id).client
+            found = Path(client.download_artifacts(evaluation.model.run_id, CARD, folder))
+            run_.text(found.read_text(encoding="utf-8"), CARD)
+    except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
+        _LOG.warning("the training card is not copied: %s", type(error).__name__)
 
 
 def draw(
@@ -92,10 +111,15 @@ def draw(
 
 
 def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % bootstrap interval of each metric, without those that have none."""
+    """Return the 95 % bootstrap interval of each metric, without those that have none.
+
+    A large hold-out gets fewer draws, down to 50, so that the time is bounded.
+    """
+    draws = int(np.clip(_MOST_CELLS // max(outcome.rows, 1), _LEAST_DRAWS, _MOST_DRAWS))
     found = {}
     for name in names:
-        bounds = paired_bootstrap(metrics.statistic(name, outcome), lambda _: 0.0, outcome.rows)
+        statistic = metrics.statistic(name, outcome)
+        bounds = paired_bootstrap(statistic, lambda _: 0.0, outcome.rows, draws=draws)
         if np.isfinite([bounds.low, bounds.high]).all():
             found[name] = (bounds.low, bounds.high)
     return found

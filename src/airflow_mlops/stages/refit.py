@@ -12,8 +12,10 @@ from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.core.records import Agreement, Evaluation, FeatureSet, ModelRef, Refit
 from airflow_mlops.core.tags import DATA_DIGEST, EVALUATION, JUDGED_DIGEST, JUDGED_MODEL_URI, JUDGED_RUN
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.stages import model_runs
+from airflow_mlops.stages import model_runs, run_facts
+from airflow_mlops.stages.card import copy_card
 from airflow_mlops.stages.lessons import Lesson, all_rows, held_rows
+from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import agreement as agree
 from airflow_mlops.training.core import metrics
@@ -49,12 +51,15 @@ def run(call: StageCall) -> Refit:
         JUDGED_DIGEST: judged.digest,
     }
     with model_runs.opened(call, tags) as run_:
-        run_.params({"estimator": recipe.estimator, **judged.params, **found.facts(), **rows.facts})
-        fitted = fit_and_log(run_, recipe, recipe.make(), rows, held)
+        estimator = recipe.make()
+        run_facts.log_start(run_, recipe, estimator, rows, found)
+        fitted = fit_and_log(run_, recipe, estimator, rows, held)
+        check_as_served(run_, fitted.uri)
         agreement, caution, scores = _compared(call, judged, fitted, held)
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
+        copy_card(call, evaluation, run_)
         digest = fitted.digest(recipe, rows.digests)
         return _refit(
             judged, fitted.uri, run_.run_id, digest, rows.rows, agreement=agreement, caution=caution

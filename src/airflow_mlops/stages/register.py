@@ -6,6 +6,7 @@ from airflow_mlops.core import tags as tag_names
 from airflow_mlops.core.errors import ConfigError, GateRejected
 from airflow_mlops.core.records import Evaluation, ModelRef, Refit, RegisteredVersion
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training.core.version_text import version_text
 
 
 def run(call: StageCall) -> RegisteredVersion:
@@ -21,12 +22,19 @@ def run(call: StageCall) -> RegisteredVersion:
         raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
     registry = call.registry
     run_tags = registry.run_tags(model.run_id)
-    kept = (tag_names.DATA_DIGEST, tag_names.CONFIG_DIGEST, tag_names.TASK_KEY)
+    kept = (
+        tag_names.DATA_DIGEST,
+        tag_names.CONFIG_DIGEST,
+        tag_names.TASK_KEY,
+        tag_names.CODE_DIGEST,
+        tag_names.GIT_COMMIT,
+    )
     tags = {key: run_tags[key] for key in kept if key in run_tags}
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
     tags |= _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
-    version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description)
+    text = version_text(evaluation, run_tags)
+    version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description, text)
     alias = "challenger" if call.pipeline.deploy else "champion"
     if alias == "champion":
         before = registry.get("champion")

@@ -10,8 +10,9 @@ from airflow_mlops.core.records import FeatureSet, ModelRef, TuneResult
 from airflow_mlops.core.tags import DATA_DIGEST
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.stages import model_runs
+from airflow_mlops.stages import first_checks, model_runs, run_facts
 from airflow_mlops.stages.lessons import held_rows, judged_rows
+from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators
 from airflow_mlops.training.counted_rows import log_learned
 from airflow_mlops.training.fitting import fit_and_log
@@ -31,9 +32,12 @@ def run(call: StageCall) -> ModelRef:
     estimator = recipe.make()
     estimators.check_metrics(call.pipeline.evaluate, estimator)
     rows = judged_rows(call, found)
+    first_checks.look(call, found, estimator)
     with model_runs.opened(call, {DATA_DIGEST: found.train.digest}) as run_:
-        run_.params({"estimator": recipe.estimator, **params, **found.facts(), **rows.facts})
+        run_facts.log_start(run_, recipe, estimator, rows, found)
         fitted = fit_and_log(run_, recipe, estimator, rows, held_rows(call, found))
+        check_as_served(run_, fitted.uri)
+        run_facts.log_learned_scores(run_, fitted, rows, found)
         model_runs.log_profile(call, run_, fitted.raw, rows, fitted.scores)
         model_runs.log_data(call, run_, found)
         log_learned(run_, found, call.read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
+
+_KINDS: Final = ("boolean", "date")
+"""What columns of objects may hold that comes as something else in the rows of a caller."""
 
 
 def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
@@ -126,8 +129,17 @@ def scores(model: Any, rows: pd.DataFrame) -> np.ndarray[Any, Any] | None:
 def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
     """Return the step from raw rows to features that remembers the types of training."""
     arguments = {
-        "dtypes": {str(name): str(dtype) for name, dtype in raw.dtypes.items()},
+        "dtypes": {
+            str(name): dtype if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
+            for name, dtype in raw.dtypes.items()
+        },
         "optional": tuple(str(name) for name in raw.columns if raw[name].isna().any()),
+        "kinds": {
+            str(name): kind
+            for name, dtype in raw.dtypes.items()
+            if pd.api.types.is_object_dtype(dtype)
+            and (kind := pd.api.types.infer_dtype(raw[name], skipna=True)) in _KINDS
+        },
         "build": build,
     }
     return FunctionTransformer(to_features, kw_args=arguments).fit(raw)

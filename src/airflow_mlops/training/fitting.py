@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +17,8 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
-from airflow_mlops.training.requirements import requirements
-from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.training.provenance import code_digest
+from airflow_mlops.training.shipping import packed
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
 
@@ -63,7 +64,7 @@ class Fitted:
     """A model in MLflow at ``uri``.
 
     ``raw`` are the rows that it has learned, with the columns that it asks for; ``answers`` and ``scores``
-    what it says of rows of the hold-out, shape (rows,).
+    what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds.
     """
 
     model: Any
@@ -71,6 +72,7 @@ class Fitted:
     raw: pd.DataFrame
     answers: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any] | None
+    fit_s: float
 
     def digest(self, recipe: Recipe, data: Sequence[str]) -> str:
         """Name what was learnt: equal data (by its digests), settings and answers, equal digest."""
@@ -89,10 +91,12 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     estimator.
     """
     features = rows.features()
-    estimators.fit(estimator, features, rows.labels(), rows.weights())
+    target, weights, began = rows.labels(), rows.weights(), process_time()
+    estimators.fit(estimator, features, target, weights)
+    spent = process_time() - began
     function = load_object(recipe.features, recipe.base) if recipe.features else None
     raw = features if function is None else rows.raw()
-    columns = list(raw.columns) if function is None else needed_columns(raw, function, features)
+    columns = list(raw.columns) if function is None else needed_columns(raw, function, features, spent)
     del features
     raw = raw[columns]
     model = estimators.assemble(raw, function, estimator)
@@ -101,10 +105,11 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores)
     own = [item for item in (function, type(estimator)) if item is not None]
-    with shipped_by_value(own, recipe.base) as shipped:
-        uri = models.log_model(run, model, raw, answers, requirements(model, shipped))
+    with packed(model, own, recipe.base) as inside:
+        uri = models.log_model(run, model, raw, answers, inside.requirements)
+        run.tag(code_digest(inside.modules))
     run.json(models.golden(model, asked), "golden.json")
-    return Fitted(model, uri, raw, answers, scores)
+    return Fitted(model, uri, raw, answers, scores, spent)
 
 
 def same_answers(

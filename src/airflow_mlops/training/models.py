@@ -22,7 +22,7 @@ _CHATTY = ("mlflow.sklearn", "mlflow.models.model", "mlflow.models.utils", "mlfl
 
 
 def log_model(
-    run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], pinned: list[str]
+    run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], pinned: Sequence[str]
 ) -> str:
     """Log a scikit-learn pipeline with its signature, requirements and an example; return its URI.
 
@@ -38,7 +38,7 @@ def log_model(
             model,
             name="model",
             serialization_format="cloudpickle",
-            pip_requirements=pinned,
+            pip_requirements=list(pinned),
             signature=signature,
             input_example=_example(raw),
             metadata={COLUMN_TYPES: types} if types else None,

@@ -5,6 +5,7 @@ Not for columns that are known after the event, nor for a hundred that nobody re
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
@@ -14,33 +15,42 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.training.column_trace import columns_asked_for
+
 _LOG: Final = logging.getLogger(__name__)
 _SPREAD_ROWS: Final = 200
 _BUDGET_S: Final = 5.0
+_LEAST_S: Final = 0.5
 
 Build = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def needed_columns(
-    raw: pd.DataFrame, build: Build, features: pd.DataFrame, budget_s: float = _BUDGET_S
+    raw: pd.DataFrame, build: Build, features: pd.DataFrame, fit_s: float = _BUDGET_S
 ) -> list[str]:
     """Return the columns of ``raw`` without which ``build`` does not make ``features``, in their order.
 
-    ``features`` are those of all rows. A column that is a feature by its name is needed; the others are left
-    out in halves, on rows in which each takes its rarest value, and what is left is then tried on all rows.
-    A column that was not tried within ``budget_s`` seconds of processor time counts as needed, and so do all
-    when the trial on all rows fails.
+    ``features`` are those of all rows. A column that is a feature by its name is needed. The others are left
+    out in groups, first those that the function does not ask for by name, then halves of the rest, on rows in
+    which each takes its rarest value, and what is left is then tried on all rows.
+    A column that was not tried within the processor seconds of the fit (half a second at least) counts as
+    needed, and so do all when the trial on all rows fails.
     """
-    names = list(raw.columns)
-    in_doubt = [name for name in names if name not in set(features.columns)]
+    names, deadline = list(raw.columns), time.process_time() + max(_LEAST_S, fit_s)
+    kept = set(features.columns)
+    in_doubt = [name for name in names if name not in kept]
     if not in_doubt:
         return names
-    sample = raw.iloc[_telling_rows(raw)]
+    sample = raw.iloc[_telling_rows(raw[in_doubt])]
     try:
         whole = build(sample.copy())
     except Exception:  # noqa: BLE001 - the function needs rows that the sample has not
         return names
-    needed = _without_the_rest(sample, in_doubt, build, whole, time.process_time() + budget_s)
+    asked: set[str] = set()
+    with contextlib.suppress(Exception):  # it does not take a frame of another class
+        asked = columns_asked_for(sample.copy(), build)
+    groups = [[name for name in in_doubt if (name in asked) is seen] for seen in (False, True)]
+    needed = _without_the_rest(sample, [group for group in groups if group], build, whole, deadline)
     if len(needed) < len(names) and not _makes(build, raw[needed], features):
         _LOG.warning("the features of some rows need columns that those of most do not: all are asked for")
         return names
@@ -48,12 +58,16 @@ def needed_columns(
 
 
 def _without_the_rest(
-    sample: pd.DataFrame, in_doubt: list[str], build: Build, whole: pd.DataFrame, deadline: float
+    sample: pd.DataFrame, first: list[list[str]], build: Build, whole: pd.DataFrame, deadline: float
 ) -> list[str]:
     """Leave out groups of columns that nothing changes without; halve the others."""
     kept = dict.fromkeys(sample.columns)
-    groups = deque([in_doubt])
-    while groups and time.process_time() < deadline:
+    groups = deque(first)
+    while groups:
+        if time.process_time() >= deadline:
+            left = sum(map(len, groups))
+            _LOG.info("%s columns were not tried without in time: the model asks for them", f"{left:,}")
+            break
         group = groups.popleft()
         rest = [name for name in kept if name not in set(group)]
         if rest and _makes(build, sample[rest], whole):

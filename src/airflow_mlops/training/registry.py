@@ -139,9 +139,17 @@ class Registry:
             aliases.setdefault(int(version), []).append(alias)
         return tuple(_summary(item, tuple(sorted(aliases.get(int(item.version), ())))) for item in found)
 
-    def register(self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str = "") -> int:
+    def register(
+        self,
+        model_uri: str,
+        run_id: str,
+        tags: Mapping[str, str],
+        description: str = "",
+        version_description: str = "",
+    ) -> int:
         """Return the version of ``run_id``'s model, created if it is not there yet.
 
+        ``description`` is that of the registered model, ``version_description`` that of the new version.
         A retry whose earlier try got as far as the registry finds that version again. A model that was
         trained again in the same run is a new version.
         """
@@ -162,7 +170,12 @@ class Registry:
                 return existing[0].version
             model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
             created = self.client.create_model_version(
-                self.name, model_uri, run_id=run_id, tags=dict(tags), model_id=model_id
+                self.name,
+                model_uri,
+                run_id=run_id,
+                tags=dict(tags),
+                description=version_description or None,
+                model_id=model_id,
             )
             return int(created.version)
 

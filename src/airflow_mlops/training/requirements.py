@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
-import functools
 import importlib.metadata
 import inspect
 import io
+import logging
 import pickle
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
+from airflow_mlops.training.distributions import distribution_of, is_pythons_own
+
+_LOG: Final = logging.getLogger(__name__)
 _ALWAYS: Final = ("cloudpickle", "numpy", "pandas", "scikit-learn")
+_IMPORTERS: Final = ("import_module", "__import__")
 
 
 def requirements(model: Any, shipped: Collection[ModuleType] = ()) -> list[str]:
@@ -22,14 +26,32 @@ def requirements(model: Any, shipped: Collection[ModuleType] = ()) -> list[str]:
     ``shipped`` are the modules that are packed by value: what their functions import when they are called
     is not in the pickle, and counts. To be called where cloudpickle packs the model as it will be logged.
     """
-    modules = {*_imported_by_pickle(model), *(name for module in shipped for name in _imported_late(module))}
+    return pinned(imported_by_pickle(model), shipped)
+
+
+def pinned(imported: Iterable[str], shipped: Collection[ModuleType] = ()) -> list[str]:
+    """Return the requirements of a model whose pickle imports these modules; see ``requirements``.
+
+    A module that belongs to no installed distribution is warned about: nobody can install it from a name.
+    """
     own = {module.__name__ for module in shipped}
-    found = {*_distributions(modules - own)} - set(_ALWAYS)
-    return [f"{name}=={importlib.metadata.version(name)}" for name in (*_ALWAYS, *sorted(found))]
+    late = {name for module in shipped for name in _imported_late(module)}
+    modules = [name for name in {*imported, *late} if not _is_within(name, own) and not is_pythons_own(name)]
+    found = {name: distribution_of(name) for name in sorted(modules)}
+    if nameless := sorted({name.partition(".")[0] for name, home in found.items() if home is None}):
+        _LOG.warning(
+            "the model imports %s, which no installed distribution lists: its requirements cannot name it",
+            ", ".join(nameless),
+        )
+    distributions = {name for name in found.values() if name is not None} - set(_ALWAYS)
+    return [f"{name}=={importlib.metadata.version(name)}" for name in (*_ALWAYS, *sorted(distributions))]
 
 
-def _imported_by_pickle(model: Any) -> set[str]:
-    """Return the top-level modules that loading the model's pickle imports."""
+def imported_by_pickle(model: Any) -> set[str]:
+    """Return the modules that loading the model's pickle imports.
+
+    The pickle is loaded, because a module may be named by a string that only its code knows.
+    """
     import cloudpickle
 
     found: set[str] = set()
@@ -38,40 +60,43 @@ def _imported_by_pickle(model: Any) -> set[str]:
         """Loads a pickle and keeps the names of what it imports."""
 
         def find_class(self, module: str, name: str) -> Any:
-            found.add(module.partition(".")[0])
+            found.add(module)
             value = super().find_class(module, name)
             return _noting_subimport if name == "subimport" and module.startswith("cloudpickle") else value
 
     def _noting_subimport(name: str) -> Any:
-        found.add(name.partition(".")[0])
+        found.add(name)
         return cloudpickle.cloudpickle.subimport(name)
 
     Recorder(io.BytesIO(cloudpickle.dumps(model))).load()
     return found
 
 
-def _imported_late(module: ModuleType) -> Iterator[str]:
-    """Yield the top-level modules that functions of a module import when they are called."""
-    try:
-        tree = ast.parse(inspect.getsource(module))
-    except (OSError, TypeError, SyntaxError):  # no source: a notebook, a module made at run time
-        return
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    for node in (inner for function in functions for inner in ast.walk(function)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+def _is_within(module: str, packages: Collection[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def _distributions(modules: Iterable[str]) -> Iterator[str]:
-    """Yield the installed distributions that hold these top-level modules; Python's own have none."""
-    for module in modules:
-        if module not in sys.stdlib_module_names:
-            yield from _installed().get(module, ())[:1]
+def _imported_late(package: ModuleType) -> Iterator[str]:
+    """Yield the modules that functions of a module, and of those below it, import when they are called."""
+    name = package.__name__
+    for module in [item for key, item in list(sys.modules.items()) if _is_within(key, (name,))]:
+        try:
+            tree = ast.parse(inspect.getsource(module))
+        except (OSError, TypeError, SyntaxError):  # no source: a notebook, a module made at run time
+            continue
+        functions = (
+            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+        for node in (inner for function in functions for inner in ast.walk(function)):
+            yield from _names_imported(node)
 
 
-@functools.cache
-def _installed() -> Mapping[str, list[str]]:
-    """Return the distributions by top-level module; reading all their files takes a fifth of a second."""
-    return importlib.metadata.packages_distributions()
+def _names_imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module
+    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called in _IMPORTERS and isinstance(node.args[0].value, str):
+            yield node.args[0].value

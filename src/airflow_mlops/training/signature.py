@@ -34,7 +34,7 @@ def column_type(values: pd.Series) -> str:
     """Return MLflow's name of the type of ``values``, told by the values where the dtype is ``object``.
 
     Whole numbers are "long" only without gaps: with them, most frames hold them as floats. What MLflow has no
-    name for (lists, numbers beside text) is "any".
+    name for (lists, numbers beside text, whole numbers beyond 64 bits with a sign) is "any".
 
     >>> column_type(pd.Series([True, None, False], dtype=object))
     'boolean'
@@ -42,7 +42,12 @@ def column_type(values: pd.Series) -> str:
     ('long', 'double')
     """
     found = _INFERRED.get(pd.api.types.infer_dtype(values, skipna=True), "any")
-    return "double" if found == "long" and values.isna().any() else found
+    if found != "long":
+        return found
+    known = values.dropna()
+    if len(known) and int(known.max()) > np.iinfo("int64").max:
+        return "any"
+    return "double" if len(known) < len(values) else "long"
 
 
 def inputs_and_types(raw: pd.DataFrame) -> tuple[Any, dict[str, str]]:

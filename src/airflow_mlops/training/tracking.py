@@ -22,6 +22,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.tags import PIPELINE, TASK_KEY, retried_tag
 from airflow_mlops.training.mlflow_address import database_file, reach
+from airflow_mlops.training.open_runs import beating, close_dead, signs_of_life
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system reports when a disk, a quota or a file is full."""
@@ -165,12 +166,13 @@ def task_run(
     """Open the run of ``task_key``, found again by its tag on a retry, and close it as finished or failed.
 
     The experiment has the pipeline's name. Its artifacts go to ``<artifacts>/<pipeline>/mlflow`` when the
-    store is a local database or folder; a server decides for itself.
+    store is a local database or folder; a server decides for itself. Runs that dead tasks of the pipeline
+    left open are closed, see ``open_runs``.
     """
     client = connect(uri)
     with translated(uri):
         experiment = _experiment(client, uri, pipeline, artifacts)
-        every = {PIPELINE: pipeline, TASK_KEY: task_key, **tags}
+        every = {PIPELINE: pipeline, TASK_KEY: task_key, **signs_of_life(), **tags}
         quote = '"' if "'" in task_key else "'"
         wanted = f"tags.`{TASK_KEY}` = {quote}{task_key}{quote}"
         found = client.search_runs([experiment], filter_string=wanted, max_results=1)
@@ -182,7 +184,8 @@ def task_run(
         else:
             run_id = client.create_run(experiment, tags=every, run_name=task_key).info.run_id
     try:
-        with translated(uri):
+        with translated(uri), beating(client, run_id):
+            close_dead(client, experiment, run_id)
             yield TaskRun(client, uri, run_id)
     except BaseException:
         with contextlib.suppress(Exception):

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.data.batches import assert_same
+from airflow_mlops.data.datasets import request_of
+from airflow_mlops.data.sources.files import ParquetSource
+from airflow_mlops.data.sources.report import ReadReport
+from tests.unit.data.batches import assert_same, call, sizes
 
 CELLS = {
     "whole": ["0", "1", "-7", "42"],
@@ -140,6 +143,63 @@ def test_parquet_files_in_batches_are_what_they_are_at_once(
     assert dataset is not None, fault
 
 
+def test_times_of_whole_numbers_beside_gaps_are_quoted_as_they_are_written(tmp_path: Path) -> None:
+    """All rows together are floats, a batch of them without a gap is not."""
+    days = pa.array([20250101, 20251345, None] * 4, pa.int32())
+    pq.write_table(pa.table({"id": range(12), "at": days, "y": [0] * 12}), tmp_path / "rows.parquet")
+    data = {"source": {"type": "parquet", "filepath": "rows.parquet"}, "target": "y", "keys": ["id", "at"],
+            "time": {"column": "at", "format": "%Y%m%d", "max_quarantine": 0.9}}  # fmt: skip
+    dataset, fault = assert_same(tmp_path, data, batch=8)
+    assert dataset is not None, fault
+    assert dataset.times is not None
+    assert dataset.times.examples == ("'20251345'", "empty")
+
+
+def test_a_key_of_lists_is_refused(tmp_path: Path) -> None:
+    lists = [[number, 1] for number in range(12)]
+    pq.write_table(pa.table({"id": lists, "y": [0] * 12}), tmp_path / "rows.parquet")
+    data = {
+        "source": {"type": "parquet", "filepath": "rows.parquet"},
+        "target": "y",
+        "keys": ["id"],
+        "time": None,
+    }
+    _, fault = assert_same(tmp_path, data, batch=8)
+    assert "cannot sort by the keys id: its values have no order" in fault
+
+
+@pytest.mark.parametrize("more", ["1,a\n1,b\n", "x,a\n"])
+def test_further_rows_are_judged_even_when_no_row_has_a_key(tmp_path: Path, more: str) -> None:
+    (tmp_path / "rows.csv").write_text("id,k,y\n" + "".join(f"{number},,0\n" for number in range(9)))
+    (tmp_path / "more.csv").write_text(f"k,z\n{more}")
+    join = {"source": {"type": "csv", "filepath": "more.csv"}, "by": ["k"]}
+    data = {
+        "source": {"type": "csv", "filepath": "rows.csv"},
+        "target": "y",
+        "keys": ["id"],
+        "join": [join],
+        "time": None,
+    }
+    _, fault = assert_same(tmp_path, data)
+    assert "more.csv: " in fault
+    assert "no match" not in fault
+
+
+def test_columns_with_a_point_in_their_name_count_for_the_size_of_a_batch(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"id": range(90), "shop.size": ["x" * 50] * 90, "y": [0] * 90}), tmp_path / "rows.parquet"
+    )
+    source = {"type": "parquet", "filepath": "rows.parquet"}
+    data = {"source": source, "target": "y", "keys": [], "time": None, "columns": {"use": ["shop.size"]}}
+    asked = call(tmp_path, data, str(tmp_path / "artifacts"))
+    request = request_of(
+        asked.pipeline.data, base=tmp_path, connections=asked.connections, report=ReadReport()
+    )
+    with sizes(whole=700, batch=200):  # of "y" alone there are fewer bytes
+        found = ParquetSource().batches(request)
+    assert found is not None
+
+
 def test_a_key_that_no_order_has_is_named(tmp_path: Path) -> None:
     pd.DataFrame({"id": [1, 2], "y": 0}).to_parquet(tmp_path / "rows.parquet")
     data = {"source": {"type": "parquet", "filepath": "rows.parquet"}, "target": "y", "keys": ["idd"]}
@@ -178,7 +238,8 @@ def test_what_is_wrong_in_a_file_is_said_as_when_it_is_read_at_once(
     [
         {"dtype": {"x": "str"}}, {"dtype": {"x": "Int64"}}, {"dtype": "str"}, {"dtype": {"x": "float32"}},
         {"usecols": ["y", "id"]}, {"na_values": ["2"]}, {"on_bad_lines": "skip"},
-        {"dtype": {"x": "category"}}, {"nrows": 7},
+        {"dtype": {"x": "category"}}, {"nrows": 7}, {"dtype": {"x": "Float64"}},
+        {"dtype": {"x": "int64[pyarrow]"}},
     ],
 )  # fmt: skip
 def test_arguments_mean_the_same_for_batches(tmp_path: Path, arguments: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -62,6 +63,24 @@ def test_the_columns_of_a_key_are_added_and_rows_without_a_match_are_reported(tm
     assert rows["size"].astype("object").fillna(0).tolist() == [10, 2**53 + 1, 10, 0]  # no key is not a key
     assert rows["town"].fillna("").tolist() == ["X", "Y", "X", ""]
     assert report.notes == ["1 of 4 rows have no match in shops.parquet: its columns are empty for them"]
+
+
+def test_the_largest_unsigned_numbers_stay_exact_beside_rows_without_a_match() -> None:
+    shops = pd.DataFrame({"shop": ["a", "b"], "size": np.array([2**64 - 1, 1], dtype="uint64")})
+    left, right = (Side(rows, None, "here") for rows in (ORDERS, shops))
+    join = Join.model_validate({"source": {"type": "csv", "filepath": "x.csv"}, "by": ["shop"]})
+    found = add_columns(left, right, join, ReadReport(), need=True)
+    assert found["size"].astype("object").fillna(0).tolist() == [2**64 - 1, 1, 2**64 - 1, 0]
+
+
+def test_a_key_of_lists_is_refused() -> None:
+    rows = pd.DataFrame({"shop": [[1], [2]], "size": [1, 2]})
+    join = Join.model_validate({"source": {"type": "csv", "filepath": "x.csv"}, "by": ["shop"]})
+    side = Side(rows, None, "here")
+    with pytest.raises(DataRejected, match="'shop' has lists or mappings in its cells"):
+        add_columns(
+            side, Side(rows.rename(columns={"size": "z"}), None, "x.csv"), join, ReadReport(), need=True
+        )
 
 
 def test_a_join_by_time_takes_what_was_known_then(tmp_path: Path) -> None:

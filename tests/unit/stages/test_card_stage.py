@@ -90,6 +90,16 @@ def test_the_card_is_in_the_run_of_the_model(project: Project, evaluation: dict[
     assert "Not computed" not in html
 
 
+def test_a_model_that_is_fitted_once_more_keeps_the_card_of_its_judgement(
+    project: Project, features: dict[str, Any], evaluation: dict[str, Any]
+) -> None:
+    refit = project.run("refit", {"features": features, "evaluation": evaluation})
+    run = connect(project.tracking_uri).get_run(refit["run_id"])
+    assert run.info.run_id != evaluation["model"]["run_id"]
+    html = (Path(run.info.artifact_uri) / "card.html").read_text()
+    assert evaluation["model"]["digest"][:12] in html
+
+
 def test_a_card_that_cannot_be_drawn_is_a_warning(
     project: Project,
     features: dict[str, Any],

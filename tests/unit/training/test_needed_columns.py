@@ -62,13 +62,14 @@ def test_a_feature_that_keeps_its_name_is_not_tried() -> None:
     assert len(calls) == 1
 
 
-def test_what_was_not_tried_in_time_is_asked_for() -> None:
+def test_what_was_not_tried_in_time_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = rows()
+    monkeypatch.setattr("airflow_mlops.training.needed_columns._LEAST_S", 0.0)
 
     def build(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({"sum": frame["b"] * 2})
 
-    assert needed_columns(raw, build, build(raw), budget_s=0.0) == list(raw.columns)
+    assert needed_columns(raw, build, build(raw), fit_s=0.0) == list(raw.columns)
 
 
 def test_a_function_that_fails_on_some_rows_keeps_all_columns() -> None:
@@ -80,6 +81,31 @@ def test_a_function_that_fails_on_some_rows_keeps_all_columns() -> None:
         return whole
 
     assert needed_columns(raw, build, whole) == list(raw.columns)
+
+
+def test_many_columns_that_nobody_asks_for_cost_one_trial() -> None:
+    """Also where the function works on a copy, and asks for columns in three ways."""
+    raw = pd.DataFrame(np.random.default_rng(1).normal(size=(50, 400))).add_prefix("c")
+    calls = []
+
+    def build(frame: pd.DataFrame) -> pd.DataFrame:
+        calls.append(1)
+        copied = frame.copy()
+        copied["sum"] = copied["c7"] + copied.c8
+        return copied[["sum", "c9"]]
+
+    assert needed_columns(raw, build, build(raw)) == ["c7", "c8", "c9"]
+    assert len(calls) <= 8
+
+
+def test_a_function_that_takes_plain_frames_only_is_tried_all_the_same() -> None:
+    raw = rows()
+
+    def build(frame: pd.DataFrame) -> pd.DataFrame:
+        assert type(frame) is pd.DataFrame
+        return pd.DataFrame({"sum": frame["b"] * 2})
+
+    assert needed_columns(raw, build, build(raw)) == ["b"]
 
 
 @settings(max_examples=40, deadline=None)

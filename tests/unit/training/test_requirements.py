@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import cloudpickle
+import pandas as pd
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from airflow_mlops.training.requirements import requirements
-from airflow_mlops.training.shipping import shipped_by_value
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.training.distributions import distribution_of
+from airflow_mlops.training.estimators import assemble
+from airflow_mlops.training.shipping import packed
 from airflow_mlops.user_code.loading import is_installed, load_object
 
 ALWAYS = [
@@ -44,8 +52,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def found(model: object, own: list[object], base: Path) -> list[str]:
-    with shipped_by_value(own, base) as shipped:  # type: ignore[arg-type]
-        return requirements(model, shipped)
+    with packed(model, own, base) as inside:  # type: ignore[arg-type]
+        return list(inside.requirements)
 
 
 def test_an_estimator_of_scikit_learn_needs_what_every_model_needs(tmp_path: Path) -> None:
@@ -96,3 +104,135 @@ def test_a_package_beside_site_packages_is_installed_when_its_installer_says_so(
     assert not is_installed(str(project / "ownlib" / "__init__.py"))
     assert not is_installed(str(site / "tinylib2.py"))
     assert is_installed(str(json.__file__))
+
+
+PACKAGES = {
+    "far_forest": (
+        "from sklearn.linear_model import LogisticRegression\n\n\nclass Far(LogisticRegression):\n    pass\n"
+    ),
+    "near_dates": "def twice(values):\n    return values * 2\n",
+    "corp/scores": "def shifted(values):\n    return values + 1\n",
+    "corp/others": "WORDS = 1\n",
+}
+"""Modules of distributions of their own; two of them share the namespace package ``corp``."""
+PIPELINE = """
+from sklearn.pipeline import make_pipeline
+
+from corp.scores import shifted
+from far_forest import Far
+from helpers_elsewhere import squared
+
+
+def build(rows):
+    import near_dates
+
+    return rows.assign(twice=near_dates.twice(rows["x"]), more=shifted(rows["x"]), square=squared(rows["x"]))
+
+
+def model():
+    return make_pipeline(Far())
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with code, packages that an installer put beside site-packages, and a loose module."""
+    site, loose, folder = (tmp_path / name for name in ("site", "loose", "shop"))
+    for module, text in PACKAGES.items():
+        name = module.replace("/", "-").replace("_", "-")
+        file = site / f"{module}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        info = site / f"{name.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "RECORD").write_text(f"{module}.py,,\n{info.name}/METADATA,,\n")
+    for place, name, text in (
+        (loose, "helpers_elsewhere", "def squared(values):\n    return values**2\n"),
+        (folder, "shop_code", PIPELINE),
+    ):
+        place.mkdir()
+        (place / f"{name}.py").write_text(text)
+    for place in (site, loose):
+        monkeypatch.syspath_prepend(str(place))
+    yield folder
+    for name in ("far_forest", "near_dates", "corp", "corp.scores", "helpers_elsewhere", "shop_code"):
+        sys.modules.pop(name, None)
+
+
+def shop_model(shop: Path) -> tuple[object, list[object], pd.DataFrame]:
+    raw = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "n": [1, 2, 3, 4]})
+    build, make = load_object("shop_code:build", shop), load_object("shop_code:model", shop)
+    return assemble(raw, build, make().fit(build(raw), [0, 0, 1, 1])), [build, make], raw
+
+
+def test_packages_are_named_whichever_way_they_came_in(shop: Path) -> None:
+    model, own, _ = shop_model(shop)
+    assert found(model, own, shop) == [*ALWAYS, "corp-scores==1.2", "far-forest==1.2", "near-dates==1.2"]
+    assert distribution_of("corp.others") == "corp-others"
+
+
+def test_what_nobody_can_install_is_inside_the_model(shop: Path) -> None:
+    model, own, _ = shop_model(shop)
+    with packed(model, own, shop) as inside:  # type: ignore[arg-type]
+        names = {module.__name__ for module in inside.modules}
+    assert names == {"airflow_mlops.training.raw_rows", "helpers_elsewhere", "shop_code"}
+
+
+LOAD = """
+import sys
+sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry] + [sys.argv[1]]
+import pickle
+import pandas as pd
+with open(sys.argv[2], "rb") as file:
+    model = pickle.load(file)
+print(model.predict(pd.DataFrame({"x": [0, 3], "n": [1, 4]})).tolist())
+sys.exit(any(name.partition(".")[0] in ("airflow_mlops", "mlflow") for name in sys.modules))
+"""
+
+
+def test_a_model_answers_where_nothing_but_its_requirements_is_installed(shop: Path, tmp_path: Path) -> None:
+    """Links to the files of the named distributions, and of those that these require, stand for it."""
+    model, own, _ = shop_model(shop)
+    with packed(model, own, shop) as inside:  # type: ignore[arg-type]
+        (tmp_path / "model.pkl").write_bytes(cloudpickle.dumps(model))
+    environment = tmp_path / "environment"
+    environment.mkdir()
+    for name in closure(line.partition("==")[0] for line in inside.requirements):
+        link_files(name, environment)
+    command = [sys.executable, "-I", "-S", "-c", LOAD, str(environment), str(tmp_path / "model.pkl")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[0, 1]\n"), done.stderr[-2000:]
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """Return the distributions and all that they require here, without extras."""
+    todo, known = list(names), set()
+    while todo:
+        name = todo.pop()
+        if canonicalize_name(name) in known:
+            continue
+        known.add(canonicalize_name(name))
+        needed = [Requirement(line) for line in importlib.metadata.requires(name) or ()]
+        todo += [item.name for item in needed if item.marker is None or item.marker.evaluate({"extra": ""})]
+    return known
+
+
+def link_files(name: str, environment: Path) -> None:
+    """Link what a distribution has at the top of its folder; of a namespace package its own files."""
+    for file in importlib.metadata.files(name) or ():
+        if file.parts[0] in ("..", "__pycache__"):
+            continue
+        whole = Path(str(file.locate())).parents[len(file.parts) - 2] if len(file.parts) > 1 else None
+        shared = whole is not None and whole.name == "corp"
+        target = environment / (file if shared else file.parts[0])
+        target.parent.mkdir(exist_ok=True)
+        if not target.is_symlink():
+            target.symlink_to(whole if whole is not None and not shared else Path(str(file.locate())))
+
+
+def test_a_model_that_cannot_be_packed_is_refused_in_one_line(tmp_path: Path) -> None:
+    model = make_pipeline(LogisticRegression())
+    model.lock = threading.Lock()
+    with pytest.raises(ConfigError, match=r"cannot be packed to be loaded elsewhere: TypeError: .*lock"):
+        found(model, [], tmp_path)

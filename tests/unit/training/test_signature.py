@@ -64,7 +64,9 @@ def test_what_mlflow_would_refuse_is_left_open_and_its_type_kept_beside() -> Non
     validate_schema(raw, schema)
 
 
-@pytest.mark.parametrize("values", [[[1.0], [2.0]], [1, "a"], [{"a": 1}, None]], ids=repr)
+@pytest.mark.parametrize(
+    "values", [[[1.0], [2.0]], [1, "a"], [{"a": 1}, None], [2**63, 1], [2**63, None]], ids=repr
+)
 def test_what_has_no_name_is_any(values: list[object]) -> None:
     raw = pd.DataFrame({"odd": pd.Series(values, dtype=object)})
     assert column_type(raw["odd"]) == "any"

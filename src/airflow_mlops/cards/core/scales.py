@@ -51,7 +51,7 @@ def scale_of(values: Iterable[float], *, pad: float = 0.08) -> Scale:
 
 
 def number(value: float, *, signed: bool = False) -> str:
-    """Return a figure to three decimals, or three digits where it is large or small, with a true minus.
+    """Return a figure to three decimals below one and three digits else, with a true minus.
 
     >>> number(0.69), number(-12.3456), number(1234567.8), number(0.000123), number(0.02, signed=True)
     ('0.690', '−12.3', '1,234,568', '0.000123', '+0.020')
@@ -65,6 +65,8 @@ def number(value: float, *, signed: bool = False) -> str:
         text = f"{size:,.0f}"
     elif size >= 10:
         text = f"{size:.3g}"
+    elif size >= 1:
+        text = f"{size:.2f}"
     elif size >= 0.001 or size == 0:
         text = f"{size:.3f}"
     else:

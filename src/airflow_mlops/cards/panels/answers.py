@@ -148,7 +148,7 @@ def _decisions(training: Training) -> Panel:
     rows, heat = [], []
     for index in range(size):
         real = int(table[index].sum())
-        cells = [f"{value:,} ({percent(value / real)})" if real else "0" for value in table[index].tolist()]
+        cells = [_cell(value, real, alone=size > 2) for value in table[index].tolist()]
         rows.append((f"is {names[index]}", *cells))
         heat.append((0, *(_heat(value / len(outcome.truth)) for value in table[index].tolist())))
     part = Table(("", *(f"called {name}" for name in names)), tuple(rows), tuple(heat))
@@ -164,12 +164,22 @@ def _decisions(training: Training) -> Panel:
         )
     else:
         sentence = f"{percent(right)} of the rows are called what they are."
-    return Panel("Decisions", sentence, (part,), note="Shares are of the rows of the class.")
+    note = (
+        "Shares are of the rows of the class."
+        if size == 2
+        else "Rows of each class, by what they are called."
+    )
+    return Panel("Decisions", sentence, (part,), note=note)
 
 
 def _table(outcome: Outcome, size: int) -> Any:
     pairs = outcome.truth * size + outcome.predicted
     return np.bincount(pairs, minlength=size * size).reshape(size, size)
+
+
+def _cell(rows: int, of: int, *, alone: bool) -> str:
+    """Return the rows of a cell, with their share of the class where there is room."""
+    return f"{rows:,}" if alone or not of else f"{rows:,} ({percent(rows / of)})"
 
 
 def _heat(share: float) -> int:
@@ -230,7 +240,6 @@ def _predictions(outcome: Outcome) -> Panel:
         sentence,
         (Chart(drawn, ("predicted", "observed", "rows"), rows),),
         badge,
-        width="third",
     )
 
 
@@ -263,5 +272,4 @@ def _errors(outcome: Outcome) -> Panel:
         sentence,
         (Chart(drawn, ("share of the rows below", "error"), rows),),
         note=note,
-        width="third",
     )

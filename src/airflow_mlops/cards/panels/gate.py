@@ -51,7 +51,10 @@ def comparison_panel(training: Training) -> Panel:
     version = evaluation.champion_version
     if version is None:
         return Panel(
-            "Comparison", "There is no champion to compare with.", badge=Badge(IDLE, "First version")
+            "Comparison",
+            "There is no champion to compare with.",
+            badge=Badge(IDLE, "First version"),
+            note="The next training is compared with the champion of that time.",
         )
     if not evaluation.comparisons:
         why = evaluation.not_compared or "; ".join(evaluation.reasons) or "no reason is recorded"

@@ -35,10 +35,15 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def _has_one_type(dtype: Any) -> bool:
-    """Whether a type is the same in each batch; those of categories and times are not."""
+    """Whether a type is the same in each batch; those of categories and times are not.
+
+    Floats with gaps of their own (``Float64``) have the type in pandas only, not in batches of Arrow.
+    """
     try:
         found = pd.api.types.pandas_dtype(dtype)
     except TypeError:
         return False
-    masked = isinstance(found, pd.api.extensions.ExtensionDtype) and found.kind in "iub"
-    return found == pd.StringDtype(na_value=np.nan) or found.kind in "iuf" or masked
+    if isinstance(found, np.dtype):
+        return found.kind in "iuf"
+    masked = found.kind in "iub" and not isinstance(found, pd.ArrowDtype)
+    return found == pd.StringDtype(na_value=np.nan) or masked

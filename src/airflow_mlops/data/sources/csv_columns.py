@@ -68,7 +68,7 @@ class ColumnSums:
             return (WHOLE if letter == "i" else UNSIGNED), values.astype(np.float64)
         gaps = int(np.isnan(values).sum())
         self.gaps = self.gaps or gaps > 0
-        return (FLOAT, values) if gaps < len(values) else (EMPTY, None)
+        return (FLOAT, values.astype(np.float64, copy=False)) if gaps < len(values) else (EMPTY, None)
 
     def _kind(self, values: pd.Series) -> str:
         known = values.dropna()

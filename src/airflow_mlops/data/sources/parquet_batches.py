@@ -59,9 +59,19 @@ def _size(part: ParquetPart, columns: Sequence[str]) -> tuple[int, int]:
         group = metadata.row_group(number)
         for position in range(group.num_columns):
             column = group.column(position)
-            if column.path_in_schema.partition(".")[0] in wanted:
+            if _column_of(column.path_in_schema) & wanted:
                 size += max(column.total_uncompressed_size, 4 * group.num_rows)
     return size, metadata.num_rows
+
+
+def _column_of(path: str) -> set[str]:
+    """Return the columns that a path in a footer may belong to: their names, too, may have points.
+
+    >>> sorted(_column_of("shop.size.list.element"))
+    ['shop', 'shop.size', 'shop.size.list', 'shop.size.list.element']
+    """
+    parts = path.split(".")
+    return {".".join(parts[: number + 1]) for number in range(len(parts))}
 
 
 def _options(size: int, rows: int) -> dict[str, Any]:

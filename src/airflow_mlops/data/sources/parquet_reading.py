@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,7 +24,7 @@ from airflow_mlops.data.core.file_names import all_whole
 from airflow_mlops.data.sources.arrow_types import FileSchema, unify
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.copies import note_copies
-from airflow_mlops.data.sources.file_faults import check_needed, reading
+from airflow_mlops.data.sources.file_faults import check_needed, reading, version_of
 from airflow_mlops.data.sources.frames import index_ranges, nullable_columns, to_frame
 from airflow_mlops.data.sources.listing import SourceFile, note_other_values
 from airflow_mlops.data.sources.parquet_arguments import checked_arguments, wanted_columns, wanted_rows
@@ -39,17 +39,25 @@ _HINT: Final = "write the files with one type, or read them by a function (type:
 
 @dataclass(frozen=True)
 class ParquetPart:
-    """One file: its columns as they are written, and how its rows are read."""
+    """One file: its columns as they are written, and how its rows are read.
+
+    ``version`` is that of the file whose footer was read: its rows are those of the same one.
+    """
 
     file: SourceFile
     fragment: Any
     schema: pa.Schema
     index: Mapping[str, range]
+    version: tuple[object, ...] | None = None
     samples: bool = True
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Return the context in which rows are read: its errors are those of this package."""
+        return reading(self.file, "parquet", before=self.version, samples=self.samples)
 
     def values(self, name: str) -> pa.ChunkedArray:
         """Return the values of one column."""
-        with reading(self.file, "parquet", samples=self.samples):
+        with self.reading():
             return self.fragment.to_table(columns=[name]).column(name)
 
     def is_empty(self, name: str) -> bool:
@@ -111,10 +119,12 @@ def _part(
 ) -> ParquetPart:
     unit = arguments.get("coerce_int96_timestamp_unit")
     form = pads.ParquetFileFormat(**({"coerce_int96_timestamp_unit": unit} if unit else {}))
-    with reading(file, "parquet", samples=report.samples):
+    version = version_of(file)
+    with reading(file, "parquet", before=version, samples=report.samples):
         schema = form.inspect(file.path, filesystem=_arrow_fs(file.fs))
         own = {name: value for name, value in file.partitions.items() if name not in schema.names}
         fragment = form.make_fragment(file.path, _arrow_fs(file.fs), _partition(own, folders))
+        fragment.ensure_complete_metadata()
     index = index_ranges(schema)
     names = [name for name in schema.names if not _INDEX.fullmatch(name)]
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
@@ -122,7 +132,7 @@ def _part(
     fields = [pa.field(name, schema.field(name).type) for name in names]
     fields += [pa.field(name, folders[name]) for name in file.partitions if name not in names]
     fields += [pa.field(name, pa.int64()) for name in index]
-    return ParquetPart(file, fragment, pa.schema(fields), index, report.samples)
+    return ParquetPart(file, fragment, pa.schema(fields), index, version, report.samples)
 
 
 def _arrow_fs(fs: Any) -> Any:
@@ -159,7 +169,7 @@ def _partition(values: Mapping[str, str | None], folders: Mapping[str, pa.DataTy
 def _rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> pa.Table:
     """Read one file as part of the whole table."""
     chosen = chosen_rows(part, plan, request)
-    with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
+    with part.reading(), _misfits_named(part, plan):
         if part.index:
             return _with_index(part, part.fragment.to_table(schema=plan.schema), chosen).select(plan.columns)
         return part.fragment.to_table(schema=plan.schema, columns=plan.columns, filter=chosen)
@@ -170,7 +180,7 @@ def batches_of(
 ) -> Iterator[pa.Table]:
     """Read one file, which has no index, in batches; ``options`` are those of Arrow's scanner."""
     chosen = chosen_rows(part, plan, request)
-    with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
+    with part.reading(), _misfits_named(part, plan):
         scanner = part.fragment.scanner(schema=plan.schema, columns=plan.columns, filter=chosen, **options)
         for batch in scanner.to_batches():
             if batch.num_rows:
@@ -183,7 +193,7 @@ def chosen_rows(part: ParquetPart, plan: ParquetPlan, request: ReadRequest) -> A
     asked = wanted_rows(plan.arguments, plan.schema)
     chosen = own if asked is None else asked if own is None else own & asked
     if own is not None:
-        with reading(part.file, "parquet", samples=part.samples), _misfits_named(part, plan):
+        with part.reading(), _misfits_named(part, plan):
             outside = _count(part, plan.schema, asked) - _count(part, plan.schema, chosen)
         request.report.leave_out(OUTSIDE, outside)
     return chosen
@@ -241,7 +251,7 @@ def _window(part: ParquetPart, request: ReadRequest) -> Any:
     unreadable = time.is_null()
     if kind.unit != "ns":  # nanoseconds end in 2262
         unreadable = unreadable | (time < _stamp(_FIRST, kind)) | (time > _stamp(_LAST, kind))
-    with reading(part.file, "parquet", samples=part.samples):
+    with part.reading():
         if part.index or _count(part, part.schema, unreadable):
             return None
     if request.start is not None:

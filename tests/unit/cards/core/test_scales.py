@@ -38,8 +38,8 @@ def test_a_scale_holds_all_finite_values(values: list[float]) -> None:
     [
         (0.0, "0.000"),
         (-0.0, "0.000"),
-        (9.9999, "10.000"),
-        (-1.5, "−1.500"),
+        (9.9999, "10.00"),
+        (-1.5, "−1.50"),
         (45_123.4, "45,123"),
         (3e12, "3e+12"),
     ],
@@ -51,7 +51,7 @@ def test_numbers(value: float, text: str) -> None:
 def test_what_is_not_known_is_said() -> None:
     assert number(math.nan) == "not known"
     assert interval(math.nan, 1.0) == "interval not known"
-    assert interval(-2.0, -1.0) == "−2.000 to −1.000"
+    assert interval(-2.0, -1.0) == "−2.00 to −1.00"
 
 
 def test_shares_are_not_rounded_to_nothing() -> None:

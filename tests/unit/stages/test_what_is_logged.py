@@ -1,0 +1,207 @@
+"""What is logged is what was trained, is what is served, and MLflow shows where it comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.tags import CODE_DIGEST, LEARNED
+from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.tracking import connect, fluent
+from tests.support.project import Project
+
+CODE = """
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+# version 1
+
+
+def model(C=1.0):
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C))
+
+
+class Forgetful(LogisticRegression):
+    \"\"\"Comes back from its pickle with other coefficients.\"\"\"
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "coef_": -self.coef_}
+"""
+
+
+def table(rows: int = 300) -> pd.DataFrame:
+    chance = np.random.default_rng(5)
+    x = chance.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "id": range(rows),
+            "x": x,
+            "visits": chance.integers(0, 9, rows),
+            "small": chance.integers(0, 90, rows).astype("int8"),
+            "flag": chance.random(rows) < 0.5,
+            "y": (x + chance.normal(size=rows) > 0).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root = tmp_path_factory.mktemp("logged")
+    (root / "own_models.py").write_text(CODE)
+    return Project.create(
+        root,
+        table(),
+        data={
+            "source": {"type": "parquet", "filepath": "customers.parquet"},
+            "target": "y",
+            "keys": ["id"],
+            "time": None,
+        },
+        features=None,
+        train={"estimator": "own_models:model", "params": {"C": 0.5}},
+        evaluate={"metrics": ["roc_auc"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
+    return project.trained()
+
+
+@pytest.fixture(scope="module")
+def run(project: Project, trained: Any) -> Any:
+    return connect(project.tracking_uri).get_run(trained[1]["run_id"])
+
+
+def runs(project: Project) -> int:
+    client = connect(project.tracking_uri)
+    found = client.get_experiment_by_name("churn")
+    return len(client.search_runs([found.experiment_id])) if found else 0
+
+
+def test_both_sides_of_the_rows_are_inputs_with_their_digests(run: Any, trained: Any) -> None:
+    features, _ = trained
+    shown = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+    assert {name: item.digest for name, item in shown.items()} == {
+        "training": features["train"]["digest"][:36],
+        "holdout": features["holdout"]["digest"][:36],
+    }
+    assert json.loads(shown["training"].profile)["num_rows"] == features["train"]["rows"]
+    assert Path(json.loads(shown["training"].source)["uri"]).exists()
+
+
+def test_every_parameter_of_the_estimator_and_the_split_are_shown(run: Any) -> None:
+    shown = run.data.params
+    assert (shown["C"], shown["logisticregression__C"], shown["estimator"]) == (
+        "0.5",
+        "0.5",
+        "own_models:model",
+    )
+    assert shown["logisticregression"] == "LogisticRegression"
+    assert shown["split.by"]
+
+
+def test_scores_of_learned_rows_and_of_folds_stand_beside_those_of_the_holdout(run: Any) -> None:
+    assert {"train.roc_auc", "cv.roc_auc", "cv.roc_auc.std"} <= run.data.metrics.keys()
+    assert abs(run.data.metrics["train.roc_auc"] - run.data.metrics["cv.roc_auc"]) < 0.1
+
+
+def test_the_code_has_a_digest_that_changes_with_it(project: Project, run: Any, trained: Any) -> None:
+    before = run.data.tags[CODE_DIGEST]
+    file = project.root / "own_models.py"
+    file.write_text(CODE.replace("version 1", "version 2, longer"))
+    try:
+        again = project.run("train", {"features": trained[0]}, key="other")
+    finally:
+        file.write_text(CODE)
+    assert connect(project.tracking_uri).get_run(again["run_id"]).data.tags[CODE_DIGEST] != before
+
+
+def test_the_version_says_in_sentences_what_it_is(project: Project, run: Any, trained: Any) -> None:
+    features, model = trained
+    evaluation = project.run("evaluate", {"features": features, "model": model})
+    version = project.run("register", {"evaluation": evaluation})["model_version"]
+    text = Registry(project.tracking_uri, "churn").client.get_model_version("churn", str(version)).description
+    assert text.startswith(f"{run.data.tags[LEARNED]}. On ")
+    assert f"model, fitted to {features['train']['rows']:,} rows; hold-out: " in text
+    assert "roc_auc 0." in text
+
+
+def test_pyfunc_takes_the_rows_of_the_training_and_gives_probabilities(
+    project: Project, trained: Any
+) -> None:
+    rows = table().drop(columns="y")
+    with fluent(project.tracking_uri):
+        model = mlflow.pyfunc.load_model(trained[1]["model_uri"])
+    labels, chances = model.predict(rows), model.get_raw_model().predict_proba(rows)
+    assert chances.shape == (len(rows), 2)
+    assert (labels == model.get_raw_model().classes_[chances.argmax(axis=1)]).all()
+
+
+def test_a_value_that_fits_no_more_is_answered_as_it_was_given(project: Project, trained: Any) -> None:
+    with fluent(project.tracking_uri):
+        model = mlflow.sklearn.load_model(trained[1]["model_uri"])
+    one = table().drop(columns="y").head(1)
+    given, became = (model.predict_proba(one.assign(small=value))[0, 1] for value in (316, 60))
+    assert given != became
+    with pytest.raises(ValueError, match="column 'flag': 'False' is not true or false"):
+        model.predict(one.assign(flag="False"))
+
+
+def test_a_model_that_comes_back_from_its_pickle_with_other_answers_fails_with_the_rows(
+    project: Project, trained: Any
+) -> None:
+    odd = project.changed(train={"estimator": "own_models:Forgetful"})
+    with pytest.raises(ConfigError, match=r"golden row 0: .*at training time .*golden\.json of the") as found:
+        odd.run("train", {"features": trained[0]}, key="odd")
+    assert "version 0" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"evaluate": {"metrics": ["roc_auc"], "slices": {"shop": {"roc_auc": ">= 0.5"}}}},
+            "no column 'shop'",
+        ),
+        ({"train": {"estimator": "own_models:model"}}, "cannot be fitted.*not numeric: plan"),
+    ],
+)
+def test_a_wrong_column_leaves_no_run(
+    project: Project, changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own_models.py").write_text(CODE)
+    frame = table().assign(plan=np.where(np.arange(300) % 2, "a", "b"))
+    own = Project.create(tmp_path, frame, **{**project.config, "features": None, **changes})
+    features = own.run("features", {"dataset": own.run("ingest", {})})
+    with pytest.raises(ConfigError, match=message):
+        own.run("train", {"features": features})
+    assert runs(own) == 0
+
+
+def test_few_rows_that_fail_for_a_reason_of_their_own_refuse_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A gap makes the columns doubtful; the trial has fewer rows than the estimator needs."""
+    (tmp_path / "own_models.py").write_text(
+        "from sklearn.ensemble import HistGradientBoostingClassifier\n\n\n"
+        "class Many(HistGradientBoostingClassifier):\n    def fit(self, X, y):\n"
+        "        assert len(X) > 100, 'too few'\n        return super().fit(X, y)\n"
+    )
+    frame = table().assign(x=lambda rows: rows["x"].where(rows["id"] > 5))
+    own = Project.create(
+        tmp_path,
+        frame,
+        features=None,
+        **{**project.config, "train": {"estimator": "own_models:Many", "params": {"max_iter": 3}}},
+    )
+    features = own.run("features", {"dataset": own.run("ingest", {})})
+    assert own.run("train", {"features": features})["rows"] > 100
