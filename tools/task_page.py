@@ -34,7 +34,7 @@ def _dag(kind: str, tasks: list[Task]) -> Iterator[str]:
         cells = (
             f"`{task.id}`",
             f"{task.does}{mapped}",
-            f"`{task.section}`" if task.section else "always",
+            _exists(task),
             _keys(task.config),
             ", ".join(takes) or "–",
             f"`{task.record}`",
@@ -44,6 +44,11 @@ def _dag(kind: str, tasks: list[Task]) -> Iterator[str]:
     if rejections:
         yield from ("", "| task | when it rejects |", "|---|---|")
         yield from (f"| `{task.id}` | {task.rejection} |" for task in rejections)
+
+
+def _exists(task: Task) -> str:
+    needed = f"`{task.section}`" if task.section else "always"
+    return f"{needed}, not with `{task.without}`" if task.without else needed
 
 
 def _keys(names: Iterable[str]) -> str:

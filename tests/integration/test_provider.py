@@ -16,6 +16,8 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_mlops.get_provider_info import get_provider_info
+from airflow_mlops.lifecycle.runner import StageResult
+from airflow_mlops.operators.evaluate import EvaluateOperator
 from airflow_mlops.rollout import targets
 from tests.support.project import ENVIRONMENT
 
@@ -68,6 +70,27 @@ def test_airflow_lists_connections_links_and_settings() -> None:
     links = {f"airflow_mlops.operators.links.{name}" for name in ("MlflowRunLink", "CardLink")}
     assert links <= set(manager.extra_links_class_names)
     assert "mlops" in dict(manager.provider_configs)["airflow-mlops"]
+
+
+@pytest.mark.parametrize(
+    ("card", "ui_url", "expected"),
+    [
+        ("experiments/1/card.html", "http://ui:5000", "http://ui:5000/#/experiments/1/card.html"),
+        ("experiments/1/card.html", None, ""),
+        ("", "http://ui:5000", ""),
+    ],
+)
+def test_the_task_evaluate_links_to_the_card(
+    card: str, ui_url: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = EvaluateOperator(task_id="evaluate", features="", model="")
+    link = next(link for link in operator.operator_extra_links if link.name == "Training card")
+    assert link.get_link(operator, ti_key=None) == ""
+    monkeypatch.setattr(EvaluateOperator, "mlflow_ui_url", lambda self, context: ui_url)
+    monkeypatch.setattr("airflow_mlops.operators.base.push_resource_usage", lambda *_: None)
+    record = {"kind": "Evaluation", "card": card}
+    operator.after({}, StageResult(stage="evaluate", record=record, digest="", seconds=0, cpu_seconds=0))
+    assert link.get_link(operator, ti_key=None) == expected
 
 
 def test_the_form_of_a_server_shows_what_a_target_reads() -> None:

@@ -22,6 +22,8 @@ _PROFILES: Final = {
     "additionalProperties": {"type": "object"},
 }
 _ANCHORS: Final = {"^x-": {"description": "Values for YAML anchors; nothing else reads them."}}
+_SHOWN: Final = 13
+"""Names of a long list in the reference page."""
 
 
 class _FileSchema(GenerateJsonSchema):
@@ -154,7 +156,9 @@ def _type(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if "const" in value:
         return f"`{json.dumps(value['const'])}`"
     if "enum" in value:
-        return ", ".join(f"`{item}`" for item in value["enum"])
+        names = [f"`{item}`" for item in value["enum"]]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return ", ".join(names[:_SHOWN]) + more
     options = [item for item in value.get("anyOf", ()) if item not in ({"type": "null"}, {"const": False})]
     if options:
         return _type(options[0], schema)

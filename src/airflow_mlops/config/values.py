@@ -15,7 +15,7 @@ from airflow_mlops.core import limits
 from airflow_mlops.core.json_keys import with_own_keys, with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import task_ids
-from airflow_mlops.training.core.metric_facts import METRIC_FACTS, facts
+from airflow_mlops.training.core.metric_facts import METRIC_FACTS, OWN_PATTERN, facts
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SHORT: Final = r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*"
@@ -193,10 +193,12 @@ class OneOf:
     """The values that a checked text may have, for the JSON Schema, as they are when the schema is made."""
 
     values: Callable[[], Iterable[str]]
+    pattern: str = ""
 
     def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
-        """Return the JSON Schema of the text."""
-        return {"type": "string", "enum": list(self.values())}
+        """Return the JSON Schema of the text: one of the values, or what matches the pattern."""
+        known: dict[str, Any] = {"type": "string", "enum": list(self.values())}
+        return {"anyOf": [known, {"type": "string", "pattern": self.pattern}]} if self.pattern else known
 
 
 Duration = Annotated[
@@ -238,7 +240,7 @@ Limit = Annotated[
     BeforeValidator(passes(limits.Limit.parse)),
     WithJsonSchema({"type": "string", "pattern": f"^{limits.PATTERN}$"}),
 ]
-Metric = Annotated[str, AfterValidator(passes(facts)), OneOf(lambda: METRIC_FACTS)]
+Metric = Annotated[str, AfterValidator(passes(facts)), OneOf(lambda: METRIC_FACTS, OWN_PATTERN)]
 TaskName = Annotated[str, AfterValidator(check_task), OneOf(task_ids)]
 Timestamp = Annotated[
     datetime,

@@ -26,7 +26,6 @@ GIT_CHANGED: Final = "mlops.git.changed"
 GIT_COMMIT: Final = "mlops.git.commit"
 # What a model has learned, in words; the first part of its version's description.
 LEARNED: Final = "mlops.learned"
-# The MLflow run of the model that was judged, on a version whose own model was fitted once more after it.
 # The model that was judged, on a version whose own model has learned the rows of the hold-out as well.
 JUDGED_DIGEST: Final = "mlops.judged_model_digest"
 JUDGED_MODEL_URI: Final = "mlops.judged_model_uri"

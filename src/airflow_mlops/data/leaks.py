@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from airflow_mlops.config.models import Data, Pipeline
 from airflow_mlops.core.errors import DataRejected
 from airflow_mlops.core.records.leaks import Leak, LeakProbe
+from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core import leak_scores, leak_verdicts
 from airflow_mlops.data.core.leak_verdicts import Column, Target
 
+_LOG = logging.getLogger(__name__)
 _SEED: Final = 0
 _MOST_ROWS: Final = 20_000
 _LEAST_ROWS: Final = 4_000
@@ -38,6 +41,9 @@ def check(
     section = pipeline.evaluate.leaks
     if section is None:
         return None
+    if unknown := sorted(set(section.allow) - set(map(str, features.columns))):
+        hint = did_you_mean(unknown[0], map(str, features.columns))
+        _LOG.warning("evaluate.leaks.allow names %s, which is not a feature%s", ", ".join(unknown), hint)
     found = probe(features, raw, pipeline.data, allow=section.allow, dated=dated, samples=samples)
     if found.leaks and section.action == "refuse":
         raise DataRejected(f"{found.sentence} (evaluate.leaks is refuse)")

@@ -67,7 +67,7 @@ TASKS: Final[tuple[Task, ...]] = (
         does="Searches the estimator's parameters.",
         record="TuneResult",
         section="train.tune",
-        config=("data", "train", "evaluate"),
+        config=("data", "validate", "train", "evaluate"),
         inputs={"features": "features"},
         mapped=True,
     ),
@@ -76,7 +76,7 @@ TASKS: Final[tuple[Task, ...]] = (
         dag="train",
         does="Fits the model and logs it to MLflow.",
         record="ModelRef",
-        config=("data", "features", "train", "evaluate"),
+        config=("data", "validate", "features", "train", "evaluate"),
         inputs={"features": "features", "tune": "tune"},
     ),
     Task(
@@ -95,7 +95,7 @@ TASKS: Final[tuple[Task, ...]] = (
         record="Refit",
         section="train.refit",
         without="evaluate.holdout.source",
-        config=("data", "features", "train", "evaluate"),
+        config=("data", "validate", "features", "train", "evaluate"),
         inputs={"features": "features", "evaluation": "evaluate"},
     ),
     Task(

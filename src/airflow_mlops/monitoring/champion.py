@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.positive_class import ATTRIBUTE
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
@@ -41,6 +42,11 @@ class Champion:
         return tuple(np.asarray(getattr(self.model, "classes_", ())).tolist())
 
     @property
+    def positive(self) -> Any:
+        """The declared class of two that the score is about; None when it was not declared in training."""
+        return getattr(self.model, ATTRIBUTE, None)
+
+    @property
     def gives_probabilities(self) -> bool:
         """Whether the model is a classifier that gives probabilities."""
         return bool(self.classes) and hasattr(self.model, "predict_proba")
@@ -48,7 +54,7 @@ class Champion:
     def scored(self, rows: pd.DataFrame, *, samples: bool = True) -> pd.DataFrame:
         """Return ``rows`` with the columns ``_score`` and ``_prediction``.
 
-        The score is the probability of the second of two classes, or a regressor's prediction; where
+        The score is the probability of the positive of two classes, or a regressor's prediction; where
         neither exists it is the prediction. With more than two classes the probabilities follow as
         ``_probability_0``, ``_probability_1`` and so on. Without ``samples`` no error quotes a cell.
         Raises DataRejected when the model fails.

@@ -19,6 +19,7 @@ from airflow_mlops.monitoring.core.triage_text import window_name
 from airflow_mlops.monitoring.labels import Labels, batches, read_labels
 from airflow_mlops.monitoring.performance import compute
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
+from airflow_mlops.training.scorers import scoring
 
 LABELS_AT_ONCE: Final = 1_000_000
 
@@ -83,10 +84,15 @@ class LateLabelScan:
                 truth=lambda: truth,
                 waits=True,
                 storage=self.storage,
+                scoring=scoring(self.data, self.section.require, self.base, samples=self.samples),
             )
         except DataRejected as error:  # one window's labels must not keep the others from being watched
             self.faults[place(window)] = f"{window_name(window.start, window.end)}: {error}"
             return compute(self.section, window, labelled=0, truth=pd.Series, waits=True)
+        if report.label_faults:
+            self.faults[place(window)] = (
+                f"{window_name(window.start, window.end)}: {'; '.join(report.label_faults)}"
+            )
         return report if report.scored_at is None else replace(report, scored_at=self.now)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from airflow_mlops.config.models import Performance
+from airflow_mlops.core.errors import DataRejected
+from airflow_mlops.core.positive_class import positive_place
 from airflow_mlops.core.records import PerformanceReport, ScoredWindow
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.monitoring.champion import PREDICTION, SCORE, probability_column
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
+from airflow_mlops.training.assessment import class_of
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.gates import check
 
@@ -27,6 +31,7 @@ def compute(
     truth: Callable[[], pd.Series],
     waits: bool = False,
     storage: Storage = PLAIN_STORAGE,
+    scoring: metrics.Scoring = metrics.AS_THEY_ARE,
 ) -> PerformanceReport:
     """Return the metrics of ``section.require`` over the labelled rows, each held against its limit.
 
@@ -34,21 +39,29 @@ def compute(
     :param truth: gives the label of each row, missing where there is none; not called for too few labels.
     :param storage: where the window's rows are opened.
     :param waits: a window below ``min_labels`` is ``waiting``, since it will be scanned again.
+    :param scoring: the positive class, and the share of rows whose label may be unknown.
 
     ``insufficient`` when fewer than ``min_labels`` of the rows or fewer than 500 rows have a label, or
-    when the labels are all of one class and a metric needs two: nothing is computed then. Raises
-    ConfigError for a metric that is unknown or does not fit the model, DataRejected for labels that the
-    model does not know.
+    when the rows do not define a metric (labels of one class, no row of the positive one): nothing is
+    computed then, nor when the model's answers are no predictions at all, which ``answer_fault`` says. Rows
+    with an unknown label do not count and are named in ``label_faults``. Raises ConfigError for a metric that
+    is unknown or does not fit the model, UnknownLabels for more of them than ``scoring`` allows.
     """
     task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
-    needed = [metrics.facts(name, task) for name in section.require]
-    rows, outcome = window.dataset.rows, None
+    for name in section.require:
+        metrics.facts(name, task)
+    rows, outcome, values, fault = window.dataset.rows, None, {}, ""
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:
-        outcome = _outcome(window, truth(), storage)
-        if any(metric.needs_probability for metric in needed) and len(set(outcome.truth.tolist())) < 2:
+        try:
+            outcome = _outcome(window, truth(), storage, scoring)
+            values = metrics.compute(section.require, outcome)
+        except metrics.UnknownLabels:
+            raise
+        except metrics.UndefinedMetric:
             outcome = None
-    values = {} if outcome is None else metrics.compute(section.require, outcome)
+        except DataRejected as error:
+            outcome, fault = None, str(error)
     checks = tuple(check(name, value, section.require[name]) for name, value in values.items())
     judged = "ok" if all(item.passed for item in checks) else "decay"
     unjudged = "waiting" if waits and not complete else "insufficient"
@@ -62,10 +75,25 @@ def compute(
         verdict=unjudged if outcome is None else judged,
         window_rows=rows,
         scored_at=None if outcome is None else window.end,
+        label_faults=_left_out(outcome),
+        answer_fault=fault,
+        of_class="" if outcome is None else class_of(outcome),
     )
 
 
-def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage) -> metrics.Outcome:
+def _left_out(outcome: metrics.Outcome | None) -> tuple[str, ...]:
+    if outcome is None or not outcome.unknown_rows:
+        return ()
+    named = f" ({outcome.unknown_labels})" if outcome.unknown_labels else ""
+    return (
+        f"{outcome.unknown_rows:,} of {outcome.rows:,} labels{named}, which the model was not trained on; "
+        "these rows do not count",
+    )
+
+
+def _outcome(
+    window: ScoredWindow, truth: pd.Series, storage: Storage, scoring: metrics.Scoring
+) -> metrics.Outcome:
     """Read the predictions of the labelled rows."""
     every = [
         name for name in map(probability_column, range(len(window.classes))) if name in window.dataset.columns
@@ -74,10 +102,20 @@ def _outcome(window: ScoredWindow, truth: pd.Series, storage: Storage) -> metric
     frame = read_dataset(window.dataset, [SCORE, PREDICTION, *every], storage)[known]
     labels, predicted = truth[known].to_numpy(), frame[PREDICTION].to_numpy()
     if not window.classes:
-        return metrics.regression(labels, predicted)
+        return metrics.regression(labels, predicted, scoring)
     probabilities = None
     if every:
         probabilities = frame[every].to_numpy()
     elif window.probabilities:
-        probabilities = np.asarray(frame[SCORE], dtype=float)
-    return metrics.classification(labels, predicted, window.classes, probabilities)
+        probabilities = _both(window, np.asarray(frame[SCORE], dtype=float))
+    if (
+        scoring.positive is None
+    ):  # the file did not say it when the champion was trained, or does not any more
+        scoring = replace(scoring, positive=window.positive)
+    return metrics.classification(labels, predicted, window.classes, probabilities, scoring)
+
+
+def _both(window: ScoredWindow, score: np.ndarray) -> np.ndarray:
+    """Return the probabilities of both classes, shape (rows, 2), in the order of the model."""
+    place = positive_place(window.classes, window.positive)
+    return np.column_stack([score, 1 - score] if place == 0 else [1 - score, score])

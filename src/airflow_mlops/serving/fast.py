@@ -20,6 +20,8 @@ from airflow_mlops.serving.payload import Signature
 QUICK_S: Final = 0.002
 _PROBES: Final = 16
 _NUMBERS: Final = ("float64", "int64")
+_WITH_THRESHOLD: Final = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
+"""Wrappers whose inner estimator would miss the names of the columns."""
 
 
 def array_model(raw: Any, signature: Signature | None) -> Any:
@@ -35,6 +37,8 @@ def array_model(raw: Any, signature: Signature | None) -> Any:
     if known is None or list(known) != names or not type(estimator).__module__.startswith("sklearn."):
         return None
     if hasattr(estimator, "steps") or hasattr(estimator, "transformers"):
+        return None
+    if type(estimator).__name__ in _WITH_THRESHOLD:
         return None
     # Without the names it does not miss them; the original keeps its own.
     bare = copy.copy(estimator)

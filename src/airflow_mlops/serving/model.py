@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.core.positive_class import place_in_model
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
@@ -168,7 +169,7 @@ def _asked(model: Any, rows: Any) -> Predictions:
         labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
     else:
         labels = model.predict(rows)
-    return Predictions(_plain(labels), [float(p) for p in chances[:, 1]])
+    return Predictions(_plain(labels), [float(p) for p in chances[:, place_in_model(model)]])
 
 
 def _computed(model: Any) -> Callable[[Any], Predictions] | None:
@@ -176,7 +177,7 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
     compute = computation(model)
     if compute is None:
         return None
-    classes = getattr(model, "classes_", None)
+    classes, place = getattr(model, "classes_", None), place_in_model(model)
 
     def answer(rows: Any) -> Predictions:
         found = compute(rows)
@@ -185,7 +186,7 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
         if classes is None:
             values = _plain(found)
             return Predictions(values, values)
-        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, 1].tolist())
+        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, place].tolist())
 
     return answer
 

@@ -80,16 +80,14 @@ def draw(
     outcome: metrics.Outcome,
     run_data: Any,
 ) -> str:
-    """Return the card as a page; ``run_data`` are parameters and tags of the MLflow run."""
+    """Return the card as a page; ``run_data`` are parameters, figures and tags of the MLflow run."""
     from airflow_mlops.cards.page import card_page
     from airflow_mlops.cards.training import Training
 
-    found, why = _importances(evaluation, model, rows, target)
-    classes = (
-        []
-        if outcome.task == metrics.REGRESSION
-        else getattr(model, "classes_", np.unique(np.asarray(target)))
-    )
+    if outcome.unknown_rows:
+        known = outcome.known
+        rows, target, outcome = rows[known], target[known], outcome.part(known)
+    found, why = _importances(evaluation, model, rows, target, outcome.scoring)
     return card_page(
         Training(
             pipeline=call.pipeline.name,
@@ -97,9 +95,10 @@ def draw(
             evaluation=evaluation,
             features=features,
             outcome=outcome,
-            classes=tuple(map(str, classes)),
+            classes=tuple(map(str, outcome.classes)),
             intervals=intervals(evaluation.metrics, outcome),
             params=run_data.params,
+            scores=run_data.metrics,
             tags=run_data.tags,
             importances=found,
             no_importances=why if call.quotes_cells else why.partition(":")[0],
@@ -126,7 +125,7 @@ def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str,
 
 
 def _importances(
-    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series
+    evaluation: Evaluation, model: Any, rows: pd.DataFrame, target: pd.Series, scoring: metrics.Scoring
 ) -> tuple[Importances | None, str]:
     """Return what the first metric loses without each column, or why that is not known."""
     from airflow_mlops.cards.importances import importances
@@ -135,7 +134,7 @@ def _importances(
     sign = 1 if metrics.facts(name).larger_is_better else -1
 
     def score(part: pd.DataFrame, truth: pd.Series) -> float:
-        return sign * metrics.compute([name], estimators.ask(model, part, truth))[name]
+        return sign * metrics.compute([name], estimators.ask(model, part, truth, scoring))[name]
 
     needed = [str(column) for column in getattr(model, "feature_names_in_", rows.columns) if column in rows]
     try:

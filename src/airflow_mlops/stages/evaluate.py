@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
 
 import pandas as pd
 
@@ -14,13 +13,12 @@ from airflow_mlops.core.records import Comparison, Evaluation, FeatureSet, Model
 from airflow_mlops.core.tags import EVALUATION, JUDGED_MODEL_URI
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_card
-from airflow_mlops.training import estimators, slices
+from airflow_mlops.training import assessment, estimators, scorers, slices
 from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
 from airflow_mlops.training.threads import shared_cores
 
 _LOG = logging.getLogger(__name__)
-_TWO: Final = 2
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,12 @@ def run(call: StageCall) -> Evaluation:
     target = rows.pop(call.pipeline.data.target)
     loaded = call.mlflow.load_model(model.model_uri)
     names = estimators.check_metrics(section, loaded)
+    scoring = scorers.scoring(call.pipeline.data, names, call.base, samples=call.quotes_cells)
+    learned = call.read(features.train, [call.pipeline.data.target])[call.pipeline.data.target]
     with shared_cores():
-        outcome = estimators.ask(loaded, rows, target)
-        contest = _against_champion(call, outcome, rows, target, names)
+        outcome = estimators.ask(loaded, rows, target, scoring)
+        beside = assessment.beside(learned, outcome, names)
+        contest = _against_champion(call, outcome, rows, target, names, scoring)
         sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
@@ -64,23 +65,16 @@ def run(call: StageCall) -> Evaluation:
         rows=outcome.rows,
         passed=not reasons,
         reasons=reasons,
-        of_class=_class_in_question(names, loaded),
+        of_class=beside.of_class,
         not_compared=contest.not_compared,
         test_set=features.test_set,
-        caution=_caution(call, contest, features.test_set),
+        caution="; ".join(filter(None, (beside.caution, _caution(call, contest, features.test_set)))),
+        dummy=beside.dummy,
+        unknown_labels=beside.unknown_labels,
     )
     evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, rows, target, outcome))
     _log(call, evaluation)
     return evaluation
-
-
-def _class_in_question(names: Sequence[str], model: Any) -> str:
-    """Return the class that figures such as recall are about, unless it goes without saying."""
-    classes = list(getattr(model, "classes_", ()))
-    asymmetric = any(metrics.facts(name).of_a_class for name in names)
-    if len(classes) != _TWO or not asymmetric or classes == [0, 1]:  # False and True are 0 and 1
-        return ""
-    return str(classes[-1])
 
 
 def _against_champion(
@@ -89,6 +83,7 @@ def _against_champion(
     rows: pd.DataFrame,
     target: pd.Series,
     names: Sequence[str],
+    scoring: metrics.Scoring,
 ) -> _Contest:
     """Compare with the champion on the same rows: by the limits, else by the first metric, to be seen."""
     limits = call.pipeline.evaluate.against_champion
@@ -99,7 +94,7 @@ def _against_champion(
     try:
         twin = call.registry.version(version).tags.get(JUDGED_MODEL_URI)  # has not learned these rows
         champion = call.mlflow.load_model(twin or f"models:/{call.pipeline.name}/{version}")
-        answered = estimators.ask(champion, rows, target)
+        answered = estimators.ask(champion, rows, target, scoring)
         if answered.task != challenger.task:
             raise ConfigError(f"it does {answered.task}, the challenger does {challenger.task}")
         found = tuple(_compare(name, challenger, answered, limit) for name, limit in asked.items())
@@ -128,17 +123,16 @@ def _caution(call: StageCall, contest: _Contest, test_set: str) -> str:
     before = call.registry.evaluation(contest.version)
     if before is not None and before.test_set == test_set:
         return ""
-    text = (
+    return (
         f"version {contest.version} was trained before this test set was set apart: it may have learned from "
         "rows of it, and its figures may be too good"
     )
-    _LOG.warning("%s", text)
-    return text
 
 
 def _compare(name: str, challenger: metrics.Outcome, champion: metrics.Outcome, limit: str) -> Comparison:
     larger = metrics.facts(name).larger_is_better
-    first, second = (_oriented(name, outcome, larger) for outcome in (challenger, champion))
+    both = metrics.comparable(challenger, champion)
+    first, second = (_oriented(name, outcome, larger) for outcome in both)
     interval = paired_bootstrap(first, second, challenger.rows)
     return gates.compare(name, interval, limit, larger_is_better=larger)
 
@@ -158,4 +152,8 @@ def _log(call: StageCall, evaluation: Evaluation) -> None:
         _LOG.info("%s=%s: %s rows, %s", item.column, item.value, f"{item.rows:,}", found or item.skipped)
     verdict = "passed" if evaluation.passed else "failed"
     run_.tag({EVALUATION: verdict})
+    if evaluation.dummy:
+        run_.metrics({f"dummy.{name}": value for name, value in evaluation.dummy.items()})
+    if evaluation.caution:
+        _LOG.warning("%s", evaluation.caution)
     _LOG.info("evaluation %s: %s %s", verdict, dict(evaluation.metrics), "; ".join(evaluation.reasons))

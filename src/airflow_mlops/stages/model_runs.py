@@ -25,7 +25,13 @@ def recipe(call: StageCall, params: Mapping[str, Any]) -> Recipe:
     """Return what is fitted: the pipeline's estimator with these parameters."""
     pipeline = call.pipeline
     return Recipe(
-        estimator=pipeline.train.estimator, params=params, features=pipeline.features, base=call.base
+        estimator=pipeline.train.estimator,
+        params=params,
+        features=pipeline.features,
+        base=call.base,
+        samples=call.quotes_cells,
+        positive=pipeline.data.positive,
+        threshold=pipeline.train.threshold,
     )
 
 

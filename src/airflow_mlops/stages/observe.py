@@ -65,6 +65,7 @@ def run(call: StageCall) -> ScoredWindow:
         labelled=int(rows[data.target].notna().sum()) if data.target in rows else 0,
         classes=champion.classes,
         probabilities=champion.gives_probabilities,
+        positive=champion.positive,
         validation=validation,
     )
 

@@ -43,14 +43,23 @@ def run(call: StageCall) -> PerformanceReport:
 def _at_once(call: StageCall, section: Performance, window: ScoredWindow) -> PerformanceReport:
     """Judge a window by the target column that its rows came with."""
     from airflow_mlops.monitoring.performance import compute
+    from airflow_mlops.training.core.metrics import UnknownLabels
+    from airflow_mlops.training.scorers import scoring
 
-    target = call.pipeline.data.target
+    data, target = call.pipeline.data, call.pipeline.data.target
 
     def truth() -> pd.Series:
         labels: pd.Series = call.read(window.dataset, [target])[target]
         return labels
 
-    return compute(section, window, labelled=window.labelled, truth=truth, storage=call.storage)
+    asked = scoring(data, section.require, call.base, samples=call.quotes_cells)
+    try:
+        return compute(
+            section, window, labelled=window.labelled, truth=truth, storage=call.storage, scoring=asked
+        )
+    except UnknownLabels as error:  # drift and validation of the window still count
+        unjudged = compute(section, window, labelled=0, truth=truth)
+        return replace(unjudged, rows=window.labelled, label_faults=(str(error),))
 
 
 def _with_late_labels(

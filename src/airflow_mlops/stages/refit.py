@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,11 @@ def run(call: StageCall) -> Refit:
         raise GateRejected(f"{judged.name}: not fitted once more, the evaluation did not pass: {why}")
     if why := _nothing_to_add(call, found):
         _LOG.info("the judged model is registered: %s", why)
-        return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why)
-    recipe = model_runs.recipe(call, judged.params)
+        about = {"positive": judged.positive, "threshold": judged.threshold}
+        return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why, **about)
+    twin = call.mlflow.load_model(judged.model_uri)
+    # A label that the judged model does not know did not count in its figures either: a slip is not learned.
+    recipe = replace(model_runs.recipe(call, judged.params), classes=estimators.known_classes(twin))
     rows, held = all_rows(call, found), held_rows(call, found)
     tags = {
         DATA_DIGEST: hashlib.sha256("".join(rows.digests).encode()).hexdigest(),
@@ -55,15 +59,14 @@ def run(call: StageCall) -> Refit:
         run_facts.log_start(run_, recipe, estimator, rows, found)
         fitted = fit_and_log(run_, recipe, estimator, rows, held)
         check_as_served(run_, fitted.uri)
-        agreement, caution, scores = _compared(call, judged, fitted, held)
+        agreement, caution, scores = _compared(twin, fitted, held)
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
         copy_card(call, evaluation, run_)
         digest = fitted.digest(recipe, rows.digests)
-        return _refit(
-            judged, fitted.uri, run_.run_id, digest, rows.rows, agreement=agreement, caution=caution
-        )
+        about = {"positive": fitted.positive, "threshold": fitted.threshold, "caution": caution}
+        return _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), agreement=agreement, **about)
 
 
 def _nothing_to_add(call: StageCall, found: FeatureSet) -> str:
@@ -75,11 +78,8 @@ def _nothing_to_add(call: StageCall, found: FeatureSet) -> str:
     return ""
 
 
-def _compared(
-    call: StageCall, judged: ModelRef, fitted: Fitted, held: Lesson
-) -> tuple[Agreement, str, np.ndarray[Any, Any] | None]:
+def _compared(twin: Any, fitted: Fitted, held: Lesson) -> tuple[Agreement, str, np.ndarray[Any, Any] | None]:
     """Return the agreement with the judged model, what is striking about it, and that model's scores."""
-    twin = call.mlflow.load_model(judged.model_uri)
     asked = held.raw()
     labels, scores = np.asarray(twin.predict(asked)), estimators.scores(twin, asked)
     numbers = estimators.task_of(twin) == metrics.REGRESSION
@@ -90,7 +90,7 @@ def _compared(
     _LOG.info("registered and judged model on the hold-out (%s rows): %s", f"{agreement.rows:,}", agreement)
     if caution:
         _LOG.warning("%s", caution)
-    return agreement, caution, scores
+    return agreement, caution, None if fitted.scores is None else scores
 
 
 def _log_evidence(run_: TaskRun, evaluation: Evaluation, agreement: Agreement) -> None:

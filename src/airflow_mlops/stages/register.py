@@ -33,7 +33,7 @@ def run(call: StageCall) -> RegisteredVersion:
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
     tags |= _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
-    text = version_text(evaluation, run_tags)
+    text = version_text(evaluation, run_tags, has_twin=refit is not None and not refit.kept)
     version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description, text)
     alias = "challenger" if call.pipeline.deploy else "champion"
     if alias == "champion":

@@ -7,7 +7,7 @@ from typing import Any
 from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.core.tags import LEARNED
 from airflow_mlops.stages.lessons import Lesson
-from airflow_mlops.training import learning_scores
+from airflow_mlops.training import learning_scores, scorers
 from airflow_mlops.training.core.version_text import learned_text
 from airflow_mlops.training.fitting import Fitted, Recipe
 from airflow_mlops.training.provenance import git_revision
@@ -29,11 +29,12 @@ def log_learned_scores(run_: TaskRun, fitted: Fitted, rows: Lesson, found: Featu
     """Log how the model scores on what it has learned, and in folds where its fit took little time."""
     pipeline, target = rows.call.pipeline, rows.labels()
     names = pipeline.evaluate.metrics
-    scores = learning_scores.learned_scores(fitted.model, fitted.raw, target, names)
+    scoring = scorers.scoring(pipeline.data, names, rows.call.base, samples=rows.call.quotes_cells)
+    scores = learning_scores.learned_scores(fitted.model, fitted.raw, target, names, scoring)
     cheap = fitted.fit_s <= learning_scores.CHEAP_S
     if cheap and found.split_by != "time" and not pipeline.train.weights:
         entity = pipeline.data.keys[0] if found.split_by == "entity" else None
         groups = rows.columns([entity])[entity] if entity else None
         estimator = fitted.model.steps[-1][1]
-        scores |= learning_scores.cross_validated(estimator, rows.features(), target, names, groups)
+        scores |= learning_scores.cross_validated(estimator, rows.features(), target, names, groups, scoring)
     run_.metrics(scores)

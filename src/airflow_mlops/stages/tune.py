@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from airflow_mlops.config.models import Tune
+from airflow_mlops.config.models import Train
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
@@ -16,9 +16,10 @@ from airflow_mlops.data.splitting import plan_of, split
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import judged_rows
-from airflow_mlops.training import estimators, search
+from airflow_mlops.training import estimators, scorers, search
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.threshold import with_threshold
 from airflow_mlops.training.tracking import TaskRun
 
 
@@ -34,7 +35,7 @@ def run(call: StageCall) -> TuneResult:
     worker = int(call.options.get("worker", 0))
     workers = int(call.options.get("workers", tune.workers))
     metric = call.pipeline.evaluate.metrics[0]
-    _check(call, tune)
+    _check(call)
     found = call.input("features", FeatureSet)
     check_used(call.pipeline.evaluate, found)
     score = _scorer(call, found)
@@ -50,17 +51,24 @@ def run(call: StageCall) -> TuneResult:
             workers=workers,
             seen=lambda trial: _log(run_, metric, trial, top),
             progress=call.progress,
+            samples=call.quotes_cells,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
         return _result(worker, metric, trials, run_.run_id)
 
 
-def _check(call: StageCall, tune: Tune) -> None:
+def _check(call: StageCall) -> None:
     """Find a misspelt parameter or a metric of the other task before the first trial."""
     train = call.pipeline.train
-    first = {name: form[0] for name, form in tune.space.items()}
-    estimator = estimators.make_estimator(train.estimator, {**train.params, **first}, call.base)
-    estimators.check_metrics(call.pipeline.evaluate, estimator)
+    estimator = estimators.make_estimator(train.estimator, _first_params(train), call.base)
+    names = estimators.check_metrics(call.pipeline.evaluate, estimator)
+    scorers.preparations(names, call.base)
+
+
+def _first_params(train: Train) -> dict[str, Any]:
+    """Return one set of parameters of the space."""
+    space = train.tune.space if train.tune else {}
+    return {**train.params, **{name: form[0] for name, form in space.items()}}
 
 
 def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
@@ -72,15 +80,21 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     inner = split(raw, data, plan_of(data, call.pipeline.evaluate.holdout, train.weights).inner)
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
-    sign = 1.0 if metrics.facts(name).larger_is_better else -1.0
+    row = metrics.facts(name)
+    sign = 1.0 if row.larger_is_better else -1.0
+    scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
     parts = (rows[inner.teaches], target[inner.teaches], rows[inner.held_out], target[inner.held_out])
+    first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
+    classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
+    # The threshold changes no probability: metrics of probabilities are not worth its fits.
+    threshold = None if row.needs_probability else train.threshold
 
     def score(params: Mapping[str, Any]) -> float:
-        estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        fitted = estimators.fit(
-            estimator, parts[0], parts[1], None if weights is None else weights[inner.teaches]
-        )
-        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3]))[name]
+        bare = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
+        estimator = with_threshold(bare, threshold, classes, data.positive)
+        taught = None if weights is None else weights[inner.teaches]
+        fitted = estimators.fit(estimator, parts[0], parts[1], taught, samples=call.quotes_cells)
+        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3], scoring))[name]
 
     return score
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,17 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from airflow_mlops.config.models import Evaluate
+from airflow_mlops.config.models import Data, Evaluate
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.positive_class import (
+    ATTRIBUTE,
+    check_declared,
+    class_in_question,
+    place_in_model,
+    positive_place,
+)
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.training.weights import fit_arguments
@@ -62,9 +70,7 @@ def task_of(estimator: Any) -> str:
 
 def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     """Return every metric that the section names, once each; raises ConfigError for one that does not fit."""
-    sliced = (name for limits in evaluate.slices.values() for name in limits)
-    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
-    names = tuple(dict.fromkeys(named))
+    names = named_metrics(evaluate)
     for name in names:
         row = metrics.facts(name, task_of(estimator))
         if row.needs_probability and not hasattr(estimator, "predict_proba"):
@@ -74,15 +80,59 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
     return names
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, weights: pd.Series | None = None) -> Any:
-    """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+def named_metrics(evaluate: Evaluate) -> tuple[str, ...]:
+    """Return every metric that the section names, once each, the first of ``metrics`` first."""
+    sliced = (name for limits in evaluate.slices.values() for name in limits)
+    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
+    return tuple(dict.fromkeys(named))
+
+
+def check_target(target: pd.Series, estimator: Any, section: Data, names: Iterable[str]) -> list[Any]:
+    """Return the classes of a target, none for a regressor; ``names`` are the metrics that are computed.
+
+    Raises ConfigError when ``data.positive`` has to be declared, or does not fit the target.
+    """
+    if task_of(estimator) == metrics.REGRESSION:
+        if section.positive is not None:
+            raise ConfigError(
+                "data.positive is for two classes, but the estimator does regression: remove it"
+            )
+        return []
+    classes = classes_in(target)
+    matters = any(metrics.facts(name).of_a_class for name in names)
+    check_declared(classes, section.positive, matters=matters)
+    return classes
+
+
+def classes_in(target: pd.Series) -> list[Any]:
+    """Return the labels of a target in order, as plain values."""
+    labels = pd.unique(target.dropna()).tolist()
+    try:
+        return sorted(labels)
+    except TypeError:  # text beside numbers
+        return sorted(labels, key=str)
+
+
+def fit(
+    estimator: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    weights: pd.Series | None = None,
+    *,
+    samples: bool = True,
+) -> Any:
+    """Fit and return the estimator; raises ConfigError with the columns that may be the reason.
+
+    Without ``samples`` the error does not have the estimator's own text, which may quote a cell.
+    """
     arguments = fit_arguments(estimator, weights)
     try:
         return estimator.fit(features, target, **arguments)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
-        raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
+        text = f"{type(error).__name__}: {first}" if samples else error_text(error, samples=False)
+        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}"
+        raise ConfigError(f"{what}: {text}{_suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:
@@ -102,15 +152,24 @@ def _suspects(features: pd.DataFrame) -> str:
     return f" (features {'; '.join(notes)}{encode})" if notes else ""
 
 
-def ask(model: Any, rows: pd.DataFrame, target: pd.Series | np.ndarray[Any, Any]) -> metrics.Outcome:
-    """Return truth and predictions of ``rows``; raises DataRejected for labels that the model never saw."""
+def ask(
+    model: Any,
+    rows: pd.DataFrame,
+    target: pd.Series | np.ndarray[Any, Any],
+    scoring: metrics.Scoring = metrics.AS_THEY_ARE,
+) -> metrics.Outcome:
+    """Return truth and predictions of ``rows``, as ``scoring`` says.
+
+    Raises DataRejected for labels that the model never saw, beyond the share that ``scoring`` allows, and for
+    predictions and probabilities that are none.
+    """
     predicted = np.asarray(model.predict(rows))
     if task_of(model) == metrics.REGRESSION:
-        return metrics.regression(np.asarray(target), predicted)
+        return metrics.regression(np.asarray(target), predicted, scoring)
     probabilities = np.asarray(model.predict_proba(rows)) if hasattr(model, "predict_proba") else None
     classes = getattr(model, "classes_", None)
     labels = np.unique(np.asarray(target)) if classes is None else classes
-    return metrics.classification(np.asarray(target), predicted, labels, probabilities)
+    return metrics.classification(np.asarray(target), predicted, labels, probabilities, scoring)
 
 
 def scores(model: Any, rows: pd.DataFrame) -> np.ndarray[Any, Any] | None:
@@ -123,7 +182,28 @@ def scores(model: Any, rows: pd.DataFrame) -> np.ndarray[Any, Any] | None:
     if not hasattr(model, "predict_proba"):
         return None
     found = np.asarray(model.predict_proba(rows))
-    return found[:, 1] if found.ndim == 2 and found.shape[1] == 2 else None
+    return found[:, place_in_model(model)] if found.ndim == 2 and found.shape[1] == 2 else None
+
+
+def mark_positive(estimator: Any, positive: Any) -> Any:
+    """Keep the declared positive class with a fitted estimator, whose score is then that of this class."""
+    if positive is not None:
+        setattr(estimator, ATTRIBUTE, positive)
+    return estimator
+
+
+def known_classes(model: Any) -> list[Any] | None:
+    """Return the labels that a classifier knows; None for a regressor, or one that does not say."""
+    classes = None if task_of(model) == metrics.REGRESSION else getattr(model, "classes_", None)
+    return None if classes is None else list(np.asarray(classes).tolist())
+
+
+def positive_of(estimator: Any, positive: Any) -> str:
+    """Return the class of two that a fitted estimator's score is about, unless it goes without saying."""
+    classes = known_classes(estimator)
+    if classes is None:
+        return ""
+    return class_in_question(classes, positive_place(classes, positive))
 
 
 def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
@@ -147,7 +227,8 @@ def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
 
 def assemble(raw: pd.DataFrame, build: Any, estimator: Any) -> Pipeline:
     """Return the model: raw rows in, prediction out. ``estimator`` is fitted already."""
-    return Pipeline([("features", raw_step(raw, build)), ("model", estimator)])
+    model = Pipeline([("features", raw_step(raw, build)), ("model", estimator)])
+    return mark_positive(model, getattr(estimator, ATTRIBUTE, None))
 
 
 def _parameters(factory: Any) -> list[str] | None:

@@ -13,12 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.config.models import Threshold
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.provenance import code_digest
 from airflow_mlops.training.shipping import packed
+from airflow_mlops.training.threshold import chosen, with_threshold
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
 
@@ -46,17 +48,49 @@ class Rows(Protocol):
 class Recipe:
     """What is fitted: the estimator's dotted path and parameters, and the feature function's path, if any.
 
-    Relative paths start from ``base``.
+    Relative paths start from ``base``. ``positive`` is the declared class of two, ``threshold`` how the
+    probability is chosen from which on it is predicted. Rows with a label that is none of ``classes`` are
+    left out, where these are given. Without ``samples`` neither an error nor the model quotes a cell.
     """
 
     estimator: str
     params: Mapping[str, Any]
     features: str | None
     base: Path
+    samples: bool = True
+    positive: Any = None
+    threshold: Threshold | None = None
+    classes: Sequence[Any] | None = None
 
     def make(self) -> Any:
         """Return the estimator, not fitted; raises ConfigError for a path or parameters that do not fit."""
         return estimators.make_estimator(self.estimator, self.params, self.base)
+
+    def fit(self, estimator: Any, rows: Rows) -> tuple[Any, pd.DataFrame, pd.Series | None, float]:
+        """Fit ``estimator`` with its threshold.
+
+        Returns it, the features, a mask of the rows if some were left out, and processor seconds.
+        """
+        features, labels, weights = rows.features(), rows.labels(), rows.weights()
+        known = None if self.classes is None else labels.isin(list(self.classes))
+        if known is not None and not known.all():
+            features, labels = features[known], labels[known]
+            weights = None if weights is None else weights[known]
+        else:
+            known = None
+        if self.threshold is not None:
+            classes = estimators.classes_in(labels)
+            estimator = with_threshold(estimator, self.threshold, classes, self.positive)
+        began = process_time()
+        estimators.fit(estimator, features, labels, weights, samples=self.samples)
+        spent = process_time() - began
+        return estimators.mark_positive(estimator, self.positive), features, known, spent
+
+    @property
+    def answers(self) -> list[Any]:
+        """What says, beside estimator and parameters, what is answered; nothing by default."""
+        threshold = None if self.threshold is None else self.threshold.model_dump(mode="json")
+        return [part for part in (self.positive, threshold) if part is not None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +98,9 @@ class Fitted:
     """A model in MLflow at ``uri``.
 
     ``raw`` are the rows that it has learned, with the columns that it asks for; ``answers`` and ``scores``
-    what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds.
+    what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds. Where
+    that does not go without saying, ``positive`` is the class of two that the scores are about, and
+    ``threshold`` the probability from which on it is predicted.
     """
 
     model: Any
@@ -73,10 +109,12 @@ class Fitted:
     answers: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any] | None
     fit_s: float
+    positive: str = ""
+    threshold: float | None = None
 
     def digest(self, recipe: Recipe, data: Sequence[str]) -> str:
         """Name what was learnt: equal data (by its digests), settings and answers, equal digest."""
-        parts = [*data, recipe.estimator, with_text_keys(recipe.params)]
+        parts = [*data, recipe.estimator, with_text_keys(recipe.params), *recipe.answers]
         found = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         said = self.answers if self.scores is None else self.scores
         found.update(json.dumps([models.plain(value) for value in said]).encode())
@@ -90,12 +128,11 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers. Raises ConfigError when it cannot be fitted, or answers the rows of ``held`` otherwise than the
     estimator.
     """
-    features = rows.features()
-    target, weights, began = rows.labels(), rows.weights(), process_time()
-    estimators.fit(estimator, features, target, weights)
-    spent = process_time() - began
+    kind = type(estimator)
+    estimator, features, known, spent = recipe.fit(estimator, rows)
     function = load_object(recipe.features, recipe.base) if recipe.features else None
     raw = features if function is None else rows.raw()
+    raw = raw if known is None or function is None else raw[known]
     columns = list(raw.columns) if function is None else needed_columns(raw, function, features, spent)
     del features
     raw = raw[columns]
@@ -103,13 +140,17 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     expected = held.features()
     asked = expected if function is None else held.raw()[columns]
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
-    same_answers(estimator, expected, answers, scores)
-    own = [item for item in (function, type(estimator)) if item is not None]
+    same_answers(estimator, expected, answers, scores, samples=recipe.samples)
+    own = [item for item in (function, kind) if item is not None]
     with packed(model, own, recipe.base) as inside:
-        uri = models.log_model(run, model, raw, answers, inside.requirements)
+        uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))
     run.json(models.golden(model, asked), "golden.json")
-    return Fitted(model, uri, raw, answers, scores, spent)
+    threshold = chosen(estimator, recipe.threshold, recipe.positive)
+    if threshold is not None:
+        run.params({"threshold": f"{threshold:.6g}"})
+    positive = estimators.positive_of(estimator, recipe.positive)
+    return Fitted(model, uri, raw, answers, scores, spent, positive, threshold)
 
 
 def same_answers(
@@ -117,10 +158,13 @@ def same_answers(
     features: pd.DataFrame,
     labels: np.ndarray[Any, Any],
     scores: np.ndarray[Any, Any] | None,
+    *,
+    samples: bool = True,
 ) -> None:
     """Raise ConfigError when the model of raw rows answers otherwise than the estimator that was fitted.
 
     ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
+    Without ``samples`` the error names no label.
     """
     expected = np.asarray(estimator.predict(features))
     if expected.dtype.kind == "f":
@@ -133,9 +177,9 @@ def same_answers(
     if not differs.any():
         return
     first = int(np.flatnonzero(differs)[0])
+    shown = f": {labels[first]!r}, fitted {expected[first]!r}" if samples else ""
     raise ConfigError(
         f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
-        f"hold-out otherwise than the estimator that was fitted (row {first}: {labels[first]!r}, fitted "
-        f"{expected[first]!r}): the feature function must give a row the same features each time, with and "
-        "without other rows and columns"
+        f"hold-out otherwise than the estimator that was fitted (row {first}{shown}): the feature function "
+        "must give a row the same features each time, with and without other rows and columns"
     )

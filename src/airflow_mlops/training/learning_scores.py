@@ -27,11 +27,15 @@ CHEAP_S: Final = 0.1
 
 
 def learned_scores(
-    estimator: Any, features: pd.DataFrame, target: pd.Series, names: Sequence[str]
+    estimator: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    names: Sequence[str],
+    scoring: metrics.Scoring = metrics.AS_THEY_ARE,
 ) -> dict[str, float]:
     """Return the metrics on rows that the fitted estimator has learned, as ``train.NAME``."""
     some = np.unique(np.linspace(0, len(features) - 1, min(_ROWS, len(features))).astype(int))
-    found = _scored(estimator, features.iloc[some], target.iloc[some], names)
+    found = _scored(estimator, features.iloc[some], target.iloc[some], names, scoring)
     return {f"train.{name}": value for name, value in found.items()}
 
 
@@ -41,6 +45,7 @@ def cross_validated(
     target: pd.Series,
     names: Sequence[str],
     groups: pd.Series | None = None,
+    scoring: metrics.Scoring = metrics.AS_THEY_ARE,
 ) -> dict[str, float]:
     """Return mean and standard deviation of the metrics over three folds, as ``cv.NAME`` and ``cv.NAME.std``.
 
@@ -54,7 +59,7 @@ def cross_validated(
         except Exception as error:  # noqa: BLE001 - an estimator is foreign code: anything may come
             _LOG.info("no cross-validation: a fold cannot be fitted: %s: %s", type(error).__name__, error)
             return {}
-        each.append(_scored(fitted, features.iloc[judge], target.iloc[judge], names))
+        each.append(_scored(fitted, features.iloc[judge], target.iloc[judge], names, scoring))
     whole = [name for name in names if each and all(name in scores for scores in each)]
     values = {name: np.array([scores[name] for scores in each]) for name in whole}
     means = {f"cv.{name}": float(found.mean()) for name, found in values.items()}
@@ -78,11 +83,11 @@ def _folds(
 
 
 def _scored(
-    estimator: Any, features: pd.DataFrame, target: pd.Series, names: Sequence[str]
+    estimator: Any, features: pd.DataFrame, target: pd.Series, names: Sequence[str], scoring: metrics.Scoring
 ) -> dict[str, float]:
     """Return the metrics that these rows define."""
     try:
-        outcome = estimators.ask(estimator, features, target)
+        outcome = estimators.ask(estimator, features, target, scoring)
         return {key: value for key, value in metrics.compute(names, outcome).items() if np.isfinite(value)}
     except MlopsError as error:  # a class of which these rows have none, for example
         _LOG.info("not scored: %s", error)

@@ -95,6 +95,19 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
         assert part in text, part
 
 
+def test_figures_of_the_run_stand_beside_those_of_the_hold_out() -> None:
+    scores = {"train.roc_auc": 0.75, "cv.roc_auc": 0.70, "cv.roc_auc.std": 0.01, "dummy.log_loss": 0.44}
+    tags = {
+        "mlops.git.commit": "abcdef0123456789",
+        "mlops.git.changed": "churn.yaml",
+        "mlops.code_digest": "feed",
+    }
+    text = checked(cards.training(scores=scores, tags=tags))
+    assert "Metric This model 95 % interval Limit Guessing Training rows In folds" in text
+    assert "roc_auc 0.690 0.684–0.695 >= 0.6 – 0.750 0.700" in text
+    assert "abcdef012345, with changes in churn.yaml" in text
+
+
 def failed() -> Training:
     worse = Comparison("roc_auc", 0.69, 0.7, -0.01, -0.016, -0.004, ">= -0.005", False)
     leaks = LeakProbe(

@@ -171,6 +171,12 @@ def test_a_possible_leak_is_refused_where_the_file_says_so() -> None:
     assert allowed.sentence == ""
 
 
+def test_an_allowed_name_that_is_no_feature_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    raw = customers(300)
+    leaks.check(raw.drop(columns="churned"), raw, pipeline({"allow": ["refunds"]}))
+    assert "leaks.allow names refunds, which is not a feature (did you mean refund?)" in caplog.text
+
+
 def test_a_long_list_is_cut() -> None:
     label = np.arange(200) % 2
     raw = pd.DataFrame({"y": label, **{f"copy{number}": label + number for number in range(14)}})

@@ -91,7 +91,7 @@ def test_the_agreement_is_that_of_the_two_models_on_the_hold_out(project: Projec
     assert found.agreement is not None
     assert found.agreement.equal == pytest.approx((one.predict(rows) == other.predict(rows)).mean())
     assert found.agreement.rows == len(rows)
-    assert "agrees with the judged model on the hold-out:" in found.summary
+    assert "the two agree on the hold-out: 9" in found.summary
 
 
 def test_golden_rows_are_answered_by_the_registered_model(project: Project, records: Records) -> None:

@@ -284,6 +284,7 @@ def test_a_regression_goes_all_the_way(tmp_path: Path) -> None:
 def test_labels_may_be_text(tmp_path: Path) -> None:
     frame = customers().assign(churned=lambda f: f["churned"].map({0: "stays", 1: "leaves"}))
     project = Project.create(tmp_path, frame)
+    project = project.changed(data={**project.config["data"], "positive": "leaves"})
     evaluation, _ = registered(project, "a")
     assert set(artifact(project, evaluation["model"]["run_id"], "golden.json")["predictions"]) <= {
         "stays",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.cards import svg
@@ -14,6 +15,16 @@ from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
 
 _MOST_SLICES: Final = 24
+_SCORES: Final = {"dummy": "Guessing", "train": "Training rows", "cv": "In folds"}
+"""Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the table of metrics, by metric."""
+
+    title: str
+    texts: Mapping[str, str]
 
 
 def metrics_panel(training: Training) -> Panel:
@@ -21,11 +32,19 @@ def metrics_panel(training: Training) -> Panel:
     evaluation = training.evaluation
     checks = {check.name: check for check in evaluation.checks}
     missed = [check for check in evaluation.checks if not check.passed]
-    rows = []
-    for name, value in evaluation.metrics.items():
-        low, high = training.intervals.get(name, (float("nan"), float("nan")))
-        limit = checks[name].limit if name in checks else "–"
-        rows.append((name, number(value), interval(low, high), limit))
+    columns = [_Column("This model", {name: number(value) for name, value in evaluation.metrics.items()})]
+    columns.append(
+        _Column("95 % interval", {name: interval(*ends) for name, ends in training.intervals.items()})
+    )
+    columns.append(_Column("Limit", {name: check.limit for name, check in checks.items()}))
+    for prefix, title in _SCORES.items():
+        found = {name: training.scores.get(f"{prefix}.{name}") for name in evaluation.metrics}
+        columns.append(
+            _Column(title, {name: number(value) for name, value in found.items() if value is not None})
+        )
+    shown = [column for column in columns if column.texts]
+    rows = [(name, *(column.texts.get(name, "–") for column in shown)) for name in evaluation.metrics]
+    table = Table(("Metric", *(column.title for column in shown)), tuple(rows))
     sentence = (
         f"{missed[0].name} is {number(missed[0].value)}, required is {missed[0].limit}."
         if missed
@@ -39,7 +58,7 @@ def metrics_panel(training: Training) -> Panel:
     return Panel(
         "Metrics",
         sentence,
-        (Table(("Metric", "This model", "95 % interval", "Limit"), tuple(rows)),),
+        (table,),
         badge,
         note,
     )

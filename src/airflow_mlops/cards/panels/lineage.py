@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from airflow_mlops.cards.panel import Code, Pairs, Panel
 from airflow_mlops.cards.training import Training, cut
-from airflow_mlops.core.tags import CONFIG_DIGEST
+from airflow_mlops.core.tags import CODE_DIGEST, CONFIG_DIGEST, GIT_CHANGED, GIT_COMMIT, TASK_KEY
 
 _SHOWN = 12
 
 
 def lineage_panel(training: Training) -> Panel:
     """The digests from the rows to the model."""
-    features, model = training.features, training.evaluation.model
+    features, model, tags = training.features, training.evaluation.model, training.tags
     pairs = [
         ("Training rows", features.train.digest[:_SHOWN]),
         ("Features", features.train_features.digest[:_SHOWN]),
         ("Hold-out", features.holdout.digest[:_SHOWN]),
-        ("Configuration", training.tags.get(CONFIG_DIGEST, "")[:_SHOWN]),
+        ("Configuration", tags.get(CONFIG_DIGEST, "")[:_SHOWN]),
+        ("Code in the model", tags.get(CODE_DIGEST, "")[:_SHOWN]),
+        ("Git", _commit(tags)),
         ("Model", model.digest[:_SHOWN]),
         ("MLflow run", model.run_id),
-        ("Task", cut(training.tags.get("mlops.task_key", ""), 120)),
+        ("Task", cut(tags.get(TASK_KEY, ""), 120)),
     ]
     known = tuple((name, value) for name, value in pairs if value)
-    other = tuple(
-        (cut(name.removeprefix("mlops."), 40), cut(value, 120))
-        for name, value in sorted(training.tags.items())
-        if name in _EXTRA and value
-    )
-    return Panel("Lineage", "Equal digests mean equal contents.", (Pairs((*known, *other)),))
+    return Panel("Lineage", "Equal digests mean equal contents.", (Pairs(known),))
 
 
-_EXTRA = ("mlops.git_revision", "mlops.feature_digest", "mlflow.source.git.commit")
+def _commit(tags: Mapping[str, str]) -> str:
+    """Return the commit, and whether files differed from it."""
+    commit, changed = tags.get(GIT_COMMIT, "")[:_SHOWN], tags.get(GIT_CHANGED, "")
+    return f"{commit}, with changes in {cut(changed, 100)}" if commit and changed else commit
 
 
 def reproduce_panel(training: Training) -> Panel:

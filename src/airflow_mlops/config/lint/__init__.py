@@ -21,8 +21,9 @@ from airflow_mlops.config.lint.functions import functions
 from airflow_mlops.config.lint.learned_rows import learned_rows, weighted_fit
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
-from airflow_mlops.config.lint.metrics import metrics
+from airflow_mlops.config.lint.metrics import metrics, own_metrics
 from airflow_mlops.config.lint.own_tasks import own_tasks
+from airflow_mlops.config.lint.positive_class import positive_class
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
 from airflow_mlops.config.lint.salvage import salvage
@@ -40,7 +41,9 @@ from airflow_mlops.core.errors import ConfigError
 RULES: Final[Mapping[Rule, Sequence[str]]] = {
     functions: ("features", "data.source.*", "evaluate.holdout.*", "monitor.performance.labels.*"),
     estimator: ("train.estimator",),
-    metrics: ("train.estimator",),
+    metrics: ("train.estimator", "data.positive", "train.threshold.*"),
+    own_metrics: (),
+    positive_class: ("data.positive", "data.target", "validate", "train.params.*"),
     expectations: ("validate",),
     database_engine: ("validate", "data.*"),
     limits: (),

@@ -9,7 +9,7 @@ from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.limits import Limit
-from airflow_mlops.training.core.metric_facts import METRIC_FACTS, MetricFacts
+from airflow_mlops.training.core.metric_facts import MetricFacts, facts
 
 _AGAINST: Final = ("evaluate", "against_champion")
 
@@ -43,17 +43,17 @@ def undeclared_metric(subject: Subject) -> Iterator[Finding]:
 
 
 def _floor(path: KeyPath, name: str, text: str) -> Iterator[Finding]:
-    limit, facts = Limit.parse(text), METRIC_FACTS[name]
-    if limit.is_floor != facts.larger_is_better:
-        better, sign = ("larger", ">=") if facts.larger_is_better else ("smaller", "<=")
+    limit, row = Limit.parse(text), facts(name)
+    if limit.is_floor != row.larger_is_better:
+        better, sign = ("larger", ">=") if row.larger_is_better else ("smaller", "<=")
         yield Finding(path, f"{name} is better when it is {better}: write '{sign} {limit.bound:g}'")
-    elif reason := _idle(limit, facts):
-        yield Finding(path, f"{name} is between {facts.low:g} and {facts.high:g}: {text!r} {reason}")
+    elif reason := _idle(limit, row):
+        yield Finding(path, f"{name} is between {row.low:g} and {row.high:g}: {text!r} {reason}")
 
 
-def _idle(limit: Limit, facts: MetricFacts) -> str | None:
+def _idle(limit: Limit, row: MetricFacts) -> str | None:
     """Say when no figure can fail a limit, or none can meet it."""
-    worst, best = (facts.low, facts.high) if facts.larger_is_better else (facts.high, facts.low)
+    worst, best = (row.low, row.high) if row.larger_is_better else (row.high, row.low)
     if not limit.holds(best):
         return "never holds"
     return "always holds" if limit.holds(worst) else None
@@ -66,7 +66,8 @@ def _against(path: KeyPath, name: str, text: str) -> Iterator[Finding]:
         message = "the difference is better when it is larger, for losses as well"
         yield Finding(path, f"{message}: write '>= {-abs(limit.bound):g}'")
         return
-    widest = METRIC_FACTS[name].high - METRIC_FACTS[name].low
+    row = facts(name)
+    widest = row.high - row.low
     if abs(limit.bound) >= widest:
         message = f"two models differ in {name} by at most {widest:g}: {text!r} always holds or never does"
         yield Finding(path, message)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
+from airflow_mlops.config.lint.classes import signature
 from airflow_mlops.config.lint.finding import Finding, Subject
+from airflow_mlops.config.lint.functions import check_result, resolve
 from airflow_mlops.config.lint.learner import Learner, learners, possible_values
 from airflow_mlops.config.lint.limits import limits_by_section
-from airflow_mlops.training.core.metric_facts import METRIC_FACTS, REGRESSION
+from airflow_mlops.training.core.metric_facts import (
+    ANY_TASK,
+    METRIC_ARGUMENTS,
+    METRIC_FACTS,
+    REGRESSION,
+    facts,
+    own_path,
+)
 
+_POSITIVE: Final = ("data", "positive")
+_THRESHOLD: Final = ("train", "threshold")
 _QUALITY: Final = ("deploy", "canary", "guards", "quality")
 
 
@@ -29,22 +41,70 @@ def metrics(subject: Subject) -> Iterator[Finding]:
     for path, name in _metric_names(subject):
         if mismatch := _mismatch(name, task, found):
             yield Finding(path, mismatch)
+    yield from _of_two_classes(subject, task, found)
     deploy = subject.pipeline.deploy
     if task == REGRESSION and deploy and deploy.canary.guards.quality:
         yield Finding(_QUALITY, "compares predicted classes, but the estimator does regression: remove it")
 
 
 def _mismatch(name: str, task: str | None, found: Sequence[Learner]) -> str | None:
-    facts = METRIC_FACTS[name]
+    row = facts(name)
     if task is None:
         return None
-    if facts.task != task:
-        others = ", ".join(other for other, row in METRIC_FACTS.items() if row.task == task)
-        return f"{name} is for {facts.task}, but the estimator does {task}: choose from {others}"
-    reason = next((why for learner in found if (why := learner.lacks_probability())), None)
-    if not facts.needs_probability or reason is None:
+    if row.task not in (task, ANY_TASK):
+        others = ", ".join(other for other, row in METRIC_FACTS.items() if row.task == task and not row.by)
+        return f"{name} is for {row.task}, but the estimator does {task}: choose from {others}"
+    reason = _no_probability(found)
+    if not row.needs_probability or reason is None:
         return None
     return f"{name} needs predict_proba, which {reason}"
+
+
+def _no_probability(found: Sequence[Learner]) -> str | None:
+    """Say why the estimator has no ``predict_proba``; None when it may have one."""
+    return next((why for learner in found if (why := learner.lacks_probability())), None)
+
+
+def _of_two_classes(subject: Subject, task: str | None, found: Sequence[Learner]) -> Iterator[Finding]:
+    """What is said about a positive class, and a threshold, needs an estimator with classes."""
+    data, threshold = subject.pipeline.data, subject.pipeline.train.threshold
+    if task == REGRESSION and data.positive is not None:
+        yield Finding(_POSITIVE, "is for two classes, but the estimator does regression: remove it")
+    if threshold is None:
+        return
+    if task == REGRESSION:
+        yield Finding(_THRESHOLD, "is for two classes, but the estimator does regression: remove it")
+    elif reason := _no_probability(found):
+        yield Finding(_THRESHOLD, f"needs predict_proba, which {reason}")
+
+
+def own_metrics(subject: Subject) -> Iterator[Finding]:
+    """A metric of the user's own is a function that can be called with truth and predictions."""
+    seen = set()
+    for path, name in _metric_names(subject):
+        dotted = own_path(name)
+        if dotted is None or dotted in seen:
+            continue
+        seen.add(dotted)
+        found = yield from resolve(subject, path, dotted)
+        if found is None or found.node.decorator_list:
+            continue
+        if isinstance(found.node, ast.ClassDef):
+            yield Finding(path, f"{dotted} is a class: write the path of a function")
+            continue
+        yield from check_result(path, found, "a number")
+        if isinstance(found.node, ast.AsyncFunctionDef):
+            continue
+        accepted = signature(found.node)
+        unknown = [
+            item for place, item in enumerate(accepted.required) if place > 1 and item not in METRIC_ARGUMENTS
+        ]
+        if unknown:
+            yield Finding(
+                path,
+                f"{dotted} needs the argument {unknown[0]!r}, but a metric is called with truth, "
+                "predicted, scores, probabilities, sample_weight or classes",
+            )
 
 
 def _metric_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:

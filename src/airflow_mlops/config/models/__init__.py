@@ -25,6 +25,7 @@ from airflow_mlops.config.models.scheduling import (
 )
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.models.threshold import Threshold
 from airflow_mlops.config.models.training import (
     Approve,
     Data,
@@ -41,5 +42,6 @@ __all__ = [
     "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Holdout",
     "Join", "LatencyGuard", "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline",
     "QualityGuard", "Resources", "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source",
-    "TaskAfter", "TaskSettings", "Train", "Tune", "Validate", "format_duration", "parse_duration",
+    "TaskAfter", "TaskSettings", "Threshold", "Train", "Tune", "Validate", "format_duration",
+    "parse_duration",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
+from airflow_mlops.config.models.threshold import Threshold, threshold_mapping
 from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
@@ -45,6 +46,16 @@ class Data(Section):
 
     source: Source = Field(description="Where the rows come from.")
     target: Text = Field(description="The column to predict.")
+    positive: str | bool | int | float | None = Field(
+        None,
+        description="Class of two that metrics, scores and probabilities are about; required for two texts.",
+    )
+    max_unknown_labels: StrictFloat = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Largest share of judged rows with a label that no training row had; they do not count.",
+    )
     time: EventTime | None = Field(
         EventTime(), description="How event times are written; `off`: the last key is not a time."
     )
@@ -151,6 +162,11 @@ class Train(Section):
 
     estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
+    threshold: Annotated[Threshold | None, BeforeValidator(threshold_mapping)] = Field(
+        None,
+        description="Decision threshold of a two-class model: a probability, or the metric that chooses it.",
+        json_schema_extra=short_forms("number", "string"),
+    )
     tune: Tune | None = Field(
         None, description="Hyperparameter search; without it, `params` are used as they are."
     )
@@ -173,6 +189,12 @@ class Train(Section):
     resources: Resources | None = Field(
         None, description="Resources of the pods of `tune`, `train` and `refit`."
     )
+
+    @model_validator(mode="after")
+    def _no_weights_beside_a_threshold(self) -> Train:
+        if self.threshold and self.weights:
+            raise FieldError("cannot be combined with `weights`: remove one of them", "threshold")
+        return self
 
 
 class Holdout(Section):

@@ -18,7 +18,7 @@ class ScoredWindow(Record):
     """The rows of one window with the champion's score (``_score``) and prediction (``_prediction``).
 
     ``classes`` are a classifier's labels in the model's order, empty for a regressor; ``probabilities``
-    says whether the scores are probabilities.
+    says whether the scores are probabilities, of two classes those of ``positive`` (None: the last one).
     """
 
     dataset: DatasetRef
@@ -29,6 +29,7 @@ class ScoredWindow(Record):
     labelled: int
     classes: tuple[Any, ...] = ()
     probabilities: bool = False
+    positive: Any = None
     validation: ValidationReport | None = None
 
     @property
@@ -100,7 +101,8 @@ class PerformanceReport(Record):
 
     ``rows`` of its ``window_rows`` have a label. ``scored_at`` is the end of the window whose run had the
     labels first. What a run saw of others: how many earlier windows it ``also_scored``, those whose labels
-    are ``overdue``, and ``label_faults``, sentences about labels that cannot be used.
+    are ``overdue``, and ``label_faults``, sentences about labels that cannot be used. ``answer_fault`` says
+    what is wrong with the champion's answers, ``of_class`` which class of two the metrics are about.
     """
 
     start: str
@@ -115,11 +117,14 @@ class PerformanceReport(Record):
     also_scored: int = 0
     overdue: tuple[MissingLabels, ...] = ()
     label_faults: tuple[str, ...] = ()
+    answer_fault: str = ""
+    of_class: str = ""
 
     @property
     def summary(self) -> str:
         """Verdict, metrics or labelled rows, and what was found about earlier windows."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
+        figures += f" (of the class {self.of_class!r})" if figures and self.of_class else ""
         of = f" of {self.window_rows:,}" if self.window_rows else ""
         first = f"{self.verdict}: {figures or f'{self.rows:,}{of} rows with a label'}"
         others = {"scored": self.also_scored, "without labels": len(self.overdue)}

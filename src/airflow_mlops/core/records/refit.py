@@ -47,7 +47,7 @@ class Refit(ModelRef):
         """Rows, MLflow run, agreement with the judged model, and a caution about it."""
         if self.kept:
             return f"the judged model is registered: {self.kept}"
-        more = self.rows - self.judged.rows
-        text = f"fitted on all {self.rows:,} rows ({more:,} more than the judged model), in MLflow as run "
-        text += f"{self.run_id[:8]}; agrees with the judged model on the hold-out: {self.agreement}"
+        before = f"the judged model: {self.judged.rows:,}"
+        text = f"fitted on {self.rows:,} rows, the hold-out among them ({before}), in MLflow as run "
+        text += f"{self.run_id[:8]}; the two agree on the hold-out: {self.agreement}"
         return text + (f"; {self.caution}" if self.caution else "")

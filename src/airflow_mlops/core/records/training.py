@@ -41,7 +41,11 @@ class TuneResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRef(Record):
-    """A trained model in MLflow, not yet registered."""
+    """A trained model in MLflow, not yet registered.
+
+    ``positive`` is the class of two that its score is about, where that does not go without saying;
+    ``threshold`` the probability of that class from which it predicts it, where ``train.threshold`` says so.
+    """
 
     name: str
     model_uri: str
@@ -49,11 +53,15 @@ class ModelRef(Record):
     digest: str
     params: Mapping[str, Any]
     rows: int
+    positive: str = ""
+    threshold: float | None = None
 
     @property
     def summary(self) -> str:
-        """Rows and MLflow run."""
-        return f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}"
+        """Rows and MLflow run, positive class and threshold."""
+        about = f"; its score is the probability of {self.positive!r}" if self.positive else ""
+        line = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
+        return f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{about}{line}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +118,8 @@ class Evaluation(Record):
     ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
     no comparison with the champion although there is one. ``test_set`` is the digest of a hold-out that is a
     test set of its own, ``caution`` says why the champion's figures on it may be too good.
+    ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
+    because the model was not trained on their label.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
     """
 
@@ -126,6 +136,8 @@ class Evaluation(Record):
     not_compared: str = ""
     test_set: str = ""
     caution: str = ""
+    dummy: Mapping[str, float] = field(default_factory=dict)
+    unknown_labels: int = 0
     card: str = ""
 
     @property
@@ -139,7 +151,8 @@ class Evaluation(Record):
             for item in self.comparisons
         )
         missing = f"; not compared with the champion: {self.not_compared}" if self.not_compared else ""
-        return figures + about + against + missing + (f"; {self.caution}" if self.caution else "")
+        dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
+        return figures + about + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
 
     @property
     def rejection(self) -> str:

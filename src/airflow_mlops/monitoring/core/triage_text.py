@@ -62,7 +62,7 @@ def drifted_columns(report: DriftReport) -> str:
 
 
 def label_problems(report: PerformanceReport | None) -> str:
-    """Return what is overdue or wrong about labels; empty when nothing is."""
+    """Return what is overdue or wrong about labels and predictions; empty when nothing is."""
     if report is None:
         return ""
     late = [
@@ -71,6 +71,7 @@ def label_problems(report: PerformanceReport | None) -> str:
     ]
     parts = [f"labels overdue: {_few(late)}"] if late else []
     parts += [f"labels that cannot be used: {_few(report.label_faults)}"] if report.label_faults else []
+    parts += [f"predictions that cannot be used: {report.answer_fault}"] if report.answer_fault else []
     return "; ".join(parts)
 
 

@@ -7,111 +7,66 @@ A new metric is a function here and a row in ``core.metric_facts``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from airflow_mlops.core.errors import ConfigError, DataRejected
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.positive_class import quoted
+from airflow_mlops.training.core import averages
 from airflow_mlops.training.core import comparison as compare
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION as CLASSIFICATION
 from airflow_mlops.training.core.metric_facts import REGRESSION as REGRESSION
+from airflow_mlops.training.core.metric_facts import MetricFacts
 from airflow_mlops.training.core.metric_facts import facts as facts
+from airflow_mlops.training.core.outcome import AS_THEY_ARE as AS_THEY_ARE
+from airflow_mlops.training.core.outcome import Outcome as Outcome
+from airflow_mlops.training.core.outcome import Scoring as Scoring
+from airflow_mlops.training.core.outcome import UndefinedMetric as UndefinedMetric
+from airflow_mlops.training.core.outcome import UnknownLabels as UnknownLabels
+from airflow_mlops.training.core.outcome import classification as classification
+from airflow_mlops.training.core.outcome import comparable as comparable
+from airflow_mlops.training.core.outcome import regression as regression
 
 _TINY: Final = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Truth and predictions of the same rows, ready for any metric.
-
-    ``truth`` and ``predicted`` have shape (rows,): class indices (classification) or values (regression).
-    ``probabilities`` has shape (rows, classes), or is None for a model without ``predict_proba``.
-    """
-
-    task: str
-    truth: NDArray[Any]
-    predicted: NDArray[Any]
-    probabilities: NDArray[Any] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.truth)
-
-    @property
-    def scores(self) -> NDArray[Any] | None:
-        """Probability of the positive (last) class of a two-class model, else None."""
-        two = self.probabilities is not None and self.probabilities.shape[1] == 2
-        return self.probabilities[:, 1] if two and self.probabilities is not None else None
-
-    def part(self, mask: NDArray[Any]) -> Outcome:
-        """Return the rows where ``mask`` (of shape (rows,)) is true."""
-        chosen = None if self.probabilities is None else self.probabilities[mask]
-        return Outcome(self.task, self.truth[mask], self.predicted[mask], chosen)
-
+_TWO: Final = 2
 
 Prepare = Callable[[Outcome], compare.Statistic]
-
-
-def classification(
-    truth: Sequence[Any] | NDArray[Any],
-    predicted: Sequence[Any] | NDArray[Any],
-    classes: Sequence[Any] | NDArray[Any],
-    probabilities: NDArray[Any] | None = None,
-) -> Outcome:
-    """Build the outcome of a classifier from labels; ``classes`` are in the order of ``probabilities``.
-
-    ``probabilities`` of shape (rows,) are those of the second of two classes.
-    Raises DataRejected when a true label is none of the classes that the model knows.
-    """
-    index = {label: position for position, label in enumerate(np.asarray(classes).tolist())}
-    labels = np.asarray(truth).tolist()
-    if unknown := sorted({str(label) for label in labels if label not in index}):
-        raise DataRejected(
-            f"the target has labels that the model was not trained on: {', '.join(unknown[:5])}; "
-            f"it knows {', '.join(map(str, index))}"
-        )
-    if probabilities is not None and probabilities.ndim == 1:
-        probabilities = np.column_stack([1 - probabilities, probabilities])
-    return Outcome(
-        CLASSIFICATION,
-        np.array([index[label] for label in labels], dtype=np.int64),
-        np.array([index[label] for label in np.asarray(predicted).tolist()], dtype=np.int64),
-        probabilities,
-    )
-
-
-def regression(truth: Sequence[Any] | NDArray[Any], predicted: Sequence[Any] | NDArray[Any]) -> Outcome:
-    """Build the outcome of a regressor from true and predicted values."""
-    return Outcome(REGRESSION, np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float))
 
 
 def statistic(name: str, outcome: Outcome) -> compare.Statistic:
     """Prepare the metric ``name`` of ``outcome`` as a function of row weights.
 
-    Raises ConfigError when the metric does not fit the task, or needs probabilities that the model does
-    not give; DataRejected when it is undefined on these rows.
+    Rows with a label that the model does not know do not count. Raises ConfigError when the metric does not
+    fit the task, or needs probabilities that the model does not give; UndefinedMetric when these rows do
+    not define it.
     """
-    metric = facts(name, outcome.task)
-    if metric.needs_probability and outcome.probabilities is None:
+    row = facts(name, outcome.task)
+    if row.needs_probability and outcome.probabilities is None:
         raise ConfigError(
             f"metric {name} needs predict_proba, which the estimator lacks: choose accuracy or f1, "
             "or set the estimator's probability option"
         )
-    if metric.needs_probability and len(np.unique(outcome.truth)) < 2:
-        raise DataRejected(
-            f"metric {name} needs at least two classes among the {outcome.rows} rows, found one"
-        )
     # The function of a metric has its name, and ``facts`` has checked that there is such a metric.
-    prepare: Prepare = globals()[name]
-    return prepare(outcome)
+    prepare: Prepare | None = outcome.others.get(name) if row.by else globals()[name]
+    if prepare is None:
+        raise ConfigError(f"metric {name} is computed by {row.by}, which was not asked to prepare it")
+    if not outcome.unknown_rows:
+        _check_classes(name, row, outcome)
+        return prepare(outcome)
+    known = outcome.known
+    judged = outcome.part(known)
+    _check_classes(name, row, judged)
+    prepared = prepare(judged)
+    return lambda weights: prepared(weights[known])
 
 
 def compute(names: Iterable[str], outcome: Outcome) -> dict[str, float]:
     """Return each named metric of ``outcome``; raises what ``statistic`` raises.
+
+    A figure that is not a finite number is an UndefinedMetric.
 
     >>> outcome = regression([1.0, 2.0, 4.0], [1.0, 3.0, 3.0])
     >>> figures = compute(["mae", "r2"], outcome)
@@ -119,11 +74,50 @@ def compute(names: Iterable[str], outcome: Outcome) -> dict[str, float]:
     (0.667, 0.571)
     """
     ones = np.ones(outcome.rows)
-    return {name: float(statistic(name, outcome)(ones)) for name in names}
+    found = {name: float(statistic(name, outcome)(ones)) for name in names}
+    for name, value in found.items():
+        if not np.isfinite(value):
+            raise UndefinedMetric(
+                f"metric {name} is {value:g} on these {outcome.rows:,} rows, which do not define it: hold "
+                "out more rows, or choose another metric"
+            )
+    return found
+
+
+def _check_classes(name: str, row: MetricFacts, outcome: Outcome) -> None:
+    """Raise UndefinedMetric when the rows lack the classes that a metric is about."""
+    if outcome.task != CLASSIFICATION or row.by == "own":
+        return
+    if row.ranks and len(found := np.unique(outcome.truth)) < _TWO:
+        only = f": all are {outcome.classes[found[0]]!r}" if len(found) else ""
+        raise UndefinedMetric(
+            f"metric {name} needs at least two classes among the {outcome.rows:,} rows, found "
+            f"{'one' if len(found) else 'none'}{only}; hold out more rows, or choose accuracy or log_loss"
+        )
+    if row.of_a_class and outcome.size == _TWO and not (outcome.truth == 1).any():
+        raise UndefinedMetric(
+            f"metric {name} is about the class {outcome.classes[1]!r}, which none of the {outcome.rows:,} "
+            "rows has: hold out more rows, or choose accuracy or log_loss"
+        )
+
+
+def unseen_classes(names: Iterable[str], outcome: Outcome) -> str:
+    """Say which classes no row has, when a metric averages over the classes; empty when none is missing."""
+    absent = outcome.absent_classes if outcome.task == CLASSIFICATION and outcome.size > _TWO else ()
+    averaged = [name for name in names if facts(name).of_a_class or name.endswith("_macro")]
+    if not absent:
+        return ""
+    one = len(absent) == 1
+    subject, them = ("the class", "it") if one else ("one of the classes", "them")
+    counts = f", and {'it counts' if one else 'they count'} 0 in {', '.join(averaged)}" if averaged else ""
+    return f"no row has {subject} {quoted(absent)}: no figure says anything about {them}{counts}"
 
 
 def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Prepare:
-    """Two classes: the metric of the second one. More: the mean over one class against the rest."""
+    """Two classes: the metric of the positive one. More: the mean over one class against the rest.
+
+    A class without rows has no ranking: it does not count, whatever the model says.
+    """
 
     def prepare(outcome: Outcome) -> compare.Statistic:
         assert outcome.probabilities is not None  # held by ``statistic``
@@ -148,39 +142,13 @@ def brier(outcome: Outcome) -> compare.Statistic:
     assert outcome.probabilities is not None
     if outcome.scores is not None:
         return compare.mean((outcome.scores - outcome.truth) ** 2)
-    hot = np.eye(outcome.probabilities.shape[1])[outcome.truth]
-    return compare.mean(((outcome.probabilities - hot) ** 2).sum(axis=1))
+    chosen = outcome.probabilities[np.arange(outcome.rows), outcome.truth].astype(float)
+    squares = np.einsum("ij,ij->i", outcome.probabilities, outcome.probabilities, dtype=float)
+    return compare.mean(squares - chosen**2 + (1 - chosen) ** 2)
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Per class: right predictions, predictions, occurrences; each of shape (classes,)."""
-
-    hits: NDArray[Any]
-    predicted: NDArray[Any]
-    real: NDArray[Any]
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
-    share: NDArray[Any] = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
-    return share
-
-
-def _per_class(score: Callable[[_Counts], NDArray[Any]], *, always_mean: bool = False) -> Prepare:
-    """Two classes: the value of the second one. More: the mean over the classes that occur."""
-
-    def prepare(outcome: Outcome) -> compare.Statistic:
-        two = max(outcome.truth.max(), outcome.predicted.max()) < 2 and not always_mean
-
-        def pick(hits: Any, predicted: Any, real: Any) -> float:
-            values = score(_Counts(hits, predicted, real))
-            if two:
-                return float(values[1]) if len(values) > 1 else 0.0
-            return float(values[(real > 0) if always_mean else (real + predicted > 0)].mean())
-
-        return compare.confusion(outcome.truth, outcome.predicted, pick)
-
-    return prepare
+def _negated(prepare: Prepare) -> Prepare:
+    return lambda outcome: compare.negated(prepare(outcome))
 
 
 def _errors(
@@ -190,16 +158,37 @@ def _errors(
     return lambda outcome: build(loss(outcome.truth, outcome.predicted))
 
 
-roc_auc = _each_class(compare.ranking_auc)
+def _squares(truth: NDArray[Any], predicted: NDArray[Any]) -> NDArray[Any]:
+    squares: NDArray[Any] = (truth - predicted) ** 2
+    return squares
+
+
+roc_auc = roc_auc_ovr = _each_class(compare.ranking_auc)
 average_precision = _each_class(compare.average_precision)
 accuracy = _errors(lambda truth, predicted: truth == predicted)
-balanced_accuracy = _per_class(lambda counts: _ratio(counts.hits, counts.real), always_mean=True)
-f1 = _per_class(lambda counts: _ratio(2 * counts.hits, counts.predicted + counts.real))
-precision = _per_class(lambda counts: _ratio(counts.hits, counts.predicted))
-recall = _per_class(lambda counts: _ratio(counts.hits, counts.real))
-rmse = _errors(lambda truth, predicted: (truth - predicted) ** 2, compare.root_mean)
+f1_micro = precision_micro = recall_micro = accuracy  # one label for each row: hits of all predictions
+balanced_accuracy = averages.over_rows(averages.recall)
+f1 = averages.of_class(averages.f1)
+precision = averages.of_class(averages.precision)
+recall = averages.of_class(averages.recall)
+jaccard = averages.of_class(averages.jaccard)
+f1_macro = averages.macro(averages.f1)
+precision_macro = averages.macro(averages.precision)
+recall_macro = averages.macro(averages.recall)
+jaccard_macro = averages.macro(averages.jaccard)
+f1_weighted = averages.weighted(averages.f1)
+precision_weighted = averages.weighted(averages.precision)
+recall_weighted = averages.weighted(averages.recall)
+jaccard_weighted = averages.weighted(averages.jaccard)
+jaccard_micro = averages.jaccard_of_all
+matthews_corrcoef = averages.matthews_correlation
+neg_log_loss, neg_brier_score = _negated(log_loss), _negated(brier)
+rmse = _errors(_squares, compare.root_mean)
 mae = _errors(lambda truth, predicted: np.abs(truth - predicted))
 mape = _errors(lambda truth, predicted: np.abs(truth - predicted) / np.maximum(np.abs(truth), _TINY))
+neg_mean_absolute_error, neg_root_mean_squared_error = _negated(mae), _negated(rmse)
+neg_mean_absolute_percentage_error = _negated(mape)
+neg_mean_squared_error = _negated(_errors(_squares))
 
 
 def r2(outcome: Outcome) -> compare.Statistic:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.positive_class import (
+    ATTRIBUTE,
+    check_declared,
+    class_in_question,
+    place_in_model,
+    place_of,
+    positive_place,
+    quoted,
+)
+
+
+@pytest.mark.parametrize(
+    ("classes", "declared", "place"),
+    [
+        (["fraud", "legit"], "fraud", 0),
+        (["fraud", "legit"], None, 1),
+        ([0, 1], None, 1),
+        ([0, 1], 0, 0),
+        ([False, True], 0, 0),
+        ([1.0, 2.0], 1, 0),
+        (["1", "2"], 1, 0),
+        ([1, 2], "2", 1),
+        (["a", "b", "c"], None, None),
+        (["a"], "a", None),
+    ],
+)
+def test_the_positive_class_is_found_by_value_else_by_text(
+    classes: list[Any], declared: Any, place: int | None
+) -> None:
+    assert positive_place(classes, declared) == place
+
+
+def test_text_comes_before_what_only_looks_alike() -> None:
+    assert place_of("1", [1, "1"]) == 1
+    assert place_of(1, ["1", 1]) == 1
+    assert place_of(True, ["yes", "no"]) is None
+
+
+@pytest.mark.parametrize("matters", [False, True])
+def test_two_texts_have_to_be_declared_and_the_message_has_both_and_the_key(matters: bool) -> None:
+    with pytest.raises(
+        ConfigError, match=r"labels 'fraud' and 'legit'.*`positive: fraud` or `positive: legit` under data"
+    ):
+        check_declared(["fraud", "legit"], None, matters=matters)
+    with pytest.raises(ConfigError, match="`positive: 'no'` or `positive: 'yes'`"):  # a YAML boolean
+        check_declared(["no", "yes"], None, matters=matters)
+
+
+def test_two_numbers_have_to_be_declared_only_where_the_choice_matters() -> None:
+    assert check_declared([1, 2], None, matters=False) == 1
+    with pytest.raises(ConfigError, match="write `positive: 1` or `positive: 2`"):
+        check_declared([1, 2], None, matters=True)
+    for plain in ([0, 1], [False, True], [0.0, 1.0]):
+        assert check_declared(plain, None, matters=True) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (["a", "b", "c"], "for two classes, but the target has 3 .'a', 'b' and 'c'.: remove it"),
+        (["fraud", "legit"], "data.positive is 'spam', but the target has 'fraud' and 'legit': write one"),
+        (["legit"], "data.positive is 'spam', but the target has 'legit'"),
+    ],
+)
+def test_a_class_that_does_not_fit_is_refused(classes: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_declared(classes, "spam", matters=True)
+
+
+def test_the_score_of_a_model_is_that_of_the_class_that_it_keeps() -> None:
+    class Model:
+        classes_ = np.array(["fraud", "legit"])
+
+    model = Model()
+    assert place_in_model(model) == 1
+    setattr(model, ATTRIBUTE, "fraud")
+    assert place_in_model(model) == 0
+    setattr(model, ATTRIBUTE, "spam")
+    assert place_in_model(model) == 1
+    assert place_in_model(object()) == 1
+
+
+def test_a_class_goes_without_saying_only_where_it_is_one_of_zero_and_one() -> None:
+    assert class_in_question([0, 1], 1) == class_in_question([False, True], 1) == ""
+    assert class_in_question([0, 1], 0) == "0"
+    assert class_in_question(["a", "b"], 1) == "b"
+    assert class_in_question(["a", "b", "c"], None) == ""
+
+
+def test_many_labels_are_shortened() -> None:
+    assert quoted(["a"]) == "'a'"
+    assert quoted(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+    assert quoted([]) == ""
