@@ -23,7 +23,7 @@ from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.membership import row_hashes
 
 if TYPE_CHECKING:
-    from airflow_mlops.config.models.training import Holdout
+    from airflow_mlops.config.models.holdout import Holdout
 
 HOLDOUT: Final = "holdout"
 TUNE: Final = "tune"

@@ -34,7 +34,8 @@ def run(call: StageCall) -> Refit:
     the judged model's, of rows that it had not seen) and ``evaluation.json``. Raises GateRejected when the
     evaluation did not pass.
     """
-    found, evaluation = call.input("features", FeatureSet), call.input("evaluation", Evaluation)
+    found = call.input("features", FeatureSet)
+    evaluation = call.optional("decision", Evaluation) or call.input("evaluation", Evaluation)
     judged = evaluation.model
     if not evaluation.passed:
         why = "; ".join(evaluation.reasons) or "no reason recorded"
@@ -45,7 +46,13 @@ def run(call: StageCall) -> Refit:
         return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why, **about)
     twin = call.mlflow.load_model(judged.model_uri)
     # A label that the judged model does not know did not count in its figures either: a slip is not learned.
-    recipe = replace(model_runs.recipe(call, judged.params), classes=estimators.known_classes(twin))
+    classes = estimators.known_classes(twin)
+    recipe = replace(
+        model_runs.recipe(call, judged.params),
+        classes=classes,
+        plan=judged.preprocess,
+        rounds=judged.rounds,
+    )
     rows, held = all_rows(call, found), held_rows(call, found)
     tags = {
         DATA_DIGEST: hashlib.sha256("".join(rows.digests).encode()).hexdigest(),
@@ -114,6 +121,8 @@ def _refit(judged: ModelRef, uri: str, run_id: str, digest: str, rows: int, **mo
         digest=digest,
         params=judged.params,
         rows=rows,
+        preprocess=judged.preprocess,
+        rounds=judged.rounds,
         judged=judged,
         **more,
     )

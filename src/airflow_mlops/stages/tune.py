@@ -18,8 +18,8 @@ from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import judged_rows
 from airflow_mlops.training import estimators, scorers, search
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.preprocessing.learning import Learner
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.threshold import with_threshold
 from airflow_mlops.training.tracking import TaskRun
 
 
@@ -83,18 +83,25 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     row = metrics.facts(name)
     sign = 1.0 if row.larger_is_better else -1.0
     scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
-    parts = (rows[inner.teaches], target[inner.teaches], rows[inner.held_out], target[inner.held_out])
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
-    classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
-    # The threshold changes no probability: metrics of probabilities are not worth its fits.
-    threshold = None if row.needs_probability else train.threshold
+    estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
+    known = raw[inner.teaches].reset_index(drop=True)
+    learner = Learner(
+        pipeline=call.pipeline,
+        features=rows[inner.teaches],
+        target=target[inner.teaches],
+        rows=lambda: known,
+        weights=None if weights is None else weights[inner.teaches],
+        samples=call.quotes_cells,
+        # The threshold changes no probability: metrics of probabilities are not worth its fits.
+        threshold=None if row.needs_probability else train.threshold,
+    )
+    asked, truth = rows[inner.held_out], target[inner.held_out]
 
     def score(params: Mapping[str, Any]) -> float:
-        bare = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        estimator = with_threshold(bare, threshold, classes, data.positive)
-        taught = None if weights is None else weights[inner.teaches]
-        fitted = estimators.fit(estimator, parts[0], parts[1], taught, samples=call.quotes_cells)
-        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3], scoring))[name]
+        estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
+        fitted = learner.fit(estimator).estimator
+        return sign * metrics.compute([name], estimators.ask(fitted, asked, truth, scoring))[name]
 
     return score
 

@@ -96,16 +96,32 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
 
 
 def test_figures_of_the_run_stand_beside_those_of_the_hold_out() -> None:
-    scores = {"train.roc_auc": 0.75, "cv.roc_auc": 0.70, "cv.roc_auc.std": 0.01, "dummy.log_loss": 0.44}
+    scores = {"train.roc_auc": 0.75, "cv.roc_auc": 0.70, "cv.roc_auc.std": 0.01}
     tags = {
         "mlops.git.commit": "abcdef0123456789",
         "mlops.git.changed": "churn.yaml",
         "mlops.code_digest": "feed",
     }
-    text = checked(cards.training(scores=scores, tags=tags))
-    assert "Metric This model 95 % interval Limit Guessing Training rows In folds" in text
+    found = cards.evaluation(dummy={"log_loss": 0.44})
+    text = checked(cards.training(evaluation=found, scores=scores, tags=tags))
+    assert "Metric This model 95 % interval Limit Guessing On training In folds" in text
     assert "roc_auc 0.690 0.684–0.695 >= 0.6 – 0.750 0.700" in text
     assert "abcdef012345, with changes in churn.yaml" in text
+
+
+def test_probabilities_that_are_off_are_said_beside_the_verdict() -> None:
+    assert "Its probabilities are too high (0." in checked(cards.training())
+    said = cards.two_classes()
+    truth = (np.random.default_rng(1).random(said.rows) < said.scores).astype(int)
+    fair = metrics.classification(truth, said.predicted, [0, 1], said.scores)
+    assert "Its probabilities" not in checked(cards.training(outcome=fair))
+
+
+def test_a_threshold_is_shown_where_it_decides() -> None:
+    found = cards.evaluation(model=replace(cards.MODEL, threshold=0.25))
+    text = checked(cards.training(evaluation=found))
+    assert "threshold 0.250" in text
+    assert "Called “late” from a probability of 0.250." in text
 
 
 def failed() -> Training:
@@ -243,7 +259,11 @@ def test_names_and_values_of_the_user_are_escaped_everywhere() -> None:
 
 
 def test_without_samples_no_class_and_no_value_of_a_slice_is_shown() -> None:
-    text = checked(replace(failed(), samples=False))
+    found = failed()
+    reasons = ("origin=LGA (500 rows): roc_auc 0.5 is not >= 0.6", "KeyError: 'on time'")
+    evaluation = replace(found.evaluation, reasons=reasons, caution="labels 'on time' are left out")
+    text = checked(replace(found, evaluation=evaluation, samples=False))
+    assert "Refused: origin, value 1 (500 rows): roc_auc 0.5" in text
     assert not [word for word in ("LGA", "on time", "“late”") if word in text]
     assert "origin, value 1" in text
     assert "class 2" in text

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_mlops.config.models import Data
-from airflow_mlops.config.models.training import Holdout
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.splitting import Plan, Split, plan_of, split
 from tests.support.project import customers

@@ -170,7 +170,10 @@ def test_a_search_that_cannot_work_says_why(project: Project, space: dict[str, A
             {"estimator": "sklearn.tree.DecisionTreeClassifier", "params": {"max_dept": 3}},
             r"did you mean max_depth\?",
         ),
-        ({"estimator": "sklearn.linear_model.LogisticRegression"}, "cannot be fitted.*with gaps: spend"),
+        (
+            {"estimator": "sklearn.linear_model.LogisticRegression", "preprocess": None},
+            "cannot be fitted.*with gaps: spend",
+        ),
         ({"estimator": "sklearn.svm.LinearSVC"}, "roc_auc needs predict_proba"),
         ({"estimator": "sklearn.tree.DecisionTreeRegressor"}, "roc_auc is for classification"),
     ],
@@ -260,7 +263,8 @@ def test_a_champion_that_cannot_score_the_rows_is_not_passed_in_silence(tmp_path
     evaluation = newer.run("evaluate", {"features": features, "model": model}, "new")
     assert not evaluation["passed"]
     assert evaluation["champion_version"] == 1
-    assert "champion version 1 cannot score this hold-out" in evaluation["reasons"][0]
+    assert evaluation["outcome"] == "inconclusive"
+    assert "not enough evidence: not compared with the champion, version 1" in evaluation["reasons"][0]
     assert "'plan'" in evaluation["reasons"][0]
 
 

@@ -9,13 +9,13 @@ from typing import Final
 from airflow_mlops.cards import svg
 from airflow_mlops.cards.core.scales import interval, number, scale_of
 from airflow_mlops.cards.panel import ASK, BAD, IDLE, OK, Badge, Items, Panel, Row, Rows, Table
-from airflow_mlops.cards.training import Training, count, cut
+from airflow_mlops.cards.training import Training, count
 from airflow_mlops.cards.verdict import relation
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
 
 _MOST_SLICES: Final = 24
-_SCORES: Final = {"dummy": "Guessing", "train": "Training rows", "cv": "In folds"}
+_SCORES: Final = {"train": "On training", "cv": "In folds"}
 """Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
 
 
@@ -37,6 +37,7 @@ def metrics_panel(training: Training) -> Panel:
         _Column("95 % interval", {name: interval(*ends) for name, ends in training.intervals.items()})
     )
     columns.append(_Column("Limit", {name: check.limit for name, check in checks.items()}))
+    columns.append(_Column("Guessing", {name: number(value) for name, value in evaluation.dummy.items()}))
     for prefix, title in _SCORES.items():
         found = {name: training.scores.get(f"{prefix}.{name}") for name in evaluation.metrics}
         columns.append(
@@ -80,7 +81,7 @@ def comparison_panel(training: Training) -> Panel:
         return Panel(
             "Comparison",
             f"Not compared with version {version}.",
-            (Items((cut(why, 300),)),),
+            (Items((training.shown(why),)),),
             Badge(ASK, "Not compared"),
         )
     first = evaluation.comparisons[0]
@@ -108,7 +109,7 @@ def comparison_panel(training: Training) -> Panel:
             f"These rows show a difference of {number(detectable)} {first.metric} or more in 4 of 5 cases."
         )
     if evaluation.caution:
-        notes.append(f"{cut(evaluation.caution, 300)}.")
+        notes.append(f"{training.shown(evaluation.caution)}.")
     return Panel("Comparison", f"{relation(first, version)}.", parts, badge, " ".join(notes))
 
 
@@ -151,7 +152,7 @@ def slices_panel(training: Training) -> Panel:
     note = ""
     if skipped:
         some = count(len(skipped), "slice is", "slices are")
-        note = f"{some} not judged: {cut(skipped[0].skipped, 120)}."
+        note = f"{some} not judged: {training.shown(skipped[0].skipped, 120)}."
     return Panel("Slices", _worst_slice(training, judged, missed), parts, badge, note)
 
 
@@ -161,20 +162,13 @@ def _worst_slice(
     if not judged:
         return "No slice has rows enough to be judged."
     item, check = min(missed or judged, key=lambda pair: _margin(pair[1]))
-    place = f"{_name(training, item)}: {check.name} {number(check.value)}"
+    place = f"{training.slice_name(item)}: {check.name} {number(check.value)}"
     return f"Missed in {place}, required is {check.limit}." if missed else f"Closest to its limit in {place}."
 
 
 def _margin(check: Check) -> float:
     limit = Limit.parse(check.limit)
     return check.value - limit.bound if limit.is_floor else limit.bound - check.value
-
-
-def _name(training: Training, item: SliceCheck) -> str:
-    if training.samples:
-        return f"{cut(item.column, 20)} = {cut(item.value, 24)}"
-    same = [other.value for other in training.evaluation.slices if other.column == item.column]
-    return f"{cut(item.column, 20)}, value {same.index(item.value) + 1}"
 
 
 def _slices(training: Training, metric: str) -> Rows:
@@ -209,7 +203,7 @@ def _slices(training: Training, metric: str) -> Rows:
         drawn = svg.interval_row(
             scale, check.value, low, high, limit=Limit.parse(check.limit).bound, tone=tone
         )
-        rows.append(Row(_name(training, item), drawn, number(check.value), count(item.rows, "row")))
+        rows.append(Row(training.slice_name(item), drawn, number(check.value), count(item.rows, "row")))
     more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
     limit = f"limit {limits.pop()}" if len(limits) == 1 else "each with its limit"
     return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit)

@@ -18,12 +18,14 @@ from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject, texts
 from airflow_mlops.config.lint.functions import functions
+from airflow_mlops.config.lint.gate import gate
 from airflow_mlops.config.lint.learned_rows import learned_rows, weighted_fit
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics, own_metrics
 from airflow_mlops.config.lint.own_tasks import own_tasks
 from airflow_mlops.config.lint.positive_class import positive_class
+from airflow_mlops.config.lint.preprocess import early_stopping, preprocess
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
 from airflow_mlops.config.lint.salvage import salvage
@@ -44,9 +46,12 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     metrics: ("train.estimator", "data.positive", "train.threshold.*"),
     own_metrics: (),
     positive_class: ("data.positive", "data.target", "validate", "train.params.*"),
+    preprocess: ("train.preprocess.*", "data.keys"),
+    early_stopping: ("train.estimator", "train.early_stopping"),
     expectations: ("validate",),
     database_engine: ("validate", "data.*"),
     limits: (),
+    gate: ("evaluate.*", "approve"),
     undeclared_metric: ("evaluate.metrics.*",),
     canary_timing: ("deploy.canary.*",),
     target: ("deploy.target",),
@@ -74,6 +79,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
         "data.source.*",
         "data.columns.*",
         "data.join.*",
+        "train.preprocess.*",
         "evaluate.holdout.*",
         "monitor.performance.labels.*",
     ),

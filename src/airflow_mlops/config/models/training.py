@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
+    PlainSerializer,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
+from airflow_mlops.config.models.preprocess import Preprocess, as_auto, preprocess_mapping
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
@@ -35,10 +37,11 @@ from airflow_mlops.config.values import (
     StrictFloat,
     StrictInt,
     Text,
-    Timestamp,
     Values,
     passes,
 )
+
+_MOST_PATIENCE: Final = 10_000
 
 
 class Data(Section):
@@ -157,11 +160,42 @@ class Tune(Section):
     seed: StrictInt = Field(7, ge=0, le=2**31 - 1, description="Seed of the sampler.")
 
 
+def check_patience(value: object) -> object:
+    """Return true, false or a number of rounds; raises ValueError for anything else.
+
+    >>> check_patience(True), check_patience(50)
+    (True, 50)
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int) or not 1 <= value <= _MOST_PATIENCE:
+        raise ValueError(f"must be true, false or rounds from 1 to {_MOST_PATIENCE:,}, got {value!r:.80}")
+    return value
+
+
+PATIENCE_SCHEMA: Final = WithJsonSchema(
+    {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 1, "maximum": _MOST_PATIENCE}]}
+)
+
+
 class Train(Section):
     """Model and training settings; the estimator is anything with fit and predict."""
 
     estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
+    preprocess: (
+        Annotated[Preprocess, BeforeValidator(preprocess_mapping), PlainSerializer(as_auto)] | None
+    ) = Field(
+        Preprocess(),
+        description="Steps before an estimator that cannot take the features as they are: `auto`, `off`, or "
+        "a mapping that gives columns their kind.",
+        json_schema_extra=short_forms("string"),
+    )
+    early_stopping: Annotated[bool | int, BeforeValidator(check_patience), PATIENCE_SCHEMA] = Field(
+        False,
+        description="Whether boosting ends where rows set aside are predicted best: `true`, or after how "
+        "many rounds without a gain.",
+    )
     threshold: Annotated[Threshold | None, BeforeValidator(threshold_mapping)] = Field(
         None,
         description="Decision threshold of a two-class model: a probability, or the metric that chooses it.",
@@ -197,47 +231,6 @@ class Train(Section):
         return self
 
 
-class Holdout(Section):
-    """The rows that a model is judged on: a share of the data, its newest part, or a test set of its own."""
-
-    model_config = ConfigDict(populate_by_name=True)
-    share: StrictFloat | None = Field(
-        None, gt=0, lt=1, description="Share of rows held out, as `data.holdout`: write one of the two."
-    )
-    last: Duration | None = Field(
-        None, description="Holds out the newest rows: those of this span up to the newest event time."
-    )
-    start: Timestamp | None = Field(
-        None,
-        alias="from",
-        description="Holds out rows from this moment on; without an offset it is in `data.time.timezone`.",
-    )
-    gap: Duration | None = Field(
-        None,
-        description="Rows of this span before the hold-out do not teach: as long as labels need to land.",
-    )
-    source: Source | None = Field(
-        None,
-        description="A test set of its own: any source, read as `data.source`, whose rows then all teach.",
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Holdout:
-        ways = {"share": self.share, "last": self.last, "from": self.start, "source": self.source}
-        given = [name for name, value in ways.items() if value is not None]
-        if len(given) > 1:
-            raise FieldError(f"must be left out beside `{given[0]}`: write one of {_listed(ways)}", given[1])
-        if self.source is not None and self.gap is not None:
-            raise FieldError("must be left out beside `source`: a test set of its own has no gap", "gap")
-        if not given and self.gap is None:
-            raise ValueError(f"needs one of {_listed(ways)}")
-        return self
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
 class Evaluate(Section):
     """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
 
@@ -245,9 +238,20 @@ class Evaluate(Section):
         min_length=1, description="Metrics to compute; tuning optimises the first one."
     )
     require: dict[Metric, Limit] = Field(default_factory=dict, description="Limit per metric, as `>= 0.8`.")
-    against_champion: dict[Metric, Limit] = Field(
+    against_champion: dict[Metric, Limit] | None = Field(
         default_factory=dict,
-        description="Limit per metric, on the lower confidence bound of challenger minus champion.",
+        description="Limit per metric, on the lower confidence bound of challenger minus champion. Without "
+        "it, a model that is clearly worse by the first metric is refused; `off`: shown, never refused.",
+    )
+    on_inconclusive: Literal["reject", "ask", "accept"] | None = Field(
+        None,
+        description="Decision when the hold-out does not show whether the limits against earlier versions "
+        "are met; `reject` when there are limits, else `accept`.",
+    )
+    against_anchor: dict[Metric, Limit] | None = Field(
+        default_factory=dict,
+        description="Limit per metric of the total loss since the best earlier champion; by default those of "
+        "`against_champion`, at most 0. `off`: losses may add up.",
     )
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
@@ -269,6 +273,26 @@ class Evaluate(Section):
     def test_set(self) -> Source | None:
         """The source of a test set of its own, None when rows of the data are held out."""
         return self.holdout.source if self.holdout else None
+
+    @property
+    def champion_limits(self) -> dict[str, str]:
+        """The limits against the champion; empty when there are none or they are off."""
+        return dict(self.against_champion or {})
+
+    @property
+    def anchor_limits(self) -> dict[str, str]:
+        """The limits against the anchor that the file gives."""
+        return dict(self.against_anchor or {})
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person decides without enough evidence, so that the task ``decide`` exists."""
+        return self.against_champion is not None and self.policy == "ask"
+
+    @property
+    def policy(self) -> str:
+        """What is done without enough evidence."""
+        return self.on_inconclusive or ("reject" if self.against_champion else "accept")
 
 
 class Approve(Section):
