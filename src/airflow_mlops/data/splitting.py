@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HOLDOUT: Final = "holdout"
 TUNE: Final = "tune"
+EARLY_STOPPING: Final = "early stopping"
+_INNER: Final = {TUNE: "tuning", EARLY_STOPPING: EARLY_STOPPING}
 _SIDES: Final = "side of an entity"
 _HALF: Final = 0.5
 _BY: Final = {"row": "random"}
@@ -228,7 +230,7 @@ def _check_sides(found: Split, plan: Plan) -> None:
     taught, held = int(found.teaches.sum()), int(found.held_out.sum())
     if taught and held:
         return
-    inner = " for tuning" if plan.salt == TUNE else ""
+    inner = "" if plan.salt == HOLDOUT else f" for {_INNER[plan.salt]}"
     which = f"{rows:,} rows {found.how}"
     if found.times is not None:
         which += f" (they are from {found.times.min().isoformat()} to {found.times.max().isoformat()})"
@@ -243,7 +245,7 @@ def _check_sides(found: Split, plan: Plan) -> None:
 
 def _key(plan: Plan) -> str:
     name = "last" if plan.last else "from" if plan.start else ""
-    return f"evaluate.holdout.{name}" if name and plan.salt != TUNE else "data.holdout"
+    return f"evaluate.holdout.{name}" if name else "data.holdout"
 
 
 def _advice(found: Split) -> str:

@@ -1,8 +1,7 @@
-"""The sections from the source of the data to the human approval."""
+"""The sections from the source of the data to the gate."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -28,7 +27,6 @@ from airflow_mlops.config.models.threshold import Threshold, threshold_mapping
 from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
-    Duration,
     FieldError,
     Limit,
     Metric,
@@ -293,13 +291,3 @@ class Evaluate(Section):
     def policy(self) -> str:
         """What is done without enough evidence."""
         return self.on_inconclusive or ("reject" if self.against_champion else "accept")
-
-
-class Approve(Section):
-    """Human approval before traffic is shifted."""
-
-    by: tuple[Text, ...] = Field(min_length=1, description="Airflow users who may approve.")
-    within: Duration = Field(timedelta(hours=24), description="Time limit of the approval.")
-    on_timeout: Literal["reject", "approve"] = Field(
-        "reject", description="Decision when nobody has answered in time."
-    )
