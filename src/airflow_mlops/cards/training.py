@@ -21,7 +21,8 @@ class Training:
     """A training that was judged: its records, what the model says of the hold-out, and its MLflow run.
 
     ``classes`` are the labels in the order of ``outcome``, empty for numbers; ``intervals`` the 95 % bounds
-    of each metric; ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when they
+    of each metric, ``slice_intervals`` those by column, value and metric, from resampled ``unit``;
+    ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when they
     could not be computed, and ``no_importances`` says why. Without ``samples`` no cell of the data is shown:
     no class, no value of a slice.
     """
@@ -33,6 +34,8 @@ class Training:
     outcome: Outcome
     classes: tuple[str, ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    slice_intervals: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    unit: str = "rows"
     params: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)

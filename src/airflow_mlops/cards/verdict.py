@@ -9,6 +9,7 @@ from airflow_mlops.cards.core.scales import interval, number
 from airflow_mlops.cards.panel import ASK, BAD, OK, Badge
 from airflow_mlops.cards.training import Training, cut
 from airflow_mlops.core.records import Comparison, Evaluation
+from airflow_mlops.core.records.training import INCONCLUSIVE
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ def verdict(training: Training) -> Verdict:
             Badge(OK, "Passed the gate"), compared, _warning(training) or "It goes on to registration."
         )
     reasons = [training.shown(reason) for reason in evaluation.reasons]
-    first = f"Refused: {reasons[0]}" if reasons else "No reason is recorded"
+    first = reasons[0] if reasons else "no reason is recorded"
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    if getattr(evaluation, "outcome", "") == "inconclusive" and len(reasons) <= 1:
-        asked = "A person decides." if getattr(evaluation, "asks", False) else "It is not registered."
-        return Verdict(Badge(ASK, "Not enough evidence"), compared, f"{first}{more}. {asked}")
-    return Verdict(Badge(BAD, "Failed the gate"), f"{first}{more}.", "It is not registered.")
+    if evaluation.asks:
+        return Verdict(Badge(ASK, "A person decides"), compared, f"Asked: {first}{more}.")
+    own = any(not check.passed for check in evaluation.checks)
+    if evaluation.outcome == INCONCLUSIVE and len(reasons) <= 1 and not own:
+        return Verdict(Badge(ASK, "Not enough evidence"), compared, f"Refused: {first}.")
+    return Verdict(Badge(BAD, "Failed the gate"), f"Refused: {first}{more}.", "It is not registered.")
 
 
 def against_champion(evaluation: Evaluation) -> str:

@@ -139,7 +139,8 @@ class Fitted:
         parts = [*data, recipe.estimator, with_text_keys(recipe.params), *recipe.answers]
         found = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         said = self.answers if self.scores is None else self.scores
-        found.update(json.dumps([models.plain(value) for value in said]).encode())
+        is_plain = said.dtype.kind in "fiub"
+        found.update(said.tobytes() if is_plain else json.dumps([models.plain(one) for one in said]).encode())
         return found.hexdigest()
 
 
@@ -169,6 +170,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     own = [item for item in (function, kind) if item is not None]
+    run.await_answer()
     with packed(model, own, recipe.base) as inside:
         uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_mlops.cards.page import card_page
 from airflow_mlops.cards.training import Training
-from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, SliceCheck
+from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, Preprocessing, SliceCheck
 from airflow_mlops.training.core import metrics
 from tests.support import cards
 
@@ -90,7 +90,7 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
         "218,569 rows to learn from, 54,712 to judge on.", "12 expectations on 273,281 rows hold",
         "by time: time_hour", "the strongest is hour, AUC 0.620", "flights_features:build",
         "HistGradientBoostingClassifier", "max_leaf_nodes = 25", "Lineage", "859389bf6597",
-        "mlflow.pyfunc.load_model", "0.684–0.695", "judged 28 Nov 2026 10:05 UTC",
+        "mlflow.pyfunc.load_model", "0.684–0.695", "0.610 (0.599–0.621)", "judged 28 Nov 2026 10:05 UTC",
     ):  # fmt: skip
         assert part in text, part
 
@@ -122,6 +122,17 @@ def test_a_threshold_is_shown_where_it_decides() -> None:
     text = checked(cards.training(evaluation=found))
     assert "threshold 0.250" in text
     assert "Called “late” from a probability of 0.250." in text
+
+
+def test_the_steps_before_the_estimator_and_what_was_left_out_are_listed() -> None:
+    steps = Preprocessing(
+        {"one_hot": ("carrier", "origin")}, left_out=("ticket",), notes=("ticket is left out",)
+    )
+    model = replace(cards.MODEL, preprocess=steps, rounds=120)
+    text = checked(cards.training(evaluation=cards.evaluation(model=model)))
+    assert "Preprocessing one-hot: carrier, origin; left out: ticket" in text
+    assert "Early stopping 120 rounds" in text
+    assert "ticket is left out" in text
 
 
 def failed() -> Training:
@@ -215,6 +226,34 @@ def test_with_nothing_to_show_each_part_says_so() -> None:
         "none: the columns as they are", "not known",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_a_person_is_asked_and_the_anchor_and_the_power_are_shown() -> None:
+    found = Comparison(
+        "roc_auc", 0.69, 0.689, 0.001, -0.012, 0.014, ">= -0.005", False, outcome="inconclusive",
+        detectable=0.018, unit="entities (customer)",
+    )  # fmt: skip
+    evaluation = cards.evaluation(
+        comparisons=(found,),
+        against_anchor=(replace(found, difference=-0.002),),
+        anchor_version=1,
+        outcome="inconclusive",
+        left_out=41,
+        passed=False,
+        asks=True,
+        reasons=("not enough evidence against the champion, version 2",),
+    )
+    text = checked(cards.training(evaluation=evaluation))
+    for part in (
+        "A person decides", "Asked: not enough evidence", "Comparison Not enough evidence",
+        "Anchor, version 1", "draws the same entities (customer) for both",
+        "41 rows that the champion has learned from did not count.",
+        "A difference of 0.018 roc_auc or more would be seen in 4 of 5 such hold-outs.",
+    ):  # fmt: skip
+        assert part in text, part
+    refused = checked(cards.training(evaluation=replace(evaluation, asks=False)))
+    assert "Refused: not enough evidence against the champion, version 2." in refused
+    assert "Failed the gate" not in refused
 
 
 def test_a_champion_that_could_not_be_compared_is_named_with_the_reason() -> None:

@@ -13,6 +13,7 @@ from airflow_mlops.cards.training import Training, count
 from airflow_mlops.cards.verdict import relation
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
+from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
 
 _MOST_SLICES: Final = 24
 _SCORES: Final = {"train": "On training", "cv": "In folds"}
@@ -85,32 +86,33 @@ def comparison_panel(training: Training) -> Panel:
             Badge(ASK, "Not compared"),
         )
     first = evaluation.comparisons[0]
-    badge = (
-        Badge(OK, "Better")
-        if first.low > 0
-        else Badge(BAD, "Worse")
-        if first.high < 0
-        else Badge(IDLE, "No clear difference")
-    )
+    badge = _relation_badge(evaluation.outcome, first)
     against: list[tuple[str, tuple[Comparison, ...]]] = [
         (f"Champion, version {version}", evaluation.comparisons)
     ]
-    anchor = getattr(evaluation, "anchor_version", None)
+    anchor = evaluation.anchor_version
     if anchor is not None and anchor != version:
-        against.append((f"Anchor, version {anchor}", getattr(evaluation, "against_anchor", ())))
+        against.append((f"Anchor, version {anchor}", evaluation.against_anchor))
     parts = tuple(_forest(item.metric, against) for item in evaluation.comparisons[:4])
-    notes = ["Same rows, paired: each resample draws the same rows for both."]
-    left_out = getattr(evaluation, "left_out", 0)
-    if left_out:
-        notes.append(f"{count(left_out, 'row')} that the champion has learned from did not count.")
-    detectable = getattr(first, "detectable", None)
-    if detectable:
-        notes.append(
-            f"These rows show a difference of {number(detectable)} {first.metric} or more in 4 of 5 cases."
-        )
+    notes = [f"Same rows, paired: each resample draws the same {first.unit} for both."]
+    if evaluation.left_out:
+        notes.append(f"{count(evaluation.left_out, 'row')} that the champion has learned from did not count.")
+    if first.detectable:
+        least = f"{number(first.detectable)} {first.metric}"
+        notes.append(f"A difference of {least} or more would be seen in 4 of 5 such hold-outs.")
     if evaluation.caution:
         notes.append(f"{training.shown(evaluation.caution)}.")
     return Panel("Comparison", f"{relation(first, version)}.", parts, badge, " ".join(notes))
+
+
+def _relation_badge(outcome: str, first: Comparison) -> Badge:
+    if outcome == WORSE or (not outcome and first.high < 0):
+        return Badge(BAD, "Worse")
+    if outcome == INCONCLUSIVE:
+        return Badge(ASK, "Not enough evidence")
+    if first.low > 0:
+        return Badge(OK, "Better")
+    return Badge(OK, "Not worse") if outcome == NOT_WORSE else Badge(IDLE, "No clear difference")
 
 
 def _forest(metric: str, against: Iterable[tuple[str, tuple[Comparison, ...]]]) -> Rows:
@@ -180,7 +182,7 @@ def _slices(training: Training, metric: str) -> Rows:
     whole = training.evaluation.metrics.get(metric)
     limits = {check.limit for _, check in shown}
     bounds = [Limit.parse(limit).bound for limit in limits]
-    ends = [end for _, check in shown for end in _ends(check)]
+    ends = [end for item, check in shown for end in _ends(training, item, check)]
     spans = training.intervals.get(metric, ()) if whole is not None else ()
     scale = scale_of(
         [
@@ -196,20 +198,44 @@ def _slices(training: Training, metric: str) -> Rows:
     if whole is not None:
         low, high = training.intervals.get(metric, (float("nan"), float("nan")))
         drawn = svg.interval_row(scale, whole, low, high, limit=one)
-        rows.append(Row("All rows", drawn, number(whole), count(training.evaluation.rows, "row"), bold=True))
+        rows.append(
+            Row(
+                "All rows",
+                drawn,
+                _with_interval(whole, low, high),
+                count(training.evaluation.rows, "row"),
+                bold=True,
+            )
+        )
     for item, check in shown:
-        low, high = _ends(check)
-        tone = "" if check.passed else BAD
+        low, high = _ends(training, item, check)
+        tone = _tone(check, low, high)
         drawn = svg.interval_row(
             scale, check.value, low, high, limit=Limit.parse(check.limit).bound, tone=tone
         )
-        rows.append(Row(training.slice_name(item), drawn, number(check.value), count(item.rows, "row")))
+        rows.append(
+            Row(
+                training.slice_name(item),
+                drawn,
+                _with_interval(check.value, low, high),
+                count(item.rows, "row"),
+            )
+        )
     more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
     limit = f"limit {limits.pop()}" if len(limits) == 1 else "each with its limit"
     return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit)
 
 
-def _ends(check: Check) -> tuple[float, float]:
-    """The bounds of a figure, where the record has them."""
-    low, high = (getattr(check, name, None) for name in ("low", "high"))
-    return (float("nan"), float("nan")) if low is None or high is None else (low, high)
+def _ends(training: Training, item: SliceCheck, check: Check) -> tuple[float, float]:
+    return training.slice_intervals.get((item.column, item.value, check.name), (float("nan"), float("nan")))
+
+
+def _tone(check: Check, low: float, high: float) -> str:
+    """Colour a figure whose limit is missed, or lies inside its interval."""
+    if not check.passed:
+        return BAD
+    return ASK if low <= Limit.parse(check.limit).bound <= high else ""
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{number(value)} ({interval(low, high)})" if low == low else number(value)
