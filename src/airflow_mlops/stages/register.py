@@ -31,6 +31,7 @@ def run(call: StageCall) -> RegisteredVersion:
     )
     tags = {key: run_tags[key] for key in kept if key in run_tags}
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
+    tags |= {tag_names.POSITIVE_CLASS: evaluation.of_class} if evaluation.of_class else {}
     tags |= _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
     text = version_text(evaluation, run_tags)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuneResult(Record):
-    """What one tuning worker found. ``best_score`` is larger-is-better."""
+    """What one tuning worker found. ``best_score`` is larger-is-better, of the class ``of_class`` of two."""
 
     worker: int
     metric: str
@@ -20,6 +21,7 @@ class TuneResult(Record):
     trials: int
     failed: int
     run_id: str
+    of_class: str = ""
 
     @property
     def summary(self) -> str:
@@ -28,7 +30,8 @@ class TuneResult(Record):
         if self.best_score is None:
             return f"{self.trials} trials{failed}"
         params = ", ".join(f"{name}={_short(value)}" for name, value in self.best_params.items())
-        return f"{self.trials} trials{failed}, best {self.metric} {self.best_score:.3f} ({params})"
+        best = f"{self.metric} {self.best_score:.3f}{about(self.of_class)}"
+        return f"{self.trials} trials{failed}, best {best} ({params})"
 
     @classmethod
     def summary_of_all(cls, records: Sequence[Self]) -> str:
@@ -144,7 +147,7 @@ class Evaluation(Record):
     def summary(self) -> str:
         """Metrics, the class that they are about, the difference to the champion, and a caution about it."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
-        about = f" (of the class {self.of_class!r})" if self.of_class else ""
+        of = about(self.of_class)
         against = "".join(
             f"; against version {self.champion_version}: {item.metric} {item.difference:+.3f} "
             f"[{item.low:+.3f}, {item.high:+.3f}]{_unlimited(item)}"
@@ -152,12 +155,14 @@ class Evaluation(Record):
         )
         missing = f"; not compared with the champion: {self.not_compared}" if self.not_compared else ""
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        return figures + about + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
+        return figures + of + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
 
     @property
     def rejection(self) -> str:
         """The reasons of a failed gate."""
-        return "" if self.passed else f"evaluation gate failed: {'; '.join(self.reasons)}"
+        return (
+            "" if self.passed else f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
