@@ -19,9 +19,9 @@ class Training:
     """A training that was judged: its records, what the model says of the hold-out, and its MLflow run.
 
     ``classes`` are the labels in the order of ``outcome``, empty for numbers; ``intervals`` the 95 % bounds
-    of each metric; ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when it could
-    not be computed, and ``no_importances`` says why. Without ``samples`` no cell of the data is shown: no class, no
-    value of a slice.
+    of each metric; ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when it
+    could not be computed, and ``no_importances`` says why. Without ``samples`` no cell is shown: no class,
+    no value of a slice.
     """
 
     pipeline: str

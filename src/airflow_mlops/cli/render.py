@@ -10,6 +10,7 @@ import yaml
 
 from airflow_mlops.config.loader import read_pipeline
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.config.remarks import remarks
 from airflow_mlops.core.json_keys import with_own_keys
 
 
@@ -19,6 +20,8 @@ def render(arguments: argparse.Namespace) -> int:
     first = _yaml(loaded.chosen(arguments.profile))
     if other is None:
         print(first, end="")
+        for line in remarks(loaded.chosen(arguments.profile)):
+            print(f"# {line}")
         return 0
     if Path(other).is_file():
         second = _yaml(read_pipeline(other).chosen(arguments.profile))

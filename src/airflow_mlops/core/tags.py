@@ -9,6 +9,9 @@ ALIVE_AT: Final = "mlops.alive_at"
 # How the registered model and its judged twin agree on the hold-out, in words.
 AGREEMENT: Final = "mlops.agreement"
 AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
+# The best earlier champion that a version was held against, and per metric what it may have lost since.
+ANCHOR: Final = "mlops.anchor"
+ANCHOR_LOST: Final = "mlops.anchor.lost"
 APPROVAL: Final = "mlops.approval"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
@@ -21,6 +24,8 @@ COLUMN_TYPES: Final = "mlops.column_types"
 CONFIG_DIGEST: Final = "mlops.config_digest"
 DATA_DIGEST: Final = "mlops.data_digest"
 EVALUATION: Final = "mlops.evaluation"
+GATE_CAUTION: Final = "mlops.gate.caution"
+GATE_OUTCOME: Final = "mlops.gate.outcome"
 # Files of the pipeline's folder that differ from the commit.
 GIT_CHANGED: Final = "mlops.git.changed"
 GIT_COMMIT: Final = "mlops.git.commit"

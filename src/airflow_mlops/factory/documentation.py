@@ -46,7 +46,7 @@ def documentation(pipeline: Pipeline, kind: Kind) -> str:
 
 @functools.cache
 def _shown_in(kind: Kind) -> tuple[str, ...]:
-    """Return the fields that a DAG shows: its namesake, and those that a task of it is the first to read."""
+    """Return the fields that a DAG shows: its namesake, its tasks' sections, what these read first."""
     fields = Pipeline.model_fields
     return tuple(name for name, field in fields.items() if _shown_by(field.alias or name) == kind)
 
@@ -54,7 +54,8 @@ def _shown_in(kind: Kind) -> tuple[str, ...]:
 def _shown_by(key: str) -> str:
     if key in get_args(Kind):
         return key
-    return next((task.dag for task in TASKS if key in task.config), "train")
+    own = (task.dag for task in TASKS if task.section == key)
+    return next(own, None) or next((task.dag for task in TASKS if key in task.config), "train")
 
 
 def _options(

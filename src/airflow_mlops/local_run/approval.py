@@ -18,7 +18,7 @@ def answer(context: RunContext, asked: ApprovalRequest) -> tuple[dict[str, str] 
 
     Only a person in ``approve.by`` may answer, with ``--yes`` too, as in Airflow.
     """
-    what = f"version {context.results['prepare']['model_version']} of {context.pipeline.name}"
+    what = _subject(context)
     if context.user not in asked.by:
         return None, (
             f"{what} waits for approval by {' or '.join(asked.by)}; {context.user} is not in approve.by"
@@ -35,6 +35,13 @@ def answer(context: RunContext, asked: ApprovalRequest) -> tuple[dict[str, str] 
             if not given:
                 break
     return None, f"{what} waits for approval"
+
+
+def _subject(context: RunContext) -> str:
+    """Name what waits: a version, or a model that is none yet."""
+    request = context.results.get("prepare")
+    of = f"of {context.pipeline.name}"
+    return f"version {request['model_version']} {of}" if request else f"the new model {of}"
 
 
 def _answer(context: RunContext, chosen: str, how: str) -> dict[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import ApprovalRequest
 from airflow_mlops.hooks.errors import translated
 from airflow_mlops.operators.base import StageOperator
 from airflow_mlops.operators.pipeline_source import PipelineSource
@@ -33,7 +34,9 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
     :param base: folder that relative paths start from; that of the DAG file by default.
     """
 
-    template_fields = ()
+    template_fields: Sequence[str] = ()
+    stage: ClassVar[str] = "approve"
+    key: ClassVar[str] = APPROVAL
 
     def __init__(
         self,
@@ -51,15 +54,20 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
         self.request = request
         self.base = base
 
-    def execute(self, context: Context) -> None:
-        """Ask, and wait without a worker; raises AirflowSkipException for a rollback."""
+    def execute(self, context: Context) -> Any:
+        """Ask, and wait without a worker; a record that is no question is returned.
+
+        Raises AirflowSkipException for a rollback.
+        """
         with translated():
             asked = self._run(context).record
+        if asked["kind"] != ApprovalRequest.__name__:
+            return dict(asked)
         self.subject, self.body = asked["subject"], asked["body"]
         self.assigned_users = [{"id": user, "name": user} for user in asked["by"]]
         self.defaults = [asked["on_timeout"]]
         self.response_timeout = timedelta(seconds=asked["within_s"])
-        super().execute(context)
+        return super().execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Keep the answer and act on it; returns the Approval as JSON."""
@@ -70,18 +78,21 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
             "at": str(event.get("responded_at") or ""),
         }
         with translated():
-            approval = dict(self._run(context, answer=answer).record)
-        context["ti"].xcom_push(key=APPROVAL, value=approval)
+            found = dict(self._run(context, answer=answer).record)
+        context["ti"].xcom_push(key=self.key, value=found)
         super().execute_complete(context, dict(event))
-        return approval
+        return found
+
+    def records(self, context: Context) -> dict[str, Any]:
+        """Return the input records of the stage."""
+        return {"request": self.request or context["ti"].xcom_pull(task_ids="prepare")}
 
     def _run(self, context: Context, **options: Any) -> StageResult:
-        request = self.request or context["ti"].xcom_pull(task_ids="prepare")
         stage = StageOperator(
             task_id=self.task_id,
-            stage="approve",
+            stage=self.stage,
             pipeline=self.pipeline,
             base=self.base,
-            inputs={"request": request},
+            inputs=self.records(context),
         )
         return stage.run(context, **options)

@@ -15,13 +15,15 @@ class RefitOperator(StageOperator):
 
     :param features: the record of the features task, usually its ``output``.
     :param evaluation: the record of the evaluate task, usually its ``output``.
+    :param decision: the record of the decide task, if there is one.
     """
 
     stage = "refit"
-    takes: ClassVar[tuple[str, ...]] = ("features", "evaluation")
+    takes: ClassVar[tuple[str, ...]] = ("features", "evaluation", "decision")
     template_fields: Sequence[str] = (*takes, "options")
 
-    def __init__(self, *, features: Any, evaluation: Any, **kwargs: Any) -> None:
+    def __init__(self, *, features: Any, evaluation: Any, decision: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.features = features
         self.evaluation = evaluation
+        self.decision = decision

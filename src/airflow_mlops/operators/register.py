@@ -14,14 +14,16 @@ class RegisterOperator(StageOperator):
     Its asset event (``<pipeline>/challenger``) carries the version that the deploy DAG is then about.
 
     :param evaluation: the record of the evaluate task, usually its ``output``.
+    :param decision: the record of the decide task, if there is one.
     :param refit: the record of the refit task; none registers the judged model.
     """
 
     stage = "register"
-    takes: ClassVar[tuple[str, ...]] = ("evaluation", "refit")
+    takes: ClassVar[tuple[str, ...]] = ("evaluation", "decision", "refit")
     template_fields: Sequence[str] = (*takes, "options")
 
-    def __init__(self, *, evaluation: Any, refit: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, evaluation: Any, decision: Any = None, refit: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.evaluation = evaluation
+        self.decision = decision
         self.refit = refit

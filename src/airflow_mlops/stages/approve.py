@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from airflow_mlops.core.errors import ConfigError, NothingToDo
-from airflow_mlops.core.records import Approval, ApprovalRequest, DeployRequest
+from airflow_mlops.core.records import Approval, ApprovalRequest, Comparison, DeployRequest
 from airflow_mlops.core.records.deployment import APPROVE, REJECT
 from airflow_mlops.core.tags import APPROVAL, APPROVAL_AT, APPROVAL_BY
 from airflow_mlops.lifecycle.call import StageCall
@@ -64,13 +64,19 @@ def _evidence(request: DeployRequest) -> Iterator[str]:
         yield f"| {name} | {value:.4f} |"
     if request.agreement:
         yield f"| agreement with the judged model | {request.agreement} |"
-    if request.comparisons or request.caution:
-        yield ""
     if request.caution:
+        yield ""
         yield f"- **caution**: {request.caution}"
-    for item in request.comparisons:
+    yield from comparison_lines(request.comparisons, "the champion")
+
+
+def comparison_lines(comparisons: Sequence[Comparison], whom: str) -> Iterator[str]:
+    """Yield a list of comparisons in Markdown, with the line that goes before it."""
+    if comparisons:
+        yield ""
+    for item in comparisons:
         limit = f"limit {item.limit}" if item.limit else "no limit"
         yield (
-            f"- **{item.metric}** {item.difference:+.4f} against the champion on the same rows "
+            f"- **{item.metric}** {item.difference:+.4f} against {whom} on the same rows "
             f"(95 % interval {item.low:+.4f} to {item.high:+.4f}, {limit})"
         )

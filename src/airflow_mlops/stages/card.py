@@ -14,7 +14,7 @@ from airflow_mlops.core.records import Evaluation, FeatureSet
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
-from airflow_mlops.training.core.comparison import paired_bootstrap
+from airflow_mlops.training.core.bootstrap import paired_bootstrap
 from airflow_mlops.training.threads import shared_cores
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
         clone(estimator).fit(features.iloc[chosen], target.iloc[chosen])
     except Exception:  # noqa: BLE001 - an estimator is foreign code: anything may come
         labels = call.read(found.train, [call.pipeline.data.target])[call.pipeline.data.target]
-        estimators.fit(clone(estimator), call.read(found.train_features), labels)
+        estimators.fit(clone(estimator), call.read(found.train_features), labels, samples=call.quotes_cells)
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:

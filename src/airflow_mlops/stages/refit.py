@@ -34,7 +34,8 @@ def run(call: StageCall) -> Refit:
     the judged model's, of rows that it had not seen) and ``evaluation.json``. Raises GateRejected when the
     evaluation did not pass.
     """
-    found, evaluation = call.input("features", FeatureSet), call.input("evaluation", Evaluation)
+    found = call.input("features", FeatureSet)
+    evaluation = call.optional("decision", Evaluation) or call.input("evaluation", Evaluation)
     judged = evaluation.model
     if not evaluation.passed:
         why = "; ".join(evaluation.reasons) or "no reason recorded"

@@ -29,7 +29,7 @@ def log_learned_scores(run_: TaskRun, fitted: Fitted, rows: Lesson, found: Featu
     """Log how the model scores on what it has learned, and in folds where its fit took little time."""
     pipeline, target = rows.call.pipeline, rows.labels()
     names = pipeline.evaluate.metrics
-    scoring = scorers.scoring(pipeline.data, names, rows.call.base)
+    scoring = scorers.scoring(pipeline.data, names, rows.call.base, samples=rows.call.quotes_cells)
     scores = learning_scores.learned_scores(fitted.model, fitted.raw, target, names, scoring)
     cheap = fitted.fit_s <= learning_scores.CHEAP_S
     if cheap and found.split_by != "time" and not pipeline.train.weights:

@@ -52,6 +52,7 @@ def run(call: StageCall) -> TuneResult:
             workers=workers,
             seen=lambda trial: _log(run_, metric, trial, top),
             progress=call.progress,
+            samples=call.quotes_cells,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
         return replace(_result(worker, metric, trials, run_.run_id), of_class=of_class)
@@ -81,7 +82,7 @@ def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, 
     name = call.pipeline.evaluate.metrics[0]
     row = metrics.facts(name)
     sign = 1.0 if row.larger_is_better else -1.0
-    scoring = scorers.scoring(data, [name], call.base)
+    scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
     parts = (rows[~held], target[~held], rows[held], target[held])
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
     classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
@@ -91,7 +92,8 @@ def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, 
     def score(params: Mapping[str, Any]) -> float:
         bare = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
         estimator = with_threshold(bare, threshold, classes, data.positive)
-        fitted = estimators.fit(estimator, parts[0], parts[1], None if weights is None else weights[~held])
+        taught = None if weights is None else weights[~held]
+        fitted = estimators.fit(estimator, parts[0], parts[1], taught, samples=call.quotes_cells)
         return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3], scoring))[name]
 
     return score, class_in_question(classes, positive_place(classes, data.positive))

@@ -43,8 +43,13 @@ def write_pages(call: StageCall, report: ValidationReport, outcomes: Sequence[Ou
 
 
 def log_pages(call: StageCall, page: str, run_: TaskRun) -> None:
-    """Log the pages at the address ``page`` to an MLflow run, with a warning where they are gone."""
-    for address, name in ((page, "validation.html"), (_beside(page), "data_docs.html")):
+    """Log the pages at the address ``page`` to an MLflow run, with a warning where they are gone.
+
+    A page of Data Docs that is not wanted any more is of an earlier configuration, and is not logged.
+    """
+    section = call.pipeline.validate_
+    docs = {_beside(page): "data_docs.html"} if section is not None and section.data_docs else {}
+    for address, name in {page: "validation.html", **docs}.items():
         place = call.storage.locate(address)
         try:
             if place.fs.exists(place.path):

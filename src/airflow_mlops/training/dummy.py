@@ -11,7 +11,8 @@ import pandas as pd
 
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.training.core import metrics
-from airflow_mlops.training.core.comparison import Statistic, negated, paired_bootstrap
+from airflow_mlops.training.core.bootstrap import paired_bootstrap
+from airflow_mlops.training.core.comparison import Statistic, negated
 
 _DRAWS: Final = 200
 

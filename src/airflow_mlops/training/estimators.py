@@ -23,6 +23,7 @@ from airflow_mlops.core.positive_class import (
     positive_place,
 )
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.training.weights import fit_arguments
@@ -82,7 +83,7 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
 def named_metrics(evaluate: Evaluate) -> tuple[str, ...]:
     """Return every metric that the section names, once each, the first of ``metrics`` first."""
     sliced = (name for limits in evaluate.slices.values() for name in limits)
-    named = (*evaluate.metrics, *evaluate.require, *evaluate.against_champion, *sliced)
+    named = (*evaluate.metrics, *evaluate.require, *evaluate.champion_limits, *sliced)
     return tuple(dict.fromkeys(named))
 
 
@@ -112,15 +113,26 @@ def classes_in(target: pd.Series) -> list[Any]:
         return sorted(labels, key=str)
 
 
-def fit(estimator: Any, features: pd.DataFrame, target: pd.Series, weights: pd.Series | None = None) -> Any:
-    """Fit and return the estimator; raises ConfigError with the columns that may be the reason."""
+def fit(
+    estimator: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    weights: pd.Series | None = None,
+    *,
+    samples: bool = True,
+) -> Any:
+    """Fit and return the estimator; raises ConfigError with the columns that may be the reason.
+
+    Without ``samples`` the error does not have the estimator's own text, which may quote a cell.
+    """
     arguments = fit_arguments(estimator, weights)
     try:
         return estimator.fit(features, target, **arguments)
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
-        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}: {type(error).__name__}"
-        raise ConfigError(f"{what}: {first}{_suspects(features)}") from error
+        text = f"{type(error).__name__}: {first}" if samples else error_text(error, samples=False)
+        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}"
+        raise ConfigError(f"{what}: {text}{_suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:

@@ -50,13 +50,14 @@ class Recipe:
 
     Relative paths start from ``base``. ``positive`` is the declared class of two, ``threshold`` how the
     probability is chosen from which on it is predicted. Rows with a label that is none of ``classes`` are
-    left out, where these are given.
+    left out, where these are given. Without ``samples`` neither an error nor the model quotes a cell.
     """
 
     estimator: str
     params: Mapping[str, Any]
     features: str | None
     base: Path
+    samples: bool = True
     positive: Any = None
     threshold: Threshold | None = None
     classes: Sequence[Any] | None = None
@@ -81,7 +82,7 @@ class Recipe:
             classes = estimators.classes_in(labels)
             estimator = with_threshold(estimator, self.threshold, classes, self.positive)
         began = process_time()
-        estimators.fit(estimator, features, labels, weights)
+        estimators.fit(estimator, features, labels, weights, samples=self.samples)
         spent = process_time() - began
         return estimators.mark_positive(estimator, self.positive), features, known, spent
 
@@ -139,10 +140,10 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     expected = held.features()
     asked = expected if function is None else held.raw()[columns]
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
-    same_answers(estimator, expected, answers, scores)
+    same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     own = [item for item in (function, kind) if item is not None]
     with packed(model, own, recipe.base) as inside:
-        uri = models.log_model(run, model, raw, answers, inside.requirements)
+        uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))
     run.json(models.golden(model, asked), "golden.json")
     threshold = chosen(estimator, recipe.threshold, recipe.positive)
@@ -157,10 +158,13 @@ def same_answers(
     features: pd.DataFrame,
     labels: np.ndarray[Any, Any],
     scores: np.ndarray[Any, Any] | None,
+    *,
+    samples: bool = True,
 ) -> None:
     """Raise ConfigError when the model of raw rows answers otherwise than the estimator that was fitted.
 
     ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
+    Without ``samples`` the error names no label.
     """
     expected = np.asarray(estimator.predict(features))
     if expected.dtype.kind == "f":
@@ -173,9 +177,9 @@ def same_answers(
     if not differs.any():
         return
     first = int(np.flatnonzero(differs)[0])
+    shown = f": {labels[first]!r}, fitted {expected[first]!r}" if samples else ""
     raise ConfigError(
         f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
-        f"hold-out otherwise than the estimator that was fitted (row {first}: {labels[first]!r}, fitted "
-        f"{expected[first]!r}): the feature function must give a row the same features each time, with and "
-        "without other rows and columns"
+        f"hold-out otherwise than the estimator that was fitted (row {first}{shown}): the feature function "
+        "must give a row the same features each time, with and without other rows and columns"
     )

@@ -22,12 +22,19 @@ _CHATTY = ("mlflow.sklearn", "mlflow.models.model", "mlflow.models.utils", "mlfl
 
 
 def log_model(
-    run: TaskRun, model: Any, raw: pd.DataFrame, labels: np.ndarray[Any, Any], pinned: Sequence[str]
+    run: TaskRun,
+    model: Any,
+    raw: pd.DataFrame,
+    labels: np.ndarray[Any, Any],
+    pinned: Sequence[str],
+    *,
+    samples: bool = True,
 ) -> str:
     """Log a scikit-learn pipeline with its signature, requirements and an example; return its URI.
 
     ``raw`` are raw rows with the columns that the model asks for, ``labels`` its predictions of them,
-    ``pinned`` the model's requirements. Raises BackendError when MLflow refuses.
+    ``pinned`` the model's requirements. Without ``samples`` there is no example. Raises BackendError when
+    MLflow refuses.
     """
     from mlflow.models import ModelSignature
 
@@ -40,7 +47,7 @@ def log_model(
             serialization_format="cloudpickle",
             pip_requirements=list(pinned),
             signature=signature,
-            input_example=_example(raw),
+            input_example=_example(raw) if samples else None,
             metadata={COLUMN_TYPES: types} if types else None,
         )
     return str(info.model_uri)

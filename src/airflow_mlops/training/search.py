@@ -12,6 +12,7 @@ from airflow_mlops.config.models import Tune
 from airflow_mlops.config.space import is_log, is_range
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.core.progress import Progress, silent
+from airflow_mlops.data.sources.quoting import error_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ def search(
     workers: int = 1,
     seen: Callable[[Trial], None] | None = None,
     progress: Progress = silent,
+    samples: bool = True,
 ) -> tuple[Trial, ...]:
     """Try this worker's share of parameter sets.
 
     ``score`` gets a parameter set and returns its larger-is-better value; what it raises makes that one trial
     fail. ``seen`` gets each trial, ``progress`` how many are done. The sampler's seed is ``tune.seed +
-    worker``.
+    worker``. Without ``samples`` a failure has not the text of a library's error, which may quote a cell.
     """
     import optuna
 
@@ -58,7 +60,7 @@ def search(
     for number in range(total):
         asked = study.ask()
         params = {name: _suggest(asked, name, form) for name, form in tune.space.items()}
-        trial = _try(number, params, score)
+        trial = _try(number, params, score, samples=samples)
         state = optuna.trial.TrialState.FAIL if trial.score is None else None
         study.tell(asked, trial.score, state=state)
         found.append(trial)
@@ -82,7 +84,9 @@ def _suggest(trial: Any, name: str, form: Sequence[Any]) -> Any:
     return suggest(name, form[0], form[1], log=is_log(form))
 
 
-def _try(number: int, params: Mapping[str, Any], score: Callable[[Mapping[str, Any]], float]) -> Trial:
+def _try(
+    number: int, params: Mapping[str, Any], score: Callable[[Mapping[str, Any]], float], *, samples: bool
+) -> Trial:
     try:
         value = float(score(params))
     except MlopsError as error:
@@ -90,7 +94,8 @@ def _try(number: int, params: Mapping[str, Any], score: Callable[[Mapping[str, A
             raise
         return Trial(number, params, None, str(error))
     except Exception as error:  # noqa: BLE001 - one bad parameter set must not end the search
-        return Trial(number, params, None, f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}" if samples else error_text(error, samples=False)
+        return Trial(number, params, None, text)
     return (
         Trial(number, params, None, "the score is not a number")
         if math.isnan(value)

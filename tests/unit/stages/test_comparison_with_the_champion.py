@@ -32,18 +32,21 @@ def champion(project: Project, evaluation: Evaluation) -> None:
     project.run("register", {"evaluation": evaluation.to_json()}, "first")
 
 
-def test_a_worse_model_without_a_limit_passes_and_is_called_worse(tmp_path: Path) -> None:
+def test_a_clearly_worse_model_is_refused_without_a_limit_too(tmp_path: Path) -> None:
     project = Project.create(tmp_path, evaluate={"metrics": ["roc_auc", "accuracy"]})
     first = evaluated(project, "first")
     assert (first.comparisons, first.champion_version) == ((), None)
     champion(project, first)
     worse = evaluated(project.changed(train=STUMP), "stump")
     (only,) = worse.comparisons
-    assert worse.passed
-    assert (only.metric, only.limit, only.passed) == ("roc_auc", "", True)
+    assert not worse.passed
+    assert (only.metric, only.limit, only.passed, only.outcome) == ("roc_auc", "", False, "worse")
+    assert worse.outcome == "worse"
+    assert "of the champion, version 1" in worse.reasons[0]
+    assert worse.reasons[0].endswith("all of it is below 0")
     assert only.high < 0
     assert only.difference == pytest.approx(worse.metrics["roc_auc"] - first.metrics["roc_auc"])
-    assert "(worse, and evaluate.against_champion sets no limit)" in worse.summary
+    assert "(worse)" in worse.summary
     same = evaluated(project, "again")
     assert "; against version 1: roc_auc +0.000 [+0.000, +0.000]" in same.summary
     assert "worse" not in same.summary
@@ -57,10 +60,9 @@ def test_a_champion_that_cannot_be_asked_is_told_and_refuses_nothing_without_a_l
     customers().drop(columns="plan").to_parquet(tmp_path / "customers.parquet", index=False)
     (tmp_path / "fewer.py").write_text("def build(rows):\n    return rows[['spend', 'visits']]\n")
     found = evaluated(project.changed(features="fewer:build"), "second")
-    assert found.passed
-    assert found.comparisons == ()
-    assert "; not compared with the champion: " in found.summary
-    assert "plan" in found.not_compared
+    assert (found.passed, found.outcome, found.comparisons) == (True, "inconclusive", ())
+    assert "evidence that it is not worse: not compared with the champion, version 1" in found.summary
+    assert found.summary.count("plan") == found.not_compared.count("plan") > 0
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,8 @@ def test_a_champion_that_cannot_score_the_rows_is_not_passed_in_silence(tmp_path
     evaluation = newer.run("evaluate", {"features": features, "model": model}, "new")
     assert not evaluation["passed"]
     assert evaluation["champion_version"] == 1
-    assert "champion version 1 cannot score this hold-out" in evaluation["reasons"][0]
+    assert evaluation["outcome"] == "inconclusive"
+    assert "not enough evidence: not compared with the champion, version 1" in evaluation["reasons"][0]
     assert "'plan'" in evaluation["reasons"][0]
 
 

@@ -11,13 +11,13 @@ from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.training.core.metric_facts import MetricFacts, facts
 
-_AGAINST: Final = ("evaluate", "against_champion")
+_AGAINST: Final = (("evaluate", "against_champion"), ("evaluate", "against_anchor"))
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
     """Every limit can be met and can fail."""
     for path, required in limits_by_section(subject.pipeline):
-        check = _against if path == _AGAINST else _floor
+        check = _against if path in _AGAINST else _floor
         for name, text in required.items():
             yield from check((*path, name), name, text)
 
@@ -26,7 +26,7 @@ def limits_by_section(pipeline: Pipeline) -> Iterator[tuple[KeyPath, Mapping[str
     """Yield every mapping of metrics to limits, with its path."""
     section, monitor = pipeline.evaluate, pipeline.monitor
     yield ("evaluate", "require"), section.require
-    yield _AGAINST, section.against_champion
+    yield from zip(_AGAINST, (section.champion_limits, section.anchor_limits), strict=True)
     for column, required in section.slices.items():
         yield ("evaluate", "slices", column), required
     if monitor and monitor.performance:
@@ -36,7 +36,7 @@ def limits_by_section(pipeline: Pipeline) -> Iterator[tuple[KeyPath, Mapping[str
 def undeclared_metric(subject: Subject) -> Iterator[Finding]:
     """A metric with a limit is declared in evaluate.metrics."""
     section = subject.pipeline.evaluate
-    for key, required in (("require", section.require), ("against_champion", section.against_champion)):
+    for key, required in (("require", section.require), ("against_champion", section.champion_limits)):
         for name in required:
             if name not in section.metrics:
                 yield Finding(("evaluate", key, name), f"{name} is not in evaluate.metrics: add it there")

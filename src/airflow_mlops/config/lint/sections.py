@@ -27,7 +27,7 @@ _SCHEMES: Final = frozenset(
 def sections(subject: Subject) -> Iterator[Finding]:
     """No section is ignored, and none needs a value that another section lacks."""
     pipeline = subject.pipeline
-    if pipeline.approve and not pipeline.deploy:
+    if pipeline.approve and not pipeline.deploy and not pipeline.evaluate.asks:
         yield Finding(("approve",), "ignored: approval needs `deploy`: add deploy, or remove approve")
     if pipeline.data.target in pipeline.data.keys:
         message = f"the target {pipeline.data.target} cannot be a key as well: remove it from keys"

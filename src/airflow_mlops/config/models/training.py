@@ -202,9 +202,20 @@ class Evaluate(Section):
         min_length=1, description="Metrics to compute; tuning optimises the first one."
     )
     require: dict[Metric, Limit] = Field(default_factory=dict, description="Limit per metric, as `>= 0.8`.")
-    against_champion: dict[Metric, Limit] = Field(
+    against_champion: dict[Metric, Limit] | None = Field(
         default_factory=dict,
-        description="Limit per metric, on the lower confidence bound of challenger minus champion.",
+        description="Limit per metric, on the lower confidence bound of challenger minus champion. Without "
+        "it, a model that is clearly worse by the first metric is refused; `off`: shown, never refused.",
+    )
+    on_inconclusive: Literal["reject", "ask", "accept"] | None = Field(
+        None,
+        description="Decision when the hold-out does not show whether the limits against earlier versions "
+        "are met; `reject` when there are limits, else `accept`.",
+    )
+    against_anchor: dict[Metric, Limit] | None = Field(
+        default_factory=dict,
+        description="Limit per metric of the total loss since the best earlier champion; by default those of "
+        "`against_champion`, at most 0. `off`: losses may add up.",
     )
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
@@ -221,6 +232,26 @@ class Evaluate(Section):
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
     )
+
+    @property
+    def champion_limits(self) -> dict[str, str]:
+        """The limits against the champion; empty when there are none or they are off."""
+        return dict(self.against_champion or {})
+
+    @property
+    def anchor_limits(self) -> dict[str, str]:
+        """The limits against the anchor that the file gives."""
+        return dict(self.against_anchor or {})
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person decides without enough evidence, so that the task ``decide`` exists."""
+        return self.against_champion is not None and self.policy == "ask"
+
+    @property
+    def policy(self) -> str:
+        """What is done without enough evidence."""
+        return self.on_inconclusive or ("reject" if self.against_champion else "accept")
 
 
 class Approve(Section):

@@ -191,8 +191,8 @@ class SplitRule:
     ``kind`` is ``row`` or ``entity`` (``columns`` are hashed and the lowest ``share`` of the hashes is held
     out), ``time`` (rows from ``cut`` on are held out, those of the last ``gap`` seconds before it do not
     teach; rows of an entity, ``columns``, on both sides of it count on one side), or ``source`` (the test set
-    with the digest ``test_set`` is held out). ``first`` and ``newest`` are the times of the first and the last
-    row that there was, in the column ``time``; times are ISO and in UTC. ``scheme`` numbers the way of hashing.
+    with the digest ``test_set`` is held out). ``first`` and ``newest`` are the times of the first and last
+    row that there was, in the column ``time``; times are ISO and in UTC. ``scheme`` is the way of hashing.
     """
 
     kind: str

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+
+NOT_WORSE: Final = "not_worse"
+WORSE: Final = "worse"
+INCONCLUSIVE: Final = "inconclusive"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,9 @@ class Check:
 class Comparison:
     """Challenger minus champion on the same rows, larger is better, with a bootstrap interval.
 
-    With an empty ``limit`` it is shown and refuses nothing.
+    ``outcome`` is ``not_worse``, ``worse`` or ``inconclusive``. With an empty ``limit`` only a model that is
+    ``worse`` is refused. ``detectable`` is the smallest difference that this hold-out shows with 80 % power,
+    None where that cannot be said; ``rows`` counted, in ``units`` of ``unit``, which were resampled.
     """
 
     metric: str
@@ -101,6 +107,16 @@ class Comparison:
     high: float
     limit: str
     passed: bool
+    outcome: str = ""
+    detectable: float | None = None
+    rows: int = 0
+    units: int = 0
+    unit: str = "rows"
+
+    @property
+    def interval(self) -> str:
+        """The difference with its interval, as text."""
+        return f"{self.difference:+.3g}, 95 % interval {self.low:+.3g} to {self.high:+.3g}"
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,12 @@ class Evaluation(Record):
 
     ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
     no comparison with the champion although there is one. ``test_set`` is the digest of a hold-out that is a
-    test set of its own, ``caution`` says why the champion's figures on it may be too good.
+    test set of its own, ``caution`` says what a reader should know before the figures are believed.
+    ``outcome`` is that of all comparisons (``not_worse``, ``worse``, ``inconclusive``), empty without a
+    champion; with ``asks`` a person decides. ``against_anchor`` compares with ``anchor_version``, the best
+    earlier champion, where that is not the champion; ``anchor`` and ``lost`` are what the version gets as its
+    own anchor (None: itself) and as the largest loss per metric. ``left_out`` rows did not count, because the
+    champion has learned from them.
     ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
     because the model was not trained on their label.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
@@ -139,30 +160,42 @@ class Evaluation(Record):
     not_compared: str = ""
     test_set: str = ""
     caution: str = ""
+    outcome: str = ""
+    asks: bool = False
+    anchor_version: int | None = None
+    against_anchor: tuple[Comparison, ...] = ()
+    anchor: int | None = None
+    lost: Mapping[str, float] = field(default_factory=dict)
+    left_out: int = 0
     dummy: Mapping[str, float] = field(default_factory=dict)
     unknown_labels: int = 0
     card: str = ""
 
     @property
     def summary(self) -> str:
-        """Metrics, the class that they are about, the difference to the champion, and a caution about it."""
+        """Metrics, the class that they are about, the differences to earlier versions, and a caution."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
         of = about(self.of_class)
         against = "".join(
-            f"; against version {self.champion_version}: {item.metric} {item.difference:+.3f} "
-            f"[{item.low:+.3f}, {item.high:+.3f}]{_unlimited(item)}"
-            for item in self.comparisons
+            f"; against {kind}version {version}: {item.metric} {item.difference:+.3f} "
+            f"[{item.low:+.3f}, {item.high:+.3f}]{_power(item)}{_worse(item)}"
+            for kind, version, items in (
+                ("", self.champion_version, self.comparisons),
+                ("the anchor, ", self.anchor_version, self.against_anchor),
+            )
+            for item in items
         )
-        missing = f"; not compared with the champion: {self.not_compared}" if self.not_compared else ""
+        told = not self.not_compared or self.not_compared in self.caution
+        missing = "" if told else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
         return figures + of + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
 
     @property
     def rejection(self) -> str:
-        """The reasons of a failed gate."""
-        return (
-            "" if self.passed else f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
-        )
+        """The reasons of a failed gate; none while a person has to decide."""
+        if self.passed or self.asks:
+            return ""
+        return f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +215,13 @@ class RegisteredVersion(Record):
         return f"version {self.model_version}, alias {self.alias}"
 
 
-def _unlimited(item: Comparison) -> str:
-    return " (worse, and evaluate.against_champion sets no limit)" if not item.limit and item.high < 0 else ""
+def _worse(item: Comparison) -> str:
+    return " (worse)" if item.outcome == WORSE else ""
+
+
+def _power(item: Comparison) -> str:
+    """What difference the hold-out shows, for a comparison in which something could differ."""
+    return f", shows {item.detectable:.2g} or more" if item.detectable else ""
 
 
 def _short(value: Any) -> str:

@@ -59,7 +59,7 @@ def error_text(error: BaseException, *, samples: bool, longest: int = 300) -> st
 
 @contextmanager
 def without_causes(*, samples: bool) -> Iterator[None]:
-    """Take the causes off errors of this package where cells may not be quoted.
+    """Take the causes off errors of this package, and the text off others, where cells may not be quoted.
 
     A log shows the causes of an error with it, and a library's own message may quote cells.
     """
@@ -69,3 +69,7 @@ def without_causes(*, samples: bool) -> Iterator[None]:
         if samples:
             raise
         raise error from None
+    except Exception as error:
+        if samples:
+            raise
+        raise RuntimeError(error_text(error, samples=False)).with_traceback(error.__traceback__) from None

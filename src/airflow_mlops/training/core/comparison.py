@@ -1,14 +1,15 @@
-"""Two models on the same rows: a paired bootstrap of the difference of a metric.
+"""Metrics of two models on the same rows, as statistics of row weights.
 
 A metric is prepared once as a statistic of row weights, so that a resample costs one pass over the rows
 (a resample with replacement is a vector of counts) instead of a new sort or a new confusion matrix.
+``core.bootstrap`` resamples; a statistic that is a ``RowStatistic`` takes many resamples in one call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,72 +17,46 @@ from numpy.typing import NDArray
 Vector = NDArray[Any]
 Statistic = Callable[[Vector], float]
 """Row weights, shape (rows,), to the value of a metric."""
+_MOST_CLASSES: Final = 50
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A metric of two models on the same rows, and a percentile interval of the difference."""
+class RowStatistic:
+    """A statistic that takes many weightings at once.
 
-    challenger: float
-    champion: float
-    difference: float
-    low: float
-    high: float
-
-
-def paired_bootstrap(
-    challenger: Statistic,
-    champion: Statistic,
-    rows: int,
-    *,
-    draws: int = 500,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Bootstrap challenger minus champion, each draw with the same rows for both.
-
-    Parameters: ``challenger`` and ``champion`` larger-is-better statistics of row weights; ``rows`` their
-    number; ``draws`` resamples; ``confidence`` of the two-sided percentile interval.
-    Returns the figures on all rows and the interval. A draw in which the metric is undefined (one class
-    only) is left out; if none is left the bounds are NaN, which no limit accepts.
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 8.3 and 13.3.
-
-    Two classifiers on the same 200 rows: one is right on 150 of them, the other on 180.
-
-    >>> champion = mean(np.arange(200) < 150)
-    >>> challenger = mean(np.arange(200) < 180)
-    >>> found = paired_bootstrap(challenger, champion, 200)
-    >>> f"{found.difference:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}"
-    '0.15, 95 % interval 0.10 to 0.21'
+    ``of_many`` takes weights of shape (draws, rows) and returns values of shape (draws,), NaN where the
+    metric is undefined. Called with one weight per row it is a ``Statistic``.
     """
-    rng = np.random.default_rng(seed)
-    ones = np.ones(rows)
-    first, second = challenger(ones), champion(ones)
-    differences = np.empty(draws)
-    for index in range(draws):
-        weights = np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(float)
-        differences[index] = challenger(weights) - champion(weights)
-    kept = differences[~np.isnan(differences)]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(kept, [tail, 1 - tail]) if kept.size else (np.nan, np.nan)
-    return Interval(first, second, first - second, float(low), float(high))
+
+    of_many: Callable[[Vector], Vector]
+
+    def __call__(self, weights: Vector) -> float:
+        """Return the value for weights of shape (rows,)."""
+        return float(self.of_many(weights[np.newaxis])[0])
+
+
+def of_many(statistic: Statistic, weights: Vector) -> Vector:
+    """Return the values of a statistic, shape (draws,), for weights of shape (draws, rows)."""
+    if isinstance(statistic, RowStatistic):
+        return statistic.of_many(weights)
+    return np.array([statistic(row) for row in weights])
 
 
 def negated(statistic: Statistic) -> Statistic:
     """Turn a smaller-is-better statistic into a larger-is-better one."""
-    return lambda weights: -statistic(weights)
+    return RowStatistic(lambda weights: -of_many(statistic, weights))
 
 
 def mean(values: Vector) -> Statistic:
     """Weighted mean of one value per row: accuracy, log loss, Brier score, absolute error."""
     values = np.asarray(values, dtype=float)
-    return lambda weights: float(weights @ values / weights.sum())
+    return RowStatistic(lambda weights: weights @ values / weights.sum(axis=1))
 
 
 def root_mean(values: Vector) -> Statistic:
     """Square root of the weighted mean: root mean squared error from squared errors."""
     inner = mean(values)
-    return lambda weights: float(np.sqrt(inner(weights)))
+    return RowStatistic(lambda weights: np.sqrt(of_many(inner, weights)))
 
 
 def _ties(scores: Vector) -> tuple[Vector, Vector]:
@@ -92,6 +67,20 @@ def _ties(scores: Vector) -> tuple[Vector, Vector]:
     return order, starts
 
 
+def _grouped(ranked: Vector, starts: Vector) -> Vector:
+    """Return the sums of each group of columns; without ties there is nothing to add."""
+    if len(starts) == ranked.shape[1]:
+        return ranked
+    sums: Vector = np.add.reduceat(ranked, starts, axis=1)
+    return sums
+
+
+def _ratio(part: Vector, whole: Vector) -> Vector:
+    """Return a ratio, NaN where the whole is not positive."""
+    found: Vector = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return found
+
+
 def ranking_auc(positive: Vector, scores: Vector) -> Statistic:
     """Area under the ROC curve: the weighted share of ordered pairs, ties counting half.
 
@@ -100,16 +89,16 @@ def ranking_auc(positive: Vector, scores: Vector) -> Statistic:
     order, starts = _ties(np.asarray(scores))
     labels = np.asarray(positive, dtype=float)[order]
 
-    def auc(weights: Vector) -> float:
-        ranked = weights[order]
-        up = np.add.reduceat(ranked * labels, starts)
-        down = np.add.reduceat(ranked * (1 - labels), starts)
-        pairs = up.sum() * down.sum()
-        if pairs == 0:
-            return float("nan")
-        return float(up @ (np.cumsum(down) - down / 2) / pairs)
+    def auc(weights: Vector) -> Vector:
+        ranked = np.take(weights, order, axis=1)
+        up, every = _grouped(ranked * labels, starts), _grouped(ranked, starts)
+        down = every - up
+        below = np.cumsum(down, axis=1)
+        pairs = up.sum(axis=1) * below[:, -1]
+        won = np.einsum("ij,ij->i", up, below - down / 2)
+        return _ratio(won, pairs)
 
-    return auc
+    return RowStatistic(auc)
 
 
 def average_precision(positive: Vector, scores: Vector) -> Statistic:
@@ -117,16 +106,16 @@ def average_precision(positive: Vector, scores: Vector) -> Statistic:
     order, starts = _ties(-np.asarray(scores))
     labels = np.asarray(positive, dtype=float)[order]
 
-    def precision(weights: Vector) -> float:
-        ranked = weights[order]
-        hits = np.add.reduceat(ranked * labels, starts)
-        seen = np.cumsum(np.add.reduceat(ranked, starts))
-        if hits.sum() == 0:
-            return float("nan")
-        share = np.divide(np.cumsum(hits), seen, out=np.zeros_like(seen), where=seen > 0)
-        return float(hits @ share / hits.sum())
+    def precision(weights: Vector) -> Vector:
+        ranked = np.take(weights, order, axis=1)
+        hits = _grouped(ranked * labels, starts)
+        seen = np.cumsum(_grouped(ranked, starts), axis=1)
+        share = np.divide(np.cumsum(hits, axis=1), seen, out=np.zeros_like(seen), where=seen > 0)
+        total = hits.sum(axis=1)
+        found = np.einsum("ij,ij->i", hits, share)
+        return _ratio(found, total)
 
-    return precision
+    return RowStatistic(precision)
 
 
 def confusion(
@@ -139,13 +128,19 @@ def confusion(
     size = int(max(truth.max(), predicted.max())) + 1
     hit = truth == predicted
 
-    def statistic(weights: Vector) -> float:
+    def counted(weights: Vector) -> float:
         hits = np.bincount(truth[hit], weights=weights[hit], minlength=size)
         predictions = np.bincount(predicted, weights=weights, minlength=size)
         real = np.bincount(truth, weights=weights, minlength=size)
         return score(hits, predictions, real)
 
-    return statistic
+    def multiplied(weights: Vector) -> Vector:
+        classes = np.arange(size)
+        real, said = (weights @ (labels[:, np.newaxis] == classes) for labels in (truth, predicted))
+        hits = weights @ ((truth[:, np.newaxis] == classes) & hit[:, np.newaxis])
+        return np.array([score(*parts) for parts in zip(hits, said, real, strict=True)])
+
+    return RowStatistic(multiplied) if size <= _MOST_CLASSES else counted
 
 
 def r_squared(truth: Vector, predicted: Vector) -> Statistic:
@@ -153,8 +148,8 @@ def r_squared(truth: Vector, predicted: Vector) -> Statistic:
     centred = np.asarray(truth, dtype=float) - np.mean(truth)  # less cancellation below
     errors = (np.asarray(truth, dtype=float) - np.asarray(predicted, dtype=float)) ** 2
 
-    def statistic(weights: Vector) -> float:
-        total = weights @ centred**2 - (weights @ centred) ** 2 / weights.sum()
-        return float(1 - (weights @ errors) / total) if total > 0 else float("nan")
+    def statistic(weights: Vector) -> Vector:
+        total = weights @ centred**2 - (weights @ centred) ** 2 / weights.sum(axis=1)
+        return 1 - _ratio(weights @ errors, total)
 
-    return statistic
+    return RowStatistic(statistic)

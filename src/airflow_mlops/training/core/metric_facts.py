@@ -43,7 +43,8 @@ class MetricFacts:
 
     With ``of_a_class`` the figure of a two-class model is another one when the classes change places.
     ``ranks``: it compares rows of different classes, and is undefined on rows of one. ``by`` is who computes
-    it: nobody else, scikit-learn, or a user's own function.
+    it: nobody else, scikit-learn, or a user's own function. One that is ``by_class`` does not depend on how
+    frequent the classes are, so that the bootstrap of a comparison keeps the number of rows of each class.
     """
 
     task: str
@@ -54,14 +55,19 @@ class MetricFacts:
     of_a_class: bool = False
     ranks: bool = False
     by: str = ""
+    by_class: bool = False
 
 
-def _class(low: float = 0.0, high: float = 1.0, *, of_a_class: bool = False, by: str = "") -> MetricFacts:
-    return MetricFacts(CLASSIFICATION, True, False, low, high, of_a_class, by=by)
+def _class(
+    low: float = 0.0, high: float = 1.0, *, of_a_class: bool = False, by: str = "", by_class: bool = False
+) -> MetricFacts:
+    return MetricFacts(CLASSIFICATION, True, False, low, high, of_a_class, by=by, by_class=by_class)
 
 
-def _chance(low: float = 0.0, high: float = 1.0, *, by: str = "", ranks: bool = False) -> MetricFacts:
-    return MetricFacts(CLASSIFICATION, True, True, low, high, ranks=ranks, by=by)
+def _chance(
+    low: float = 0.0, high: float = 1.0, *, by: str = "", ranks: bool = False, by_class: bool = False
+) -> MetricFacts:
+    return MetricFacts(CLASSIFICATION, True, True, low, high, ranks=ranks, by=by, by_class=by_class)
 
 
 def _error(*, by: str = "") -> MetricFacts:
@@ -69,12 +75,12 @@ def _error(*, by: str = "") -> MetricFacts:
 
 
 METRIC_FACTS: Final[Mapping[str, MetricFacts]] = {
-    "roc_auc": _chance(ranks=True),
+    "roc_auc": _chance(ranks=True, by_class=True),
     "average_precision": MetricFacts(CLASSIFICATION, True, True, of_a_class=True, ranks=True),
     "log_loss": MetricFacts(CLASSIFICATION, False, True, high=math.inf),
     "brier": MetricFacts(CLASSIFICATION, False, True, high=2.0),
     "accuracy": _class(),
-    "balanced_accuracy": _class(),
+    "balanced_accuracy": _class(by_class=True),
     "f1": _class(of_a_class=True),
     "precision": _class(of_a_class=True),
     "recall": _class(of_a_class=True),
@@ -90,7 +96,7 @@ METRIC_FACTS: Final[Mapping[str, MetricFacts]] = {
     "precision_macro": _class(),
     "precision_micro": _class(),
     "precision_weighted": _class(),
-    "recall_macro": _class(),
+    "recall_macro": _class(by_class=True),
     "recall_micro": _class(),
     "recall_weighted": _class(),
     "jaccard_macro": _class(),
@@ -99,7 +105,7 @@ METRIC_FACTS: Final[Mapping[str, MetricFacts]] = {
     "matthews_corrcoef": _class(-1.0),
     "neg_log_loss": _chance(-math.inf, 0.0),
     "neg_brier_score": _chance(-2.0, 0.0),
-    "roc_auc_ovr": _chance(ranks=True),
+    "roc_auc_ovr": _chance(ranks=True, by_class=True),
     "roc_auc_ovr_weighted": _chance(by=SCIKIT_LEARN, ranks=True),
     "roc_auc_ovo": _chance(by=SCIKIT_LEARN, ranks=True),
     "roc_auc_ovo_weighted": _chance(by=SCIKIT_LEARN, ranks=True),

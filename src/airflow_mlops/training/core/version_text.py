@@ -29,11 +29,15 @@ def learned_text(estimator: str, rows: int, parts: Sequence[DatasetRef], split: 
     return f"{name}, fitted to {rows:,} rows{which}; hold-out: {split}"
 
 
-def version_text(evaluation: Evaluation, tags: Mapping[str, str]) -> str:
-    """Return the description of a version that was judged like this; ``tags`` are those of its run."""
+def version_text(evaluation: Evaluation, tags: Mapping[str, str], *, has_twin: bool = False) -> str:
+    """Return the description of a version that was judged like this; ``tags`` are those of its run.
+
+    One that ``has_twin`` has learned all rows: the figures are those of the judged twin.
+    """
+    who = "its judged twin" if has_twin else "it"
     sentences = [
         tags.get(LEARNED, ""),
-        f"On {evaluation.rows:,} rows that it had not seen: {evaluation.summary}",
+        f"On {evaluation.rows:,} rows that {who} had not seen: {evaluation.summary}",
         _code(tags),
     ]
     return ". ".join(sentence.rstrip(".") for sentence in sentences if sentence) + "."

@@ -4,7 +4,7 @@ import pytest
 
 from airflow_mlops.core.records import Check, SliceCheck
 from airflow_mlops.training.core import gates
-from airflow_mlops.training.core.comparison import Interval
+from airflow_mlops.training.core.bootstrap import Interval
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,13 @@ def test_the_comparison_is_judged_by_its_lower_bound_and_shows_losses_with_their
     interval = Interval(challenger=-0.40, champion=-0.45, difference=0.05, low=-0.01, high=0.11)
     found = gates.compare("log_loss", interval, ">= 0", larger_is_better=False)
     assert (found.challenger, found.champion, found.passed) == (0.40, 0.45, False)
-    (reason,) = gates.reasons((), (found,))
-    assert (
-        reason == "log_loss 0.4 against the champion's 0.45: better by +0.05, lower bound -0.01 is not >= 0"
-    )
+    assert found.outcome == "inconclusive"
     assert gates.compare("log_loss", interval, ">= -0.02", larger_is_better=False).passed
 
 
 def test_only_what_failed_is_a_reason() -> None:
     checks = (gates.check("roc_auc", 0.58, ">= 0.6"), gates.check("f1", 0.9, ">= 0.6"))
-    assert gates.reasons(checks, ()) == ("roc_auc 0.58 is not >= 0.6",)
+    assert gates.floor_reasons(checks) == ("roc_auc 0.58 is not >= 0.6",)
 
 
 def test_a_metric_keeps_its_sign_when_larger_is_better() -> None:
@@ -46,15 +43,36 @@ def test_a_metric_keeps_its_sign_when_larger_is_better() -> None:
     assert not gates.compare("roc_auc", interval, "> 0").passed
 
 
-def test_figures_come_before_comparisons_and_what_held_is_left_out() -> None:
-    good = Interval(0.8, 0.7, 0.1, 0.01, 0.2)
-    bad = Interval(0.6, 0.7, -0.1, -0.2, 0.01)
-    comparisons = tuple(gates.compare(name, i, "> 0") for name, i in (("f1", good), ("roc_auc", bad)))
-    checks = (gates.check("recall", 0.5, ">= 0.6"), gates.check("f1", 0.8, ">= 0.6"))
-    assert gates.reasons(checks, comparisons) == (
-        "recall 0.5 is not >= 0.6",
-        "roc_auc 0.6 against the champion's 0.7: better by -0.1, lower bound -0.2 is not > 0",
-    )
+@pytest.mark.parametrize(
+    ("low", "high", "limit", "outcome", "passed"),
+    [
+        (-0.004, 0.01, ">= -0.005", "not_worse", True),
+        (-0.005, 0.01, ">= -0.005", "not_worse", True),
+        (-0.005, 0.01, "> -0.005", "inconclusive", False),
+        (-0.03, -0.006, ">= -0.005", "worse", False),
+        (-0.03, -0.005, ">= -0.005", "inconclusive", False),
+        (0.0, 0.0, ">= 0", "not_worse", True),
+        (-0.03, -0.001, "", "worse", False),
+        (-0.03, 0.001, "", "inconclusive", True),
+        (0.0, 0.001, "", "not_worse", True),
+        (float("nan"), float("nan"), ">= 0", "inconclusive", False),
+        (float("nan"), float("nan"), "", "inconclusive", True),
+    ],
+)
+def test_an_interval_and_a_limit_have_three_outcomes(
+    low: float, high: float, limit: str, outcome: str, passed: bool
+) -> None:
+    found = gates.compare("roc_auc", Interval(0.7, 0.7, 0.0, low, high), limit, rows=90, unit="entities")
+    assert (found.outcome, found.passed) == (outcome, passed)
+    assert (found.detectable, found.rows, found.unit) == (None, 90, "entities")
+
+
+def test_few_units_prove_nothing_however_clear_their_interval_looks() -> None:
+    few = Interval(0.5, 0.9, -0.4, -0.5, -0.3, detectable=0.1, units=29)
+    assert gates.compare("roc_auc", few, ">= 0").outcome == "inconclusive"
+    enough = Interval(0.5, 0.9, -0.4, -0.5, -0.3, detectable=0.1, units=30)
+    found = gates.compare("roc_auc", enough, ">= 0")
+    assert (found.outcome, found.units, found.detectable) == ("worse", 30, 0.1)
 
 
 def test_slices_name_what_failed_and_the_columns_that_nothing_can_be_said_about() -> None:

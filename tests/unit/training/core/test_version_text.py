@@ -43,3 +43,10 @@ def test_figures_comparison_and_commit_follow() -> None:
 def test_a_run_of_before_has_its_figures_alone() -> None:
     evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
     assert version_text(evaluation, {}) == "On 1,200 rows that it had not seen: roc_auc 0.800."
+
+
+def test_the_figures_of_a_model_that_learned_all_rows_are_its_twins() -> None:
+    evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
+    assert version_text(evaluation, {}, has_twin=True).startswith(
+        "On 1,200 rows that its judged twin had not"
+    )

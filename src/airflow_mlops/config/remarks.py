@@ -1,0 +1,21 @@
+"""What a pipeline does although its file does not say so, in sentences for the end of ``render``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_mlops.config.models import Pipeline
+
+
+def remarks(pipeline: Pipeline) -> Iterator[str]:
+    """Yield one sentence for each such thing."""
+    section = pipeline.evaluate
+    if section.against_champion is None:
+        yield "evaluate.against_champion is off: the champion is compared and shown, and no model is refused"
+    elif not section.against_champion:
+        yield (
+            f"evaluate.against_champion is not set: a model that is clearly worse than the champion by "
+            f"{section.metrics[0]} (its whole 95 % interval is below 0) is refused"
+        )
+    if section.against_champion is not None and section.on_inconclusive is None:
+        yield f"evaluate.on_inconclusive is not set: {section.policy}"
