@@ -94,6 +94,7 @@ def training(**changes: Any) -> Training:
         "intervals": {"roc_auc": (0.684, 0.695), "log_loss": (0.402, 0.408)},
         "params": {"estimator": "sklearn.ensemble.HistGradientBoostingClassifier"},
         "tags": {"mlops.config_digest": "a41c9e7aaaaaaa", "mlops.task_key": "flights__train/r/train/-1"},
+        "slice_intervals": {("origin", "LGA", "roc_auc"): (0.599, 0.621)},
         "importances": importances(),
         "function": "flights_features:build",
         "target": "late",

@@ -103,4 +103,6 @@ def _base(training: Training) -> str:
 def _footer(training: Training) -> str:
     hidden = "" if training.samples else " Cells are not shown (validate.samples: none)."
     target = f"Target {cut(training.target)}. " if training.target else ""
-    return f"{target}Intervals are 95 %; those of metrics resample the hold-out.{hidden}"
+    return (
+        f"{target}Intervals are 95 %; those of metrics resample the {training.unit} of the hold-out.{hidden}"
+    )

@@ -144,12 +144,18 @@ def _mark(x: str, y: float, tone: str) -> str:
 
 def axis_row(scale: Scale, most: int = 4) -> str:
     """Return the ticks under the rows of a forest plot."""
-    ticks = [tick for tick in scale.ticks(most) if 0.03 <= scale.place(tick) <= 0.97]
+    ticks = scale.ticks(most)
     texts = "".join(
-        f'<text x="{_percent(scale.place(tick))}" y="12" text-anchor="middle">{tick_text(tick, ticks)}</text>'
+        f'<text x="{_percent(scale.place(tick))}" y="12" text-anchor="{_anchor(scale.place(tick))}">'
+        f"{tick_text(tick, ticks)}</text>"
         for tick in ticks
     )
     return f'<svg class="row" height="16" aria-hidden="true">{texts}</svg>'
+
+
+def _anchor(place: float) -> str:
+    """Keep the text of a tick at the edge inside."""
+    return "start" if place < 0.04 else "end" if place > 0.96 else "middle"
 
 
 def bar_row(scale: Scale, value: float, low: float, high: float) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from airflow_mlops.cards.importances import Importances
-from airflow_mlops.core.records import Evaluation, FeatureSet
+from airflow_mlops.core.records import Evaluation, FeatureSet, SliceCheck
 from airflow_mlops.training.core.metrics import Outcome
 
 _LONGEST: Final = 40
+_QUOTED: Final = r"'[^']*'|\"[^\"]*\""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,9 +21,10 @@ class Training:
     """A training that was judged: its records, what the model says of the hold-out, and its MLflow run.
 
     ``classes`` are the labels in the order of ``outcome``, empty for numbers; ``intervals`` the 95 % bounds
-    of each metric; ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when it
-    could not be computed, and ``no_importances`` says why. Without ``samples`` no cell is shown: no class,
-    no value of a slice.
+    of each metric, ``slice_intervals`` those by column, value and metric, from resampled ``unit``;
+    ``params``, ``scores`` and ``tags`` those of the run. ``importances`` is None when they
+    could not be computed, and ``no_importances`` says why. Without ``samples`` no cell of the data is shown:
+    no class, no value of a slice.
     """
 
     pipeline: str
@@ -31,6 +34,8 @@ class Training:
     outcome: Outcome
     classes: tuple[str, ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    slice_intervals: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    unit: str = "rows"
     params: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +55,21 @@ class Training:
         if self.samples and index < len(self.classes):
             return f"“{cut(self.classes[index])}”"
         return f"class {index + 1}"
+
+    def slice_name(self, item: SliceCheck) -> str:
+        """Return the name of a slice, with the number of its value where cells are not shown."""
+        if self.samples:
+            return f"{cut(item.column, 20)} = {cut(item.value, 24)}"
+        same = [other.value for other in self.evaluation.slices if other.column == item.column]
+        return f"{cut(item.column, 20)}, value {same.index(item.value) + 1}"
+
+    def shown(self, text: str, most: int = 300) -> str:
+        """Return a sentence of a record, cut; without samples free of slices' values and quotes."""
+        if not self.samples:
+            for item in self.evaluation.slices:
+                text = text.replace(f"{item.column}={item.value} ", f"{self.slice_name(item)} ")
+            text = re.sub(_QUOTED, "…", text)
+        return cut(text, most)
 
     @property
     def metric(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_mlops.cards.core.curves import calibration, worst
 from airflow_mlops.cards.core.scales import interval, number
 from airflow_mlops.cards.panel import ASK, BAD, OK, Badge
 from airflow_mlops.cards.training import Training, cut
 from airflow_mlops.core.records import Comparison, Evaluation
-
-_LONGEST = 300
+from airflow_mlops.core.records.training import INCONCLUSIVE
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,15 @@ def verdict(training: Training) -> Verdict:
         return Verdict(
             Badge(OK, "Passed the gate"), compared, _warning(training) or "It goes on to registration."
         )
-    reasons = [cut(reason, _LONGEST) for reason in evaluation.reasons]
-    first = f"Refused: {reasons[0]}" if reasons else "No reason is recorded"
+    reasons = [training.shown(reason) for reason in evaluation.reasons]
+    first = reasons[0] if reasons else "no reason is recorded"
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    if getattr(evaluation, "outcome", "") == "inconclusive" and len(reasons) <= 1:
-        asked = "A person decides." if getattr(evaluation, "asks", False) else "It is not registered."
-        return Verdict(Badge(ASK, "Not enough evidence"), compared, f"{first}{more}. {asked}")
-    return Verdict(Badge(BAD, "Failed the gate"), f"{first}{more}.", "It is not registered.")
+    if evaluation.asks:
+        return Verdict(Badge(ASK, "A person decides"), compared, f"Asked: {first}{more}.")
+    own = any(not check.passed for check in evaluation.checks)
+    if evaluation.outcome == INCONCLUSIVE and len(reasons) <= 1 and not own:
+        return Verdict(Badge(ASK, "Not enough evidence"), compared, f"Refused: {first}.")
+    return Verdict(Badge(BAD, "Failed the gate"), f"Refused: {first}{more}.", "It is not registered.")
 
 
 def against_champion(evaluation: Evaluation) -> str:
@@ -72,4 +74,18 @@ def _warning(training: Training) -> str:
     if leaks is not None and leaks.leaks:
         names = ", ".join(cut(leak.column) for leak in leaks.leaks[:3])
         return f"Possible leak: {names}. Check it before these figures are believed."
-    return f"{cut(training.evaluation.caution, _LONGEST)}." if training.evaluation.caution else ""
+    if training.evaluation.caution:
+        return f"{training.shown(training.evaluation.caution)}."
+    return _probabilities(training)
+
+
+def _probabilities(training: Training) -> str:
+    """Return that probabilities are not to be taken for chances, where the hold-out shows it."""
+    outcome = training.outcome
+    if outcome.scores is None:
+        return ""
+    off = worst(calibration(outcome.truth == 1, outcome.scores))
+    if off is None:
+        return ""
+    much = "high" if off.predicted > off.observed else "low"
+    return f"Its probabilities are too {much} ({number(off.predicted)} where {number(off.observed)} happen)."

@@ -67,7 +67,7 @@ def _options(
     for name in fields if names is None else names:
         key = fields[name].alias or name
         value, shown = getattr(section, name), effective[key]
-        if isinstance(value, Section):
+        if isinstance(value, Section) and isinstance(shown, Mapping):
             shown = _options(value, shown)
         if shown not in (None, [], {}, ""):
             options[key] = shown

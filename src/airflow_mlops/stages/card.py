@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from airflow_mlops.core.records import Evaluation, FeatureSet
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages import card_intervals
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
-from airflow_mlops.training.core.bootstrap import paired_bootstrap
 from airflow_mlops.training.threads import shared_cores
+from airflow_mlops.training.units_of_rows import units_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
-_MOST_CELLS: Final = 20_000_000
-_LEAST_DRAWS: Final = 50
-_MOST_DRAWS: Final = 500
 CARD: Final = "card.html"
 """The artifact of the model's MLflow run."""
 
@@ -87,6 +82,7 @@ def draw(
     if outcome.unknown_rows:
         known = outcome.known
         rows, target, outcome = rows[known], target[known], outcome.part(known)
+    units = units_of(rows, call.pipeline.data, timed=features.holdout.times is not None)
     found, why = _importances(evaluation, model, rows, target, outcome.scoring)
     return card_page(
         Training(
@@ -96,7 +92,9 @@ def draw(
             features=features,
             outcome=outcome,
             classes=tuple(map(str, outcome.classes)),
-            intervals=intervals(evaluation.metrics, outcome),
+            intervals=card_intervals.of_figures(evaluation.metrics, outcome, units),
+            slice_intervals=card_intervals.of_slices(evaluation.slices, rows, outcome, units),
+            unit=units.what,
             params=run_data.params,
             scores=run_data.metrics,
             tags=run_data.tags,
@@ -107,21 +105,6 @@ def draw(
             samples=call.quotes_cells,
         )
     )
-
-
-def intervals(names: Sequence[str] | Any, outcome: metrics.Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % bootstrap interval of each metric, without those that have none.
-
-    A large hold-out gets fewer draws, down to 50, so that the time is bounded.
-    """
-    draws = int(np.clip(_MOST_CELLS // max(outcome.rows, 1), _LEAST_DRAWS, _MOST_DRAWS))
-    found = {}
-    for name in names:
-        statistic = metrics.statistic(name, outcome)
-        bounds = paired_bootstrap(statistic, lambda _: 0.0, outcome.rows, draws=draws)
-        if np.isfinite([bounds.low, bounds.high]).all():
-            found[name] = (bounds.low, bounds.high)
-    return found
 
 
 def _importances(

@@ -13,7 +13,8 @@ from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.first_rows import read_first
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training import estimators
+from airflow_mlops.training.preprocessing.early_stopping import booster_of
+from airflow_mlops.training.preprocessing.learning import Learner
 
 _READ: Final = 5_000
 _TRIED: Final = 100
@@ -27,16 +28,30 @@ def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
     is fitted to all of them before anything is written, because few rows may fail for a reason of their own.
     """
     _check_slices(call, found)
+    if call.pipeline.train.early_stopping:
+        booster_of(estimator)
     features = read_first(found.train_features, _READ, call.storage)
     if not _doubtful(features):
         return
-    target = read_first(found.train, _READ, call.storage)[call.pipeline.data.target]
-    chosen = _few(target)
+    rows = read_first(found.train, _READ, call.storage)
+    chosen = _few(rows[call.pipeline.data.target])
     try:
-        clone(estimator).fit(features.iloc[chosen], target.iloc[chosen])
+        _try(call, estimator, features.iloc[chosen], rows.iloc[chosen])
     except Exception:  # noqa: BLE001 - an estimator is foreign code: anything may come
-        labels = call.read(found.train, [call.pipeline.data.target])[call.pipeline.data.target]
-        estimators.fit(clone(estimator), call.read(found.train_features), labels, samples=call.quotes_cells)
+        _try(call, estimator, call.read(found.train_features), call.read(found.train))
+
+
+def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Fit a clone with the steps that it gets; one round, where early stopping would search for them."""
+    train, target = call.pipeline.train, call.pipeline.data.target
+    Learner(
+        pipeline=call.pipeline,
+        features=features,
+        target=rows[target],
+        rows=lambda: rows.drop(columns=target),
+        samples=call.quotes_cells,
+        rounds=1 if train.early_stopping else None,
+    ).fit(clone(estimator))
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:

@@ -29,6 +29,7 @@ def recipe(call: StageCall, params: Mapping[str, Any]) -> Recipe:
         params=params,
         features=pipeline.features,
         base=call.base,
+        pipeline=pipeline,
         samples=call.quotes_cells,
         positive=pipeline.data.positive,
         threshold=pipeline.train.threshold,

@@ -46,7 +46,13 @@ def run(call: StageCall) -> Refit:
         return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why, **about)
     twin = call.mlflow.load_model(judged.model_uri)
     # A label that the judged model does not know did not count in its figures either: a slip is not learned.
-    recipe = replace(model_runs.recipe(call, judged.params), classes=estimators.known_classes(twin))
+    classes = estimators.known_classes(twin)
+    recipe = replace(
+        model_runs.recipe(call, judged.params),
+        classes=classes,
+        plan=judged.preprocess,
+        rounds=judged.rounds,
+    )
     rows, held = all_rows(call, found), held_rows(call, found)
     tags = {
         DATA_DIGEST: hashlib.sha256("".join(rows.digests).encode()).hexdigest(),
@@ -115,6 +121,8 @@ def _refit(judged: ModelRef, uri: str, run_id: str, digest: str, rows: int, **mo
         digest=digest,
         params=judged.params,
         rows=rows,
+        preprocess=judged.preprocess,
+        rounds=judged.rounds,
         judged=judged,
         **more,
     )

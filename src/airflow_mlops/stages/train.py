@@ -50,6 +50,8 @@ def run(call: StageCall) -> ModelRef:
             rows=rows.rows,
             positive=fitted.positive,
             threshold=fitted.threshold,
+            preprocess=fitted.learned.plan,
+            rounds=fitted.learned.rounds,
         )
 
 

@@ -19,8 +19,8 @@ from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import judged_rows
 from airflow_mlops.training import estimators, scorers, search
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.preprocessing.learning import Learner
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.threshold import with_threshold
 from airflow_mlops.training.tracking import TaskRun
 
 
@@ -83,18 +83,25 @@ def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, 
     row = metrics.facts(name)
     sign = 1.0 if row.larger_is_better else -1.0
     scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
-    parts = (rows[~held], target[~held], rows[held], target[held])
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
     classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
-    # The threshold changes no probability: metrics of probabilities are not worth its fits.
-    threshold = None if row.needs_probability else train.threshold
+    known = raw[~held].reset_index(drop=True)
+    learner = Learner(
+        pipeline=call.pipeline,
+        features=rows[~held],
+        target=target[~held],
+        rows=lambda: known,
+        weights=None if weights is None else weights[~held],
+        samples=call.quotes_cells,
+        # The threshold changes no probability: metrics of probabilities are not worth its fits.
+        threshold=None if row.needs_probability else train.threshold,
+    )
+    asked, truth = rows[held], target[held]
 
     def score(params: Mapping[str, Any]) -> float:
-        bare = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
-        estimator = with_threshold(bare, threshold, classes, data.positive)
-        taught = None if weights is None else weights[~held]
-        fitted = estimators.fit(estimator, parts[0], parts[1], taught, samples=call.quotes_cells)
-        return sign * metrics.compute([name], estimators.ask(fitted, parts[2], parts[3], scoring))[name]
+        estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
+        fitted = learner.fit(estimator).estimator
+        return sign * metrics.compute([name], estimators.ask(fitted, asked, truth, scoring))[name]
 
     return score, class_in_question(classes, positive_place(classes, data.positive))
 

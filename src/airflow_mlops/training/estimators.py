@@ -25,6 +25,7 @@ from airflow_mlops.core.positive_class import (
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.preprocessing import PREPROCESS
 from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
@@ -131,8 +132,11 @@ def fit(
     except Exception as error:  # an estimator is foreign code: anything may come
         first = (str(error).splitlines() or [""])[0]
         text = f"{type(error).__name__}: {first}" if samples else error_text(error, samples=False)
-        what = f"{type(estimator).__name__} cannot be fitted{users_line(error)}"
-        raise ConfigError(f"{what}: {text}{_suspects(features)}") from error
+        prepared = isinstance(estimator, Pipeline) and estimator.steps[0][0] == PREPROCESS
+        last = estimator[-1] if prepared else estimator
+        name = type(getattr(last, "classifier", last)).__name__  # inside of NumberedClasses
+        what = f"{name} cannot be fitted{users_line(error)}"
+        raise ConfigError(f"{what}: {text}{'' if prepared else _suspects(features)}") from error
 
 
 def _suspects(features: pd.DataFrame) -> str:
@@ -145,7 +149,8 @@ def _suspects(features: pd.DataFrame) -> str:
         if some
     ]
     encode = (
-        "; encode text in `features`, or let a Pipeline with a ColumnTransformer as train.estimator do it"
+        "; encode text by a mapping in `train.preprocess`, in `features`, or let a Pipeline with a "
+        "ColumnTransformer as train.estimator do it"
         if text
         else ""
     )

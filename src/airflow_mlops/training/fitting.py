@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.config.models import Pipeline as Config
 from airflow_mlops.config.models import Threshold
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
+from airflow_mlops.core.records import Preprocessing
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
+from airflow_mlops.training.preprocessing.learning import Learned, Learner
 from airflow_mlops.training.provenance import code_digest
 from airflow_mlops.training.shipping import packed
-from airflow_mlops.training.threshold import chosen, with_threshold
+from airflow_mlops.training.threshold import chosen
 from airflow_mlops.training.tracking import TaskRun
 from airflow_mlops.user_code.loading import load_object
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Rows(Protocol):
@@ -51,23 +57,28 @@ class Recipe:
     Relative paths start from ``base``. ``positive`` is the declared class of two, ``threshold`` how the
     probability is chosen from which on it is predicted. Rows with a label that is none of ``classes`` are
     left out, where these are given. Without ``samples`` neither an error nor the model quotes a cell.
+    ``pipeline`` says what is put before the estimator and when boosting ends; ``plan`` and ``rounds`` are
+    what an earlier fit has found of that, to be repeated.
     """
 
     estimator: str
     params: Mapping[str, Any]
     features: str | None
     base: Path
+    pipeline: Config
     samples: bool = True
     positive: Any = None
     threshold: Threshold | None = None
     classes: Sequence[Any] | None = None
+    plan: Preprocessing | None = None
+    rounds: int | None = None
 
     def make(self) -> Any:
         """Return the estimator, not fitted; raises ConfigError for a path or parameters that do not fit."""
         return estimators.make_estimator(self.estimator, self.params, self.base)
 
-    def fit(self, estimator: Any, rows: Rows) -> tuple[Any, pd.DataFrame, pd.Series | None, float]:
-        """Fit ``estimator`` with its threshold.
+    def fit(self, estimator: Any, rows: Rows) -> tuple[Learned, pd.DataFrame, pd.Series | None, float]:
+        """Fit ``estimator`` with its threshold, and the steps that it needs before it.
 
         Returns it, the features, a mask of the rows if some were left out, and processor seconds.
         """
@@ -78,13 +89,22 @@ class Recipe:
             weights = None if weights is None else weights[known]
         else:
             known = None
-        if self.threshold is not None:
-            classes = estimators.classes_in(labels)
-            estimator = with_threshold(estimator, self.threshold, classes, self.positive)
+        learner = Learner(
+            pipeline=self.pipeline,
+            features=features,
+            target=labels,
+            rows=rows.raw if known is None else lambda: rows.raw()[known].reset_index(drop=True),
+            weights=weights,
+            threshold=self.threshold,
+            samples=self.samples,
+            plan=self.plan,
+            rounds=self.rounds,
+        )
         began = process_time()
-        estimators.fit(estimator, features, labels, weights, samples=self.samples)
+        learned = learner.fit(estimator)
         spent = process_time() - began
-        return estimators.mark_positive(estimator, self.positive), features, known, spent
+        estimators.mark_positive(learned.estimator, self.positive)
+        return learned, features, known, spent
 
     @property
     def answers(self) -> list[Any]:
@@ -100,7 +120,8 @@ class Fitted:
     ``raw`` are the rows that it has learned, with the columns that it asks for; ``answers`` and ``scores``
     what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds. Where
     that does not go without saying, ``positive`` is the class of two that the scores are about, and
-    ``threshold`` the probability from which on it is predicted.
+    ``threshold`` the probability from which on it is predicted. ``learned`` says what was put before the
+    estimator.
     """
 
     model: Any
@@ -109,6 +130,7 @@ class Fitted:
     answers: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any] | None
     fit_s: float
+    learned: Learned
     positive: str = ""
     threshold: float | None = None
 
@@ -117,7 +139,8 @@ class Fitted:
         parts = [*data, recipe.estimator, with_text_keys(recipe.params), *recipe.answers]
         found = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         said = self.answers if self.scores is None else self.scores
-        found.update(json.dumps([models.plain(value) for value in said]).encode())
+        is_plain = said.dtype.kind in "fiub"
+        found.update(said.tobytes() if is_plain else json.dumps([models.plain(one) for one in said]).encode())
         return found.hexdigest()
 
 
@@ -129,16 +152,21 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     estimator.
     """
     kind = type(estimator)
-    estimator, features, known, spent = recipe.fit(estimator, rows)
+    learned, features, known, spent = recipe.fit(estimator, rows)
+    estimator = learned.estimator
+    for note in learned.plan.notes:
+        _LOG.warning("%s", note)
+    run.params(learned.params)
     function = load_object(recipe.features, recipe.base) if recipe.features else None
     raw = features if function is None else rows.raw()
     raw = raw if known is None or function is None else raw[known]
-    columns = list(raw.columns) if function is None else needed_columns(raw, function, features, spent)
+    used = [name for name in raw.columns if name not in learned.plan.left_out]
+    columns = used if function is None else needed_columns(raw, function, features, spent)
     del features
     raw = raw[columns]
     model = estimators.assemble(raw, function, estimator)
     expected = held.features()
-    asked = expected if function is None else held.raw()[columns]
+    asked = expected[columns] if function is None else held.raw()[columns]
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     own = [item for item in (function, kind) if item is not None]
@@ -146,11 +174,11 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
         uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))
     run.json(models.golden(model, asked), "golden.json")
-    threshold = chosen(estimator, recipe.threshold, recipe.positive)
+    threshold = chosen(learned.last, recipe.threshold, recipe.positive)
     if threshold is not None:
         run.params({"threshold": f"{threshold:.6g}"})
     positive = estimators.positive_of(estimator, recipe.positive)
-    return Fitted(model, uri, raw, answers, scores, spent, positive, threshold)
+    return Fitted(model, uri, raw, answers, scores, spent, learned, positive, threshold)
 
 
 def same_answers(

@@ -34,13 +34,19 @@ def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tu
     )
 
 
+def slice_labels(values: pd.Series) -> NDArray[Any]:
+    """Return the value of each row as the text that names its slice, shape (rows,)."""
+    labels: NDArray[Any] = values.astype(object).where(values.notna(), _GAP).astype(str).to_numpy()
+    return labels
+
+
 def _column(
     rows: pd.DataFrame, outcome: metrics.Outcome, column: str, limits: Mapping[str, str], least: int
 ) -> Iterator[SliceCheck]:
     if column not in rows:
         hint = did_you_mean(column, map(str, rows.columns))
         raise ConfigError(f"evaluate.slices: the hold-out has no column {column!r}{hint}")
-    labels = rows[column].astype(object).where(rows[column].notna(), _GAP).astype(str).to_numpy()
+    labels = slice_labels(rows[column])
     values = np.unique(labels)
     if len(values) > _MOST_VALUES:
         raise ConfigError(

@@ -90,22 +90,38 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
         "218,569 rows to learn from, 54,712 to judge on.", "12 expectations on 273,281 rows hold",
         "by time: time_hour", "the strongest is hour, AUC 0.620", "flights_features:build",
         "HistGradientBoostingClassifier", "max_leaf_nodes = 25", "Lineage", "859389bf6597",
-        "mlflow.pyfunc.load_model", "0.684–0.695", "judged 28 Nov 2026 10:05 UTC",
+        "mlflow.pyfunc.load_model", "0.684–0.695", "0.610 (0.599–0.621)", "judged 28 Nov 2026 10:05 UTC",
     ):  # fmt: skip
         assert part in text, part
 
 
 def test_figures_of_the_run_stand_beside_those_of_the_hold_out() -> None:
-    scores = {"train.roc_auc": 0.75, "cv.roc_auc": 0.70, "cv.roc_auc.std": 0.01, "dummy.log_loss": 0.44}
+    scores = {"train.roc_auc": 0.75, "cv.roc_auc": 0.70, "cv.roc_auc.std": 0.01}
     tags = {
         "mlops.git.commit": "abcdef0123456789",
         "mlops.git.changed": "churn.yaml",
         "mlops.code_digest": "feed",
     }
-    text = checked(cards.training(scores=scores, tags=tags))
-    assert "Metric This model 95 % interval Limit Guessing Training rows In folds" in text
+    found = cards.evaluation(dummy={"log_loss": 0.44})
+    text = checked(cards.training(evaluation=found, scores=scores, tags=tags))
+    assert "Metric This model 95 % interval Limit Guessing On training In folds" in text
     assert "roc_auc 0.690 0.684–0.695 >= 0.6 – 0.750 0.700" in text
     assert "abcdef012345, with changes in churn.yaml" in text
+
+
+def test_probabilities_that_are_off_are_said_beside_the_verdict() -> None:
+    assert "Its probabilities are too high (0." in checked(cards.training())
+    said = cards.two_classes()
+    truth = (np.random.default_rng(1).random(said.rows) < said.scores).astype(int)
+    fair = metrics.classification(truth, said.predicted, [0, 1], said.scores)
+    assert "Its probabilities" not in checked(cards.training(outcome=fair))
+
+
+def test_a_threshold_is_shown_where_it_decides() -> None:
+    found = cards.evaluation(model=replace(cards.MODEL, threshold=0.25))
+    text = checked(cards.training(evaluation=found))
+    assert "threshold 0.250" in text
+    assert "Called “late” from a probability of 0.250." in text
 
 
 def failed() -> Training:
@@ -201,6 +217,34 @@ def test_with_nothing_to_show_each_part_says_so() -> None:
         assert part in text, part
 
 
+def test_a_person_is_asked_and_the_anchor_and_the_power_are_shown() -> None:
+    found = Comparison(
+        "roc_auc", 0.69, 0.689, 0.001, -0.012, 0.014, ">= -0.005", False, outcome="inconclusive",
+        detectable=0.018, unit="entities (customer)",
+    )  # fmt: skip
+    evaluation = cards.evaluation(
+        comparisons=(found,),
+        against_anchor=(replace(found, difference=-0.002),),
+        anchor_version=1,
+        outcome="inconclusive",
+        left_out=41,
+        passed=False,
+        asks=True,
+        reasons=("not enough evidence against the champion, version 2",),
+    )
+    text = checked(cards.training(evaluation=evaluation))
+    for part in (
+        "A person decides", "Asked: not enough evidence", "Comparison Not enough evidence",
+        "Anchor, version 1", "draws the same entities (customer) for both",
+        "41 rows that the champion has learned from did not count.",
+        "A difference of 0.018 roc_auc or more would be seen in 4 of 5 such hold-outs.",
+    ):  # fmt: skip
+        assert part in text, part
+    refused = checked(cards.training(evaluation=replace(evaluation, asks=False)))
+    assert "Refused: not enough evidence against the champion, version 2." in refused
+    assert "Failed the gate" not in refused
+
+
 def test_a_champion_that_could_not_be_compared_is_named_with_the_reason() -> None:
     found = cards.evaluation(comparisons=(), not_compared="KeyError: 'gone'")
     text = checked(cards.training(evaluation=found))
@@ -243,7 +287,11 @@ def test_names_and_values_of_the_user_are_escaped_everywhere() -> None:
 
 
 def test_without_samples_no_class_and_no_value_of_a_slice_is_shown() -> None:
-    text = checked(replace(failed(), samples=False))
+    found = failed()
+    reasons = ("origin=LGA (500 rows): roc_auc 0.5 is not >= 0.6", "KeyError: 'on time'")
+    evaluation = replace(found.evaluation, reasons=reasons, caution="labels 'on time' are left out")
+    text = checked(replace(found, evaluation=evaluation, samples=False))
+    assert "Refused: origin, value 1 (500 rows): roc_auc 0.5" in text
     assert not [word for word in ("LGA", "on time", "“late”") if word in text]
     assert "origin, value 1" in text
     assert "class 2" in text

@@ -170,7 +170,10 @@ def test_a_search_that_cannot_work_says_why(project: Project, space: dict[str, A
             {"estimator": "sklearn.tree.DecisionTreeClassifier", "params": {"max_dept": 3}},
             r"did you mean max_depth\?",
         ),
-        ({"estimator": "sklearn.linear_model.LogisticRegression"}, "cannot be fitted.*with gaps: spend"),
+        (
+            {"estimator": "sklearn.linear_model.LogisticRegression", "preprocess": None},
+            "cannot be fitted.*with gaps: spend",
+        ),
         ({"estimator": "sklearn.svm.LinearSVC"}, "roc_auc needs predict_proba"),
         ({"estimator": "sklearn.tree.DecisionTreeRegressor"}, "roc_auc is for classification"),
     ],

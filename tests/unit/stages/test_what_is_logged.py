@@ -172,7 +172,10 @@ def test_a_model_that_comes_back_from_its_pickle_with_other_answers_fails_with_t
             {"evaluate": {"metrics": ["roc_auc"], "slices": {"shop": {"roc_auc": ">= 0.5"}}}},
             "no column 'shop'",
         ),
-        ({"train": {"estimator": "own_models:model"}}, "cannot be fitted.*not numeric: plan"),
+        (
+            {"train": {"estimator": "own_models:model", "preprocess": None}},
+            "cannot be fitted.*not numeric: plan",
+        ),
     ],
 )
 def test_a_wrong_column_leaves_no_run(

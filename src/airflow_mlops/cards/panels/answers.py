@@ -63,6 +63,7 @@ def _roc(training: Training) -> Panel:
         axes,
         svg.line(axes, _DIAGONAL, "exact"),
         svg.line(axes, curve),
+        *_decided(training, axes),
         svg.note(axes, 0.98, 0.06, f"area {number(area)}", anchor="end", style="named"),
         svg.note(axes, 0.55, 0.47, "guessing", anchor="start"),
     )
@@ -75,6 +76,16 @@ def _roc(training: Training) -> Panel:
         note=_few(training),
         width="third",
     )
+
+
+def _decided(training: Training, axes: svg.Axes) -> tuple[str, ...]:
+    """The point of the curve at which the model decides."""
+    table = _table(training.outcome, 2)
+    alarms, found = (float(row[1]) / max(int(row.sum()), 1) for row in table)
+    threshold = training.evaluation.model.threshold
+    text = "as it decides" if threshold is None else f"threshold {number(threshold)}"
+    point = (alarms, found, float("nan"), float("nan"))
+    return svg.dots(axes, [point]), svg.note(axes, alarms + 0.03, found - 0.06, text, style="strong")
 
 
 def _precision_recall(training: Training) -> Panel:
@@ -164,11 +175,11 @@ def _decisions(training: Training) -> Panel:
         )
     else:
         sentence = f"{percent(right)} of the rows are called what they are."
-    note = (
-        "Shares are of the rows of the class."
-        if size == 2
-        else "Rows of each class, by what they are called."
-    )
+    note = "Rows of each class, by what they are called."
+    if size == 2:
+        threshold = training.evaluation.model.threshold
+        line = "" if threshold is None else f"Called {names[1]} from a probability of {number(threshold)}. "
+        note = f"{line}Shares are of the rows of the class."
     return Panel("Decisions", sentence, (part,), note=note)
 
 

@@ -9,13 +9,14 @@ from typing import Final
 from airflow_mlops.cards import svg
 from airflow_mlops.cards.core.scales import interval, number, scale_of
 from airflow_mlops.cards.panel import ASK, BAD, IDLE, OK, Badge, Items, Panel, Row, Rows, Table
-from airflow_mlops.cards.training import Training, count, cut
+from airflow_mlops.cards.training import Training, count
 from airflow_mlops.cards.verdict import relation
 from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.records import Check, Comparison, SliceCheck
+from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
 
 _MOST_SLICES: Final = 24
-_SCORES: Final = {"dummy": "Guessing", "train": "Training rows", "cv": "In folds"}
+_SCORES: Final = {"train": "On training", "cv": "In folds"}
 """Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
 
 
@@ -37,6 +38,7 @@ def metrics_panel(training: Training) -> Panel:
         _Column("95 % interval", {name: interval(*ends) for name, ends in training.intervals.items()})
     )
     columns.append(_Column("Limit", {name: check.limit for name, check in checks.items()}))
+    columns.append(_Column("Guessing", {name: number(value) for name, value in evaluation.dummy.items()}))
     for prefix, title in _SCORES.items():
         found = {name: training.scores.get(f"{prefix}.{name}") for name in evaluation.metrics}
         columns.append(
@@ -80,36 +82,37 @@ def comparison_panel(training: Training) -> Panel:
         return Panel(
             "Comparison",
             f"Not compared with version {version}.",
-            (Items((cut(why, 300),)),),
+            (Items((training.shown(why),)),),
             Badge(ASK, "Not compared"),
         )
     first = evaluation.comparisons[0]
-    badge = (
-        Badge(OK, "Better")
-        if first.low > 0
-        else Badge(BAD, "Worse")
-        if first.high < 0
-        else Badge(IDLE, "No clear difference")
-    )
+    badge = _relation_badge(evaluation.outcome, first)
     against: list[tuple[str, tuple[Comparison, ...]]] = [
         (f"Champion, version {version}", evaluation.comparisons)
     ]
-    anchor = getattr(evaluation, "anchor_version", None)
+    anchor = evaluation.anchor_version
     if anchor is not None and anchor != version:
-        against.append((f"Anchor, version {anchor}", getattr(evaluation, "against_anchor", ())))
+        against.append((f"Anchor, version {anchor}", evaluation.against_anchor))
     parts = tuple(_forest(item.metric, against) for item in evaluation.comparisons[:4])
-    notes = ["Same rows, paired: each resample draws the same rows for both."]
-    left_out = getattr(evaluation, "left_out", 0)
-    if left_out:
-        notes.append(f"{count(left_out, 'row')} that the champion has learned from did not count.")
-    detectable = getattr(first, "detectable", None)
-    if detectable:
-        notes.append(
-            f"These rows show a difference of {number(detectable)} {first.metric} or more in 4 of 5 cases."
-        )
+    notes = [f"Same rows, paired: each resample draws the same {first.unit} for both."]
+    if evaluation.left_out:
+        notes.append(f"{count(evaluation.left_out, 'row')} that the champion has learned from did not count.")
+    if first.detectable:
+        least = f"{number(first.detectable)} {first.metric}"
+        notes.append(f"A difference of {least} or more would be seen in 4 of 5 such hold-outs.")
     if evaluation.caution:
-        notes.append(f"{cut(evaluation.caution, 300)}.")
+        notes.append(f"{training.shown(evaluation.caution)}.")
     return Panel("Comparison", f"{relation(first, version)}.", parts, badge, " ".join(notes))
+
+
+def _relation_badge(outcome: str, first: Comparison) -> Badge:
+    if outcome == WORSE or (not outcome and first.high < 0):
+        return Badge(BAD, "Worse")
+    if outcome == INCONCLUSIVE:
+        return Badge(ASK, "Not enough evidence")
+    if first.low > 0:
+        return Badge(OK, "Better")
+    return Badge(OK, "Not worse") if outcome == NOT_WORSE else Badge(IDLE, "No clear difference")
 
 
 def _forest(metric: str, against: Iterable[tuple[str, tuple[Comparison, ...]]]) -> Rows:
@@ -151,7 +154,7 @@ def slices_panel(training: Training) -> Panel:
     note = ""
     if skipped:
         some = count(len(skipped), "slice is", "slices are")
-        note = f"{some} not judged: {cut(skipped[0].skipped, 120)}."
+        note = f"{some} not judged: {training.shown(skipped[0].skipped, 120)}."
     return Panel("Slices", _worst_slice(training, judged, missed), parts, badge, note)
 
 
@@ -161,20 +164,13 @@ def _worst_slice(
     if not judged:
         return "No slice has rows enough to be judged."
     item, check = min(missed or judged, key=lambda pair: _margin(pair[1]))
-    place = f"{_name(training, item)}: {check.name} {number(check.value)}"
+    place = f"{training.slice_name(item)}: {check.name} {number(check.value)}"
     return f"Missed in {place}, required is {check.limit}." if missed else f"Closest to its limit in {place}."
 
 
 def _margin(check: Check) -> float:
     limit = Limit.parse(check.limit)
     return check.value - limit.bound if limit.is_floor else limit.bound - check.value
-
-
-def _name(training: Training, item: SliceCheck) -> str:
-    if training.samples:
-        return f"{cut(item.column, 20)} = {cut(item.value, 24)}"
-    same = [other.value for other in training.evaluation.slices if other.column == item.column]
-    return f"{cut(item.column, 20)}, value {same.index(item.value) + 1}"
 
 
 def _slices(training: Training, metric: str) -> Rows:
@@ -186,7 +182,7 @@ def _slices(training: Training, metric: str) -> Rows:
     whole = training.evaluation.metrics.get(metric)
     limits = {check.limit for _, check in shown}
     bounds = [Limit.parse(limit).bound for limit in limits]
-    ends = [end for _, check in shown for end in _ends(check)]
+    ends = [end for item, check in shown for end in _ends(training, item, check)]
     spans = training.intervals.get(metric, ()) if whole is not None else ()
     scale = scale_of(
         [
@@ -202,20 +198,44 @@ def _slices(training: Training, metric: str) -> Rows:
     if whole is not None:
         low, high = training.intervals.get(metric, (float("nan"), float("nan")))
         drawn = svg.interval_row(scale, whole, low, high, limit=one)
-        rows.append(Row("All rows", drawn, number(whole), count(training.evaluation.rows, "row"), bold=True))
+        rows.append(
+            Row(
+                "All rows",
+                drawn,
+                _with_interval(whole, low, high),
+                count(training.evaluation.rows, "row"),
+                bold=True,
+            )
+        )
     for item, check in shown:
-        low, high = _ends(check)
-        tone = "" if check.passed else BAD
+        low, high = _ends(training, item, check)
+        tone = _tone(check, low, high)
         drawn = svg.interval_row(
             scale, check.value, low, high, limit=Limit.parse(check.limit).bound, tone=tone
         )
-        rows.append(Row(_name(training, item), drawn, number(check.value), count(item.rows, "row")))
+        rows.append(
+            Row(
+                training.slice_name(item),
+                drawn,
+                _with_interval(check.value, low, high),
+                count(item.rows, "row"),
+            )
+        )
     more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
     limit = f"limit {limits.pop()}" if len(limits) == 1 else "each with its limit"
     return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit)
 
 
-def _ends(check: Check) -> tuple[float, float]:
-    """The bounds of a figure, where the record has them."""
-    low, high = (getattr(check, name, None) for name in ("low", "high"))
-    return (float("nan"), float("nan")) if low is None or high is None else (low, high)
+def _ends(training: Training, item: SliceCheck, check: Check) -> tuple[float, float]:
+    return training.slice_intervals.get((item.column, item.value, check.name), (float("nan"), float("nan")))
+
+
+def _tone(check: Check, low: float, high: float) -> str:
+    """Colour a figure whose limit is missed, or lies inside its interval."""
+    if not check.passed:
+        return BAD
+    return ASK if low <= Limit.parse(check.limit).bound <= high else ""
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{number(value)} ({interval(low, high)})" if low == low else number(value)

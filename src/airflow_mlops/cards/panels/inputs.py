@@ -32,7 +32,7 @@ def data_panel(training: Training) -> Panel:
     quarantined = features.train.times.quarantined if features.train.times else 0
     if quarantined:
         pairs.append(("Quarantined", count(quarantined, "row")))
-    notes = [cut(note, 300) for note in features.notes if not _is_leak(training, note)]
+    notes = [training.shown(note) for note in features.notes if not _is_leak(training, note)]
     more = [f"and {len(notes) - _MOST_NOTES} more notes"] if len(notes) > _MOST_NOTES else []
     sentence = f"{count(features.train.rows, 'row')} to learn from, {features.holdout.rows:,} to judge on."
     badge = Badge(ASK, count(len(notes), "note")) if notes else Badge(OK, "Nothing noticed")
@@ -70,7 +70,7 @@ def leaks_panel(training: Training) -> Panel:
     )
     note = f"{count(probe.columns, 'feature')}, each alone, on {count(probe.rows, 'training row')}.{allowed}"
     if probe.leaks:
-        items = Items(tuple(cut(str(leak), 300) for leak in probe.leaks[:_MOST_NOTES]))
+        items = Items(tuple(training.shown(str(leak)) for leak in probe.leaks[:_MOST_NOTES]))
         more = len(probe.leaks) - _MOST_NOTES
         rest = f" {more} more are not shown." if more > 0 else ""
         names = ", ".join(cut(leak.column) for leak in probe.leaks[:3])
@@ -115,7 +115,7 @@ def importances_panel(training: Training) -> Panel:
         return Panel(
             "Importance of columns",
             "Not computed.",
-            (Items((cut(why, 300),)),),
+            (Items((training.shown(why),)),),
             Badge(IDLE, "Not known"),
         )
     shown = found.items[:_MOST_COLUMNS]

@@ -25,6 +25,7 @@ from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics, own_metrics
 from airflow_mlops.config.lint.own_tasks import own_tasks
 from airflow_mlops.config.lint.positive_class import positive_class
+from airflow_mlops.config.lint.preprocess import early_stopping, preprocess
 from airflow_mlops.config.lint.rows import rows
 from airflow_mlops.config.lint.running import notifiers, resources, retry_exceptions, task_settings
 from airflow_mlops.config.lint.salvage import salvage
@@ -45,6 +46,8 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     metrics: ("train.estimator", "data.positive", "train.threshold.*"),
     own_metrics: (),
     positive_class: ("data.positive", "data.target", "validate", "train.params.*"),
+    preprocess: ("train.preprocess.*", "data.keys"),
+    early_stopping: ("train.estimator", "train.early_stopping"),
     expectations: ("validate",),
     database_engine: ("validate", "data.*"),
     limits: (),
@@ -76,6 +79,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
         "data.source.*",
         "data.columns.*",
         "data.join.*",
+        "train.preprocess.*",
         "evaluate.holdout.*",
         "monitor.performance.labels.*",
     ),

@@ -15,6 +15,7 @@ from typing import Final
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
+from airflow_mlops.config.lint.preprocess import preprocessed_columns
 from airflow_mlops.config.models import Data, Source
 from airflow_mlops.config.suites import read_suite
 from airflow_mlops.core.errors import ConfigError
@@ -173,6 +174,7 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
         yield ("train", "weights"), pipeline.train.weights
     for name in pipeline.evaluate.slices:
         yield ("evaluate", "slices", name), name
+    yield from () if pipeline.features else preprocessed_columns(subject)
     for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):
         for item in expand_one(entry):
             for name in item.columns:

@@ -13,6 +13,7 @@ from airflow_mlops.config.models.deployment import (
 from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
+from airflow_mlops.config.models.preprocess import Preprocess
 from airflow_mlops.config.models.running import Callback, Callbacks, Resources, Retry, TaskSettings
 from airflow_mlops.config.models.scheduling import (
     AssetEntry,
@@ -41,7 +42,7 @@ __all__ = [
     "Approve", "AssetEntry", "Assets", "Callback", "Callbacks", "Canary", "Columns", "Data", "Deadline",
     "Deploy", "Drift", "ErrorRateGuard", "Evaluate", "EventTime", "GuardAction", "Guards", "Holdout",
     "Join", "LatencyGuard", "Monitor", "MonitorSchedule", "OwnTask", "Performance", "Pipeline",
-    "QualityGuard", "Resources", "Retrain", "Retry", "Schedule", "Section", "ShiftGuard", "Source",
-    "TaskAfter", "TaskSettings", "Threshold", "Train", "Tune", "Validate", "format_duration",
+    "Preprocess", "QualityGuard", "Resources", "Retrain", "Retry", "Schedule", "Section", "ShiftGuard",
+    "Source", "TaskAfter", "TaskSettings", "Threshold", "Train", "Tune", "Validate", "format_duration",
     "parse_duration",
 ]  # fmt: skip

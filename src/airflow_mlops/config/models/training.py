@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
+from airflow_mlops.config.models.preprocess import Preprocess, as_auto, preprocess_mapping
 from airflow_mlops.config.models.running import Resources
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Columns, Join, Source
@@ -29,6 +39,8 @@ from airflow_mlops.config.values import (
     Values,
     passes,
 )
+
+_MOST_PATIENCE: Final = 10_000
 
 
 class Data(Section):
@@ -147,11 +159,42 @@ class Tune(Section):
     seed: StrictInt = Field(7, ge=0, le=2**31 - 1, description="Seed of the sampler.")
 
 
+def check_patience(value: object) -> object:
+    """Return true, false or a number of rounds; raises ValueError for anything else.
+
+    >>> check_patience(True), check_patience(50)
+    (True, 50)
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int) or not 1 <= value <= _MOST_PATIENCE:
+        raise ValueError(f"must be true, false or rounds from 1 to {_MOST_PATIENCE:,}, got {value!r:.80}")
+    return value
+
+
+PATIENCE_SCHEMA: Final = WithJsonSchema(
+    {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 1, "maximum": _MOST_PATIENCE}]}
+)
+
+
 class Train(Section):
     """Model and training settings; the estimator is anything with fit and predict."""
 
     estimator: Text = Field(description="Dotted path, such as `sklearn.ensemble.RandomForestClassifier`.")
     params: Values = Field(default_factory=dict, description="Arguments of the estimator.")
+    preprocess: (
+        Annotated[Preprocess, BeforeValidator(preprocess_mapping), PlainSerializer(as_auto)] | None
+    ) = Field(
+        Preprocess(),
+        description="Steps before an estimator that cannot take the features as they are: `auto`, `off`, or "
+        "a mapping that gives columns their kind.",
+        json_schema_extra=short_forms("string"),
+    )
+    early_stopping: Annotated[bool | int, BeforeValidator(check_patience), PATIENCE_SCHEMA] = Field(
+        False,
+        description="Whether boosting ends where rows set aside are predicted best: `true`, or after how "
+        "many rounds without a gain.",
+    )
     threshold: Annotated[Threshold | None, BeforeValidator(threshold_mapping)] = Field(
         None,
         description="Decision threshold of a two-class model: a probability, or the metric that chooses it.",

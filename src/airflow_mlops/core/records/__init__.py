@@ -32,6 +32,7 @@ from airflow_mlops.core.records.monitoring import PerformanceReport as Performan
 from airflow_mlops.core.records.monitoring import RetrainRequest as RetrainRequest
 from airflow_mlops.core.records.monitoring import ScoredWindow as ScoredWindow
 from airflow_mlops.core.records.monitoring import Triage as Triage
+from airflow_mlops.core.records.preprocessing import Preprocessing as Preprocessing
 from airflow_mlops.core.records.refit import Agreement as Agreement
 from airflow_mlops.core.records.refit import Refit as Refit
 from airflow_mlops.core.records.training import Check as Check

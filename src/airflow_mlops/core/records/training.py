@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.preprocessing import Preprocessing
 
 NOT_WORSE: Final = "not_worse"
 WORSE: Final = "worse"
@@ -52,6 +53,7 @@ class ModelRef(Record):
 
     ``positive`` is the class of two that its score is about, where that does not go without saying;
     ``threshold`` the probability of that class from which it predicts it, where ``train.threshold`` says so.
+    ``preprocess`` is what was put before the estimator, ``rounds`` how many early stopping has found.
     """
 
     name: str
@@ -62,13 +64,19 @@ class ModelRef(Record):
     rows: int
     positive: str = ""
     threshold: float | None = None
+    preprocess: Preprocessing = field(default_factory=Preprocessing)
+    rounds: int | None = None
 
     @property
     def summary(self) -> str:
-        """Rows and MLflow run, positive class and threshold."""
+        """Rows, MLflow run, positive class, threshold, rounds, steps before the estimator, and notes."""
         about = f"; its score is the probability of {self.positive!r}" if self.positive else ""
         line = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
-        return f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{about}{line}"
+        text = f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{about}{line}"
+        rounds = [f"{self.rounds:,} rounds by early stopping"] if self.rounds else []
+        steps = [f"{name} {len(columns):,}" for name, columns in self.preprocess.steps.items()]
+        before = [f"columns before the estimator: {', '.join(steps)}"] if steps else []
+        return "; ".join([text, *rounds, *before, *self.preprocess.notes])
 
 
 @dataclass(frozen=True, kw_only=True)
