@@ -38,6 +38,8 @@ JUDGED_ROWS: Final = "mlops.judged_rows"
 JUDGED_RUN: Final = "mlops.judged_run_id"
 LEARNED_ROWS: Final = "mlops.learned_rows"
 MODEL_DIGEST: Final = "mlops.model_digest"
+# On a logged model: the SHA-256 of its files, without which it is not loaded.
+MODEL_FILES: Final = "mlops.model_files"
 PIPELINE: Final = "mlops.pipeline"
 # The process that has a run open.
 PROCESS: Final = "mlops.process"

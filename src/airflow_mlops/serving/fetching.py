@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.storage.model_files import check_files
 
 _ERRORS: Final = {error.__name__: error for error in (BackendError, ConfigError)}
 _IDLE_S: Final = 60.0
@@ -193,11 +194,14 @@ def _files(tracking_uri: str, uri: str, folder: str) -> None:
     partial = tempfile.mkdtemp(prefix=f"{local.name}.partial-", dir=local.parent)
     try:
         got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=partial))
+        check_files(got, uri)
         golden = next(iter(sorted(got.rglob("golden.json"))), None)
         document = golden.read_text() if golden else _golden_of_run(got)
         if document is not None:
             (got / "golden.json").write_text(document)
         got.rename(local)
+    except ConfigError:
+        raise
     except Exception as error:
         raise failure(error, tracking_uri, uri) from error
     finally:

@@ -6,12 +6,14 @@ import tempfile
 from pathlib import Path
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.storage.model_files import mark_files
 from airflow_mlops.training.tracking import TaskRun, fluent
 
 
 def check_as_served(run_: TaskRun, model_uri: str) -> None:
     """Load the model from MLflow with the server's own code, and have it answer its golden rows.
 
+    The digest of its files is kept with it, so that nobody loads others later.
     Raises ConfigError with the rows when it cannot be served or answers otherwise than in this training,
     BackendError when MLflow does not answer.
     """
@@ -22,6 +24,7 @@ def check_as_served(run_: TaskRun, model_uri: str) -> None:
     with tempfile.TemporaryDirectory(prefix="mlops-served-") as folder, fluent(uri):
         try:
             load(0, model_uri, Path(folder), Fetcher(uri))
+            mark_files(run_.client, model_uri, next(Path(folder).glob("0-*/MLmodel")).parent)
         except ConfigError as error:
             raise ConfigError(
                 f"the model server would refuse the model that was logged: {error}; the rows are in "

@@ -170,6 +170,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     own = [item for item in (function, kind) if item is not None]
+    run.await_answer()
     with packed(model, own, recipe.base) as inside:
         uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))

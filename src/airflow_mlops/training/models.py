@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.core.tags import COLUMN_TYPES
+from airflow_mlops.storage.model_files import check_files
 from airflow_mlops.training import estimators
 from airflow_mlops.training.signature import inputs_and_types, outputs
 from airflow_mlops.training.tracking import TaskRun, fluent
@@ -54,10 +56,15 @@ def log_model(
 
 
 def load_model(uri: str, model_uri: str) -> Any:
-    """Load a scikit-learn model; raises BackendError when it is gone or cannot be unpickled here."""
+    """Load a scikit-learn model; raises BackendError when it is gone or cannot be unpickled here.
+
+    Raises ConfigError when its files are not those that its training logged.
+    """
     with fluent(uri) as mlflow:
+        folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri)
+        check_files(Path(folder), model_uri)
         try:
-            return mlflow.sklearn.load_model(model_uri)
+            return mlflow.sklearn.load_model(folder)
         except (ImportError, AttributeError) as error:
             raise BackendError(
                 f"{model_uri} cannot be loaded here: {error}; install its requirements"

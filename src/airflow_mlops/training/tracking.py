@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ from airflow_mlops.core.tags import PIPELINE, TASK_KEY, retried_tag
 from airflow_mlops.training.mlflow_address import database_file, reach
 from airflow_mlops.training.open_runs import beating, close_dead, signs_of_life
 
+PATIENCE_S: Final = 600.0
+"""How long a task that has fitted a model waits for MLflow, in seconds."""
+_ASK_S: Final = 15.0
+_LOG: Final = logging.getLogger(__name__)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system reports when a disk, a quota or a file is full."""
 
@@ -120,6 +125,23 @@ class TaskRun:
     client: Any
     uri: str
     run_id: str
+
+    def await_answer(self, patience_s: float = PATIENCE_S) -> None:
+        """Wait until MLflow answers again, so that an outage of minutes does not cost what was fitted.
+
+        It has answered in this task before, so its address is right. Raises BackendError after ``patience_s``
+        seconds.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return reach(self.uri)
+            except BackendError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                _LOG.warning("waiting up to %.0f s more for MLflow: %s", left, error)
+                time.sleep(min(_ASK_S, left))
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters; a later try with other values overwrites nothing and is kept as a tag."""

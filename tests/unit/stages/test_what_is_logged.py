@@ -13,6 +13,9 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.tags import CODE_DIGEST, LEARNED
+from airflow_mlops.serving.fetching import Fetcher
+from airflow_mlops.serving.loading import load
+from airflow_mlops.training.models import load_model
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, fluent
 from tests.support.project import Project
@@ -163,6 +166,26 @@ def test_a_model_that_comes_back_from_its_pickle_with_other_answers_fails_with_t
     with pytest.raises(ConfigError, match=r"golden row 0: .*at training time .*golden\.json of the") as found:
         odd.run("train", {"features": trained[0]}, key="odd")
     assert "version 0" not in str(found.value)
+
+
+def test_a_model_whose_files_somebody_changed_is_not_loaded(
+    project: Project, trained: Any, tmp_path: Path
+) -> None:
+    features, hacked = trained[0], tmp_path / "hacked"
+    model = project.run("train", {"features": features}, key="changed")
+    evaluation = project.run("evaluate", {"features": features, "model": model})
+    version = project.run("register", {"evaluation": evaluation})["model_version"]
+    uri = f"models:/churn/{version}"
+    assert load_model(project.tracking_uri, uri)
+    logged = connect(project.tracking_uri).get_logged_model(model["model_uri"].removeprefix("models:/"))
+    pickled = Path(logged.artifact_location) / "model.pkl"
+    pickled.write_bytes(f"cos\nsystem\n(S'touch {hacked}'\ntR.".encode())
+    for address in (uri, model["model_uri"]):
+        with pytest.raises(ConfigError, match="its files are not those that its training logged"):
+            load_model(project.tracking_uri, address)
+        with pytest.raises(ConfigError, match="its files are not those that its training logged"):
+            load(1, address, project.root / "served", Fetcher(project.tracking_uri))
+    assert not hacked.exists()
 
 
 @pytest.mark.parametrize(
