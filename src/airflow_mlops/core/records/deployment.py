@@ -19,7 +19,7 @@ class DeployRequest(Record):
 
     ``action`` is ``deploy`` or ``rollback``; ``request`` names the run when a person asked for it, so that
     the same version can be asked for again. ``agreement`` says how the version and its judged twin agree on
-    the hold-out, ``caution`` what is striking about it.
+    the hold-out, ``caution`` what is striking about it, ``of_class`` the class of the metrics.
     """
 
     name: str
@@ -32,6 +32,7 @@ class DeployRequest(Record):
     request: str = ""
     agreement: str = ""
     caution: str = ""
+    of_class: str = ""
 
     @property
     def summary(self) -> str:

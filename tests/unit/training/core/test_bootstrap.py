@@ -124,3 +124,22 @@ def test_the_memory_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bootstrap, "_CELLS", 120)
     again = paired_bootstrap(first, second, 50)
     assert (again.low, again.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+
+
+def test_many_units_need_fewer_draws_for_the_same_interval() -> None:
+    rng = np.random.default_rng(10)
+    rows = bootstrap.MANY_UNITS
+    differences = rng.normal(0.01, 1.0, rows)
+    seen: list[int] = []
+
+    def counted(weights: np.ndarray) -> float:
+        seen.append(len(weights))
+        return 0.0
+
+    found = paired_bootstrap(compare.mean(differences), counted, rows)
+    assert len(seen) == 201  # once on all rows
+    half = stats.norm.ppf(0.975) * differences.std() / rows**0.5
+    assert found.low == pytest.approx(differences.mean() - half, abs=0.15 * half)
+    assert found.high - differences.mean() == pytest.approx(differences.mean() - found.low)
+    few = paired_bootstrap(counted, counted, rows - 1, draws=3)
+    assert (few.low, len(seen)) == (0.0, 201 + 2 + 6)
