@@ -58,6 +58,8 @@ def _evidence(request: DeployRequest) -> Iterator[str]:
     yield f"| model | `{request.name}` |"
     yield f"| requested version | **{request.model_version}** |"
     yield f"| champion | {request.champion_version or 'none: this is the first version'} |"
+    if request.of_class:
+        yield f"| positive class | {request.of_class} |"
     for name, value in request.metrics.items():
         yield f"| {name} | {value:.4f} |"
     if request.agreement:

@@ -45,6 +45,7 @@ def run(call: StageCall) -> DeployRequest:
         champion_version=champion,
         metrics=evaluation.metrics if evaluation else {},
         comparisons=evaluation.comparisons if evaluation else (),
+        of_class=evaluation.of_class if evaluation else "",
         reason=reason,
         agreement=tags.get(AGREEMENT, ""),
         caution="; ".join(tags[key] for key in (AGREEMENT_CAUTION, GATE_CAUTION) if key in tags),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 
 from airflow_mlops.config.models import Train
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.positive_class import class_in_question, positive_place
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
 from airflow_mlops.data import features
@@ -38,7 +39,7 @@ def run(call: StageCall) -> TuneResult:
     _check(call)
     found = call.input("features", FeatureSet)
     check_used(call.pipeline.evaluate, found)
-    score = _scorer(call, found)
+    score, of_class = _scorer(call, found)
     tags = {STAGE: "tune", WORKER: str(worker)}
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(workers), call.mlflow.task_run(*where) as run_:
@@ -54,7 +55,7 @@ def run(call: StageCall) -> TuneResult:
             samples=call.quotes_cells,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
-        return _result(worker, metric, trials, run_.run_id)
+        return replace(_result(worker, metric, trials, run_.run_id), of_class=of_class)
 
 
 def _check(call: StageCall) -> None:
@@ -71,7 +72,8 @@ def _first_params(train: Train) -> dict[str, Any]:
     return {**train.params, **{name: form[0] for name, form in space.items()}}
 
 
-def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
+def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, Any]], float], str]:
+    """Return what scores a set of parameters, larger is better, and the class of two that it is about."""
     data, train = call.pipeline.data, call.pipeline.train
     lesson = judged_rows(call, found)
     raw, rows, weights = lesson.columns([*data.keys, data.target]), lesson.features(), lesson.weights()
@@ -82,7 +84,7 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
     sign = 1.0 if row.larger_is_better else -1.0
     scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
-    estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
+    classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
     known = raw[~held].reset_index(drop=True)
     learner = Learner(
         pipeline=call.pipeline,
@@ -101,7 +103,7 @@ def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]],
         fitted = learner.fit(estimator).estimator
         return sign * metrics.compute([name], estimators.ask(fitted, asked, truth, scoring))[name]
 
-    return score
+    return score, class_in_question(classes, positive_place(classes, data.positive))
 
 
 def _log(run_: TaskRun, metric: str, trial: search.Trial, top: list[search.Trial]) -> None:
