@@ -106,7 +106,10 @@ def worse(**evaluate: Any) -> dict[str, Any]:
     ("evaluate", "reason"),
     [
         ({"require": {"accuracy": ">= 0.7"}}, r"evaluation gate failed: accuracy 0\.\d+ .*0\.7"),
-        ({"against_champion": {"accuracy": ">= -0.01"}}, r"evaluation gate failed: accuracy .*champion"),
+        (
+            {"against_champion": {"accuracy": ">= -0.01"}},
+            r"evaluation gate failed: worse: accuracy .*champion",
+        ),
     ],
 )
 def test_a_worse_model_fails_its_gate_at_once(

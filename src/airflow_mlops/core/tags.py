@@ -43,12 +43,16 @@ MODEL_FILES: Final = "mlops.model_files"
 PIPELINE: Final = "mlops.pipeline"
 # The process that has a run open.
 PROCESS: Final = "mlops.process"
+# The class of two that the figures of a version, and its scores, are about.
+POSITIVE_CLASS: Final = "mlops.positive_class"
 ROLLOUT_AT: Final = "mlops.rollout.at"
 ROLLOUT_ID: Final = "mlops.rollout.id"
 ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"
 ROLLOUT_REASON: Final = "mlops.rollout.reason"
 STAGE: Final = "mlops.stage"
 TASK_KEY: Final = "mlops.task_key"
+# The types that loading a model in the format of skops builds, beside those that skops trusts by itself.
+TRUSTED_TYPES: Final = "mlops.trusted_types"
 WORKER: Final = "mlops.worker"
 _METRIC: Final = "mlops.metric."
 _RETRIED: Final = "mlops.retried."

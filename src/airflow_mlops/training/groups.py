@@ -116,7 +116,14 @@ def _difference(
         return GroupDifference(column, measure, text, UNCLEAR, rates=rates)
     groups = np.unique(codes[mask], return_inverse=True)[1]
     found = apart(outcome.predicted[mask] == 1, groups, units.part(mask))
-    bounds = [None if math.isnan(end) else end for end in (found.low, found.high)]
+    sound = not math.isnan(found.low)
     return GroupDifference(
-        column, measure, text, outcome_of(found.low, found.high, text), found.difference, *bounds, rates=rates
+        column=column,
+        measure=measure,
+        limit=text,
+        outcome=outcome_of(found.low, found.high, text),
+        difference=found.difference,
+        low=found.low if sound else None,
+        high=found.high if sound else None,
+        rates=rates,
     )

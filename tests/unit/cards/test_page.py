@@ -12,7 +12,7 @@ import pytest
 
 from airflow_mlops.cards.page import card_page
 from airflow_mlops.cards.training import Training
-from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, SliceCheck
+from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, Preprocessing, SliceCheck
 from airflow_mlops.training.core import metrics
 from tests.support import cards
 
@@ -122,6 +122,17 @@ def test_a_threshold_is_shown_where_it_decides() -> None:
     text = checked(cards.training(evaluation=found))
     assert "threshold 0.250" in text
     assert "Called “late” from a probability of 0.250." in text
+
+
+def test_the_steps_before_the_estimator_and_what_was_left_out_are_listed() -> None:
+    steps = Preprocessing(
+        {"one_hot": ("carrier", "origin")}, left_out=("ticket",), notes=("ticket is left out",)
+    )
+    model = replace(cards.MODEL, preprocess=steps, rounds=120)
+    text = checked(cards.training(evaluation=cards.evaluation(model=model)))
+    assert "Preprocessing one-hot: carrier, origin; left out: ticket" in text
+    assert "Early stopping 120 rounds" in text
+    assert "ticket is left out" in text
 
 
 def failed() -> Training:

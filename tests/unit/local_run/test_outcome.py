@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,3 +166,21 @@ def test_a_folder_that_cannot_be_written_is_3(laptop: Laptop, tmp_path: Path) ->
     code, _, err = laptop.run()
     assert code == 3
     assert f"cannot write {tmp_path}/mlops-artifacts" in err
+
+
+def test_a_model_without_enough_evidence_waits_for_a_person_with_4(laptop: Laptop) -> None:
+    evaluate = {"metrics": ["accuracy"], "against_champion": {"accuracy": ">= 0"}, "on_inconclusive": "ask"}
+    gate: dict[str, Any] = {"evaluate": evaluate, "approve": {"by": [getpass.getuser()]}}
+    laptop.write(**gate)
+    assert laptop.run()[0] == 0
+    stump = {"estimator": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 24}}
+    laptop.write(**gate, train=stump)
+    waits = laptop.document()
+    assert (waits["exit_code"], states(waits)["decide"]) == (4, "waiting")
+    assert "the new model of churn waits for approval" in waits["message"]
+    assert laptop.aliases() == {"champion": 1}
+    done = laptop.document("--yes")
+    assert (done["exit_code"], states(done)["evaluate"]) == (0, "kept")
+    assert laptop.aliases() == {"champion": 2, "previous": 1}
+    decided = next(line["record"] for line in done["tasks"] if line["task"] == "decide")
+    assert decided["caution"].startswith(f"accepted by {getpass.getuser()} (--yes)")

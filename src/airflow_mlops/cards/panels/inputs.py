@@ -94,17 +94,23 @@ def features_panel(training: Training) -> Panel:
     shown = ", ".join(cut(name, 30) for name in features[:_MOST_FEATURES])
     more = f" and {len(features) - _MOST_FEATURES:,} more" if len(features) > _MOST_FEATURES else ""
     made = cut(training.function, 80) if training.function else "none: the columns as they are"
-    params = training.params
-    pairs = [("Features", shown + more), ("Feature function", made)]
-    for name, label in (("estimator", "Estimator"), ("preprocess", "Preprocessing")):
-        if params.get(name):
-            pairs.append((label, cut(params[name], 300)))
-    chosen = training.evaluation.model.params
-    if chosen:
-        pairs.append(
-            ("Parameters", cut(", ".join(f"{name} = {value}" for name, value in chosen.items()), 600))
-        )
-    return Panel("Features and estimator", f"{count(len(features), 'feature')}.", (Pairs(tuple(pairs)),))
+    model = training.evaluation.model
+    steps = (
+        cut("; ".join(model.preprocess.description), 600)
+        or "none: the estimator takes the features as they are"
+    )
+    pairs = [("Features", shown + more), ("Feature function", made), ("Preprocessing", steps)]
+    if estimator := training.params.get("estimator"):
+        pairs.append(("Estimator", cut(estimator, 200)))
+    if model.params:
+        chosen = ", ".join(f"{name} = {value}" for name, value in model.params.items())
+        pairs.append(("Parameters", cut(chosen, 600)))
+    if model.rounds:
+        pairs.append(("Early stopping", count(model.rounds, "round")))
+    notes = tuple(training.shown(note) for note in model.preprocess.notes[:_MOST_NOTES])
+    parts = (Pairs(tuple(pairs)), *((Items(notes),) if notes else ()))
+    badge = Badge(ASK, count(len(model.preprocess.notes), "note")) if notes else None
+    return Panel("Features and estimator", f"{count(len(features), 'feature')}.", parts, badge)
 
 
 def importances_panel(training: Training) -> Panel:

@@ -12,6 +12,7 @@ from airflow_mlops.config.models.deployment import (
     ShiftGuard,
 )
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.preprocess import Preprocess
@@ -31,7 +32,6 @@ from airflow_mlops.config.models.threshold import Threshold
 from airflow_mlops.config.models.training import (
     Data,
     Evaluate,
-    Holdout,
     Train,
     Tune,
     Validate,

@@ -17,6 +17,7 @@ from pydantic import (
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.preprocess import Preprocess, as_auto, preprocess_mapping
 from airflow_mlops.config.models.running import Resources
@@ -218,6 +219,11 @@ class Train(Section):
         description="What the registered model has learned: `all` rows, by a last fit after the gate; `off`: "
         "what the judged model has learned, without the hold-out.",
     )
+    serialization: Literal["cloudpickle", "skops"] = Field(
+        "cloudpickle",
+        description="Format of the logged model: `cloudpickle` holds your code, which loading runs; `skops` "
+        "builds objects of listed types only.",
+    )
     resources: Resources | None = Field(
         None, description="Resources of the pods of `tune`, `train` and `refit`."
     )
@@ -227,14 +233,6 @@ class Train(Section):
         if self.threshold and self.weights:
             raise FieldError("cannot be combined with `weights`: remove one of them", "threshold")
         return self
-
-
-class Holdout(Section):
-    """The rows that a model is judged on: a test set of its own; without it, `data.holdout` of the rows."""
-
-    source: Source = Field(
-        description="Where the test set is: any source; its rows are read as those of `data.source`."
-    )
 
 
 class Evaluate(Section):
@@ -268,7 +266,7 @@ class Evaluate(Section):
         description="Limits per column of the raw rows on differences between the groups of its values.",
     )
     holdout: Holdout | None = Field(
-        None, description="A test set that is a source too; then all rows of `data.source` are trained on."
+        None, description="Which rows are held out; the share `data.holdout` when left out."
     )
     leaks: Annotated[Leaks | None, BeforeValidator(action_mapping)] = Field(
         Leaks(),
@@ -280,6 +278,11 @@ class Evaluate(Section):
         ge=1,
         description="Minimum hold-out rows per slice or group; smaller ones are reported, not gated.",
     )
+
+    @property
+    def test_set(self) -> Source | None:
+        """The source of a test set of its own, None when rows of the data are held out."""
+        return self.holdout.source if self.holdout else None
 
     @property
     def champion_limits(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
 from airflow_mlops.core.records.groups import GroupDifference
 from airflow_mlops.core.records.preprocessing import Preprocessing
@@ -17,7 +18,7 @@ INCONCLUSIVE: Final = "inconclusive"
 
 @dataclass(frozen=True, kw_only=True)
 class TuneResult(Record):
-    """What one tuning worker found. ``best_score`` is larger-is-better."""
+    """What one tuning worker found. ``best_score`` is larger-is-better, of the class ``of_class`` of two."""
 
     worker: int
     metric: str
@@ -26,6 +27,7 @@ class TuneResult(Record):
     trials: int
     failed: int
     run_id: str
+    of_class: str = ""
 
     @property
     def summary(self) -> str:
@@ -34,7 +36,8 @@ class TuneResult(Record):
         if self.best_score is None:
             return f"{self.trials} trials{failed}"
         params = ", ".join(f"{name}={_short(value)}" for name, value in self.best_params.items())
-        return f"{self.trials} trials{failed}, best {self.metric} {self.best_score:.3f} ({params})"
+        best = f"{self.metric} {self.best_score:.3f}{about(self.of_class)}"
+        return f"{self.trials} trials{failed}, best {best} ({params})"
 
     @classmethod
     def summary_of_all(cls, records: Sequence[Self]) -> str:
@@ -183,7 +186,7 @@ class Evaluation(Record):
     def summary(self) -> str:
         """Metrics, their class, the differences to earlier versions and between groups, and a caution."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
-        about = f" (of the class {self.of_class!r})" if self.of_class else ""
+        of = about(self.of_class)
         against = "".join(
             f"; against {kind}version {version}: {item.metric} {item.difference:+.3f} "
             f"[{item.low:+.3f}, {item.high:+.3f}]{_power(item)}{_worse(item)}"
@@ -196,23 +199,19 @@ class Evaluation(Record):
         told = not self.not_compared or self.not_compared in self.caution
         missing = "" if told else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        groups = "".join(
-            f"; {item.column}: {item.measure} {item.figures}" for item in self.groups if item.figures
-        )
-        return (
-            figures
-            + about
-            + dummy
-            + against
-            + missing
-            + groups
-            + (f"; {self.caution}" if self.caution else "")
-        )
+        parts = (figures, of, dummy, against, missing, *self._between_groups)
+        return "".join(parts) + (f"; {self.caution}" if self.caution else "")
+
+    @property
+    def _between_groups(self) -> list[str]:
+        return [f"; {item.column}: {item.measure} {item.figures}" for item in self.groups if item.figures]
 
     @property
     def rejection(self) -> str:
         """The reasons of a failed gate; none while a person has to decide."""
-        return "" if self.passed or self.asks else f"evaluation gate failed: {'; '.join(self.reasons)}"
+        if self.passed or self.asks:
+            return ""
+        return f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True, kw_only=True)

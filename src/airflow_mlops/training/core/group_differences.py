@@ -105,7 +105,8 @@ def _drawn_rates(
     cells = groups * 2 + selected.astype(np.int64)
     count = 2 * (int(groups.max()) + 1)
     if units.are_rows:  # how many rows of each cell are drawn follows a multinomial distribution
-        sums = rng.multinomial(len(cells), np.bincount(cells, minlength=count) / len(cells), draws)
+        shares = np.bincount(cells, minlength=count) / len(cells)
+        sums = rng.multinomial(len(cells), shares, draws).astype(float)
     else:
         order = np.argsort(cells, kind="stable")
         present, starts = np.unique(cells[order], return_index=True)

@@ -53,7 +53,11 @@ def test_the_interval_is_that_of_resamples_made_one_by_one() -> None:
         rows = again.integers(0, 40, 40)
         differences.append(challenger[rows].mean() - champion[rows].mean())
     tail = stats.norm.cdf(-stats.t.ppf(0.95, 39) * (40 / 39) ** 0.5)
-    assert (found.low, found.high) == pytest.approx(np.quantile(differences, [tail, 1 - tail]))
+    ordered = [None, *sorted(differences)]  # counted from 1, between places 102 p
+    place = tail * 102
+    below, part = int(place), place - int(place)
+    assert found.low == pytest.approx(ordered[below] * (1 - part) + ordered[below + 1] * part)
+    assert found.high == pytest.approx(ordered[-below] * (1 - part) + ordered[-below - 1] * part)
     assert found.challenger == pytest.approx(challenger.mean())
     assert found.champion == pytest.approx(champion.mean())
     assert found.difference == pytest.approx(challenger.mean() - champion.mean())
@@ -124,3 +128,22 @@ def test_the_memory_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bootstrap, "_CELLS", 120)
     again = paired_bootstrap(first, second, 50)
     assert (again.low, again.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+
+
+def test_many_units_need_fewer_draws_for_the_same_interval() -> None:
+    rng = np.random.default_rng(10)
+    rows = bootstrap.MANY_UNITS
+    differences = rng.normal(0.01, 1.0, rows)
+    seen: list[int] = []
+
+    def counted(weights: np.ndarray) -> float:
+        seen.append(len(weights))
+        return 0.0
+
+    found = paired_bootstrap(compare.mean(differences), counted, rows)
+    assert len(seen) == 201  # once on all rows
+    half = stats.norm.ppf(0.975) * differences.std() / rows**0.5
+    assert found.low == pytest.approx(differences.mean() - half, abs=0.15 * half)
+    assert found.high - differences.mean() == pytest.approx(differences.mean() - found.low)
+    few = paired_bootstrap(counted, counted, rows - 1, draws=3)
+    assert (few.low, len(seen)) == (0.0, 201 + 2 + 6)
