@@ -15,6 +15,7 @@ from airflow_mlops.cli.pipeline_paths import PipelinePath, default_folder, exist
 from airflow_mlops.cli.terminal import columns
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.local_run.paths import RunPaths
 from airflow_mlops.views.rollouts import RolloutView
 from airflow_mlops.views.status import StatusView, read_status
@@ -111,7 +112,8 @@ def _versions(view: StatusView, now: datetime) -> Iterator[tuple[str, str]]:
 
 def _version(version: VersionView, now: datetime) -> str:
     parts = [f"version {version.version}", f"{_span(version.age(now).total_seconds())} old"]
-    parts += [f"{name} {value:.4g}" for name, value in version.metrics.items()]
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())
+    parts += [figures + about(version.of_class)] if figures else []
     if version.approval is not None:
         parts.append(f"{version.approval.verb} by {version.approval.by or 'an unknown user'}")
     if version.rollout is not None and version.rollout.outcome != "PROMOTED":
@@ -151,7 +153,8 @@ def _window(window: WindowView) -> Iterator[tuple[str, str]]:
         parts.append(": ".join(filter(None, (window.drift.verdict, ", ".join(window.drift.drifted[:3])))))
     if window.performance is not None:
         figures = [f"{name} {value:.4g}" for name, value in window.performance.metrics.items()]
-        parts.append(f"{' '.join(figures) or 'quality'} ({window.performance.verdict})")
+        of = about(window.performance.of_class) if figures else ""
+        parts.append(f"{' '.join(figures) or 'quality'}{of} ({window.performance.verdict})")
     yield "window", ", ".join(parts)
     if window.triage is not None and window.triage.action != "none":
         yield "", f"→ {window.triage.action}: {window.triage.reason}"

@@ -91,6 +91,15 @@ def class_in_question(classes: Sequence[Any], place: int | None) -> str:
     return "" if place is None or (is_plain(classes) and place == 1) else str(classes[place])
 
 
+def about(of_class: str) -> str:
+    """Return what stands behind figures of a class of two; empty when it goes without saying.
+
+    >>> about("fraud"), about("")
+    (" (of the class 'fraud')", '')
+    """
+    return f" (of the class {of_class!r})" if of_class else ""
+
+
 def quoted(labels: Sequence[Any]) -> str:
     """Return the first labels as text.
 

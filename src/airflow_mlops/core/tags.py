@@ -43,6 +43,8 @@ MODEL_FILES: Final = "mlops.model_files"
 PIPELINE: Final = "mlops.pipeline"
 # The process that has a run open.
 PROCESS: Final = "mlops.process"
+# The class of two that the figures of a version, and its scores, are about.
+POSITIVE_CLASS: Final = "mlops.positive_class"
 ROLLOUT_AT: Final = "mlops.rollout.at"
 ROLLOUT_ID: Final = "mlops.rollout.id"
 ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"

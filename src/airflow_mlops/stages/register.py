@@ -44,6 +44,7 @@ def run(call: StageCall) -> RegisteredVersion:
     run_tags = registry.run_tags(model.run_id)
     tags = {key: run_tags[key] for key in _KEPT if key in run_tags}
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
+    tags |= {tag_names.POSITIVE_CLASS: evaluation.of_class} if evaluation.of_class else {}
     told = {tag_names.GATE_OUTCOME: evaluation.outcome, tag_names.GATE_CAUTION: evaluation.caution}
     tags |= {key: text for key, text in told.items() if text} | _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}

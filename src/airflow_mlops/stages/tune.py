@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 
 from airflow_mlops.config.models import Train
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.positive_class import class_in_question, positive_place
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
-from airflow_mlops.data import features
+from airflow_mlops.data.splitting import plan_of, split
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import judged_rows
@@ -38,7 +39,7 @@ def run(call: StageCall) -> TuneResult:
     _check(call)
     found = call.input("features", FeatureSet)
     check_used(call.pipeline.evaluate, found)
-    score = _scorer(call, found)
+    score, of_class = _scorer(call, found)
     tags = {STAGE: "tune", WORKER: str(worker)}
     where = (call.pipeline.name, call.task_key, call.artifacts, tags)
     with shared_cores(workers), call.mlflow.task_run(*where) as run_:
@@ -54,7 +55,7 @@ def run(call: StageCall) -> TuneResult:
             samples=call.quotes_cells,
         )
         run_.json({"metric": metric, "trials": [asdict(trial) for trial in trials]}, "trials.json")
-        return _result(worker, metric, trials, run_.run_id)
+        return replace(_result(worker, metric, trials, run_.run_id), of_class=of_class)
 
 
 def _check(call: StageCall) -> None:
@@ -71,37 +72,40 @@ def _first_params(train: Train) -> dict[str, Any]:
     return {**train.params, **{name: form[0] for name, form in space.items()}}
 
 
-def _scorer(call: StageCall, found: FeatureSet) -> Callable[[Mapping[str, Any]], float]:
+def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, Any]], float], str]:
+    """Return what scores a set of parameters, larger is better, and the class of two that it is about."""
     data, train = call.pipeline.data, call.pipeline.train
     lesson = judged_rows(call, found)
-    raw, rows, weights = lesson.columns([*data.keys, data.target]), lesson.features(), lesson.weights()
-    held = features.split(raw, data).held_out
+    by_row = not data.keys  # then all columns decide
+    raw = lesson.columns(None if by_row else [*data.keys, data.target])
+    rows, weights = lesson.features(), lesson.weights()
+    inner = split(raw, data, plan_of(data, call.pipeline.evaluate.holdout, train.weights).inner)
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
     row = metrics.facts(name)
     sign = 1.0 if row.larger_is_better else -1.0
     scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
-    estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
-    known = raw[~held].reset_index(drop=True)
+    classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
+    known = raw[inner.teaches].reset_index(drop=True)
     learner = Learner(
         pipeline=call.pipeline,
-        features=rows[~held],
-        target=target[~held],
+        features=rows[inner.teaches],
+        target=target[inner.teaches],
         rows=lambda: known,
-        weights=None if weights is None else weights[~held],
+        weights=None if weights is None else weights[inner.teaches],
         samples=call.quotes_cells,
         # The threshold changes no probability: metrics of probabilities are not worth its fits.
         threshold=None if row.needs_probability else train.threshold,
     )
-    asked, truth = rows[held], target[held]
+    asked, truth = rows[inner.held_out], target[inner.held_out]
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)
         fitted = learner.fit(estimator).estimator
         return sign * metrics.compute([name], estimators.ask(fitted, asked, truth, scoring))[name]
 
-    return score
+    return score, class_in_question(classes, positive_place(classes, data.positive))
 
 
 def _log(run_: TaskRun, metric: str, trial: search.Trial, top: list[search.Trial]) -> None:

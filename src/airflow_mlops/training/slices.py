@@ -23,7 +23,8 @@ def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tu
     """Hold each value of the columns in ``evaluate.slices`` against its limits.
 
     ``rows`` are the raw hold-out rows in the order of ``outcome``; gaps are a value of their own. A value
-    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined, is reported and not judged.
+    with fewer than ``min_slice_rows`` rows, or on which a metric is undefined or an average lacks a class, is
+    reported and not judged.
     Raises ConfigError for a column that is not there or has more than 100 values.
     """
     return tuple(
@@ -57,8 +58,12 @@ def _column(
         if count < least:
             yield SliceCheck(column, str(value), count, skipped=f"fewer than {least} rows")
             continue
+        part = outcome.part(mask)
+        if metrics.lowered_averages(limits, part):  # a limit that no model could hold here
+            yield SliceCheck(column, str(value), count, skipped=metrics.unseen_classes(limits, part))
+            continue
         try:
-            figures = metrics.compute(limits, outcome.part(mask))
+            figures = metrics.compute(limits, part)
         except DataRejected as error:
             yield SliceCheck(column, str(value), count, skipped=str(error))
             continue

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.views.rollouts import RolloutsView
 from airflow_mlops.views.versions import VersionsView, VersionView
 from airflow_mlops.views.view import Event
@@ -29,6 +30,7 @@ def timeline(versions: VersionsView, rollouts: RolloutsView, windows: WindowsVie
 
 def _of_version(view: VersionView, stored: set[str]) -> Iterator[Event]:
     number, figures = view.version, ", ".join(f"{name} {value:g}" for name, value in view.metrics.items())
+    figures += about(view.of_class) if figures else ""
     verdict = f"evaluation {view.evaluation}" if view.evaluation else ""
     yield Event(
         at=view.created,

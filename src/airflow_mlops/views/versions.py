@@ -14,6 +14,7 @@ from airflow_mlops.core.tags import (
     APPROVAL_AT,
     APPROVAL_BY,
     EVALUATION,
+    POSITIVE_CLASS,
     ROLLOUT_AT,
     ROLLOUT_ID,
     ROLLOUT_OUTCOME,
@@ -58,7 +59,8 @@ class RolloutOutcome(View):
 class VersionView(View):
     """One version.
 
-    ``role`` is champion, challenger, previous or empty; ``metrics`` are figures on the hold-out rows;
+    ``role`` is champion, challenger, previous or empty; ``metrics`` are figures on the hold-out rows,
+    of the class ``of_class`` of two (empty: it goes without saying);
     ``evaluation`` is the verdict of the gate, empty for a version that was registered by hand.
     """
 
@@ -67,6 +69,7 @@ class VersionView(View):
     role: str
     aliases: tuple[str, ...]
     metrics: Mapping[str, float]
+    of_class: str
     evaluation: str
     approval: ApprovalView | None
     rollout: RolloutOutcome | None
@@ -105,6 +108,7 @@ def version_view(version: Version) -> VersionView:
         role=next((role for role in ROLES if role in version.aliases), ""),
         aliases=version.aliases,
         metrics=_metrics(tags),
+        of_class=tags.get(POSITIVE_CLASS, ""),
         evaluation=tags.get(EVALUATION, ""),
         approval=_approval(tags),
         rollout=_outcome(tags),

@@ -96,3 +96,17 @@ def test_the_gate_says_no_for_a_slice_and_the_record_holds_every_value(tmp_path:
     evaluation = Evaluation.from_json(record)
     assert {item.value for item in evaluation.slices} == {"basic", "plus", "pro"}
     assert sum(item.rows for item in evaluation.slices) == evaluation.rows
+
+
+def test_a_slice_without_a_class_is_not_held_against_an_average_over_the_classes() -> None:
+    truth = np.array([0, 1, 2] * 100 + [0, 1] * 100)
+    rows = pd.DataFrame({"plan": ["all"] * 300 + ["few"] * 200})
+    outcome = metrics.classification(truth, truth, [0, 1, 2])
+    section = Evaluate(metrics=("f1",), slices={"plan": {"f1": ">= 0.9"}})
+    whole, lacking = judge(rows, outcome, section)
+    assert [check.value for check in whole.checks] == [1.0]
+    assert lacking.skipped == (
+        "no row has the class 2: no figure says anything about it, and it counts 0 in f1"
+    )
+    other = Evaluate(metrics=("f1",), slices={"plan": {"balanced_accuracy": ">= 0.9"}})
+    assert [item.skipped for item in judge(rows, outcome, other)] == ["", ""]

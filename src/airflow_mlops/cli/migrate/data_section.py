@@ -44,7 +44,21 @@ def convert_data(conversion: Conversion) -> None:
     data: dict[str, Any] = {"target": str(conversion.value("target_col"))}
     if (share := _holdout(conversion)) is not None:
         data["holdout"] = share
+    data |= _positive(conversion)
     conversion.config["data"] = {**data, "source": _source(conversion)}
+
+
+def _positive(conversion: Conversion) -> dict[str, Any]:
+    """Return the positive class of a classification, if the recipe has one that is a label."""
+    path, label = ("positive_class",), conversion.value("positive_class")
+    if label is None:
+        return {}
+    plain = isinstance(label, bool | int) or (isinstance(label, str) and label.strip() != "")
+    if conversion.recipe.kind != "classification" or not plain:
+        conversion.left(path, "data.positive is the label of a classification: write it there if this is one")
+        return {}
+    conversion.carried(path, "data.positive")
+    return {"positive": label}
 
 
 def _holdout(conversion: Conversion) -> float | None:

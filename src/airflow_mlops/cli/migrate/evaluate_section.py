@@ -36,9 +36,6 @@ _NEAR: Final = {
     _SQUARED: "the square root: rmse",
     "precision_recall_auc": "average_precision, another estimate of the same area",
 }
-_POSITIVE: Final = (
-    "the label that sorts last is the positive one: check that this one does, or rename the labels"
-)
 
 
 def convert_evaluation(conversion: Conversion) -> None:
@@ -51,8 +48,6 @@ def convert_evaluation(conversion: Conversion) -> None:
             _criterion(conversion, (*_CRITERIA, index), item, require)
     evaluate: dict[str, Any] = {"metrics": list(dict.fromkeys((first, *require)))}
     conversion.config["evaluate"] = {**evaluate, **({"require": require} if require else {})}
-    if conversion.value("positive_class") is not None:
-        conversion.changed(("positive_class",), _POSITIVE)
     path = ("steps", "register", "allow_non_validated_model")
     if conversion.value(*path) is False:
         conversion.carried(path, "always so: a version that fails evaluate.require is never registered")

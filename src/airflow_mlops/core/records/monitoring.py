@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
 from airflow_mlops.core.records.data import DatasetRef, ValidationReport
 from airflow_mlops.core.records.training import Check
@@ -124,7 +125,7 @@ class PerformanceReport(Record):
     def summary(self) -> str:
         """Verdict, metrics or labelled rows, and what was found about earlier windows."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
-        figures += f" (of the class {self.of_class!r})" if figures and self.of_class else ""
+        figures += about(self.of_class) if figures else ""
         of = f" of {self.window_rows:,}" if self.window_rows else ""
         first = f"{self.verdict}: {figures or f'{self.rows:,}{of} rows with a label'}"
         others = {"scored": self.also_scored, "without labels": len(self.overdue)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
 from airflow_mlops.core.records.preprocessing import Preprocessing
 
@@ -16,7 +17,7 @@ INCONCLUSIVE: Final = "inconclusive"
 
 @dataclass(frozen=True, kw_only=True)
 class TuneResult(Record):
-    """What one tuning worker found. ``best_score`` is larger-is-better."""
+    """What one tuning worker found. ``best_score`` is larger-is-better, of the class ``of_class`` of two."""
 
     worker: int
     metric: str
@@ -25,6 +26,7 @@ class TuneResult(Record):
     trials: int
     failed: int
     run_id: str
+    of_class: str = ""
 
     @property
     def summary(self) -> str:
@@ -33,7 +35,8 @@ class TuneResult(Record):
         if self.best_score is None:
             return f"{self.trials} trials{failed}"
         params = ", ".join(f"{name}={_short(value)}" for name, value in self.best_params.items())
-        return f"{self.trials} trials{failed}, best {self.metric} {self.best_score:.3f} ({params})"
+        best = f"{self.metric} {self.best_score:.3f}{about(self.of_class)}"
+        return f"{self.trials} trials{failed}, best {best} ({params})"
 
     @classmethod
     def summary_of_all(cls, records: Sequence[Self]) -> str:
@@ -180,7 +183,7 @@ class Evaluation(Record):
     def summary(self) -> str:
         """Metrics, the class that they are about, the differences to earlier versions, and a caution."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
-        about = f" (of the class {self.of_class!r})" if self.of_class else ""
+        of = about(self.of_class)
         against = "".join(
             f"; against {kind}version {version}: {item.metric} {item.difference:+.3f} "
             f"[{item.low:+.3f}, {item.high:+.3f}]{_power(item)}{_worse(item)}"
@@ -193,12 +196,14 @@ class Evaluation(Record):
         told = not self.not_compared or self.not_compared in self.caution
         missing = "" if told else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        return figures + about + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
+        return figures + of + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
 
     @property
     def rejection(self) -> str:
         """The reasons of a failed gate; none while a person has to decide."""
-        return "" if self.passed or self.asks else f"evaluation gate failed: {'; '.join(self.reasons)}"
+        if self.passed or self.asks:
+            return ""
+        return f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.records import Check, DriftReport, PerformanceReport, ValidationReport
 
 _NOT: Final = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
@@ -44,7 +45,8 @@ def failed_expectations(validation: ValidationReport | None) -> str:
 
 def missed_limits(report: PerformanceReport) -> str:
     """Return the limits that were missed."""
-    return ", ".join(_check_text(item) for item in report.checks if not item.passed)
+    missed = ", ".join(_check_text(item) for item in report.checks if not item.passed)
+    return missed + (about(report.of_class) if missed else "")
 
 
 def _check_text(check: Check) -> str:

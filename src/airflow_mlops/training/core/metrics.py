@@ -32,6 +32,7 @@ from airflow_mlops.training.core.outcome import regression as regression
 
 _TINY: Final = float(np.finfo(np.float64).eps)
 _TWO: Final = 2
+_OVER_CLASSES: Final = ("f1", "precision", "recall", "jaccard")
 
 Prepare = Callable[[Outcome], compare.Statistic]
 
@@ -102,15 +103,22 @@ def _check_classes(name: str, row: MetricFacts, outcome: Outcome) -> None:
 
 
 def unseen_classes(names: Iterable[str], outcome: Outcome) -> str:
-    """Say which classes no row has, when a metric averages over the classes; empty when none is missing."""
+    """Say which classes no row has, and in which averages they count 0; empty when none is missing."""
     absent = outcome.absent_classes if outcome.task == CLASSIFICATION and outcome.size > _TWO else ()
-    averaged = [name for name in names if facts(name).of_a_class or name.endswith("_macro")]
     if not absent:
         return ""
     one = len(absent) == 1
     subject, them = ("the class", "it") if one else ("one of the classes", "them")
-    counts = f", and {'it counts' if one else 'they count'} 0 in {', '.join(averaged)}" if averaged else ""
+    lowered = lowered_averages(names, outcome)
+    counts = f", and {'it counts' if one else 'they count'} 0 in {', '.join(lowered)}" if lowered else ""
     return f"no row has {subject} {quoted(absent)}: no figure says anything about {them}{counts}"
+
+
+def lowered_averages(names: Iterable[str], outcome: Outcome) -> tuple[str, ...]:
+    """Return the metrics among ``names`` that cannot reach 1 on these rows, because they lack classes."""
+    if outcome.task != CLASSIFICATION or outcome.size <= _TWO or not outcome.absent_classes:
+        return ()
+    return tuple(name for name in names if name in _OVER_CLASSES or name.endswith("_macro"))
 
 
 def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Prepare:

@@ -19,7 +19,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records.preprocessing import Preprocessing
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.event_times import times_of
-from airflow_mlops.data.features import split
+from airflow_mlops.data.splitting import EARLY_STOPPING, Plan, split
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import NATIVE, PREPROCESS, ColumnFacts, Needs, Wishes, plan
@@ -167,9 +167,9 @@ class Learner:
         booster_of(estimator)
         data = self.pipeline.data
         frame = self.rows().assign(**{data.target: self.target.to_numpy()})
-        watched = split(frame, data).held_out.copy()
+        sides = split(frame, data, Plan(data.holdout, salt=EARLY_STOPPING))
+        learned, watched = sides.teaches, sides.held_out.copy()
         target = self.target.to_numpy()
-        learned = ~watched
         if task.classifies:
             watched &= np.isin(target, np.unique(target[learned]))
         labels = target

@@ -1,0 +1,6 @@
+def gain(truth, predicted, amount):
+    return 0.0
+
+
+class Cost:
+    pass
