@@ -247,12 +247,12 @@ def chance(full: int) -> Iterator[tuple[str, str]]:
     ):
         kind = "copies, 30 %" if world.copies else f"{world.each} rows per entity"
         name = f"{world.metric}, {world.rows:,} rows, {kind}, {world.positives:.0%} positives"
-        yield f"equal models pass >= 0: {name}", str(equal_models(world, 400 * full))
+        yield f"equal models pass >= 0: {name}", str(equal_models(world, 300 * full))
 
 
 def with_power(full: int) -> Iterator[tuple[str, str]]:
     """Real gains."""
-    yield "+.02 AUC passes >= 0: 5,000 rows", str(gain(World(5_000), 0.02, 60 * full))
+    yield "+.02 AUC passes >= 0: 5,000 rows", str(gain(World(5_000), 0.02, 50 * full))
     yield "equal model passes >= -0.005: 1,000 rows", str(gain(World(1_000), 0.0, 200 * full, ">= -0.005"))
 
 
@@ -266,7 +266,7 @@ def whole_lives(full: int) -> Iterator[tuple[str, str]]:
     ):
         yield (
             f"noise, >= 0: weeks with a new champion: {name}",
-            str(tried(lives(world, same, ">= 0", 4 * full))),
+            str(tried(lives(world, same, ">= 0", 3 * full))),
         )
     better = lives(World(5_000), lambda _: 0.77, ">= 0", full)
     yield (
@@ -274,12 +274,12 @@ def whole_lives(full: int) -> Iterator[tuple[str, str]]:
         f"{np.mean([life.replaced for life in better]):.1f}",
     )
     for anchor in (True, False):
-        crept = lives(close, creeping, ">= -0.005", 6 * full, anchor=anchor)
+        crept = lives(close, creeping, ">= -0.005", 5 * full, anchor=anchor)
         yield (
             f"creep of .002, >= -0.005, {'with' if anchor else 'without'} the anchor: loss",
             losses(crept, 0.005),
         )
-    crept = lives(close, creeping, "", 6 * full)
+    crept = lives(close, creeping, "", 5 * full)
     yield "creep of .002, no limit, with the anchor: loss", losses(crept, 0.005)
     drifted = lives(World(1_000), drifting, "", 3 * full)
     back = np.mean([life.auc[life.champion] >= 0.7499 for life in drifted])

@@ -47,7 +47,7 @@ def _dag(kind: str, tasks: list[Task]) -> Iterator[str]:
 
 
 def _exists(task: Task) -> str:
-    needed = f"`{task.section}`" if task.section else "always"
+    needed = f"`{task.exists_with}`" if task.section else "always"
     return f"{needed}, not with `{task.without}`" if task.without else needed
 
 

@@ -1,39 +1,20 @@
-"""Splitting rows without leakage, and the user's feature function with its output checked."""
+"""The rows that have a label, and the user's feature function with its output checked."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data import feature_rows
-from airflow_mlops.data.event_times import times_of
 from airflow_mlops.user_code.loading import call_user_function, load_object
 
 _LOG = logging.getLogger(__name__)
-_SEED: Final = 0
-_FEW_CLASSES: Final = 20
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which rows are held out, shape (rows,), and how they were chosen: in one sentence and by what.
-
-    ``by`` is ``time``, ``entity`` or ``random``; ``times`` are the event times of all rows, if any.
-    """
-
-    held_out: NDArray[np.bool_]
-    how: str
-    by: str
-    times: pd.Series | None = None
 
 
 def labelled(frame: pd.DataFrame, target: str, where: str = "") -> pd.DataFrame:
@@ -50,30 +31,6 @@ def labelled(frame: pd.DataFrame, target: str, where: str = "") -> pd.DataFrame:
             target,
         )
     return frame if known.all() else frame[known].reset_index(drop=True)
-
-
-def split(frame: pd.DataFrame, data: Data, *, samples: bool = True) -> Split:
-    """Choose the hold-out: the newest rows, else whole groups, else a random share.
-
-    By time, rows of one moment stay together; by group (the first key), rows of one entity do; at random,
-    a target of few classes keeps their shares. The same rows give the same split.
-    Without ``samples`` no error quotes a cell.
-    Raises DataRejected when one side would be empty, and what ``times_of`` raises.
-    """
-    times = times_of(frame, data, samples=samples)
-    if times is not None:
-        found = _by_time(times, data)
-    elif data.keys:
-        found = _by_group(frame[data.keys[0]], data)
-    else:
-        found = _at_random(frame[data.target], data.holdout)
-    held = int(found.held_out.sum())
-    if held in (0, len(frame)):
-        raise DataRejected(
-            f"cannot hold out {data.holdout:.0%} of {len(frame):,} rows {found.how}: one side would be "
-            "empty; give more rows or another data.holdout"
-        )
-    return found
 
 
 def build(
@@ -112,34 +69,6 @@ def build(
     features = _checked(features, data, path)
     feature_rows.check_alone(features, raw, ask, path, samples=samples)
     return features.reset_index(drop=True)
-
-
-def _by_time(times: pd.Series, data: Data) -> Split:
-    ordered = times.sort_values(ignore_index=True)
-    cut = ordered.iloc[min(int(len(ordered) * (1 - data.holdout)), len(ordered) - 1)]
-    how = f"by time: {data.time_column} from {cut.isoformat()} is held out"
-    return Split((times >= cut).to_numpy(), how, "time", times)
-
-
-def _by_group(groups: pd.Series, data: Data) -> Split:
-    codes, names = pd.factorize(groups, sort=True)
-    order = np.random.default_rng(_SEED).permutation(len(names))
-    sizes = np.bincount(codes, minlength=len(names))[order]
-    chosen = order[np.cumsum(sizes) <= max(data.holdout * len(groups), sizes[0] if len(names) > 1 else 0)]
-    how = f"by entity: {len(chosen):,} of {len(names):,} {data.keys[0]} are held out"
-    return Split(np.isin(codes, chosen), how, "entity")
-
-
-def _at_random(target: pd.Series, share: float) -> Split:
-    rng = np.random.default_rng(_SEED)
-    codes, names = pd.factorize(target)
-    stratified = len(names) <= _FEW_CLASSES
-    held = np.zeros(len(target), dtype=bool)
-    for rows in (
-        [np.flatnonzero(codes == k) for k in range(len(names))] if stratified else [np.arange(len(target))]
-    ):
-        held[rng.permutation(rows)[: round(share * len(rows))]] = True
-    return Split(held, "at random, by class" if stratified else "at random", "random")
 
 
 def _checked(features: pd.DataFrame, data: Data, path: str) -> pd.DataFrame:

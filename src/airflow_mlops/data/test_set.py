@@ -74,9 +74,9 @@ def set_apart(
 
 def check_used(evaluate: Evaluate, features: FeatureSet) -> None:
     """Raise ConfigError when a pipeline names a test set and its features hold out other rows."""
-    if evaluate.holdout is not None and features.split_by != OWN_TEST_SET:
+    if evaluate.test_set is not None and features.split_by != OWN_TEST_SET:
         raise ConfigError(
-            "evaluate.holdout names a test set, but features did not get its record: write "
+            "evaluate.holdout.source names a test set, but features did not get its record: write "
             "FeaturesOperator(holdout=holdout.output), with the output of a task of the stage holdout"
         )
 

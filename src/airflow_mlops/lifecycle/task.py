@@ -10,6 +10,7 @@ Kind = Literal["train", "deploy", "monitor"]
 Has = Callable[[str], bool]
 """Whether a pipeline has the section of a dotted name such as ``train.tune``."""
 
+_WRITTEN: Final = {"evaluate.asks": "evaluate.on_inconclusive: ask"}
 _PACKAGE: Final = "airflow_mlops"
 _ATTRIBUTES: Final = {"validate": "validate_"}
 """Section names that are not the attribute of the model: ``validate`` is a method of pydantic's."""
@@ -48,6 +49,11 @@ class Task:
     trigger_rule: str = "all_success"
     stage: str = ""
     operator: str = ""
+
+    @property
+    def exists_with(self) -> str:
+        """What a file must have for the task to exist, as it is written there; empty for nothing."""
+        return _WRITTEN.get(self.section, self.section)
 
     @property
     def stage_module(self) -> str:

@@ -164,7 +164,9 @@ def _asked(model: Any, rows: Any) -> Predictions:
         numeric = not hasattr(model, "classes_") and all(isinstance(v, float) for v in values)
         return Predictions(values, values if numeric else None)
     chances = np.asarray(model.predict_proba(rows))
-    final = model.steps[-1][1] if hasattr(model, "steps") else model
+    final = model
+    while hasattr(final, "steps"):  # steps before an estimator are a pipeline in the pipeline
+        final = final.steps[-1][1]
     if type(final).__name__ in _ONE_PASS:
         labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
     else:

@@ -67,7 +67,9 @@ def _evidence(request: DeployRequest) -> Iterator[str]:
     if request.caution:
         yield ""
         yield f"- **caution**: {request.caution}"
-    yield from comparison_lines(request.comparisons, "the champion")
+    other = request.compared_with not in (None, request.champion_version)
+    whom = f"version {request.compared_with}, the champion of that time," if other else "the champion"
+    yield from comparison_lines(request.comparisons, whom)
 
 
 def comparison_lines(comparisons: Sequence[Comparison], whom: str) -> Iterator[str]:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.core.records import DatasetRef, FeatureSet, ValidationReport
+from airflow_mlops.core.records import DatasetRef, FeatureSet, SplitRule, ValidationReport
 from airflow_mlops.core.records.data import OWN_TEST_SET
 from airflow_mlops.data import features, leaks
+from airflow_mlops.data.core.stable_hash import SCHEME
 from airflow_mlops.data.learning import for_learning, nested_columns
+from airflow_mlops.data.repeated_rows import note_of_repeated, note_of_shared
 from airflow_mlops.data.row_times import times_of_part
+from airflow_mlops.data.splitting import entity_of, plan_of, split
 from airflow_mlops.data.test_set import Side, set_apart
 from airflow_mlops.lifecycle.call import StageCall
 
 _LOG = logging.getLogger(__name__)
+_THREE: Final = 3
+"""Sides of a split: rows that teach, rows that are held out, and those of neither where there are any."""
 
 
 def run(call: StageCall) -> FeatureSet:
@@ -27,82 +33,130 @@ def run(call: StageCall) -> FeatureSet:
     ``holdout``, a test set of its own, nothing is split off. Raises ConfigError when the pipeline quarantines
     rows and no record names them.
     """
-    data, report = call.pipeline.data, call.optional("validation", ValidationReport)
+    report = call.optional("validation", ValidationReport)
     dataset, test = _dataset(call), call.optional("holdout", DatasetRef)
     parted = _parted(call, dataset, test)
+    frames, notes = _useful(call, parted)
+    built = _built(call, frames)
+    dated = parted.sides[0].times is not None
+    probed = leaks.check(built[0], frames[0], call.pipeline, dated=dated, samples=call.quotes_cells)
+    if probed and probed.leaks:
+        notes.append(probed.sentence)
+    for note in notes:
+        _LOG.warning("%s", note)
+    _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames[:2]))
+    known = (dataset.times, (test or dataset).times, dataset.times)[: len(frames)]
+    times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
+    raw = [replace(call.write(frame), times=one) for frame, one in zip(frames, times, strict=True)]
+    made = [call.write(frame) for frame in built]
+    return FeatureSet(
+        train=raw[0],
+        holdout=raw[1],
+        aside=raw[2] if len(raw) == _THREE else None,
+        train_features=made[0],
+        holdout_features=made[1],
+        aside_features=made[2] if len(made) == _THREE else None,
+        features=tuple(built[0].columns),
+        split=parted.how,
+        split_by=parted.by,
+        learned=replace(parted.rule, test_set=raw[1].digest) if test else parted.rule,
+        window=dataset.window,
+        notes=tuple(notes),
+        validation_page=report.page if report else "",
+        validation=report.summary if report else "",
+        leaks=probed,
+    )
+
+
+def _useful(call: StageCall, parted: _Parted) -> tuple[list[pd.DataFrame], list[str]]:
+    """Return the rows of all sides without columns of no use, and what a reader should know of them."""
+    data, notes = call.pipeline.data, list(parted.notes)
     frames = [side.frame for side in parted.sides]
-    notes = list(parted.notes)
+    if parted.rule.kind != "row":  # equal rows have one hash
+        notes += filter(None, [note_of_repeated(frames[0], frames[1], data)])
     if call.pipeline.features is None and (nested := _without_use(frames[0], data)):
         frames = [frame.drop(columns=nested) for frame in frames]
         notes.append(
             f"columns left out, their cells are lists, mappings or bytes: {', '.join(nested)}; a feature "
             "function can make numbers of them"
         )
-    for note in notes:
-        _LOG.warning("%s", note)
-    built: list[pd.DataFrame] = [
+    return frames, notes
+
+
+def _built(call: StageCall, frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the features of all sides."""
+    pipeline, samples = call.pipeline, call.quotes_cells
+    built = [
         features.build(
             frame,
-            data,
-            call.pipeline.features,
+            pipeline.data,
+            pipeline.features,
             call.base,
-            samples=call.quotes_cells,
-            weights=call.pipeline.train.weights,
+            samples=samples,
+            weights=pipeline.train.weights,
         )
         for frame in frames
     ]
-    features.same_columns(*built)
-    dated = parted.sides[0].times is not None
-    probed = leaks.check(built[0], frames[0], call.pipeline, dated=dated, samples=call.quotes_cells)
-    if probed and probed.leaks:
-        _LOG.warning("%s", probed.sentence)
-        notes.append(probed.sentence)
-    _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames))
-    known = (dataset.times, (test or dataset).times)
-    times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
-    return FeatureSet(
-        train=replace(call.write(frames[0]), times=times[0]),
-        holdout=replace(call.write(frames[1]), times=times[1]),
-        train_features=call.write(built[0]),
-        holdout_features=call.write(built[1]),
-        features=tuple(built[0].columns),
-        split=parted.how,
-        split_by=parted.by,
-        window=dataset.window,
-        notes=tuple(notes),
-        validation_page=report.page if report else "",
-        leaks=probed,
-        validation=report.summary if report else "",
-    )
+    for one in built[1:]:
+        features.same_columns(built[0], one)
+    return built
 
 
 @dataclass(frozen=True, eq=False)
 class _Parted:
-    """Rows to train on and rows held out, how these were chosen and by what, and what was noticed."""
+    """Rows to train on, rows held out and rows of neither, if any; how they were chosen, what was noticed."""
 
-    sides: tuple[Side, Side]
+    sides: tuple[Side, ...]
     how: str
     by: str
+    rule: SplitRule
     notes: tuple[str, ...] = ()
 
 
 def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _Parted:
-    """Hold out the test set, or else a share of the rows."""
+    """Hold out the test set, or else a part of the rows."""
     data = call.pipeline.data
     frame = for_learning(features.labelled(call.read(dataset), data.target))
     _check_target(frame, data)
     if test is not None:
-        own = for_learning(features.labelled(call.read(test), data.target, "the test set"))
-        _check_target(own, data)
-        train, holdout, notes = set_apart(frame, own, data, samples=call.quotes_cells)
-        how = f"by a test set of its own: {len(holdout.frame):,} rows, digest {test.digest[:12]}"
-        return _Parted((train, holdout), how, OWN_TEST_SET, notes)
-    split = features.split(frame, data, samples=call.quotes_cells)
-    train, holdout = (
-        Side(frame[part].reset_index(drop=True), None if split.times is None else split.times[part])
-        for part in (~split.held_out, split.held_out)
+        return _with_test_set(call, frame, test)
+    plan = plan_of(data, call.pipeline.evaluate.holdout, call.pipeline.train.weights)
+    found = split(frame, data, plan, samples=call.quotes_cells)
+    sides = [
+        Side(frame[part].reset_index(drop=True), None if found.times is None else found.times[part])
+        for part in (found.teaches, found.held_out, found.aside)
+        if part.any()
+    ]
+    _check_labels(frame[data.target], sides[0].frame[data.target])
+    return _Parted(tuple(sides), found.how, found.by, found.rule, found.notes)
+
+
+def _with_test_set(call: StageCall, frame: pd.DataFrame, test: DatasetRef) -> _Parted:
+    data = call.pipeline.data
+    own = for_learning(features.labelled(call.read(test), data.target, "the test set"))
+    _check_target(own, data)
+    train, holdout, notes = set_apart(frame, own, data, samples=call.quotes_cells)
+    how = f"by a test set of its own: {len(holdout.frame):,} rows, digest {test.digest[:12]}"
+    rule = SplitRule(
+        kind=OWN_TEST_SET,
+        columns=data.keys or tuple(map(str, frame.columns)),
+        time=data.time_column or "" if train.times is not None else "",
+        first="" if train.times is None else train.times.min().isoformat(),
+        newest="" if train.times is None else train.times.max().isoformat(),
+        scheme=SCHEME,
     )
-    return _Parted((train, holdout), split.how, split.by)
+    if shared := note_of_shared(train.frame, holdout.frame, entity_of(data, train.times)):
+        notes = (*notes, shared)
+    return _Parted((train, holdout), how, OWN_TEST_SET, rule, notes)
+
+
+def _check_labels(every: pd.Series, taught: pd.Series) -> None:
+    """Raise DataRejected when the rows to train on have one label only and the others have more."""
+    if taught.nunique() == 1 and every.nunique() > 1:
+        raise DataRejected(
+            f"all {len(taught):,} rows to train on have the same {every.name}; the other {every.name} of the "
+            f"{len(every):,} rows are held out: give more rows, or hold out fewer of them"
+        )
 
 
 def _check_target(frame: pd.DataFrame, data: Data) -> None:

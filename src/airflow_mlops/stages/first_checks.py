@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet
@@ -42,7 +42,7 @@ def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
 
 
 def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Fit a clone with the steps that it gets; one round, where early stopping would search for them."""
+    """Fit a copy with the steps that it gets; one round, where early stopping would search for them."""
     train, target = call.pipeline.train, call.pipeline.data.target
     Learner(
         pipeline=call.pipeline,
@@ -51,7 +51,7 @@ def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataF
         rows=lambda: rows.drop(columns=target),
         samples=call.quotes_cells,
         rounds=1 if train.early_stopping else None,
-    ).fit(clone(estimator))
+    ).fit(deepcopy(estimator))
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:

@@ -15,10 +15,10 @@ def run(call: StageCall) -> DatasetRef:
 
     The start of a run's window does not count: a test set is whole. Raises what ingest raises.
     """
-    section = call.pipeline.evaluate.holdout
-    if section is None:
+    source = call.pipeline.evaluate.test_set
+    if source is None:
         raise ConfigError("stage holdout needs evaluate.holdout.source in the pipeline file")
-    data = call.pipeline.data.model_copy(update={"source": section.source})
+    data = call.pipeline.data.model_copy(update={"source": source})
     pipeline = call.pipeline.model_copy(update={"data": data})
     try:
         return ingest.run(replace(call, pipeline=pipeline, window_start=None))

@@ -74,6 +74,6 @@ def _against(
     call: StageCall, features: FeatureSet, challenge: Challenge, version: Version, limits: dict[str, str]
 ) -> Contest:
     name, data = call.pipeline.name, call.pipeline.data
-    counted = counted_rows(challenge.rows, data, features, version, call.registry)
+    counted = counted_rows(challenge.rows, data, features, version, call.registry, call.read)
     uri = judged_uri(name, version)
     return contest(call.mlflow, uri, version.version, challenge, limits, counted)

@@ -14,6 +14,7 @@ from airflow_mlops.stages import first_checks, model_runs, run_facts
 from airflow_mlops.stages.lessons import held_rows, judged_rows
 from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators, scorers
+from airflow_mlops.training.counted_rows import log_learned
 from airflow_mlops.training.fitting import fit_and_log
 
 
@@ -41,6 +42,7 @@ def run(call: StageCall) -> ModelRef:
         run_facts.log_learned_scores(run_, fitted, rows, found)
         model_runs.log_profile(call, run_, fitted.raw, rows, fitted.scores)
         model_runs.log_data(call, run_, found)
+        log_learned(run_, found, call.read)
         return ModelRef(
             name=call.pipeline.name,
             model_uri=fitted.uri,

@@ -13,7 +13,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.positive_class import class_in_question, positive_place
 from airflow_mlops.core.records import FeatureSet, TuneResult
 from airflow_mlops.core.tags import STAGE, WORKER
-from airflow_mlops.data import features
+from airflow_mlops.data.splitting import plan_of, split
 from airflow_mlops.data.test_set import check_used
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import judged_rows
@@ -76,8 +76,10 @@ def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, 
     """Return what scores a set of parameters, larger is better, and the class of two that it is about."""
     data, train = call.pipeline.data, call.pipeline.train
     lesson = judged_rows(call, found)
-    raw, rows, weights = lesson.columns([*data.keys, data.target]), lesson.features(), lesson.weights()
-    held = features.split(raw, data).held_out
+    by_row = not data.keys  # then all columns decide
+    raw = lesson.columns(None if by_row else [*data.keys, data.target])
+    rows, weights = lesson.features(), lesson.weights()
+    inner = split(raw, data, plan_of(data, call.pipeline.evaluate.holdout, train.weights).inner)
     target: pd.Series = raw[data.target]
     name = call.pipeline.evaluate.metrics[0]
     row = metrics.facts(name)
@@ -85,18 +87,18 @@ def _scorer(call: StageCall, found: FeatureSet) -> tuple[Callable[[Mapping[str, 
     scoring = scorers.scoring(data, [name], call.base, samples=call.quotes_cells)
     first = estimators.make_estimator(train.estimator, _first_params(train), call.base)
     classes = estimators.check_target(target, first, data, estimators.named_metrics(call.pipeline.evaluate))
-    known = raw[~held].reset_index(drop=True)
+    known = raw[inner.teaches].reset_index(drop=True)
     learner = Learner(
         pipeline=call.pipeline,
-        features=rows[~held],
-        target=target[~held],
+        features=rows[inner.teaches],
+        target=target[inner.teaches],
         rows=lambda: known,
-        weights=None if weights is None else weights[~held],
+        weights=None if weights is None else weights[inner.teaches],
         samples=call.quotes_cells,
         # The threshold changes no probability: metrics of probabilities are not worth its fits.
         threshold=None if row.needs_probability else train.threshold,
     )
-    asked, truth = rows[held], target[held]
+    asked, truth = rows[inner.held_out], target[inner.held_out]
 
     def score(params: Mapping[str, Any]) -> float:
         estimator = estimators.make_estimator(train.estimator, {**train.params, **params}, call.base)

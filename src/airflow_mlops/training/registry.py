@@ -85,6 +85,20 @@ class Registry:
         with translated(self.uri):
             return dict(self.client.get_run(run_id).data.tags)
 
+    def run_params(self, run_id: str) -> Mapping[str, str]:
+        """Return the parameters of an MLflow run."""
+        with translated(self.uri):
+            return dict(self.client.get_run(run_id).data.params)
+
+    def artifact(self, run_id: str, filename: str) -> dict[str, Any] | None:
+        """Return a JSON artifact of an MLflow run, None when the run has none of that name."""
+        with translated(self.uri), tempfile.TemporaryDirectory() as folder:
+            if all(item.path != filename for item in self.client.list_artifacts(run_id)):
+                return None
+            found = self.client.download_artifacts(run_id, filename, folder)
+            content: dict[str, Any] = json.loads(Path(found).read_text())
+            return content
+
     def version(self, version: int) -> Version:
         """Return one version; raises ConfigError when it does not exist."""
         versions = self.versions()

@@ -17,7 +17,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data.datasets import read_window
 from airflow_mlops.data.event_times import event_times, times_of
-from airflow_mlops.data.features import split
+from airflow_mlops.data.splitting import split
 
 DAYS = ["2025-01-01", "2025-01-02", "2025-01-03", "2025-01-04"]
 
@@ -60,7 +60,8 @@ def test_what_only_looks_like_a_time_is_refused_as_well_until_it_is_declared_not
     with pytest.raises(ConfigError, match="has values that look like times"):
         event_times(rows, section(keys=keys))
     assert event_times(rows, section(keys=keys, time=None)) is None
-    assert split(pd.concat([rows] * 5), section(keys=keys, time=None)).by == "entity"
+    many = pd.concat([rows.assign(id=number) for number in range(30)])
+    assert split(many, section(keys=keys, time=None)).by == "entity"
 
 
 @pytest.mark.parametrize("values", [["a", "b"], [7, 8], [0.5, None], [None, None]])

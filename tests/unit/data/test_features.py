@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from airflow_mlops.config.models import Data
@@ -15,36 +14,6 @@ def section(*keys: str, holdout: float = 0.2) -> Data:
     return Data.model_validate(
         {"source": {"type": "csv", "filepath": "x"}, "target": "churned", "keys": keys, "holdout": holdout}
     )
-
-
-def test_with_a_time_the_newest_rows_are_held_out_and_a_moment_is_never_split() -> None:
-    frame = customers(100)
-    frame["seen_at"] = frame["seen_at"].dt.floor("7h")
-    held = features.split(frame.sample(frac=1, random_state=1), section("customer_id", "seen_at")).held_out
-    shuffled = frame.sample(frac=1, random_state=1)
-    assert shuffled["seen_at"][held].min() > shuffled["seen_at"][~held].max()
-    assert 0.15 <= held.mean() <= 0.35
-
-
-def test_without_a_time_the_rows_of_one_entity_stay_together() -> None:
-    frame = customers(200).assign(customer_id=lambda f: f["customer_id"] // 10)
-    held = features.split(frame, section("customer_id")).held_out
-    assert not set(frame["customer_id"][held]) & set(frame["customer_id"][~held])
-    assert 0.05 <= held.mean() <= 0.3
-
-
-def test_without_keys_the_classes_keep_their_shares_and_the_split_is_repeatable() -> None:
-    frame = customers(500)
-    first, second = (features.split(frame, section()).held_out for _ in range(2))
-    assert (first == second).all()
-    assert first.mean() == pytest.approx(0.2, abs=0.01)
-    assert frame["churned"][first].mean() == pytest.approx(frame["churned"].mean(), abs=0.01)
-
-
-def test_a_split_that_leaves_one_side_empty_is_rejected() -> None:
-    frame = customers(10).assign(seen_at=pd.Timestamp("2024-01-01", tz="UTC"))
-    with pytest.raises(DataRejected, match="one side would be empty"):
-        features.split(frame, section("customer_id", "seen_at"))
 
 
 def test_without_a_function_all_columns_but_target_and_keys_are_features() -> None:

@@ -61,3 +61,17 @@ def test_a_raw_table_is_trained_logged_and_served(tmp_path: Path, train: dict[st
     columns = dict(zip(asked, zip(*json_rows(rows[asked]), strict=True), strict=True))
     payload = Payload(len(rows), {name: list(values) for name, values in columns.items()})
     assert served.predict([served.prepare(payload)]).values == list(expected)
+
+
+def test_a_raw_table_is_tuned_and_fitted_once_more_with_the_same_steps(tmp_path: Path) -> None:
+    tune = {"space": {"learning_rate": [0.05, 0.2]}, "n_trials": 2}
+    made = project(tmp_path, 600, **{**HISTOGRAM, "params": {"max_iter": 40}, "tune": tune})
+    features, model = made.trained()
+    assert 0.05 <= model["params"]["learning_rate"] <= 0.2
+    evaluation = made.run("evaluate", {"features": features, "model": model})
+    again = made.run("refit", {"features": features, "evaluation": evaluation})
+    assert again["rows"] == 600
+    assert (again["preprocess"], again["rounds"]) == (model["preprocess"], model["rounds"])
+    with fluent(made.tracking_uri):
+        steps = mlflow.sklearn.load_model(again["model_uri"])[-1][0]
+    assert steps.named_transformers_["target_mean"][-1].cv.n_splits == 5

@@ -62,7 +62,7 @@ def test_features_that_do_not_get_the_test_set_are_not_trained_on(tmp_path: Path
     found = project(tmp_path)
     features = found.run("features", {"dataset": found.run("ingest", {})})
     with pytest.raises(
-        ConfigError, match=r"evaluate\.holdout names a test set, but features did not get its"
+        ConfigError, match=r"evaluate\.holdout\.source names a test set, but features did not get its"
     ):
         found.run("train", {"features": features})
 

@@ -87,13 +87,13 @@ def _of_labels(subject: Subject) -> Iterator[Finding]:
 
 def _of_test_set(subject: Subject) -> Iterator[Finding]:
     """A test set of its own has the columns that the file names of the training rows."""
-    data, own = subject.pipeline.data, subject.pipeline.evaluate.holdout
-    known = header(own.source, subject.folder) if own else None
+    data, own = subject.pipeline.data, subject.pipeline.evaluate.test_set
+    known = header(own, subject.folder) if own else None
     if own is None or known is None:
         return
     for name in (*data.keys, data.target):
         if name not in known:
-            message = f"column {name!r} is not in {own.source.filepath}{did_you_mean(name, known)}"
+            message = f"column {name!r} is not in {own.filepath}{did_you_mean(name, known)}"
             yield Finding(("evaluate", "holdout", "source"), message)
 
 

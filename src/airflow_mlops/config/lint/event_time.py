@@ -42,17 +42,17 @@ def event_time(subject: Subject) -> Iterator[Finding]:
     declared, name = data.time, data.time_column
     if declared is None or name is None:
         return
-    own, checks = subject.pipeline.evaluate.holdout, subject.pipeline.validate_
+    own, checks = subject.pipeline.evaluate.test_set, subject.pipeline.validate_
     quotes = checks is None or checks.quotes_cells
-    for source in (data.source, *((own.source,) if own else ())):
+    for source in (data.source, *((own,) if own else ())):
         yield from _query(subject, source, declared)
     path: KeyPath = ("data", "time") if declared.is_declared else ("data", "keys", data.keys.index(name))
     values = _values(data.source, name, subject.folder)
     written = _written(values)
     are_times = any(isinstance(value, date) for value in values) or any(map(is_iso, written))
     if own and (declared.is_declared or are_times):
-        others = _written(_values(own.source, name, subject.folder))
-        yield from _of_test_set(own.source, others, name, declared, quotes=quotes)
+        others = _written(_values(own, name, subject.folder))
+        yield from _of_test_set(own, others, name, declared, quotes=quotes)
     if not written:
         return
     if declared.is_declared:

@@ -31,7 +31,8 @@ def task_settings(subject: Subject) -> Iterator[Finding]:
         needed = (task.dag, task.section) if task and task.dag != "train" else (task.section,) if task else ()
         for section in needed:
             if section and not has_section(subject.pipeline, section):
-                message = f"ignored: task `{name}` exists only with `{section}`"
+                written = task.exists_with if task and section == task.section else section
+                message = f"ignored: task `{name}` exists only with `{written}`"
                 yield Finding(("tasks", name), message, "warning")
                 break
         if task and task.without and has_section(subject.pipeline, task.without):

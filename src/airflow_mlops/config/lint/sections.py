@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
-from airflow_mlops.config.models import Source
+from airflow_mlops.config.models import Pipeline, Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 from airflow_mlops.data.core.file_names import PATTERN, unpacked
@@ -41,21 +41,33 @@ def sections(subject: Subject) -> Iterator[Finding]:
     if tune and tune.workers > tune.n_trials:
         message = f"{tune.workers} workers share {tune.n_trials} trials: some are idle"
         yield Finding(("train", "tune", "workers"), message, "warning")
-    yield from _test_set(subject)
+    yield from _holdout(subject)
     yield from _labels(subject)
 
 
-def _test_set(subject: Subject) -> Iterator[Finding]:
-    """A test set of its own is the only hold-out, and not the training rows again."""
-    data, own = subject.pipeline.data, subject.pipeline.evaluate.holdout
-    if own is None:
+def _holdout(subject: Subject) -> Iterator[Finding]:
+    """The hold-out is named once, has the event time that it needs, and is not the training rows again."""
+    data, section = subject.pipeline.data, subject.pipeline.evaluate.holdout
+    if section is None:
         return
-    if "holdout" in data.model_fields_set and subject.pipeline.train.tune is None:  # tuning splits again
-        message = "ignored with evaluate.holdout, which names a test set of its own: remove one of the two"
+    if "holdout" in data.model_fields_set and not _is_of_use(subject.pipeline):
+        message = "ignored with evaluate.holdout, which says what is held out: remove one of the two"
         yield Finding(("data", "holdout"), message)
-    if _normal(own.source) == _normal(data.source):
+    if section.source is not None and _normal(section.source) == _normal(data.source):
         message = "the test set must be another source than data.source: no row would be left to train on"
         yield Finding(("evaluate", "holdout", "source"), message)
+    for name, value in (("last", section.last), ("from", section.start), ("gap", section.gap)):
+        if value is not None and data.time_column is None:
+            message = "needs an event time: name its column as data.time.column, or as the last of data.keys"
+            yield Finding(("evaluate", "holdout", name), message)
+
+
+def _is_of_use(pipeline: Pipeline) -> bool:
+    """Whether the share ``data.holdout`` is used beside ``evaluate.holdout``."""
+    section = pipeline.evaluate.holdout
+    if section is None or (section.share, section.last, section.start, section.source) == (None,) * 4:
+        return True
+    return section.source is not None and pipeline.train.tune is not None  # tuning splits again
 
 
 def _normal(source: Source) -> Source:
@@ -118,8 +130,8 @@ def file_suffix(subject: Subject) -> Iterator[Finding]:
 def source_path(subject: Subject) -> Iterator[Finding]:
     """The path of the data has a known scheme, and is not a misspelt name of a file that exists."""
     found = list(file_paths(subject.pipeline.data.source, ("data", "source")))
-    if own := subject.pipeline.evaluate.holdout:
-        found += file_paths(own.source, ("evaluate", "holdout", "source"))
+    if own := subject.pipeline.evaluate.test_set:
+        found += file_paths(own, ("evaluate", "holdout", "source"))
     for path, text in found:
         yield from _path(path, text, subject.folder)
 

@@ -1,5 +1,6 @@
 """The sections of a pipeline file, one frozen model each; an unknown key is an error."""
 
+from airflow_mlops.config.models.approval import Approve
 from airflow_mlops.config.models.deployment import (
     Canary,
     Deploy,
@@ -11,6 +12,7 @@ from airflow_mlops.config.models.deployment import (
     ShiftGuard,
 )
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
 from airflow_mlops.config.models.pipeline import Pipeline
 from airflow_mlops.config.models.preprocess import Preprocess
@@ -28,10 +30,8 @@ from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.models.threshold import Threshold
 from airflow_mlops.config.models.training import (
-    Approve,
     Data,
     Evaluate,
-    Holdout,
     Train,
     Tune,
     Validate,

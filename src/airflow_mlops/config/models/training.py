@@ -1,8 +1,7 @@
-"""The sections from the source of the data to the human approval."""
+"""The sections from the source of the data to the gate."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -18,6 +17,7 @@ from pydantic import (
 
 from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.models.event_time import EventTime
+from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.preprocess import Preprocess, as_auto, preprocess_mapping
 from airflow_mlops.config.models.running import Resources
@@ -27,7 +27,6 @@ from airflow_mlops.config.models.threshold import Threshold, threshold_mapping
 from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
-    Duration,
     FieldError,
     Limit,
     Metric,
@@ -230,14 +229,6 @@ class Train(Section):
         return self
 
 
-class Holdout(Section):
-    """The rows that a model is judged on: a test set of its own; without it, `data.holdout` of the rows."""
-
-    source: Source = Field(
-        description="Where the test set is: any source; its rows are read as those of `data.source`."
-    )
-
-
 class Evaluate(Section):
     """The gate: metrics, floors, and the comparison with the champion on one hold-out."""
 
@@ -265,7 +256,7 @@ class Evaluate(Section):
         description="Limits per column of the raw rows, which each value of the column must meet.",
     )
     holdout: Holdout | None = Field(
-        None, description="A test set that is a source too; then all rows of `data.source` are trained on."
+        None, description="Which rows are held out; the share `data.holdout` when left out."
     )
     leaks: Annotated[Leaks | None, BeforeValidator(action_mapping)] = Field(
         Leaks(),
@@ -275,6 +266,11 @@ class Evaluate(Section):
     min_slice_rows: StrictInt = Field(
         100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
     )
+
+    @property
+    def test_set(self) -> Source | None:
+        """The source of a test set of its own, None when rows of the data are held out."""
+        return self.holdout.source if self.holdout else None
 
     @property
     def champion_limits(self) -> dict[str, str]:
@@ -295,13 +291,3 @@ class Evaluate(Section):
     def policy(self) -> str:
         """What is done without enough evidence."""
         return self.on_inconclusive or ("reject" if self.against_champion else "accept")
-
-
-class Approve(Section):
-    """Human approval before traffic is shifted."""
-
-    by: tuple[Text, ...] = Field(min_length=1, description="Airflow users who may approve.")
-    within: Duration = Field(timedelta(hours=24), description="Time limit of the approval.")
-    on_timeout: Literal["reject", "approve"] = Field(
-        "reject", description="Decision when nobody has answered in time."
-    )

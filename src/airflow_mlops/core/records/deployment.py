@@ -19,7 +19,9 @@ class DeployRequest(Record):
 
     ``action`` is ``deploy`` or ``rollback``; ``request`` names the run when a person asked for it, so that
     the same version can be asked for again. ``agreement`` says how the version and its judged twin agree on
-    the hold-out, ``caution`` what is striking about it, ``of_class`` the class of the metrics.
+    the hold-out, ``caution`` what is striking about it and what the gate could not know, ``of_class`` the
+    class of the metrics. ``compared_with`` is the version of the ``comparisons``, which need not be the
+    champion any more.
     """
 
     name: str
@@ -32,6 +34,7 @@ class DeployRequest(Record):
     request: str = ""
     agreement: str = ""
     caution: str = ""
+    compared_with: int | None = None
     of_class: str = ""
 
     @property

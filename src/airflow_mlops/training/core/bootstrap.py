@@ -143,7 +143,8 @@ def _bounds(differences: Vector, freedom: float, confidence: float) -> tuple[flo
         return float("nan"), float("nan")
     quantile = stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt((freedom + 1) / freedom)
     tail = float(stats.norm.sf(quantile))
-    low, high = np.quantile(differences, [tail, 1 - tail])
+    # Of n draws, the share p is expected below place p (n + 1): other rules of quantiles are too narrow.
+    low, high = np.quantile(differences, [tail, 1 - tail], method="weibull")
     return float(low), float(high)
 
 

@@ -87,8 +87,9 @@ class Needs:
     ``scale`` is ``standard``, ``unit`` (from 0 to 1, for estimators of positive numbers) or empty.
     ``categories`` says that it takes pandas categories as it is, ``native_levels`` how many levels they may
     have when it is told which columns are categories (0: none).
-    With ``categories_as_text`` it takes them as texts without gaps that a parameter names.
-    ``own_columns`` it encodes itself, as its parameters say. ``alone`` is why it is left alone, or empty.
+    ``numeric_labels`` says that classes must be 0, 1, 2 …, ``answers_in_a_column`` that more than two come
+    back with the shape (rows, 1). ``own_columns`` it encodes itself, as its parameters say. ``alone`` is why
+    it is left alone, or empty.
     """
 
     gaps: bool = False
@@ -96,11 +97,11 @@ class Needs:
     text: bool = False
     categories: bool = False
     native_levels: int = 0
-    categories_as_text: bool = False
     trees: bool = False
     scale: str = ""
     sparse: bool = False
     numeric_labels: bool = False
+    answers_in_a_column: bool = False
     own_columns: frozenset[str] = frozenset()
     alone: str = ""
 

@@ -33,7 +33,6 @@ from airflow_mlops.training.preprocessing.transformers import (
 )
 
 MODEL: Final = "model"
-GAP: Final = "(gap)"
 _COMPONENTS: Final = 50
 FOLDS: Final = KFold(5, shuffle=True, random_state=0)
 _CALENDAR: Final = ("month", "weekday", "hour")
@@ -104,7 +103,7 @@ class _Steps:
             core.FLAGS: self._flags,
             core.ONE_HOT: self._one_hot,
             core.ORDINAL: self._ordinal,
-            core.NATIVE: self._native,
+            core.NATIVE: Categories,
             core.TARGET: self._target,
             core.AS_IS: lambda: "passthrough",
         }
@@ -128,9 +127,6 @@ class _Steps:
             handle_unknown="use_encoded_value", unknown_value=-2, encoded_missing_value=-1
         )
         return make_pipeline(_function(as_text), encoder)
-
-    def _native(self) -> Any:
-        return _function(as_text, gap=GAP) if self.needs.categories_as_text else Categories()
 
     def _target(self) -> Pipeline:
         kind = "continuous" if not self.classes else "binary" if self.classes == 2 else "multiclass"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
-from sklearn.base import clone
 
 from airflow_mlops.core.errors import ConfigError
 
@@ -47,15 +48,15 @@ def best_rounds(
     loss, or with the estimator's own number of rounds. The estimator itself stays as it is.
     """
     booster = booster_of(estimator)
-    return max(1, booster.find(clone(estimator), patience, *learn, *watch, weights))
+    return max(1, booster.find(deepcopy(estimator), patience, *learn, *watch, weights))
 
 
 def with_rounds(estimator: Any, rounds: int) -> Any:
-    """Return a clone that fits that many rounds and watches nothing."""
+    """Return a copy that fits that many rounds and watches nothing."""
     booster = booster_of(estimator)
     given = estimator.get_params()
     name = next((name for name in booster.rounds if given.get(name) is not None), booster.rounds[0])
-    return clone(estimator).set_params(**{name: rounds}, **booster.final)
+    return deepcopy(estimator).set_params(**{name: rounds}, **booster.final)
 
 
 def _histogram(
@@ -78,9 +79,12 @@ def _lightgbm(
     estimator: Any, patience: int, rows: Any, target: Any, seen: Any, truth: Any, weights: Any
 ) -> int:
     stop = import_module("lightgbm").early_stopping(patience, verbose=False)
-    apart = "eval_X" in inspect.signature(estimator.fit).parameters  # since 4.7
-    watched = {"eval_X": seen, "eval_y": truth} if apart else {"eval_set": [(seen, truth)]}
-    estimator.fit(rows, target, sample_weight=weights, callbacks=[stop], **watched)
+    watched = {"eval_set": [(seen, truth)]}
+    if "eval_set" not in inspect.signature(estimator.fit).parameters:
+        watched = {"eval_X": seen, "eval_y": truth}
+    with warnings.catch_warnings():  # 4.7 deprecates eval_set, and does not number the labels of eval_y
+        warnings.filterwarnings("ignore", "The argument 'eval_set'")
+        estimator.fit(rows, target, sample_weight=weights, callbacks=[stop], **watched)
     return int(estimator.best_iteration_)
 
 

@@ -5,10 +5,11 @@ Pickled by value into models. It must therefore import nothing but numpy and sci
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 
@@ -30,13 +31,13 @@ class NumberedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classifier = classifier
 
     def fit(self, rows: Any, target: Any, **arguments: Any) -> NumberedClasses:
-        """Fit a clone of the classifier; ``arguments`` are passed on."""
+        """Fit a copy of the classifier; ``arguments`` are passed on."""
         self.classes_, codes = np.unique(np.asarray(target), return_inverse=True)
-        self.classifier_ = clone(self.classifier).fit(rows, codes, **arguments)
+        self.classifier_ = deepcopy(self.classifier).fit(rows, codes, **arguments)
         return self
 
     def predict(self, rows: Any) -> np.ndarray[Any, Any]:
-        """Return the label of each row."""
+        """Return the label of each row, shape (rows,)."""
         codes = np.asarray(self.classifier_.predict(rows)).ravel().astype(int)
         labels: np.ndarray[Any, Any] = self.classes_[codes]
         return labels

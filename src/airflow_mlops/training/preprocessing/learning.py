@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
@@ -19,16 +19,18 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records.preprocessing import Preprocessing
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.event_times import times_of
-from airflow_mlops.data.features import split
+from airflow_mlops.data.splitting import EARLY_STOPPING, Split, entity_of, plan_of, split
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import NATIVE, PREPROCESS, ColumnFacts, Needs, Wishes, plan
 from airflow_mlops.training.preprocessing import building
 from airflow_mlops.training.preprocessing.early_stopping import PATIENCE, best_rounds, booster_of, with_rounds
-from airflow_mlops.training.preprocessing.facts import facts_of
+from airflow_mlops.training.preprocessing.facts import are_plain, facts_of
 from airflow_mlops.training.preprocessing.labels import NumberedClasses
 from airflow_mlops.training.preprocessing.needs import needs_of
 from airflow_mlops.training.threshold import with_threshold
+
+_TWO: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,7 @@ class Learner:
         """
         task = _Task(needs_of(estimator), estimators.task_of(estimator) == metrics.CLASSIFICATION)
         planned = self._plan(task)
-        estimator = _with_categories(estimator, planned, task.needs)
+        estimator = _with_categories(estimator, planned)
         rounds = self._rounds(estimator, planned, task)
         if rounds:
             estimator = with_rounds(estimator, rounds)
@@ -131,7 +133,7 @@ class Learner:
             return None
         rows = self.rows()
         times = times_of(rows, data, samples=False)
-        name = next((key for key in data.keys if times is None or key != data.time_column), None)
+        name = entity_of(data, times)
         values = rows[name].reset_index(drop=True) if name else None
         return values if values is not None and values.duplicated().any() else None
 
@@ -140,6 +142,8 @@ class Learner:
             return self.plan
         wishes = self._wishes
         if self.pipeline.train.preprocess is None or (task.needs.alone and not wishes.any):
+            return Preprocessing()
+        if not wishes.any and are_plain(self.features, task.needs.gaps):
             return Preprocessing()
         found = plan(self._facts, task.needs, wishes, self._classes if task.classifies else 0)
         if found.left_out and not found.steps:
@@ -153,7 +157,9 @@ class Learner:
         return building.build(planned, task.needs, classes=classes, folds=building.folds_of(entities))
 
     def _renumbers(self, task: _Task) -> bool:
-        """Whether the estimator needs classes 0, 1, 2 … and the target has others."""
+        """Whether the estimator needs classes 0, 1, 2 … and the target has others, or its answers a shape."""
+        if task.needs.answers_in_a_column and task.classifies and self._classes > _TWO:
+            return True
         if not (task.classifies and task.needs.numeric_labels):
             return False
         found = np.unique(np.asarray(self.target))
@@ -165,11 +171,8 @@ class Learner:
         if not wanted or self.rounds:
             return self.rounds
         booster_of(estimator)
-        data = self.pipeline.data
-        frame = self.rows().assign(**{data.target: self.target.to_numpy()})
-        watched = split(frame, data).held_out.copy()
-        target = self.target.to_numpy()
-        learned = ~watched
+        sides, target = self._sides(), self.target.to_numpy()
+        learned, watched = sides.teaches, sides.held_out.copy()
         if task.classifies:
             watched &= np.isin(target, np.unique(target[learned]))
         labels = target
@@ -186,6 +189,13 @@ class Learner:
             estimator, patience, (rows[0], labels[learned]), (rows[1], labels[watched]), weights
         )
 
+    def _sides(self) -> Split:
+        """Set rows aside as the hold-out is: by time, by entity or by row, with its gap."""
+        data, section = self.pipeline.data, self.pipeline.evaluate.holdout
+        inner = replace(plan_of(data, section, self.pipeline.train.weights).inner, salt=EARLY_STOPPING)
+        frame = self.rows().assign(**{data.target: self.target.to_numpy()})
+        return split(frame, data, inner, samples=self.samples)
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -195,13 +205,10 @@ class _Task:
     classifies: bool
 
 
-def _with_categories(estimator: Any, planned: Preprocessing, needs: Needs) -> Any:
+def _with_categories(estimator: Any, planned: Preprocessing) -> Any:
     """Tell a booster which of its columns are categories, where it has to be told."""
     if NATIVE not in planned.steps:
         return estimator
-    if needs.categories_as_text:
-        names = [f"{NATIVE}__{name}" for name in planned.steps[NATIVE]]
-        return clone(estimator).set_params(cat_features=names)
     if "enable_categorical" in estimator.get_params(deep=False):
-        return clone(estimator).set_params(enable_categorical=True)
+        return deepcopy(estimator).set_params(enable_categorical=True)
     return estimator

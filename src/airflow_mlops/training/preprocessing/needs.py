@@ -69,14 +69,14 @@ def _of_one(estimator: Any, library: str) -> Needs:
     return Needs(
         gaps=bool(tags.allow_nan) or library in _BOOSTERS,
         infinite=library == "lightgbm",
-        text=bool(tags.string or tags.categorical),
+        text=bool(tags.string or tags.categorical) and library not in _BOOSTERS,
         categories=_takes_categories(params, library),
         native_levels=_native_levels(estimator, library),
-        categories_as_text=library == "catboost",
         trees=trees,
         scale="unit" if tags.positive_only else scale,
         sparse=bool(tags.sparse) and library != "catboost",
         numeric_labels=library == "xgboost",
+        answers_in_a_column=library == "catboost",
         own_columns=frozenset(name for key in _NATIVE for name in _named(params.get(key))),
         alone="it is given distances between rows" if tags.pairwise else "",
     )
@@ -105,12 +105,15 @@ def _named(value: Any) -> list[str]:
 
 
 def _native_levels(estimator: Any, library: str) -> int:
-    """Return how many levels of a pandas category the estimator takes."""
+    """Return how many levels of a pandas category the estimator takes.
+
+    CatBoost wants their names in a parameter with which scikit-learn cannot clone it: none.
+    """
     if _is_histogram(estimator):
         return (
             int(getattr(estimator, "max_bins", 255)) if estimator.categorical_features == "from_dtype" else 0
         )
-    return _MANY if library in _BOOSTERS else 0
+    return _MANY if library in ("xgboost", "lightgbm") else 0
 
 
 def _takes_categories(params: dict[str, Any], library: str) -> bool:

@@ -50,16 +50,16 @@ def _numbers(values: pd.Series) -> np.ndarray[Any, Any]:
     return pd.to_numeric(cells.where(cells.notna(), None), errors="coerce").to_numpy(dtype="float64")
 
 
-def as_text(frame: pd.DataFrame, gap: Any = np.nan) -> pd.DataFrame:
-    """Return each column as text in object cells, gaps as ``gap``; a whole number has no fraction.
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return each column as text in object cells, gaps as NaN; a whole number has no fraction.
 
     >>> as_text(pd.DataFrame({"a": [1.0, 2.5, None], "b": ["x", None, 1]}, dtype=object)).values.tolist()
     [['1', 'x'], ['2.5', nan], [nan, '1']]
     """
-    return pd.DataFrame({name: _texts(frame[name], gap) for name in frame.columns}, index=frame.index)
+    return pd.DataFrame({name: _texts(frame[name]) for name in frame.columns}, index=frame.index)
 
 
-def _texts(values: pd.Series, gap: Any) -> np.ndarray[Any, Any]:
+def _texts(values: pd.Series, gap: Any = np.nan) -> np.ndarray[Any, Any]:
     codes, levels = pd.factorize(values)
     texts = np.array([*(_text(level) for level in levels), gap], dtype=object)
     cells: np.ndarray[Any, Any] = texts[codes]  # a gap has the code -1

@@ -27,7 +27,20 @@ class Numeric(HistGradientBoostingClassifier):
         return self
 
 
+class Upright(HistGradientBoostingClassifier):
+    """Answers more than two classes with the shape (rows, 1), as CatBoost's classifier does."""
+
+    def fit(self, rows: Any, target: Any) -> Upright:
+        super().fit(rows, target)
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        found = super().predict(rows)
+        return found if len(self.classes_) == 2 else found.reshape(-1, 1)
+
+
 Numeric.__module__ = "xgboost.sklearn"
+Upright.__module__ = "catboost.core"
 
 
 @pytest.mark.parametrize(
@@ -67,3 +80,11 @@ def test_weights_are_passed_on() -> None:
         cloudpickle.dumps(NumberedClasses(Numeric(max_iter=5)).fit(rows, target, sample_weight=heavy))
     )
     assert found.predict(rows).tolist() == ["b"] * 100
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], [0, 1, 2], ["a", "b"]], ids=str)
+def test_answers_have_one_dimension(labels: list[Any]) -> None:
+    frame = pd.DataFrame({"x": np.arange(60.0), "y": np.array(labels)[np.arange(60) % len(labels)]})
+    found = fitted(Upright(max_iter=3), frame, "y").estimator
+    assert found.predict(frame[["x"]]).shape == (60,)
+    assert found.classes_.tolist() == labels
