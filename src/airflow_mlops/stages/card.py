@@ -13,12 +13,12 @@ from airflow_mlops.stages import card_intervals
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.threads import shared_cores
-from airflow_mlops.training.units_of_rows import units_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.cards.importances import Importances
+    from airflow_mlops.training.contest import Challenge
     from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
@@ -31,20 +31,18 @@ def log_card(
     evaluation: Evaluation,
     features: FeatureSet,
     model: Any,
-    rows: pd.DataFrame,
-    target: pd.Series,
-    outcome: metrics.Outcome,
+    challenge: Challenge,
 ) -> str:
     """Draw the card, log it to the model's run, and return where MLflow's pages show it.
 
     Whatever goes wrong becomes a warning, and the answer is empty.
 
-    :param rows: raw rows of the hold-out, without the target, in the order of ``outcome``.
+    :param challenge: the rows of the hold-out and what ``model`` says of them.
     """
     try:
         run_ = call.mlflow.run(evaluation.model.run_id)
         known = run_.client.get_run(run_.run_id)
-        run_.text(draw(call, evaluation, features, model, rows, target, outcome, known.data), CARD)
+        run_.text(draw(call, evaluation, features, model, challenge, known.data), CARD)
     except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
         detail = f": {error}" if call.quotes_cells else ""
         _LOG.warning("the training card is not logged: %s%s", type(error).__name__, detail)
@@ -70,19 +68,18 @@ def draw(
     evaluation: Evaluation,
     features: FeatureSet,
     model: Any,
-    rows: pd.DataFrame,
-    target: pd.Series,
-    outcome: metrics.Outcome,
+    challenge: Challenge,
     run_data: Any,
 ) -> str:
     """Return the card as a page; ``run_data`` are parameters, figures and tags of the MLflow run."""
     from airflow_mlops.cards.page import card_page
     from airflow_mlops.cards.training import Training
 
+    rows, target, outcome, units = challenge.rows, challenge.target, challenge.answers, challenge.units
     if outcome.unknown_rows:
         known = outcome.known
-        rows, target, outcome = rows[known], target[known], outcome.part(known)
-    units = units_of(rows, call.pipeline.data, timed=features.holdout.times is not None)
+        rows, target = rows[known], target[known]
+        outcome, units = outcome.part(known), units.part(known)
     found, why = _importances(evaluation, model, rows, target, outcome.scoring)
     return card_page(
         Training(

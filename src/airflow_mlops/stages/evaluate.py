@@ -39,7 +39,8 @@ def run(call: StageCall) -> Evaluation:
         outcome = estimators.ask(loaded, rows, target, scoring)
         beside = assessment.beside(learned, outcome, names)
         units = units_of(rows, call.pipeline.data, timed=features.holdout.times is not None)
-        rivals = held_against(call, features, Challenge(rows, target, outcome, units, scoring), names)
+        challenge = Challenge(rows, target, outcome, units, scoring)
+        rivals = held_against(call, features, challenge, names)
         sliced = slices.judge(rows, outcome, section)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
@@ -57,7 +58,7 @@ def run(call: StageCall) -> Evaluation:
         unknown_labels=beside.unknown_labels,
     )
     evaluation = decided(call, judged, own_reasons, rivals)
-    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, rows, target, outcome))
+    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, challenge))
     _log(call, evaluation)
     return evaluation
 

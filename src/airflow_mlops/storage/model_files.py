@@ -49,8 +49,8 @@ def check_files(folder: Path, uri: str) -> None:
     expected = _files_logged(uri)
     if expected and folder_digest(folder) != expected:
         raise ConfigError(
-            f"{uri}: its files are not those that its training logged, so it is not loaded: somebody changed "
-            "them where MLflow keeps its artifacts; restore them, or train again"
+            f"{uri}: its files are not those that its training logged, so it is not loaded: they "
+            "were changed where MLflow keeps its artifacts; restore them, or train again"
         )
 
 

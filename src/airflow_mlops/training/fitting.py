@@ -19,10 +19,12 @@ from airflow_mlops.config.models import Threshold
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import Preprocessing
+from airflow_mlops.core.tags import TRUSTED_TYPES
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.preprocessing.learning import Learned, Learner
 from airflow_mlops.training.provenance import code_digest
+from airflow_mlops.training.safe_format import requirements_of_types, trusted_types
 from airflow_mlops.training.shipping import packed
 from airflow_mlops.training.threshold import chosen
 from airflow_mlops.training.tracking import TaskRun
@@ -169,17 +171,29 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     asked = expected[columns] if function is None else held.raw()[columns]
     answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
-    own = [item for item in (function, kind) if item is not None]
-    run.await_answer()
-    with packed(model, own, recipe.base) as inside:
-        uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
-        run.tag(code_digest(inside.modules))
+    uri = _logged(run, recipe, model, [item for item in (function, kind) if item is not None], raw, answers)
     run.json(models.golden(model, asked), "golden.json")
     threshold = chosen(learned.last, recipe.threshold, recipe.positive)
     if threshold is not None:
         run.params({"threshold": f"{threshold:.6g}"})
     positive = estimators.positive_of(estimator, recipe.positive)
     return Fitted(model, uri, raw, answers, scores, spent, learned, positive, threshold)
+
+
+def _logged(
+    run: TaskRun, recipe: Recipe, model: Any, own: list[Any], raw: pd.DataFrame, answers: np.ndarray[Any, Any]
+) -> str:
+    """Log the model in the format that ``train.serialization`` names; returns its URI."""
+    run.await_answer()
+    if recipe.pipeline.train.serialization == "skops":
+        types = trusted_types(model, recipe.estimator)
+        run.tag({TRUSTED_TYPES: ", ".join(types)})
+        pinned = requirements_of_types(types)
+        return models.log_model(run, model, raw, answers, pinned, samples=recipe.samples, trusted=types)
+    with packed(model, own, recipe.base) as inside:
+        uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
+        run.tag(code_digest(inside.modules))
+    return uri
 
 
 def same_answers(

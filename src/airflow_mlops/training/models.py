@@ -31,12 +31,13 @@ def log_model(
     pinned: Sequence[str],
     *,
     samples: bool = True,
+    trusted: Sequence[str] | None = None,
 ) -> str:
     """Log a scikit-learn pipeline with its signature, requirements and an example; return its URI.
 
     ``raw`` are raw rows with the columns that the model asks for, ``labels`` its predictions of them,
-    ``pinned`` the model's requirements. Without ``samples`` there is no example. Raises BackendError when
-    MLflow refuses.
+    ``pinned`` the model's requirements. Without ``samples`` there is no example. With ``trusted`` types it
+    has the format of skops, else that of cloudpickle. Raises BackendError when MLflow refuses.
     """
     from mlflow.models import ModelSignature
 
@@ -46,7 +47,8 @@ def log_model(
         info = mlflow.sklearn.log_model(
             model,
             name="model",
-            serialization_format="cloudpickle",
+            serialization_format="cloudpickle" if trusted is None else "skops",
+            skops_trusted_types=None if trusted is None else list(trusted),
             pip_requirements=list(pinned),
             signature=signature,
             input_example=_example(raw) if samples else None,

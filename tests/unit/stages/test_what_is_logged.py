@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.tags import CODE_DIGEST, LEARNED
+from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, TRUSTED_TYPES
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.training.models import load_model
@@ -231,3 +231,31 @@ def test_few_rows_that_fail_for_a_reason_of_their_own_refuse_nothing(
     )
     features = own.run("features", {"dataset": own.run("ingest", {})})
     assert own.run("train", {"features": features})["rows"] > 100
+
+
+@pytest.mark.parametrize("estimator", ["linear_model.LogisticRegression", "ensemble.RandomForestClassifier"])
+def test_a_model_in_the_format_of_skops_names_its_types_and_is_served(
+    project: Project, estimator: str
+) -> None:
+    own = project.changed(train={"estimator": f"sklearn.{estimator}", "serialization": "skops"})
+    model = own.trained(key=estimator)[1]
+    logged = connect(own.tracking_uri).get_run(model["run_id"])
+    shown = logged.data.tags[TRUSTED_TYPES].split(", ")
+    assert "airflow_mlops.training.raw_rows.to_features" in shown
+    assert all(name.startswith(("airflow_mlops.", "sklearn.")) for name in shown)
+    with fluent(own.tracking_uri):
+        info = mlflow.models.get_model_info(model["model_uri"])
+        needed = Path(mlflow.pyfunc.get_model_dependencies(model["model_uri"])).read_text()
+        answers = mlflow.pyfunc.load_model(model["model_uri"]).predict(table().drop(columns="y"))
+    assert info.flavors["sklearn"]["serialization_format"] == "skops"
+    assert info.flavors["sklearn"]["skops_trusted_types"] == shown
+    assert {"airflow-mlops", "skops"} <= {line.partition("==")[0] for line in needed.split()}
+    assert len(answers) == len(table())
+
+
+def test_a_class_of_ones_own_does_not_fit_into_skops(project: Project, trained: Any) -> None:
+    own = project.changed(train={"estimator": "own_models:Forgetful", "serialization": "skops"})
+    with pytest.raises(
+        ConfigError, match=r"skops does not know own_models\.Forgetful.*serialization: cloudpickle"
+    ):
+        own.run("train", {"features": trained[0]}, key="own")

@@ -84,6 +84,16 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _code_in_the_model(self) -> Pipeline:
+        if self.train.serialization == "skops" and self.features:
+            raise FieldError(
+                "skops holds no code, and `features` names some: write cloudpickle, or leave `features` out",
+                "train",
+                "serialization",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_circle(self) -> Pipeline:
         entries = self.schedule.assets.entries if self.schedule and self.schedule.assets else ()
         for entry in entries:

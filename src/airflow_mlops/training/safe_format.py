@@ -1,0 +1,47 @@
+"""Models in the format of skops: loading one builds objects of the named types, and runs no other code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any, Final
+
+from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.version import VERSION
+from airflow_mlops.training.distributions import distribution_of
+from airflow_mlops.training.requirements import pinned
+
+_KNOWN: Final = ("airflow_mlops", "numpy", "pandas", "scipy", "sklearn")
+_OTHERWISE: Final = "; write `train: {serialization: cloudpickle}`, whose loading runs code of the model"
+
+
+def trusted_types(model: Any, estimator: str) -> tuple[str, ...]:
+    """Return the types of a model that skops does not trust by itself; whoever loads it has to.
+
+    They are of scikit-learn and what it stands on, of this package, or of the installed package that the
+    dotted path ``estimator`` names. Raises ConfigError for a model that skops cannot hold, or that has other
+    types.
+    """
+    import skops.io
+
+    try:
+        types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    except Exception as error:  # the model's own classes are asked for their state
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConfigError(f"train.serialization: skops cannot hold this model: {text}{_OTHERWISE}") from error
+    own = estimator.partition(":")[0].partition(".")[0]
+    known = (*_KNOWN, own) if distribution_of(own) else _KNOWN
+    strange = [name for name in types if name.partition(".")[0] not in known]
+    if strange:
+        raise ConfigError(
+            f"train.serialization: skops does not know {', '.join(strange[:8])}, which neither scikit-learn "
+            f"nor an installed package that train.estimator names has{_OTHERWISE}"
+        )
+    return tuple(sorted(types))
+
+
+def requirements_of_types(types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the requirements of a model in the format of skops: this package is among them."""
+    modules = {name.rpartition(".")[0] for name in types}
+    others = [module for module in modules if module.partition(".")[0] not in _KNOWN]
+    lines = [line for line in pinned(others) if not line.startswith("cloudpickle==")]
+    return (f"airflow-mlops=={VERSION}", *lines, f"skops=={importlib.metadata.version('skops')}")
