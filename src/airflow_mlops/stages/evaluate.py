@@ -11,9 +11,9 @@ from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_card
 from airflow_mlops.stages.gate_decision import decided
 from airflow_mlops.stages.rivals import held_against
-from airflow_mlops.training import assessment, estimators, groups, scorers, slices
+from airflow_mlops.training import assessment, estimators, footprint, groups, scorers, slices
 from airflow_mlops.training.contest import Challenge
-from airflow_mlops.training.core import gates, metrics
+from airflow_mlops.training.core import budget, gates, metrics
 from airflow_mlops.training.threads import shared_cores
 from airflow_mlops.training.units_of_rows import units_of
 
@@ -43,9 +43,10 @@ def run(call: StageCall) -> Evaluation:
         rivals = held_against(call, features, challenge, names)
         sliced = slices.judge(rows, outcome, section)
         between = groups.judge(rows, outcome, section, units)
+        costs = tuple(footprint.cost(section.budget, call.mlflow.uri, model.model_uri, loaded, rows))
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
-    own_reasons = (*gates.floor_reasons(checks), *gates.slice_reasons(sliced))
+    own_reasons = (*gates.floor_reasons(checks), *gates.slice_reasons(sliced), *budget.beyond(costs))
     judged = Evaluation(
         model=model,
         metrics=figures,
@@ -54,10 +55,11 @@ def run(call: StageCall) -> Evaluation:
         rows=outcome.rows,
         of_class=beside.of_class,
         test_set=features.test_set,
-        caution=beside.caution,
+        caution="; ".join(filter(None, (beside.caution, *budget.unclear(costs)))),
         dummy=beside.dummy,
         unknown_labels=beside.unknown_labels,
         groups=between,
+        budget=costs,
     )
     evaluation = decided(call, judged, own_reasons, rivals)
     evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, challenge))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from airflow_mlops.config.models.budget import bytes_of
 from airflow_mlops.core.errors import GateRejected
 from airflow_mlops.core.records import Agreement, Evaluation, FeatureSet, ModelRef, Refit
 from airflow_mlops.core.tags import DATA_DIGEST, EVALUATION, JUDGED_DIGEST, JUDGED_MODEL_URI, JUDGED_RUN
@@ -17,8 +18,9 @@ from airflow_mlops.stages import model_runs, run_facts
 from airflow_mlops.stages.card import copy_card
 from airflow_mlops.stages.lessons import Lesson, all_rows, held_rows
 from airflow_mlops.stages.served_answers import check_as_served
-from airflow_mlops.training import estimators
+from airflow_mlops.training import estimators, footprint
 from airflow_mlops.training.core import agreement as agree
+from airflow_mlops.training.core import budget
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.fitting import Fitted, fit_and_log
 from airflow_mlops.training.tracking import TaskRun
@@ -66,6 +68,7 @@ def run(call: StageCall) -> Refit:
         run_facts.log_start(run_, recipe, estimator, rows, found)
         fitted = fit_and_log(run_, recipe, estimator, rows, held)
         check_as_served(run_, fitted.uri)
+        _check_size(call, fitted.uri)
         agreement, caution, scores = _compared(twin, fitted, held)
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
@@ -74,6 +77,16 @@ def run(call: StageCall) -> Refit:
         digest = fitted.digest(recipe, rows.digests)
         about = {"positive": fitted.positive, "threshold": fitted.threshold, "caution": caution}
         return _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), agreement=agreement, **about)
+
+
+def _check_size(call: StageCall, model_uri: str) -> None:
+    """Raise GateRejected where all rows have made the model larger than its budget."""
+    limits = call.pipeline.evaluate.budget
+    if limits and limits.size:
+        found = footprint.size(call.mlflow.uri, model_uri)
+        check = budget.size_check(found, bytes_of(limits.size), limits.size)
+        if too_large := budget.beyond([check]):
+            raise GateRejected(f"{call.pipeline.name}, fitted to all rows: {too_large[0]}")
 
 
 def _nothing_to_add(call: StageCall, found: FeatureSet) -> str:

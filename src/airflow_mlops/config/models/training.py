@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from airflow_mlops.config.expectations import expand_one
+from airflow_mlops.config.models.budget import Budget
 from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
@@ -265,6 +266,7 @@ class Evaluate(Section):
         default_factory=dict,
         description="Limits per column of the raw rows on differences between the groups of its values.",
     )
+    budget: Budget | None = Field(None, description="What the logged model may cost when it is served.")
     holdout: Holdout | None = Field(
         None, description="Which rows are held out; the share `data.holdout` when left out."
     )

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.budget import BudgetCheck
 from airflow_mlops.core.records.groups import GroupDifference
 from airflow_mlops.core.records.preprocessing import Preprocessing
 
@@ -153,7 +154,7 @@ class Evaluation(Record):
     champion has learned from them.
     ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
     because the model was not trained on their label.
-    ``groups`` are the differences between groups of rows that have a limit.
+    ``groups`` are the differences between groups of rows that have a limit, ``budget`` what the model costs.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
     """
 
@@ -181,6 +182,7 @@ class Evaluation(Record):
     unknown_labels: int = 0
     card: str = ""
     groups: tuple[GroupDifference, ...] = ()
+    budget: tuple[BudgetCheck, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -199,7 +201,8 @@ class Evaluation(Record):
         told = not self.not_compared or self.not_compared in self.caution
         missing = "" if told else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        parts = (figures, of, dummy, against, missing, *self._between_groups)
+        costs = [f"; {item.name}: {item.figures}" for item in self.budget]
+        parts = (figures, of, dummy, against, missing, *self._between_groups, *costs)
         return "".join(parts) + (f"; {self.caution}" if self.caution else "")
 
     @property
