@@ -20,8 +20,7 @@ from airflow_mlops.stages.lessons import Lesson, all_rows, held_rows
 from airflow_mlops.stages.served_answers import check_as_served
 from airflow_mlops.training import estimators, footprint
 from airflow_mlops.training.core import agreement as agree
-from airflow_mlops.training.core import budget
-from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core import budget, metrics
 from airflow_mlops.training.fitting import Fitted, fit_and_log
 from airflow_mlops.training.tracking import TaskRun
 
