@@ -25,6 +25,8 @@ from airflow_mlops.training.core.metrics import Prepare
 from airflow_mlops.training.core.outcome import Outcome, Scoring, UndefinedMetric
 from airflow_mlops.user_code.loading import call_user_function, load_object
 
+_MOST_CLASSES: Final = 100
+"""A scorer of probabilities looks at each row and class, or at each pair of classes, in each draw."""
 _Arguments = Mapping[str, Any]
 """What a function is called with, one value for each row; ``sample_weight`` comes on top."""
 
@@ -100,6 +102,11 @@ def _of_library(name: str, outcome: Outcome) -> Statistic:
     from sklearn import metrics as library
 
     peer = PEERS[name]
+    if peer.gives != "predicted" and outcome.size > _MOST_CLASSES:
+        raise ConfigError(
+            f"metric {name} is computed for at most {_MOST_CLASSES} classes, and the model has "
+            f"{outcome.size:,}: choose log_loss, brier, roc_auc or accuracy"
+        )
     function = getattr(library, peer.function, None)
     if function is None:
         raise ConfigError(f"metric {name} needs a newer scikit-learn: it has no {peer.function}")

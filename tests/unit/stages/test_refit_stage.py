@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.core.errors import ConfigError, GateRejected
+from airflow_mlops.core.errors import ConfigError, DataRejected, GateRejected
 from airflow_mlops.core.records import Evaluation, Refit
 from airflow_mlops.monitoring.champion import load_profile
 from airflow_mlops.training import models
@@ -179,3 +179,21 @@ def tasks(project: Project) -> Any:
     from airflow_mlops.lifecycle.table import tasks_of
 
     return tasks_of(project.pipeline, "train")
+
+
+def test_a_slip_in_a_label_of_the_hold_out_is_not_learned(tmp_path: Path) -> None:
+    table = customers()
+    table.loc[table.index[-3], "churned"] = 2  # the newest rows are held out
+    project = Project.create(tmp_path, table, evaluate={"metrics": ["roc_auc", "f1"]})
+    found = gone_through(project)
+    assert found["evaluate"]["unknown_labels"] == 1
+    assert (
+        "1 of 120 rows do not count: the model was not trained on their label (2)"
+        in found["evaluate"]["caution"]
+    )
+    assert found["refit"]["rows"] == 599
+    registered = models.load_model(project.tracking_uri, found["register"]["model_uri"])
+    assert list(registered.classes_) == [0, 1]
+    strict = project.changed(data={**project.config["data"], "max_unknown_labels": 0})
+    with pytest.raises(DataRejected, match="labels that the model was not trained on: 2 in 1 of 120 rows"):
+        strict.run("evaluate", {"features": found["features"], "model": found["train"]}, "strict")

@@ -157,3 +157,11 @@ def test_the_likelihood_ratio_is_that_of_the_named_class(tmp_path: Path) -> None
     assert found == pytest.approx({name: expected[0]})
     other = "neg_negative_likelihood_ratio"
     assert metrics.compute([other], outcome([other], tmp_path)) == pytest.approx({other: -expected[1]})
+
+
+def test_a_scorer_of_pairs_of_classes_is_refused_for_many(tmp_path: Path) -> None:
+    scoring = Scoring(others=scorers.preparations(["roc_auc_ovo"], tmp_path))
+    chances = np.full((300, 150), 1 / 150)
+    many = metrics.classification(np.arange(300) % 150, np.zeros(300, int), range(150), chances, scoring)
+    with pytest.raises(ConfigError, match="at most 100 classes, and the model has 150: choose log_loss"):
+        metrics.compute(["roc_auc_ovo"], many)

@@ -87,7 +87,7 @@ def all_clear(performance: PerformanceReport | None, drift: DriftReport | None) 
     """Return what was looked at, when nothing was found."""
     parts = []
     if performance is not None:
-        held = ", ".join(_check_text(item) for item in performance.checks)
+        held = ", ".join(_check_text(item) for item in performance.checks) + about(performance.of_class)
         waiting = f"waiting for labels ({performance.rows:,} of {performance.window_rows:,} rows)"
         unjudged = {"insufficient": "too few labels to judge performance", "waiting": waiting}
         later = f"labels landed later, judged at {performance.scored_at}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.positive_class import quoted
-from airflow_mlops.training.core import averages
+from airflow_mlops.training.core import averages, many_classes
 from airflow_mlops.training.core import comparison as compare
 from airflow_mlops.training.core.metric_facts import CLASSIFICATION as CLASSIFICATION
 from airflow_mlops.training.core.metric_facts import REGRESSION as REGRESSION
@@ -32,6 +32,8 @@ from airflow_mlops.training.core.outcome import regression as regression
 
 _TINY: Final = float(np.finfo(np.float64).eps)
 _TWO: Final = 2
+_EXACT_CLASSES: Final = 20
+"""With more classes, rankings of resampled rows are computed to first order."""
 _OVER_CLASSES: Final = ("f1", "precision", "recall", "jaccard")
 
 Prepare = Callable[[Outcome], compare.Statistic]
@@ -121,7 +123,7 @@ def lowered_averages(names: Iterable[str], outcome: Outcome) -> tuple[str, ...]:
     return tuple(name for name in names if name in _OVER_CLASSES or name.endswith("_macro"))
 
 
-def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Prepare:
+def _each_class(build: Callable[[Any, Any], compare.Statistic], derived: many_classes.Derived) -> Prepare:
     """Two classes: the metric of the positive one. More: the mean over one class against the rest.
 
     A class without rows has no ranking: it does not count, whatever the model says.
@@ -132,6 +134,8 @@ def _each_class(build: Callable[[Any, Any], compare.Statistic]) -> Prepare:
         if outcome.scores is not None:
             return build(outcome.truth == 1, outcome.scores)
         present = np.unique(outcome.truth)
+        if len(present) > _EXACT_CLASSES:
+            return many_classes.mean_over_classes(outcome.truth, outcome.probabilities, derived)
         parts = [build(outcome.truth == k, outcome.probabilities[:, k]) for k in present]
         return lambda weights: float(np.mean([part(weights) for part in parts]))
 
@@ -171,8 +175,8 @@ def _squares(truth: NDArray[Any], predicted: NDArray[Any]) -> NDArray[Any]:
     return squares
 
 
-roc_auc = roc_auc_ovr = _each_class(compare.ranking_auc)
-average_precision = _each_class(compare.average_precision)
+roc_auc = roc_auc_ovr = _each_class(compare.ranking_auc, many_classes.area)
+average_precision = _each_class(compare.average_precision, many_classes.average_precision)
 accuracy = _errors(lambda truth, predicted: truth == predicted)
 f1_micro = precision_micro = recall_micro = accuracy  # one label for each row: hits of all predictions
 balanced_accuracy = averages.over_rows(averages.recall)
