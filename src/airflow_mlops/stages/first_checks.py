@@ -59,10 +59,12 @@ def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataF
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:
-    for column in call.pipeline.evaluate.slices:
-        if column not in found.holdout.columns or column == call.pipeline.data.target:
-            hint = did_you_mean(column, list(found.holdout.columns))
-            raise ConfigError(f"evaluate.slices: the hold-out has no column {column!r}{hint}")
+    section = call.pipeline.evaluate
+    for key, columns in (("slices", section.slices), ("groups", section.groups)):
+        for column in columns:
+            if column not in found.holdout.columns or column == call.pipeline.data.target:
+                hint = did_you_mean(column, list(found.holdout.columns))
+                raise ConfigError(f"evaluate.{key}: the hold-out has no column {column!r}{hint}")
 
 
 def _doubtful(features: pd.DataFrame, estimator: Any) -> bool:
