@@ -80,6 +80,19 @@ def test_the_last_fit_learns_the_window_of_all_rows(project: Project, features: 
     assert (refit["rows"], loaded.predict(pd.DataFrame({"x": [0.0], "w": [1.0]}))[0]) == (48, 599 - 23.5)
 
 
+def test_rows_that_a_gap_keeps_from_teaching_are_learned_in_the_last_fit(project: Project) -> None:
+    gap = project.changed(evaluate={"metrics": ["mae"], "holdout": {"last": "2d", "gap": "1d"}})
+    features = gap.run("features", {"dataset": gap.run("ingest", {})}, "gap")
+    held, aside = features["holdout"]["rows"], features["aside"]["rows"]
+    assert min(held, aside) > 0
+    model = gap.run("train", {"features": features}, "gap")
+    evaluation = gap.run("evaluate", {"features": features, "model": model}, "gap")
+    refit = gap.run("refit", {"features": features, "evaluation": evaluation}, "gap")
+    loaded = models.load_model(project.tracking_uri, refit["model_uri"])
+    mean = float(loaded.predict(pd.DataFrame({"x": [0.0], "w": [1.0]}))[0])
+    assert (model["rows"], refit["rows"], mean) == (600 - held - aside, 600, 299.5)
+
+
 def test_a_window_without_times_is_refused(project: Project) -> None:
     data = {**project.config["data"], "keys": ["id"], "columns": {"drop": ["at"]}}
     untimed = project.changed(data=data, train={**project.config["train"], "window": "2d"})

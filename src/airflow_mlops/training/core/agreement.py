@@ -52,22 +52,23 @@ def caution(found: Agreement, judged: Values, registered: Values, truth: Values,
     learned worse than the one that has not (5 points fewer labels right; an absolute error 10 % larger).
     """
     lost = _lost_numbers(judged, registered, truth) if numbers else _lost_labels(judged, registered, truth)
-    strange = (
-        found.correlation is not None and found.correlation < _CORRELATION
-        if numbers
-        else (found.equal or 0.0) < _MUCH and _kappa(judged, registered) < _KAPPA
-    )
     parts = [lost] if lost else []
-    if strange:
+    if _like_strangers(found, judged, registered, numbers=numbers):
         parts.insert(0, f"the registered model hardly agrees with the judged one ({found})")
     if not parts:
         return ""
     return f"{'; '.join(parts)}: compare the two before it is deployed"
 
 
+def _like_strangers(found: Agreement, judged: Values, registered: Values, *, numbers: bool) -> bool:
+    if numbers:
+        return found.correlation is not None and found.correlation < _CORRELATION
+    return found.equal is not None and found.equal < _MUCH and _kappa(judged, registered) < _KAPPA
+
+
 def _correlation(one: Values, other: Values) -> float | None:
     """Return Pearson's correlation; None where one side has a single value."""
-    if len(one) == 0 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
     return float(np.corrcoef(one, other)[0, 1])
 

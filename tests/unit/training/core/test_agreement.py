@@ -25,6 +25,9 @@ def said(judged: np.ndarray, registered: np.ndarray, truth: np.ndarray, *, numbe
 def test_kappa_is_that_of_scikit_learn() -> None:
     one, other = noisy(0.2), noisy(0.3)
     assert agree._kappa(one, other) == pytest.approx(cohen_kappa_score(one, other))
+    one, other = RNG.integers(0, 4, 300) // 2 + RNG.integers(0, 2, 300), RNG.integers(0, 3, 300)
+    assert agree._kappa(one, other) == pytest.approx(cohen_kappa_score(one, other))
+    assert agree._kappa(np.zeros(9), np.zeros(9)) == 1.0
 
 
 def test_what_is_reported_is_the_share_the_correlation_and_the_difference() -> None:
@@ -33,7 +36,11 @@ def test_what_is_reported_is_the_share_the_correlation_and_the_difference() -> N
     assert found.equal == pytest.approx(((one > 0.5) == (other > 0.5)).mean())
     assert found.correlation == pytest.approx(np.corrcoef(one, other)[0, 1])
     assert found.difference == pytest.approx(np.abs(one - other).mean())
-    assert agree.agreement(one, np.zeros(500), numbers=True).correlation is None
+    for pair in ((one, np.zeros(500)), (np.zeros(500), one)):
+        assert agree.agreement(*pair, numbers=True).correlation is None
+    steps = agree.agreement(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0]), numbers=True)
+    assert steps.equal is None
+    assert steps.correlation == pytest.approx(0.577, abs=1e-3)
 
 
 def test_a_model_that_learned_the_rows_by_heart_is_not_striking() -> None:
@@ -69,3 +76,56 @@ def test_labels_of_two_types_are_compared_by_value() -> None:
     labels = np.array(["yes", "no"] * 10, dtype=object)
     assert said(labels, labels.copy(), labels.astype("U3"), numbers=False) == ""
     assert said(TRUTH == 1, TRUTH == 1, TRUTH, numbers=False) == ""
+
+
+def table(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of two models: 1 by both, by one of them, by neither, each in so many rows."""
+    one = np.repeat([1, 1, 0, 0], [both, first, second, neither])
+    return one, np.repeat([1, 0, 1, 0], [both, first, second, neither])
+
+
+@pytest.mark.parametrize(
+    ("pair", "strange"),
+    [
+        (table(0, 6, 5, 89), True),
+        (table(0, 5, 5, 90), False),
+        (table(29, 21, 20, 30), True),  # kappa 0.18
+        (table(31, 19, 20, 30), False),  # kappa 0.22
+    ],
+    ids=["89 % equal", "90 % equal", "kappa below", "kappa above"],
+)
+def test_labels_are_like_strangers_below_both_limits(
+    pair: tuple[np.ndarray, np.ndarray], *, strange: bool
+) -> None:
+    assert ("hardly agrees" in said(*pair, pair[1], numbers=False)) is strange
+
+
+@pytest.mark.parametrize(("correlation", "strange"), [(0.28, True), (0.32, False)])
+def test_numbers_are_like_strangers_below_their_limit(correlation: float, *, strange: bool) -> None:
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(400), RNG.normal(size=(400, 2))]))
+    one, other = basis[:, 1], basis[:, 2]
+    mixed = correlation * one + np.sqrt(1 - correlation**2) * other
+    assert ("hardly agrees" in said(one, mixed, mixed, numbers=True)) is strange
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(9, False), (12, True)])
+def test_five_points_of_labels_may_be_lost(wrong: int, *, told: bool) -> None:
+    registered = TRUTH[:200].copy()
+    registered[:wrong] = 1 - registered[:wrong]
+    found = said(TRUTH[:200], registered, TRUTH[:200], numbers=False)
+    assert ("is right about 94.0 % of the hold-out" in found) is told
+    assert ("which has not, about 100.0 %" in found) is told
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1.0, False), (1.2, True)])
+def test_a_tenth_of_the_error_may_be_lost(factor: float, *, told: bool) -> None:
+    figures = np.arange(50.0)
+    assert ("mean absolute error" in said(figures + 1, figures + factor, figures, numbers=True)) is told
+
+
+def test_the_agreement_is_named_before_what_was_lost() -> None:
+    found = said(TRUTH, 1 - TRUTH, TRUTH, numbers=False)
+    assert found.startswith(
+        "the registered model hardly agrees with the judged one (0.0 % equal labels); the "
+    )
+    assert found.endswith("about 100.0 %: compare the two before it is deployed")

@@ -61,3 +61,37 @@ def test_what_cannot_be_chosen_says_why() -> None:
         choose(1_000, None, timedelta(days=1), None)
     with pytest.raises(DataRejected, match="0 of 1,000 rows is left to learn from"):
         choose(1_000, None, None, 0.0001)
+
+
+@pytest.mark.parametrize(
+    ("window", "how"),
+    [
+        (timedelta(days=2), "the last 2 days"),
+        (timedelta(hours=12), "the last 12 hours"),
+        (5, "the newest 5 rows"),
+    ],
+)
+def test_the_window_is_told_in_words(window: timedelta | int, how: str) -> None:
+    found = choose(1_000, DAYS, window, None)
+    assert found is not None
+    assert found.how == how
+
+
+def test_seconds_are_told_as_such() -> None:
+    seconds = np.datetime64("2026-01-01") + np.arange(60).astype("m8[s]")
+    found = choose(60, seconds, timedelta(seconds=20), None)
+    assert found is not None
+    assert (len(found.rows), found.how) == (20, "the last 20 s")
+
+
+def test_two_rows_are_the_fewest() -> None:
+    assert choose(1_000, None, None, 2) is not None
+    with pytest.raises(DataRejected, match="a sample of 1 rows: 1 of 1,000 rows is left"):
+        choose(1_000, None, None, 0.001)
+
+
+def test_times_that_are_equal_keep_their_order() -> None:
+    same = np.full(10, np.datetime64("2026-01-01"))
+    found = choose(10, same, 3, None)
+    assert found is not None
+    assert found.rows.tolist() == [7, 8, 9]
