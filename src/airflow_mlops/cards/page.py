@@ -10,6 +10,7 @@ from airflow_mlops.cards.core.scales import interval, number, percent
 from airflow_mlops.cards.panel import Panel
 from airflow_mlops.cards.panels.answers import answer_panels
 from airflow_mlops.cards.panels.gate import comparison_panel, metrics_panel, slices_panel
+from airflow_mlops.cards.panels.groups import groups_panel
 from airflow_mlops.cards.panels.inputs import data_panel, features_panel, importances_panel, leaks_panel
 from airflow_mlops.cards.panels.lineage import lineage_panel, reproduce_panel
 from airflow_mlops.cards.training import Training, cut
@@ -49,6 +50,7 @@ def _panels(training: Training) -> list[Panel]:
             *answer_panels(training),
             importances_panel(training),
             slices_panel(training),
+            *([groups_panel(training)] if training.evaluation.groups else []),
             leaks_panel(training),
             data_panel(training),
             features_panel(training),

@@ -19,3 +19,5 @@ def remarks(pipeline: Pipeline) -> Iterator[str]:
         )
     if section.against_champion is not None and section.on_inconclusive is None:
         yield f"evaluate.on_inconclusive is not set: {section.policy}"
+    if section.groups and section.on_inconclusive is None and section.policy_of_groups != section.policy:
+        yield f"evaluate.on_inconclusive is not set: {section.policy_of_groups} for evaluate.groups"

@@ -15,6 +15,7 @@ from airflow_mlops.core import limits
 from airflow_mlops.core.json_keys import with_own_keys, with_text_keys
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.lifecycle.table import task_ids
+from airflow_mlops.training.core.group_rates import RATES
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS, OWN_PATTERN, facts
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -172,6 +173,14 @@ def check_task(name: str) -> str:
     return name
 
 
+def check_group_measure(name: str) -> str:
+    """Return ``name`` when it is a difference between groups; raises ValueError otherwise."""
+    if name not in RATES:
+        hint = did_you_mean(name, RATES)
+        raise ValueError(f"must be {' or '.join(RATES)}, got {name!r:.80}{hint}")
+    return name
+
+
 def check_timestamp(value: object) -> object:
     """Return ``value`` unless it is a number, which pydantic would take for seconds; raises ValueError."""
     if isinstance(value, int | float):
@@ -241,6 +250,7 @@ Limit = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{limits.PATTERN}$"}),
 ]
 Metric = Annotated[str, AfterValidator(passes(facts)), OneOf(lambda: METRIC_FACTS, OWN_PATTERN)]
+GroupMeasure = Annotated[str, AfterValidator(check_group_measure), OneOf(lambda: RATES)]
 TaskName = Annotated[str, AfterValidator(check_task), OneOf(task_ids)]
 Timestamp = Annotated[
     datetime,

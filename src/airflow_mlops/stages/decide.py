@@ -60,7 +60,7 @@ def _evidence(evaluation: Evaluation) -> Iterator[str]:
     yield "| | |"
     yield "|---|---|"
     yield f"| model | MLflow run `{evaluation.model.run_id}` |"
-    yield f"| champion | {evaluation.champion_version} |"
+    yield f"| champion | {evaluation.champion_version or 'none: this is the first version'} |"
     for name, value in evaluation.metrics.items():
         yield f"| {name} | {value:.4f} |"
     yield from comparison_lines(evaluation.comparisons, "the champion")

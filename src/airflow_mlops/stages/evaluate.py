@@ -11,7 +11,7 @@ from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_card
 from airflow_mlops.stages.gate_decision import decided
 from airflow_mlops.stages.rivals import held_against
-from airflow_mlops.training import assessment, estimators, scorers, slices
+from airflow_mlops.training import assessment, estimators, groups, scorers, slices
 from airflow_mlops.training.contest import Challenge
 from airflow_mlops.training.core import gates, metrics
 from airflow_mlops.training.threads import shared_cores
@@ -42,6 +42,7 @@ def run(call: StageCall) -> Evaluation:
         challenge = Challenge(rows, target, outcome, units, scoring)
         rivals = held_against(call, features, challenge, names)
         sliced = slices.judge(rows, outcome, section)
+        between = groups.judge(rows, outcome, section, units)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
     own_reasons = (*gates.floor_reasons(checks), *gates.slice_reasons(sliced))
@@ -56,6 +57,7 @@ def run(call: StageCall) -> Evaluation:
         caution=beside.caution,
         dummy=beside.dummy,
         unknown_labels=beside.unknown_labels,
+        groups=between,
     )
     evaluation = decided(call, judged, own_reasons, rivals)
     evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, challenge))

@@ -15,6 +15,8 @@ from airflow_mlops.data.first_rows import read_first
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training.preprocessing.early_stopping import booster_of
 from airflow_mlops.training.preprocessing.learning import Learner
+from airflow_mlops.training.preprocessing.needs import needs_of
+from airflow_mlops.training.threads import shared_cores
 
 _READ: Final = 5_000
 _TRIED: Final = 100
@@ -24,21 +26,23 @@ _TRIED: Final = 100
 def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
     """Raise ConfigError for a column that is not there, or one that the estimator cannot take.
 
-    Where a feature is not a number or has a gap, the estimator is fitted to a few rows. Should that fail, it
-    is fitted to all of them before anything is written, because few rows may fail for a reason of their own.
+    Where a feature is not a number, or has a gap that the estimator does not take, it is fitted to a few
+    rows. Should that fail, it is fitted to all of them before anything is written, because few rows may fail
+    for a reason of their own.
     """
     _check_slices(call, found)
     if call.pipeline.train.early_stopping:
         booster_of(estimator)
     features = read_first(found.train_features, _READ, call.storage)
-    if not _doubtful(features):
+    if not _doubtful(features, estimator):
         return
     rows = read_first(found.train, _READ, call.storage)
     chosen = _few(rows[call.pipeline.data.target])
-    try:
-        _try(call, estimator, features.iloc[chosen], rows.iloc[chosen])
-    except Exception:  # noqa: BLE001 - an estimator is foreign code: anything may come
-        _try(call, estimator, call.read(found.train_features), call.read(found.train))
+    with shared_cores():
+        try:
+            _try(call, estimator, features.iloc[chosen], rows.iloc[chosen])
+        except Exception:  # noqa: BLE001 - an estimator is foreign code: anything may come
+            _try(call, estimator, call.read(found.train_features), call.read(found.train))
 
 
 def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataFrame) -> None:
@@ -55,16 +59,19 @@ def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataF
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:
-    for column in call.pipeline.evaluate.slices:
-        if column not in found.holdout.columns or column == call.pipeline.data.target:
-            hint = did_you_mean(column, list(found.holdout.columns))
-            raise ConfigError(f"evaluate.slices: the hold-out has no column {column!r}{hint}")
+    section = call.pipeline.evaluate
+    for key, columns in (("slices", section.slices), ("groups", section.groups)):
+        for column in columns:
+            if column not in found.holdout.columns or column == call.pipeline.data.target:
+                hint = did_you_mean(column, list(found.holdout.columns))
+                raise ConfigError(f"evaluate.{key}: the hold-out has no column {column!r}{hint}")
 
 
-def _doubtful(features: pd.DataFrame) -> bool:
-    """Whether some estimators stumble over these columns."""
-    numbers = all(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes)
-    return not numbers or bool(features.isna().to_numpy().any())
+def _doubtful(features: pd.DataFrame, estimator: Any) -> bool:
+    """Whether the estimator may stumble over these columns."""
+    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes):
+        return True
+    return bool(features.isna().to_numpy().any()) and not needs_of(estimator).gaps
 
 
 def _few(target: pd.Series) -> list[int]:

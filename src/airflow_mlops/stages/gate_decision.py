@@ -9,7 +9,7 @@ from airflow_mlops.core.records import Evaluation
 from airflow_mlops.core.records.training import NOT_WORSE
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.rivals import Rivals
-from airflow_mlops.training.core import verdict
+from airflow_mlops.training.core import group_limits, verdict
 from airflow_mlops.training.core.anchor import stricter, total_limits
 from airflow_mlops.training.core.verdict import Found, Verdict
 
@@ -22,7 +22,11 @@ def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals:
     """
     section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
     told = verdict.verdict(tuple(_found(call, rivals)))
-    cautions, asks = [judged.caution, _of_test_set(call, judged, rivals)], False
+    cautions = [judged.caution, *group_limits.skipped(judged.groups), _of_test_set(call, judged, rivals)]
+    reasons, unclear = (*reasons, *group_limits.beyond(judged.groups)), group_limits.unclear(judged.groups)
+    open_ = [] if section.policy_of_groups == verdict.ACCEPT else list(unclear)
+    if unclear and not open_:
+        cautions.append(verdict.open_question(unclear))
     if section.against_champion is None:
         cautions.append(_switched_off(told))
     else:
@@ -31,9 +35,10 @@ def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals:
             if section.policy == verdict.ACCEPT:
                 cautions.append(verdict.accepted(told.missing))
             else:
-                asks = section.policy == verdict.ASK and not reasons
-                say = verdict.open_question if asks else verdict.rejected
-                reasons = (*reasons, say(told.missing))
+                open_ += told.missing
+    asks = bool(open_) and section.asks and not reasons
+    if open_:
+        reasons = (*reasons, verdict.open_question(open_) if asks else verdict.rejected(open_))
     return replace(
         judged,
         comparisons=champion.comparisons if champion else (),

@@ -13,7 +13,7 @@ from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages import first_checks, model_runs, run_facts
 from airflow_mlops.stages.lessons import held_rows, judged_rows
 from airflow_mlops.stages.served_answers import check_as_served
-from airflow_mlops.training import estimators, scorers
+from airflow_mlops.training import estimators, groups, scorers
 from airflow_mlops.training.counted_rows import log_learned
 from airflow_mlops.training.fitting import fit_and_log
 
@@ -33,7 +33,8 @@ def run(call: StageCall) -> ModelRef:
     names = estimators.check_metrics(call.pipeline.evaluate, estimator)
     scorers.preparations(names, call.base)
     rows = judged_rows(call, found)
-    estimators.check_target(rows.labels(), estimator, call.pipeline.data, names)
+    classes = estimators.check_target(rows.labels(), estimator, call.pipeline.data, names)
+    groups.check_classes(call.pipeline.evaluate, classes, call.pipeline.data.positive)
     first_checks.look(call, found, estimator)
     with model_runs.opened(call, {DATA_DIGEST: found.train.digest}) as run_:
         run_facts.log_start(run_, recipe, estimator, rows, found)

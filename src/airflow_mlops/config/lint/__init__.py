@@ -18,7 +18,7 @@ from airflow_mlops.config.lint.event_time import event_time
 from airflow_mlops.config.lint.expectations import expectations
 from airflow_mlops.config.lint.finding import Finding, Rule, Subject, texts
 from airflow_mlops.config.lint.functions import functions
-from airflow_mlops.config.lint.gate import gate
+from airflow_mlops.config.lint.gate import gate, groups
 from airflow_mlops.config.lint.learned_rows import learned_rows, weighted_fit
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
@@ -52,6 +52,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     database_engine: ("validate", "data.*"),
     limits: (),
     gate: ("evaluate.*", "approve"),
+    groups: ("evaluate.metrics.*", "evaluate.groups.*"),
     undeclared_metric: ("evaluate.metrics.*",),
     canary_timing: ("deploy.canary.*",),
     target: ("deploy.target",),

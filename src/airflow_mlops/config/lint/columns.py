@@ -28,11 +28,12 @@ ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "c
 
 
 def columns(subject: Subject) -> Iterator[Finding]:
-    """Target, keys, slices and columns of expectations are in the data; a slice is not on the target."""
-    data, slices = subject.pipeline.data, subject.pipeline.evaluate.slices
-    if data.target in slices:
-        message = "the target cannot be a slice: choose another column"
-        yield Finding(("evaluate", "slices", data.target), message)
+    """Target, keys, slices, groups and columns of expectations are in the data; no slice is on the target."""
+    data, section = subject.pipeline.data, subject.pipeline.evaluate
+    for key, named, one in (("slices", section.slices, "slice"), ("groups", section.groups, "group")):
+        if data.target in named:
+            message = f"the target cannot be a {one}: choose another column"
+            yield Finding(("evaluate", key, data.target), message)
     yield from _of_labels(subject)
     yield from _of_test_set(subject)
     yield from _left_out(subject)
@@ -40,9 +41,10 @@ def columns(subject: Subject) -> Iterator[Finding]:
     yield from _of_joins(subject)
     known = known_columns(data, subject.folder)
     if known is None:
-        if slices:
-            message = f"not checked that the data has {', '.join(slices)}: no local header to read"
-            yield Finding(("evaluate", "slices"), message, "note")
+        for key, names in (("slices", section.slices), ("groups", section.groups)):
+            if names:
+                message = f"not checked that the data has {', '.join(names)}: no local header to read"
+                yield Finding(("evaluate", key), message, "note")
         return
     for path, name in _column_names(subject):
         if name not in known:
@@ -172,8 +174,8 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
             yield ("data", "columns", part, number), name
     if pipeline.train.weights:
         yield ("train", "weights"), pipeline.train.weights
-    for name in pipeline.evaluate.slices:
-        yield ("evaluate", "slices", name), name
+    yield from ((("evaluate", "slices", name), name) for name in pipeline.evaluate.slices)
+    yield from ((("evaluate", "groups", name), name) for name in pipeline.evaluate.groups)
     yield from () if pipeline.features else preprocessed_columns(subject)
     for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):
         for item in expand_one(entry):

@@ -20,7 +20,7 @@ def positive_class(subject: Subject) -> Iterator[Finding]:
     labels = _labels(subject)
     if not labels:
         return
-    matters = any(facts(name).of_a_class for name in evaluate.metrics)
+    matters = bool(evaluate.groups) or any(facts(name).of_a_class for name in evaluate.metrics)
     try:
         check_declared(labels, data.positive, matters=matters)
     except ConfigError as error:

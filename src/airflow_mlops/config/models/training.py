@@ -28,6 +28,7 @@ from airflow_mlops.config.row_choice import Sample, Window
 from airflow_mlops.config.space import check_form
 from airflow_mlops.config.values import (
     FieldError,
+    GroupMeasure,
     Limit,
     Metric,
     OwnKeys,
@@ -248,8 +249,8 @@ class Evaluate(Section):
     )
     on_inconclusive: Literal["reject", "ask", "accept"] | None = Field(
         None,
-        description="Decision when the hold-out does not show whether the limits against earlier versions "
-        "are met; `reject` when there are limits, else `accept`.",
+        description="Decision when the hold-out does not show whether the limits against earlier versions, "
+        "or between groups, are met; `reject` when there are limits, else `accept`.",
     )
     against_anchor: dict[Metric, Limit] | None = Field(
         default_factory=dict,
@@ -260,6 +261,10 @@ class Evaluate(Section):
         default_factory=dict,
         description="Limits per column of the raw rows, which each value of the column must meet.",
     )
+    groups: dict[str, Annotated[dict[GroupMeasure, Limit], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Limits per column of the raw rows on differences between the groups of its values.",
+    )
     holdout: Holdout | None = Field(
         None, description="Which rows are held out; the share `data.holdout` when left out."
     )
@@ -269,7 +274,9 @@ class Evaluate(Section):
         json_schema_extra=short_forms("string"),
     )
     min_slice_rows: StrictInt = Field(
-        100, ge=1, description="Minimum hold-out rows per slice; smaller slices are reported, not gated."
+        100,
+        ge=1,
+        description="Minimum hold-out rows per slice or group; smaller ones are reported, not gated.",
     )
 
     @property
@@ -290,9 +297,14 @@ class Evaluate(Section):
     @property
     def asks(self) -> bool:
         """Whether a person decides without enough evidence, so that the task ``decide`` exists."""
-        return self.against_champion is not None and self.policy == "ask"
+        return self.on_inconclusive == "ask" and (self.against_champion is not None or bool(self.groups))
 
     @property
     def policy(self) -> str:
         """What is done without enough evidence."""
         return self.on_inconclusive or ("reject" if self.against_champion else "accept")
+
+    @property
+    def policy_of_groups(self) -> str:
+        """What is done without enough evidence about differences between groups."""
+        return self.on_inconclusive or "reject"

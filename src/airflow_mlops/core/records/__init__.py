@@ -23,6 +23,8 @@ from airflow_mlops.core.records.deployment import DeployRequest as DeployRequest
 from airflow_mlops.core.records.deployment import RolloutResult as RolloutResult
 from airflow_mlops.core.records.deployment import RolloutWait as RolloutWait
 from airflow_mlops.core.records.deployment import TrafficCheck as TrafficCheck
+from airflow_mlops.core.records.groups import GroupDifference as GroupDifference
+from airflow_mlops.core.records.groups import GroupRate as GroupRate
 from airflow_mlops.core.records.leaks import Leak as Leak
 from airflow_mlops.core.records.leaks import LeakProbe as LeakProbe
 from airflow_mlops.core.records.monitoring import ColumnDrift as ColumnDrift

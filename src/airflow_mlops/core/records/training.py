@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.groups import GroupDifference
 from airflow_mlops.core.records.preprocessing import Preprocessing
 
 NOT_WORSE: Final = "not_worse"
@@ -152,6 +153,7 @@ class Evaluation(Record):
     champion has learned from them.
     ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
     because the model was not trained on their label.
+    ``groups`` are the differences between groups of rows that have a limit.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
     """
 
@@ -178,10 +180,11 @@ class Evaluation(Record):
     dummy: Mapping[str, float] = field(default_factory=dict)
     unknown_labels: int = 0
     card: str = ""
+    groups: tuple[GroupDifference, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Metrics, the class that they are about, the differences to earlier versions, and a caution."""
+        """Metrics, their class, the differences to earlier versions and between groups, and a caution."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
         of = about(self.of_class)
         against = "".join(
@@ -196,7 +199,12 @@ class Evaluation(Record):
         told = not self.not_compared or self.not_compared in self.caution
         missing = "" if told else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        return figures + of + dummy + against + missing + (f"; {self.caution}" if self.caution else "")
+        parts = (figures, of, dummy, against, missing, *self._between_groups)
+        return "".join(parts) + (f"; {self.caution}" if self.caution else "")
+
+    @property
+    def _between_groups(self) -> list[str]:
+        return [f"; {item.column}: {item.measure} {item.figures}" for item in self.groups if item.figures]
 
     @property
     def rejection(self) -> str:

@@ -87,7 +87,7 @@ def paired_bootstrap(
     ones = np.ones(rows)
     first, second = challenger(ones), champion(ones)
     found = []
-    for weights in _resamples(count, draws, strata, np.random.default_rng(seed)):
+    for weights in resamples(count, draws, strata, np.random.default_rng(seed)):
         of_rows = weights if units is None else np.take(weights, units, axis=1)
         found.append(of_many(challenger, of_rows) - of_many(champion, of_rows))
     differences = np.concatenate(found)
@@ -102,7 +102,7 @@ def paired_bootstrap(
     )
 
 
-def _resamples(
+def resamples(
     count: int, draws: int, strata: NDArray[Any] | None, rng: np.random.Generator
 ) -> Iterator[Vector]:
     """Yield how often each unit is drawn, shape (some draws, units), until there are ``draws``."""
