@@ -22,6 +22,7 @@ from airflow_mlops.training.core.metric_facts import REGRESSION
 
 _SPANS: Final = {"third": 2, "half": 3, "wide": 4, "full": 6}
 _LINE: Final = 6
+_FIGURES: Final = 2
 
 
 def card_page(training: Training) -> str:
@@ -79,14 +80,27 @@ def _facts(training: Training) -> list[tuple[str, str, str]]:
     evaluation, features = training.evaluation, training.features
     limits = {check.name: check.limit for check in evaluation.checks}
     found = []
-    for name, value in list(evaluation.metrics.items())[:2]:
+    for name, value in list(evaluation.metrics.items())[:_FIGURES]:
         bounds = training.intervals.get(name)
         notes = [interval(*bounds)] if bounds else []
         notes += [f"required {limits[name]}"] if name in limits else []
         found.append((name, number(value), " · ".join(notes)))
+    if len(found) < _FIGURES:
+        found.append(_champion(training))
     found.append(("Learned from", f"{features.train.rows:,} rows", _span(features.train)))
     found.append(("Judged on", f"{evaluation.rows:,} rows", _base(training) or _span(features.holdout)))
     return found
+
+
+def _champion(training: Training) -> tuple[str, str, str]:
+    """Stands where there is no second metric."""
+    version, compared = training.evaluation.champion_version, training.evaluation.comparisons
+    if version is None:
+        return ("Champion", "none yet", "")
+    note = (
+        f"{number(compared[0].difference, signed=True)} {compared[0].metric}" if compared else "not compared"
+    )
+    return ("Champion", f"version {version}", note)
 
 
 def _span(side: DatasetRef) -> str:

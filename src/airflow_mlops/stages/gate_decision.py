@@ -22,7 +22,7 @@ def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals:
     """
     section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
     told = verdict.verdict(tuple(_found(call, rivals)))
-    cautions = [judged.caution, *group_limits.skipped(judged.groups), _of_test_set(call, judged, rivals)]
+    cautions = [judged.caution, *group_limits.skipped(judged.groups)]
     reasons, unclear = (*reasons, *group_limits.beyond(judged.groups)), group_limits.unclear(judged.groups)
     open_ = [] if section.policy_of_groups == verdict.ACCEPT else list(unclear)
     if unclear and not open_:
@@ -83,17 +83,3 @@ def _switched_off(told: Verdict) -> str:
     if told.outcome in ("", NOT_WORSE):
         return ""
     return f"evaluate.against_champion is off, nothing was refused: {'; '.join((*told.worse, *told.missing))}"
-
-
-def _of_test_set(call: StageCall, judged: Evaluation, rivals: Rivals) -> str:
-    """Return that the champion may have learned from the test set, unless it was judged on the same one."""
-    champion = rivals.champion
-    if not judged.test_set or champion is None or not champion.comparisons:
-        return ""
-    before = call.registry.evaluation(champion.version)
-    if before is not None and before.test_set == judged.test_set:
-        return ""
-    return (
-        f"version {champion.version} was trained before this test set was set apart: it may have learned "
-        "from rows of it, and its figures may be too good"
-    )

@@ -309,6 +309,13 @@ def test_without_samples_no_class_and_no_value_of_a_slice_is_shown() -> None:
     assert "Cells are not shown" in text
 
 
+def test_with_one_metric_the_champion_stands_beside_it() -> None:
+    one = cards.evaluation(metrics={"roc_auc": 0.69})
+    assert "Champion version 2 +0.027 roc_auc Learned from" in checked(cards.training(evaluation=one))
+    first = replace(one, champion_version=None, comparisons=())
+    assert "Champion none yet" in checked(cards.training(evaluation=first))
+
+
 def test_long_lists_are_cut() -> None:
     many = tuple(
         SliceCheck("plan", f"p{number}", 200, (Check("roc_auc", 0.7, ">= 0.6", True),))

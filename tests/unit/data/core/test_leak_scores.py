@@ -120,3 +120,37 @@ def test_numbers_become_levels_where_they_repeat_and_bins_where_they_do_not() ->
 )
 def test_one_to_one(codes: list[int], target: list[int], same: bool) -> None:
     assert leak_scores.one_to_one(np.array(codes), np.array(target)) is same
+
+
+def test_what_cannot_be_scored_scores_nothing() -> None:
+    fold = np.arange(40) % 2 == 0
+    codes, numbers = np.arange(40) // 10, np.arange(40.0)
+    ones = np.ones(40)
+    assert leak_scores.ranking(codes, ones > 0, fold) == 0.5
+    assert leak_scores.ranking(codes, fold, fold) == 0.5  # each fold has one class only
+    assert leak_scores.ordered_ranking(numbers, ones > 0) == 0.5
+    assert leak_scores.ordered_ranking(numbers, ones < 0) == 0.5
+    assert leak_scores.error_reduction(codes, np.zeros(40, dtype=int), fold) == (0.0, 0)
+    assert leak_scores.explained(codes, ones, fold) == 0.0
+    assert leak_scores.explained(codes, numbers, ones > 0) == 0.0  # nothing to learn from in one fold
+    assert leak_scores.ordered_explained(ones, numbers) == 0.0
+    assert leak_scores.ordered_explained(numbers, ones) == 0.0
+    gaps = np.where(fold, np.nan, numbers)
+    assert leak_scores.ordered_explained(gaps, numbers) == 0.0
+
+
+def test_a_fold_without_one_of_the_classes_does_not_count() -> None:
+    fold = np.arange(40) < 20
+    positive = np.arange(40) % 4 == 0
+    positive[:20] = False
+    assert leak_scores.ranking(np.arange(40) % 4, positive, fold) == 0.5
+
+
+def test_a_code_that_the_other_fold_has_not_gets_the_mean_or_the_most_frequent_class() -> None:
+    fold = np.array([True, True, True, True, False, False, False, False])
+    codes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    target = np.array([1.0, 2.0, 3.0, 6.0, 3.0, 3.0, 3.0, 3.0])
+    guess = np.repeat([3.0, 3.0], 4)
+    assert leak_scores.explained(codes, target, fold) == pytest.approx(r2_score(target, guess))
+    classes = np.array([1, 1, 1, 0, 1, 0, 1, 0])
+    assert leak_scores.error_reduction(codes, classes, fold)[1] == 2 + 3
