@@ -63,6 +63,10 @@ def _caution(name: str, outcome: metrics.Outcome, dummy: metrics.Outcome) -> str
     larger = metrics.facts(name).larger_is_better
     model, base = (_oriented(name, item, larger) for item in (outcome, dummy))
     found = paired_bootstrap(model, base, outcome.rows, draws=_DRAWS)
+    if not found.is_sound:
+        return (
+            f"{outcome.rows:,} rows are too few to show whether the model beats a dummy that knows no feature"
+        )
     if found.low > 0:
         return ""
     sign = 1.0 if larger else -1.0

@@ -71,9 +71,17 @@ def test_a_metric_that_the_rows_do_not_define_is_left_out() -> None:
     assert found.caution == ""
 
 
+def test_few_rows_show_nothing() -> None:
+    two = metrics.classification([0, 1], [0, 1], [0, 1], np.array([0.1, 0.9]))
+    found = dummy.judge(pd.Series([0, 1, 1]), two, ["roc_auc"])
+    assert found.caution == (
+        "2 rows are too few to show whether the model beats a dummy that knows no feature"
+    )
+
+
 def test_what_stands_beside_the_figures() -> None:
     scoring = Scoring("fraud", max_unknown=0.1)
-    truth = np.array(["fraud", "legit"] * 10 + ["maybe"])
+    truth = np.array(["fraud", "legit"] * 20 + ["maybe"])
     score = np.where(truth == "fraud", 0.9, 0.1)
     said = np.where(score > 0.5, "fraud", "legit")
     outcome = metrics.classification(
@@ -81,5 +89,5 @@ def test_what_stands_beside_the_figures() -> None:
     )
     found = assessment.beside(LEARNED, outcome, ["roc_auc", "f1"])
     assert (found.of_class, found.unknown_labels) == ("fraud", 1)
-    assert found.caution == "1 of 21 rows do not count: the model was not trained on their label (maybe)"
+    assert found.caution == "1 of 41 rows do not count: the model was not trained on their label (maybe)"
     assert found.dummy["roc_auc"] == 0.5

@@ -22,7 +22,15 @@ from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.splitting import EARLY_STOPPING, Split, entity_of, plan_of, split
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
-from airflow_mlops.training.core.preprocessing import NATIVE, PREPROCESS, ColumnFacts, Needs, Wishes, plan
+from airflow_mlops.training.core.preprocessing import (
+    NATIVE,
+    PREPROCESS,
+    TARGET,
+    ColumnFacts,
+    Needs,
+    Wishes,
+    plan,
+)
 from airflow_mlops.training.preprocessing import building
 from airflow_mlops.training.preprocessing.early_stopping import PATIENCE, best_rounds, booster_of, with_rounds
 from airflow_mlops.training.preprocessing.facts import are_plain, facts_of
@@ -95,7 +103,7 @@ class Learner:
         if not planned:
             fitted = self._fitted(estimator)
             return Learned(estimator=fitted, plan=planned, rounds=rounds)
-        steps = self._steps(planned, task, self._entities)
+        steps = self._steps(planned, task)
         whole = Pipeline([(PREPROCESS, steps), (building.MODEL, estimator)])
         fitted = self._fitted(whole)
         building.with_folds(steps, building.FOLDS)
@@ -152,7 +160,13 @@ class Learner:
             )
         return found
 
-    def _steps(self, planned: Preprocessing, task: _Task, entities: pd.Series | None) -> ColumnTransformer:
+    def _steps(
+        self, planned: Preprocessing, task: _Task, chosen: np.ndarray[Any, Any] | None = None
+    ) -> ColumnTransformer:
+        """Return the steps for the rows that are ``chosen``, all by default."""
+        entities = self._entities if TARGET in planned.steps else None
+        if entities is not None and chosen is not None:
+            entities = entities[chosen].reset_index(drop=True)
         classes = self._classes if task.classifies else 0
         return building.build(planned, task.needs, classes=classes, folds=building.folds_of(entities))
 
@@ -180,8 +194,7 @@ class Learner:
             labels = np.searchsorted(np.unique(target[learned]), target)
         rows = (self.features[learned], self.features[watched])
         if planned:
-            entities = None if self._entities is None else self._entities[learned].reset_index(drop=True)
-            steps = self._steps(planned, task, entities)
+            steps = self._steps(planned, task, learned)
             rows = (steps.fit_transform(rows[0], target[learned]), steps.transform(rows[1]))
         weights = None if self.weights is None else self.weights.to_numpy()[learned]
         patience = PATIENCE if wanted is True else int(wanted)

@@ -90,7 +90,9 @@ def test_windows_that_judged_nothing_are_passed_over() -> None:
 @pytest.mark.parametrize(("moment", "share"), [(day(1), 1.0), (day(11), 0.0), (day(6), 0.5), (day(30), 0.0)])
 def test_the_share_is_read_from_the_quantiles(moment: str, share: float) -> None:
     assert share_from(moment, TIMES) == pytest.approx(share)
-    assert share_from(moment, ()) is None
+    assert share_from(moment, ()) is share_from(moment, TIMES[:1]) is None
+    assert share_from(day(2), (day(1), day(3))) == 0.5
+    assert share_from(day(2), (day(1), day(8))) == 0.8571
 
 
 def test_triage_says_it_in_its_reason_and_its_evidence() -> None:
