@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import OwnTask as OwnTask
     from airflow_mlops.config.models import Performance as Performance
     from airflow_mlops.config.models import Pipeline as Pipeline
+    from airflow_mlops.config.models import Preprocess as Preprocess
     from airflow_mlops.config.models import QualityGuard as QualityGuard
     from airflow_mlops.config.models import Resources as Resources
     from airflow_mlops.config.models import Retrain as Retrain
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Source as Source
     from airflow_mlops.config.models import TaskAfter as TaskAfter
     from airflow_mlops.config.models import TaskSettings as TaskSettings
+    from airflow_mlops.config.models import Threshold as Threshold
     from airflow_mlops.config.models import Train as Train
     from airflow_mlops.config.models import Tune as Tune
     from airflow_mlops.config.models import Validate as Validate
@@ -71,6 +73,7 @@ __all__ = [
     "OwnTask",
     "Performance",
     "Pipeline",
+    "Preprocess",
     "QualityGuard",
     "Resources",
     "Retrain",
@@ -80,6 +83,7 @@ __all__ = [
     "Source",
     "TaskAfter",
     "TaskSettings",
+    "Threshold",
     "Train",
     "Tune",
     "Validate",

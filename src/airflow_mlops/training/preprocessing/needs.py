@@ -163,10 +163,12 @@ def _of_pipeline(pipeline: Pipeline) -> Needs:
     if not steps:
         return Needs(alone="it is an empty Pipeline")
     *before, last = steps
+    before = [part for step in before for part in _parts(step)]
     for step in before:
         tags = get_tags(step).input_tags
         foreign = _library_of_fit(step) not in _LIBRARIES
-        if foreign or type(step).__name__ in _ENCODERS or tags.string or tags.categorical:
+        encodes = any(cls.__name__ in _ENCODERS for cls in type(step).__mro__)
+        if foreign or encodes or tags.string or tags.categorical:
             return Needs(alone=f"its step {type(step).__name__} encodes columns itself")
     final = needs_of(last)
     if not before:
@@ -182,6 +184,14 @@ def _of_pipeline(pipeline: Pipeline) -> Needs:
         sparse=False,
         own_columns=frozenset(),
     )
+
+
+def _parts(step: Any) -> list[Any]:
+    """Return a step, or those of a pipeline that is one."""
+    if not isinstance(step, Pipeline):
+        return [step]
+    inner = (one for _, one in step.steps if one is not None and one != "passthrough")
+    return [part for one in inner for part in _parts(one)]
 
 
 def _takes_gaps(before: list[Any], final: Needs) -> bool:

@@ -108,6 +108,10 @@ class Own(ClassifierMixin, BaseEstimator):
         return rows
 
 
+class Columns(ColumnTransformer):
+    """A library's encoder under another name."""
+
+
 class Derived(LogisticRegression):
     """A library's fit under another name."""
 
@@ -117,6 +121,10 @@ class Derived(LogisticRegression):
     [
         Own(),
         make_pipeline(ColumnTransformer([("a", OneHotEncoder(), ["a"])]), LogisticRegression()),
+        make_pipeline(
+            make_pipeline(ColumnTransformer([("a", OneHotEncoder(), ["a"])])), LogisticRegression()
+        ),
+        make_pipeline(Columns([("a", OneHotEncoder(), ["a"])]), LogisticRegression()),
         make_pipeline(OneHotEncoder(), LogisticRegression()),
         make_pipeline(FunctionTransformer(), LogisticRegression()),
         make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(), LogisticRegression()),
