@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project without a feature function whose estimator cannot read one of the columns."""
     rows = customers(200).assign(plan=[MARK] * 200)
     found = Project.create(tmp_path_factory.mktemp("project"), rows, features=None)
-    return found.changed(train={**found.config["train"], "tune": TUNE, "preprocess": False})
+    return found.changed(train={**found.config["train"], "tune": TUNE, "preprocess": None})
 
 
 @pytest.mark.parametrize("stage", ["train", "tune"])

@@ -23,8 +23,8 @@ _FILTER: Final = (*_SPLIT, "post_split_filter_method")
 _DEFAULT_HOLDOUT: Final = 0.25
 _ROWS: Final = (
     "Recipes drop rows without a target, and hold out by a hash of each row (of each class); here the "
-    "hold-out is the newest rows if data.keys has a time, else by a hash of each row whatever its class: drop "
-    "rows without a target in the source"
+    "hold-out is the newest rows if data.keys has a time, else by a hash of each row of any class: drop rows "
+    "without a target in the source"
 )
 _FILE_TYPES: Final = ("csv", "parquet", "json")
 _CUSTOM: Final = "custom"
