@@ -16,6 +16,7 @@ from airflow_mlops.core.errors import BackendError
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.storage.model_files import check_files
 from airflow_mlops.training import estimators
+from airflow_mlops.training.safe_format import quiet_search
 from airflow_mlops.training.signature import inputs_and_types, outputs
 from airflow_mlops.training.tracking import TaskRun, fluent
 
@@ -43,7 +44,7 @@ def log_model(
 
     inputs, types = inputs_and_types(raw)
     signature = ModelSignature(inputs=inputs, outputs=outputs(labels))
-    with fluent(run.uri) as mlflow, _quiet(), mlflow.start_run(run_id=run.run_id):
+    with fluent(run.uri) as mlflow, _quiet(), quiet_search(), mlflow.start_run(run_id=run.run_id):
         info = mlflow.sklearn.log_model(
             model,
             name="model",
@@ -66,7 +67,8 @@ def load_model(uri: str, model_uri: str) -> Any:
         folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri)
         check_files(Path(folder), model_uri)
         try:
-            return mlflow.sklearn.load_model(folder)
+            with quiet_search():
+                return mlflow.sklearn.load_model(folder)
         except (ImportError, AttributeError) as error:
             raise BackendError(
                 f"{model_uri} cannot be loaded here: {error}; install its requirements"

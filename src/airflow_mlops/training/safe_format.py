@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
@@ -14,6 +17,14 @@ _KNOWN: Final = ("airflow_mlops", "numpy", "pandas", "scipy", "sklearn")
 _OTHERWISE: Final = "; write `train: {serialization: cloudpickle}`, whose loading runs code of the model"
 
 
+@contextmanager
+def quiet_search() -> Iterator[None]:
+    """Keep the warnings of old names to themselves: skops asks every imported module for every name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 def trusted_types(model: Any, estimator: str) -> tuple[str, ...]:
     """Return the types of a model that skops does not trust by itself; whoever loads it has to.
 
@@ -21,10 +32,12 @@ def trusted_types(model: Any, estimator: str) -> tuple[str, ...]:
     dotted path ``estimator`` names. Raises ConfigError for a model that skops cannot hold, or that has other
     types.
     """
-    import skops.io
+    with quiet_search():
+        import skops.io
 
     try:
-        types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+        with quiet_search():
+            types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
     except Exception as error:  # the model's own classes are asked for their state
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConfigError(f"train.serialization: skops cannot hold this model: {text}{_OTHERWISE}") from error
