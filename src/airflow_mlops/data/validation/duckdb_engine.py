@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,8 +22,10 @@ from airflow_mlops.data.validation.types import check_type
 from airflow_mlops.storage.locations import Location
 
 _LOG = logging.getLogger(__name__)
-_MEMORY: Final = "384MB"
+_MEMORY: Final = "192MB"
 """What DuckDB may use, however many rows there are; more was not faster at five million."""
+_THREADS: Final = 4
+"""Each thread needs memory of its own."""
 _GLOB: Final = frozenset("*?[{")
 _OBJECT: Final = "object"
 _UNSAID: Final = (_OBJECT, "category")
@@ -70,6 +73,7 @@ def _settings(spill: str) -> dict[str, Any]:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "memory_limit": _MEMORY,
+        "threads": min(_THREADS, os.cpu_count() or 1),
         "temp_directory": spill,
     }
 
