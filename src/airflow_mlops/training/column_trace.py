@@ -12,8 +12,8 @@ def columns_asked_for(rows: pd.DataFrame, function: Callable[[pd.DataFrame], Any
     """Call ``function`` with the rows; returns the columns that it, or a frame made of them, was asked for.
 
     >>> rows = pd.DataFrame({"a": [1], "b": [2], "c": [3]})
-    >>> columns_asked_for(rows, lambda frame: frame.copy().assign(d=frame["a"] + frame.b))
-    {'a', 'b'}
+    >>> sorted(columns_asked_for(rows, lambda frame: frame.copy().assign(d=frame["a"] + frame.b)))
+    ['a', 'b']
     """
     names, asked = set(rows.columns), set()
 

@@ -21,7 +21,8 @@ _OTHERWISE: Final = "; write `train: {serialization: cloudpickle}`, whose loadin
 def quiet_search() -> Iterator[None]:
     """Keep the warnings of old names to themselves: skops asks every imported module for every name."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        for category in (DeprecationWarning, FutureWarning):  # Airflow's own are of the second kind
+            warnings.simplefilter("ignore", category)
         yield
 
 
