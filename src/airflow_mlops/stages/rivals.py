@@ -1,4 +1,4 @@
-"""Whom a challenger is held against: the champion, and the anchor behind it."""
+"""Comparisons of a challenger with the champion and with the champion's anchor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_mlops.training.registry import Version
 
 @dataclass(frozen=True)
 class Rivals:
-    """The contests with the champion and with the anchor; None where there is no such version.
+    """The contests with the champion and with the anchor; None where that version does not exist.
 
-    ``anchor`` is what the version would have, were it registered: who its anchor is and what was lost.
+    ``anchor`` is for the tags of the challenger, if it is registered: its anchor and the losses since.
     """
 
     champion: Contest | None = None
