@@ -79,7 +79,13 @@ def test_an_evaluation_of_a_release_without_outcomes_is_read() -> None:
         }
     )
     (item,) = found.comparisons
-    assert (item.outcome, item.detectable, found.asks, found.anchor, found.lost) == ("", None, False, None, {})
+    assert (item.outcome, item.detectable, found.asks, found.anchor, found.lost) == (
+        "",
+        None,
+        False,
+        None,
+        {},
+    )
     assert found.summary == "f1 0.500; against version 6: f1 +0.100 [-0.020, +0.220]"
     assert found.rejection == "evaluation gate failed: f1 0.1 is not >= 0"
 
