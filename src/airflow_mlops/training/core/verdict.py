@@ -104,12 +104,15 @@ def _tightened(item: Comparison, found: Found) -> str:
 
 
 def _power(item: Comparison) -> str:
-    """Say what difference the hold-out shows, and how many units would show the limit."""
+    """Say what difference the hold-out shows, and how many units would show a tolerated loss.
+
+    Nothing about a limit that asks for a gain: the units needed depend on how far beyond it the model is.
+    """
     if not item.detectable or math.isnan(item.detectable):
         return ""
     text = f"; {item.units:,} {item.unit} show a difference of {item.detectable:.2g} (80 % power)"
-    margin = abs(Limit.parse(item.limit).bound) if item.limit else 0.0
-    times = (item.detectable / margin) ** 2 if margin else 0.0
+    margin = -Limit.parse(item.limit).bound if item.limit else 0.0
+    times = (item.detectable / margin) ** 2 if margin > 0 else 0.0
     if 1 < times <= _LARGEST:
         text += f", about {_rounded(item.units * times):,} would show {margin:g}"
     return text

@@ -46,7 +46,13 @@ def test_want_of_evidence_says_what_the_hold_out_shows_and_what_would_be_enough(
 
 @pytest.mark.parametrize(
     ("limit", "detectable", "said"),
-    [(">= 0", 0.02, False), (">= -0.0001", 0.02, False), (">= -0.02", 0.02, False), (">= -0.01", 0.02, True)],
+    [
+        (">= 0", 0.02, False),
+        (">= 0.01", 0.02, False),
+        (">= -0.0001", 0.02, False),
+        (">= -0.02", 0.02, False),
+        (">= -0.01", 0.02, True),
+    ],
 )
 def test_a_number_of_rows_is_named_only_where_it_is_of_use(limit: str, detectable: float, said: bool) -> None:
     item = dataclasses.replace(UNCLEAR, limit=limit, detectable=detectable)
