@@ -24,7 +24,8 @@ def pinned(imported: Iterable[str], shipped: Collection[ModuleType] = ()) -> lis
     """Return the requirements of a model whose pickle imports these modules.
 
     They are sorted, behind those that every model has. ``shipped`` are the modules that are packed by value:
-    what their functions import when they are called is not in the pickle, and counts. A module that belongs to no installed distribution is warned about: nobody can install it from a name.
+    what their functions import when they are called is not in the pickle, and counts. A module that belongs
+    to no installed distribution is warned about: nobody can install it from a name.
     """
     own = {module.__name__ for module in shipped}
     late = {name for module in shipped for name in _imported_late(module)}
