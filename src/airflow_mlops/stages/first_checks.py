@@ -13,6 +13,7 @@ from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.first_rows import read_first
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training.core.row_choice import spread
 from airflow_mlops.training.preprocessing.early_stopping import booster_of
 from airflow_mlops.training.preprocessing.learning import Learner
 from airflow_mlops.training.preprocessing.needs import needs_of
@@ -77,6 +78,4 @@ def _doubtful(features: pd.DataFrame, estimator: Any) -> bool:
 def _few(target: pd.Series) -> list[int]:
     """Return positions of rows, spread over the labels in their order so that each class has some."""
     order = np.argsort(target.astype(str).to_numpy(), kind="stable")
-    return sorted(
-        {int(order[at]) for at in np.linspace(0, len(order) - 1, min(_TRIED, len(order))).astype(int)}
-    )
+    return sorted(order[spread(len(order), _TRIED)].tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,17 +25,19 @@ _SAMPLED: Final = 20_000
 class Lesson:
     """Rows in parts, raw and as features, which are read when they are asked for.
 
-    Those that ``teaches`` are only the newest, or a sample, where ``train`` says so.
+    Those that ``teaches`` are only the newest, or a sample, where ``train`` says so. Rows with a label that
+    is none of ``classes`` are left out, where these are given.
     """
 
     call: StageCall
     parts: tuple[tuple[DatasetRef, DatasetRef], ...]
     teaches: bool = True
+    classes: Sequence[Any] | None = None
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return self._total if self.choice is None else len(self.choice.rows)
+        return self._total if self._places is None else len(self._places)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -101,6 +103,19 @@ class Lesson:
         found = np.quantile(self._times([written]).astype("M8[us]").astype(np.int64), levels, method="lower")
         return tuple(f"{text}+00:00" for text in np.datetime_as_string(found.astype("M8[us]"), unit="s"))
 
+    @cached_property
+    def _places(self) -> NDArray[np.int64] | None:
+        """Positions of the rows that are left of all parts; None for all."""
+        chosen = None if self.choice is None else self.choice.rows
+        if self.classes is None:
+            return chosen
+        target = self.call.pipeline.data.target
+        labels = pd.concat([self.call.read(raw, [target]) for raw, _ in self.parts])[target]
+        known = labels.isin(list(self.classes)).to_numpy()
+        if known.all():
+            return chosen
+        return np.flatnonzero(known) if chosen is None else chosen[known[chosen]]
+
     @property
     def _has_times(self) -> bool:
         named = self.call.pipeline.data.time_column is not None
@@ -119,7 +134,7 @@ class Lesson:
 
     def _chosen(self, frames: list[pd.DataFrame]) -> pd.DataFrame:
         frame = _joined(frames)
-        return frame if self.choice is None else frame.iloc[self.choice.rows].reset_index(drop=True)
+        return frame if self._places is None else frame.iloc[self._places].reset_index(drop=True)
 
 
 def judged_rows(call: StageCall, found: FeatureSet) -> Lesson:
@@ -132,10 +147,14 @@ def held_rows(call: StageCall, found: FeatureSet) -> Lesson:
     return Lesson(call, ((found.holdout, found.holdout_features),), teaches=False)
 
 
-def all_rows(call: StageCall, found: FeatureSet) -> Lesson:
-    """Return the rows that the registered model learns: also those aside, and those that were held out."""
+def all_rows(call: StageCall, found: FeatureSet, classes: Sequence[Any] | None) -> Lesson:
+    """Return the rows that the registered model learns: also those aside, and those that were held out.
+
+    ``classes`` are the labels that the judged model knows, None for a regressor.
+    """
     aside = ((found.aside, found.aside_features),) if found.aside and found.aside_features else ()
-    return Lesson(call, (*judged_rows(call, found).parts, *aside, *held_rows(call, found).parts))
+    parts = (*judged_rows(call, found).parts, *aside, *held_rows(call, found).parts)
+    return Lesson(call, parts, classes=classes)
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

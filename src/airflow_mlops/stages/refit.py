@@ -46,15 +46,9 @@ def run(call: StageCall) -> Refit:
         about = {"positive": judged.positive, "threshold": judged.threshold}
         return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why, **about)
     twin = call.mlflow.load_model(judged.model_uri)
+    recipe = replace(model_runs.recipe(call, judged.params), plan=judged.preprocess, rounds=judged.rounds)
     # A label that the judged model does not know did not count in its figures either: a slip is not learned.
-    classes = estimators.known_classes(twin)
-    recipe = replace(
-        model_runs.recipe(call, judged.params),
-        classes=classes,
-        plan=judged.preprocess,
-        rounds=judged.rounds,
-    )
-    rows, held = all_rows(call, found), held_rows(call, found)
+    rows, held = all_rows(call, found, estimators.known_classes(twin)), held_rows(call, found)
     tags = {
         DATA_DIGEST: hashlib.sha256("".join(rows.digests).encode()).hexdigest(),
         EVALUATION: "passed",
@@ -100,7 +94,7 @@ def _nothing_to_add(call: StageCall, found: FeatureSet) -> str:
 def _compared(twin: Any, fitted: Fitted, held: Lesson) -> tuple[Agreement, str, np.ndarray[Any, Any] | None]:
     """Return the agreement with the judged model, what is striking about it, and that model's scores."""
     asked = held.raw()
-    labels, scores = np.asarray(twin.predict(asked)), estimators.scores(twin, asked)
+    labels, scores = estimators.answers(twin, asked)
     numbers = estimators.task_of(twin) == metrics.REGRESSION
     pair = None if scores is None or fitted.scores is None else (scores, fitted.scores)
     agreement = agree.agreement(labels, fitted.answers, pair, numbers=numbers)

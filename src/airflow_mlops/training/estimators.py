@@ -177,6 +177,13 @@ def ask(
     return metrics.classification(np.asarray(target), predicted, labels, probabilities, scoring)
 
 
+def answers(model: Any, rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+    """Return the predictions of ``rows``, and what ``scores`` returns; a regressor predicts them once."""
+    predicted = np.asarray(model.predict(rows))
+    is_number = task_of(model) == metrics.REGRESSION
+    return predicted, np.asarray(predicted, dtype=float) if is_number else scores(model, rows)
+
+
 def scores(model: Any, rows: pd.DataFrame) -> np.ndarray[Any, Any] | None:
     """Return one number per row: the positive class's probability, or a regressor's prediction.
 

@@ -57,10 +57,9 @@ class Recipe:
     """What is fitted: the estimator's dotted path and parameters, and the feature function's path, if any.
 
     Relative paths start from ``base``. ``positive`` is the declared class of two, ``threshold`` how the
-    probability is chosen from which on it is predicted. Rows with a label that is none of ``classes`` are
-    left out, where these are given. Without ``samples`` neither an error nor the model quotes a cell.
-    ``pipeline`` says what is put before the estimator and when boosting ends; ``plan`` and ``rounds`` are
-    what an earlier fit has found of that, to be repeated.
+    probability is chosen from which on it is predicted. Without ``samples`` neither an error nor the model
+    quotes a cell. ``pipeline`` says what is put before the estimator and when boosting ends; ``plan`` and
+    ``rounds`` are what an earlier fit has found of that, to be repeated.
     """
 
     estimator: str
@@ -71,7 +70,6 @@ class Recipe:
     samples: bool = True
     positive: Any = None
     threshold: Threshold | None = None
-    classes: Sequence[Any] | None = None
     plan: Preprocessing | None = None
     rounds: int | None = None
 
@@ -79,24 +77,18 @@ class Recipe:
         """Return the estimator, not fitted; raises ConfigError for a path or parameters that do not fit."""
         return estimators.make_estimator(self.estimator, self.params, self.base)
 
-    def fit(self, estimator: Any, rows: Rows) -> tuple[Learned, pd.DataFrame, pd.Series | None, float]:
+    def fit(self, estimator: Any, rows: Rows) -> tuple[Learned, pd.DataFrame, float]:
         """Fit ``estimator`` with its threshold, and the steps that it needs before it.
 
-        Returns it, the features, a mask of the rows if some were left out, and processor seconds.
+        Returns it, the features, and processor seconds.
         """
-        features, labels, weights = rows.features(), rows.labels(), rows.weights()
-        known = None if self.classes is None else labels.isin(list(self.classes))
-        if known is not None and not known.all():
-            features, labels = features[known], labels[known]
-            weights = None if weights is None else weights[known]
-        else:
-            known = None
+        features = rows.features()
         learner = Learner(
             pipeline=self.pipeline,
             features=features,
-            target=labels,
-            rows=rows.raw if known is None else lambda: rows.raw()[known].reset_index(drop=True),
-            weights=weights,
+            target=rows.labels(),
+            rows=rows.raw,
+            weights=rows.weights(),
             threshold=self.threshold,
             samples=self.samples,
             plan=self.plan,
@@ -106,7 +98,7 @@ class Recipe:
         learned = learner.fit(estimator)
         spent = process_time() - began
         estimators.mark_positive(learned.estimator, self.positive)
-        return learned, features, known, spent
+        return learned, features, spent
 
     @property
     def answers(self) -> list[Any]:
@@ -154,14 +146,13 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     estimator.
     """
     kind = type(estimator)
-    learned, features, known, spent = recipe.fit(estimator, rows)
+    learned, features, spent = recipe.fit(estimator, rows)
     estimator = learned.estimator
     for note in learned.plan.notes:
         _LOG.warning("%s", note)
     run.params(learned.params)
     function = load_object(recipe.features, recipe.base) if recipe.features else None
     raw = features if function is None else rows.raw()
-    raw = raw if known is None or function is None else raw[known]
     used = [name for name in raw.columns if name not in learned.plan.left_out]
     columns = used if function is None else needed_columns(raw, function, features, spent)
     del features
@@ -169,7 +160,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     model = estimators.assemble(raw, function, estimator)
     expected = held.features()
     asked = expected[columns] if function is None else held.raw()[columns]
-    answers, scores = models.answers(model, asked, columns), estimators.scores(model, asked)
+    answers, scores = estimators.answers(model, asked)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     uri = _logged(run, recipe, model, [item for item in (function, kind) if item is not None], raw, answers)
     run.json(models.golden(model, asked), "golden.json")
@@ -209,12 +200,11 @@ def same_answers(
     ``features`` are those of the hold-out, ``labels`` and ``scores`` what the model says of its raw rows.
     Without ``samples`` the error names no label.
     """
-    expected = np.asarray(estimator.predict(features))
+    expected, chances = estimators.answers(estimator, features)
     if expected.dtype.kind == "f":
         differs = ~np.isclose(labels.astype(float), expected, rtol=1e-6, atol=1e-9, equal_nan=True)
     else:
         differs = labels != expected
-    chances = estimators.scores(estimator, features)
     if chances is not None and scores is not None:
         differs = differs | ~np.isclose(scores, chances, rtol=1e-6, atol=1e-9, equal_nan=True)
     if not differs.any():

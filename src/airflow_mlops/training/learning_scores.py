@@ -17,6 +17,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.row_choice import spread
 
 _LOG: Final = logging.getLogger(__name__)
 _ROWS: Final = 10_000
@@ -34,7 +35,7 @@ def learned_scores(
     scoring: metrics.Scoring = metrics.AS_THEY_ARE,
 ) -> dict[str, float]:
     """Return the metrics on rows that the fitted estimator has learned, as ``train.NAME``."""
-    some = np.unique(np.linspace(0, len(features) - 1, min(_ROWS, len(features))).astype(int))
+    some = spread(len(features), _ROWS)
     found = _scored(estimator, features.iloc[some], target.iloc[some], names, scoring)
     return {f"train.{name}": value for name, value in found.items()}
 

@@ -16,6 +16,7 @@ from airflow_mlops.core.errors import BackendError
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.storage.model_files import check_files
 from airflow_mlops.training import estimators
+from airflow_mlops.training.core.row_choice import spread
 from airflow_mlops.training.safe_format import quiet_search
 from airflow_mlops.training.signature import inputs_and_types, outputs
 from airflow_mlops.training.tracking import TaskRun, fluent
@@ -80,14 +81,13 @@ def golden(model: Any, raw: pd.DataFrame, rows: int = GOLDEN_ROWS) -> dict[str, 
 
     A server that loads the model must give the same answers before it gets traffic.
     """
-    spread = np.unique(np.linspace(0, len(raw) - 1, min(rows, len(raw))).astype(int))
-    values = json_rows(raw.iloc[spread])
+    values = json_rows(raw.iloc[spread(len(raw), rows)])
     again = pd.DataFrame(values, columns=list(raw.columns))
-    scores = estimators.scores(model, again)
+    predictions, scores = estimators.answers(model, again)
     return {
         "columns": [str(name) for name in raw.columns],
         "rows": values,
-        "predictions": [plain(value) for value in np.asarray(model.predict(again))],
+        "predictions": [plain(value) for value in predictions],
         "scores": None if scores is None else [plain(value) for value in scores],
     }
 
@@ -134,8 +134,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def answers(model: Any, raw: pd.DataFrame, columns: Sequence[str]) -> np.ndarray[Any, Any]:
-    """Return the model's predictions of raw rows reduced to ``columns``."""
-    return np.asarray(model.predict(raw[list(columns)]))

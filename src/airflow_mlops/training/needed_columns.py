@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.training.column_trace import columns_asked_for
+from airflow_mlops.training.core.row_choice import spread
 
 _LOG: Final = logging.getLogger(__name__)
 _SPREAD_ROWS: Final = 200
@@ -61,9 +62,8 @@ def _asked_for(raw: pd.DataFrame, build: Build, features: pd.DataFrame) -> list[
     names, kept = list(raw.columns), set(features.columns)
     if kept >= set(names):
         return names
-    spread = np.unique(np.linspace(0, len(raw) - 1, min(_SPREAD_ROWS, len(raw))).astype(int))
     with contextlib.suppress(Exception):  # it needs other rows, or takes no frame of another class
-        kept |= columns_asked_for(raw.iloc[spread].copy(), build)
+        kept |= columns_asked_for(raw.iloc[spread(len(raw), _SPREAD_ROWS)].copy(), build)
         some = [name for name in names if name in kept]
         if some and len(some) < len(names) and _makes(build, raw[some], features):
             return some
@@ -104,7 +104,6 @@ def _without_the_rest(
 
 def _telling_rows(raw: pd.DataFrame) -> list[int]:
     """Return positions of rows: some from everywhere, and for each column one with its rarest value."""
-    spread = np.linspace(0, len(raw) - 1, min(_SPREAD_ROWS, len(raw))).astype(int)
     rarest = []
     for name in raw.columns:
         try:
@@ -112,7 +111,7 @@ def _telling_rows(raw: pd.DataFrame) -> list[int]:
         except TypeError:  # lists or mappings in the cells
             continue
         rarest.append(int(np.argmin(np.bincount(codes)[codes])))
-    return sorted({*spread.tolist(), *rarest})
+    return sorted({*spread(len(raw), _SPREAD_ROWS).tolist(), *rarest})
 
 
 def _makes(build: Build, rows: pd.DataFrame, expected: pd.DataFrame) -> bool:

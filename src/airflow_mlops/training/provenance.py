@@ -22,15 +22,6 @@ _CHANGES: Final = 20
 _LIMIT_S: Final = 10.0
 
 
-def provenance(folder: Path, modules: Iterable[ModuleType]) -> dict[str, str]:
-    """Return tags: the commit of ``folder``, what differs from it, the digest of the code of ``modules``.
-
-    Without git, or outside of a repository, there is nothing about a commit; without code of the user's,
-    nothing about code.
-    """
-    return {**git_revision(folder), **code_digest(modules)}
-
-
 def git_revision(folder: Path) -> dict[str, str]:
     """Return the commit of a folder as tags, with the pipeline's files there that differ from it."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD").strip()

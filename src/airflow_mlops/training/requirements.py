@@ -20,19 +20,12 @@ _ALWAYS: Final = ("cloudpickle", "numpy", "pandas", "scikit-learn")
 _IMPORTERS: Final = ("import_module", "__import__")
 
 
-def requirements(model: Any, shipped: Collection[ModuleType] = ()) -> list[str]:
-    """Return the pinned requirements of a model, sorted, beginning with those that every model has.
-
-    ``shipped`` are the modules that are packed by value: what their functions import when they are called
-    is not in the pickle, and counts. To be called where cloudpickle packs the model as it will be logged.
-    """
-    return pinned(imported_by_pickle(model), shipped)
-
-
 def pinned(imported: Iterable[str], shipped: Collection[ModuleType] = ()) -> list[str]:
-    """Return the requirements of a model whose pickle imports these modules; see ``requirements``.
+    """Return the requirements of a model whose pickle imports these modules.
 
-    A module that belongs to no installed distribution is warned about: nobody can install it from a name.
+    They are sorted, behind those that every model has. ``shipped`` are the modules that are packed by value:
+    what their functions import when they are called is not in the pickle, and counts. A module that belongs
+    to no installed distribution is warned about: nobody can install it from a name.
     """
     own = {module.__name__ for module in shipped}
     late = {name for module in shipped for name in _imported_late(module)}

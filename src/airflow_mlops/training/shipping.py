@@ -60,8 +60,9 @@ def shipped_by_value(paths: Iterable[Callable[..., Any]], base: Path) -> Iterato
     requirements.
     """
     own = {sys.modules[item.__module__.partition(".")[0]] for item in paths if item.__module__ in sys.modules}
+    folder = base.resolve()
     beside = {
-        module for name, module in list(sys.modules.items()) if "." not in name and _is_in(module, base)
+        module for name, module in list(sys.modules.items()) if "." not in name and _is_in(module, folder)
     }
     modules = {raw_rows, *(module for module in own | beside if _is_users(module))}
     with _by_value(modules):
@@ -96,7 +97,7 @@ def _to_pack(name: str) -> ModuleType | None:
 
 def _is_in(module: ModuleType, folder: Path) -> bool:
     place = place_of_module(module)
-    return place is not None and place.resolve().is_relative_to(folder.resolve())
+    return place is not None and place.resolve().is_relative_to(folder)
 
 
 def _is_users(module: ModuleType) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
@@ -40,7 +41,8 @@ def fit_arguments(estimator: Any, weights: pd.Series | None) -> dict[str, Any]:
     """Return the keywords by which ``estimator.fit`` gets the weights of the rows.
 
     In a scikit-learn Pipeline that is the last step's, in a search or another estimator around one that
-    passes keywords on it is the inner one's. Raises ConfigError for an estimator that takes none.
+    passes keywords on it is the inner one's. Raises ConfigError for an estimator that takes none, and for
+    one that would not hand them to the estimator inside.
     """
     if weights is None:
         return {}
@@ -59,6 +61,10 @@ def _keyword(estimator: Any) -> str | None:
         inner = _keyword(last)
         return inner and f"{name}__{inner}"
     parameters = inspect.signature(estimator.fit).parameters
+    if isinstance(estimator, CalibratedClassifierCV):  # it would use them for the calibration alone
+        inner = estimator.estimator
+        if hasattr(inner, "fit") and _WORD not in inspect.signature(inner.fit).parameters:
+            return None
     if _WORD in parameters:
         return _WORD
     if not any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values()):

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected, GateRejected
 from airflow_mlops.core.records import Evaluation, Refit
+from airflow_mlops.core.tags import LEARNED
 from airflow_mlops.monitoring.champion import load_profile
 from airflow_mlops.training import models
 from airflow_mlops.training.registry import Registry
@@ -192,6 +193,11 @@ def test_a_slip_in_a_label_of_the_hold_out_is_not_learned(tmp_path: Path) -> Non
         in found["evaluate"]["caution"]
     )
     assert found["refit"]["rows"] == 599
+    logged = connect(project.tracking_uri).get_run(found["refit"]["run_id"]).data
+    assert logged.params["learned.rows"] == "599"
+    assert "fitted to 599 rows of 600" in logged.tags[LEARNED]
+    profile = artifact(project, found["refit"]["run_id"], "profile.json")
+    assert profile["target"]["rate"] == pytest.approx(table["churned"].replace(2, None).mean())
     registered = models.load_model(project.tracking_uri, found["register"]["model_uri"])
     assert list(registered.classes_) == [0, 1]
     strict = project.changed(data={**project.config["data"], "max_unknown_labels": 0})

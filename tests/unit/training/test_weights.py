@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -58,6 +59,14 @@ def test_a_regressor_around_a_pipeline_hands_them_on() -> None:
 def test_an_estimator_that_takes_any_keyword_gets_them() -> None:
     assert estimators.fit(_AnyWord(), X, Y, HEAVY).given_ == ["sample_weight"]
     assert fit_arguments(KNeighborsClassifier(), None) == {}
+
+
+def test_weights_that_would_only_calibrate_are_refused() -> None:
+    """scikit-learn warns that it uses them for the calibration alone when the estimator inside takes none."""
+    for inside in (make_pipeline(StandardScaler(), LogisticRegression()), KNeighborsClassifier()):
+        with pytest.raises(ConfigError, match="fit of CalibratedClassifierCV does not take sample_weight"):
+            fit_arguments(CalibratedClassifierCV(inside), HEAVY)
+    assert list(fit_arguments(CalibratedClassifierCV(LogisticRegression()), HEAVY)) == ["sample_weight"]
 
 
 def test_an_estimator_without_weights_is_refused() -> None:

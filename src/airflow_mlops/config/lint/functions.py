@@ -92,16 +92,9 @@ def cannot_import(path: KeyPath, dotted: str, error: NotThere) -> Finding:
 def _function(
     subject: Subject, path: KeyPath, dotted: str, *, places: int = 0, keywords: Collection[str] = ()
 ) -> Iterator[Finding]:
-    found = yield from resolve(subject, path, dotted)
-    if found is None or found.node.decorator_list:
+    accepted = yield from arguments_of(subject, path, dotted, "a DataFrame")
+    if accepted is None:
         return
-    if isinstance(found.node, ast.ClassDef):
-        yield Finding(path, f"{dotted} is a class: write the path of a function")
-        return
-    yield from check_result(path, found, "a DataFrame")
-    if isinstance(found.node, ast.AsyncFunctionDef):
-        return
-    accepted = signature(found.node)
     if accepted.positional is not None and accepted.positional < places:
         yield Finding(path, "takes no argument, but is called with the data frame")
     yield from unknown_arguments((*path[:-1], "load_args"), dotted, accepted, sorted(keywords))
@@ -109,6 +102,23 @@ def _function(
     if missing:
         how = "the data frame alone" if places else "load_args alone"
         yield Finding(path, f"needs the argument {', '.join(missing)}, but is called with {how}")
+
+
+def arguments_of(
+    subject: Subject, path: KeyPath, dotted: str, result: str
+) -> Generator[Finding, None, Signature | None]:
+    """Yield what is wrong with a function; returns its arguments, None when they are not to be checked.
+
+    ``result`` is what it has to return, in words.
+    """
+    found = yield from resolve(subject, path, dotted)
+    if found is None or found.node.decorator_list:
+        return None
+    if isinstance(found.node, ast.ClassDef):
+        yield Finding(path, f"{dotted} is a class: write the path of a function")
+        return None
+    yield from check_result(path, found, result)
+    return None if isinstance(found.node, ast.AsyncFunctionDef) else signature(found.node)
 
 
 def check_result(path: KeyPath, found: Definition, what: str) -> Iterator[Finding]:

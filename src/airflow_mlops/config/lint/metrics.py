@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from airflow_mlops.config.faults import KeyPath
-from airflow_mlops.config.lint.classes import signature
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.lint.functions import check_result, resolve
+from airflow_mlops.config.lint.functions import arguments_of
 from airflow_mlops.config.lint.learner import Learner, learners, possible_values
 from airflow_mlops.config.lint.limits import limits_by_section
 from airflow_mlops.training.core.metric_facts import (
@@ -86,16 +84,9 @@ def own_metrics(subject: Subject) -> Iterator[Finding]:
         if dotted is None or dotted in seen:
             continue
         seen.add(dotted)
-        found = yield from resolve(subject, path, dotted)
-        if found is None or found.node.decorator_list:
+        accepted = yield from arguments_of(subject, path, dotted, "a number")
+        if accepted is None:
             continue
-        if isinstance(found.node, ast.ClassDef):
-            yield Finding(path, f"{dotted} is a class: write the path of a function")
-            continue
-        yield from check_result(path, found, "a number")
-        if isinstance(found.node, ast.AsyncFunctionDef):
-            continue
-        accepted = signature(found.node)
         unknown = [
             item for place, item in enumerate(accepted.required) if place > 1 and item not in METRIC_ARGUMENTS
         ]

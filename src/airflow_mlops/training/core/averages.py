@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from airflow_mlops.training.core.comparison import Statistic, confusion
-from airflow_mlops.training.core.outcome import Outcome
+from airflow_mlops.training.core.outcome import Outcome, Prepare
 
 _TWO: Final = 2
-Prepare = Callable[[Outcome], Statistic]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from airflow_mlops.training.core.metric_facts import MetricFacts
 from airflow_mlops.training.core.metric_facts import facts as facts
 from airflow_mlops.training.core.outcome import AS_THEY_ARE as AS_THEY_ARE
 from airflow_mlops.training.core.outcome import Outcome as Outcome
+from airflow_mlops.training.core.outcome import Prepare as Prepare
 from airflow_mlops.training.core.outcome import Scoring as Scoring
 from airflow_mlops.training.core.outcome import UndefinedMetric as UndefinedMetric
 from airflow_mlops.training.core.outcome import UnknownLabels as UnknownLabels
@@ -35,8 +36,7 @@ _TWO: Final = 2
 _EXACT_CLASSES: Final = 20
 """With more classes, rankings of resampled rows are computed to first order."""
 _OVER_CLASSES: Final = ("f1", "precision", "recall", "jaccard")
-
-Prepare = Callable[[Outcome], compare.Statistic]
+_SCORES: Final = (averages.f1, averages.precision, averages.recall, averages.jaccard)
 
 
 def statistic(name: str, outcome: Outcome) -> compare.Statistic:
@@ -180,18 +180,9 @@ average_precision = _each_class(compare.average_precision, many_classes.average_
 accuracy = _errors(lambda truth, predicted: truth == predicted)
 f1_micro = precision_micro = recall_micro = accuracy  # one label for each row: hits of all predictions
 balanced_accuracy = averages.over_rows(averages.recall)
-f1 = averages.of_class(averages.f1)
-precision = averages.of_class(averages.precision)
-recall = averages.of_class(averages.recall)
-jaccard = averages.of_class(averages.jaccard)
-f1_macro = averages.macro(averages.f1)
-precision_macro = averages.macro(averages.precision)
-recall_macro = averages.macro(averages.recall)
-jaccard_macro = averages.macro(averages.jaccard)
-f1_weighted = averages.weighted(averages.f1)
-precision_weighted = averages.weighted(averages.precision)
-recall_weighted = averages.weighted(averages.recall)
-jaccard_weighted = averages.weighted(averages.jaccard)
+f1, precision, recall, jaccard = map(averages.of_class, _SCORES)
+f1_macro, precision_macro, recall_macro, jaccard_macro = map(averages.macro, _SCORES)
+f1_weighted, precision_weighted, recall_weighted, jaccard_weighted = map(averages.weighted, _SCORES)
 jaccard_micro = averages.jaccard_of_all
 matthews_corrcoef = averages.matthews_correlation
 neg_log_loss, neg_brier_score = _negated(log_loss), _negated(brier)

@@ -46,7 +46,7 @@ class Outcome:
     predicted: NDArray[Any]
     probabilities: NDArray[Any] | None = None
     classes: tuple[Any, ...] = ()
-    others: Mapping[str, Callable[[Outcome], Statistic]] = field(default_factory=dict)
+    others: Mapping[str, Prepare] = field(default_factory=dict)
     unknown_labels: str = ""
 
     @property
@@ -104,10 +104,12 @@ class Scoring:
 
     positive: Any = None
     max_unknown: float = 0.0
-    others: Mapping[str, Callable[[Outcome], Statistic]] = field(default_factory=dict)
+    others: Mapping[str, Prepare] = field(default_factory=dict)
     samples: bool = True
 
 
+Prepare = Callable[[Outcome], Statistic]
+"""Makes a metric of an outcome a function of row weights."""
 AS_THEY_ARE: Final = Scoring()
 """The last of two classes is the positive one, and each label must be known."""
 

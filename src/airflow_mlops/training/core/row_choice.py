@@ -57,6 +57,15 @@ def choose(
     return Choice(rows, how)
 
 
+def spread(total: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many positions, rising, spread evenly over ``total`` rows.
+
+    >>> spread(9, 3).tolist(), spread(2, 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return np.unique(np.linspace(0, total - 1, min(most, total)).astype(np.int64))
+
+
 def _newest(times: NDArray[Any] | None, window: timedelta | int) -> NDArray[np.int64]:
     if times is None:
         raise ConfigError(

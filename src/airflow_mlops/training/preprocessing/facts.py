@@ -11,6 +11,7 @@ import pandas as pd
 
 from airflow_mlops.training.core import preprocessing as core
 from airflow_mlops.training.core.preprocessing import ColumnFacts
+from airflow_mlops.training.core.row_choice import spread
 from airflow_mlops.training.preprocessing.transformers import PARTS, as_numbers, date_parts
 
 _ISO_DATE: Final = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|UTC|[+-]\d\d(:?\d\d)?)?)?"
@@ -195,8 +196,7 @@ def _with_text(
     column: ColumnFacts, texts: pd.Series, codes: np.ndarray[Any, Any], are_numbers: bool
 ) -> ColumnFacts:
     """Add facts of the distinct ``texts``, whose places in the column are ``codes``."""
-    spread = np.linspace(0, len(texts) - 1, min(len(texts), _SAMPLE)).astype(int)
-    sample = texts.iloc[np.unique(spread)]
+    sample = texts.iloc[spread(len(texts), _SAMPLE)]
     words = sample.str.slice(0, 10_000).str.count(r"\S+")
     numeric = 0.0
     read = pd.to_numeric(sample, errors="coerce").notna()

@@ -159,7 +159,7 @@ def _together(outer: Any, inner: list[Needs]) -> Needs:
 
 def _of_pipeline(pipeline: Pipeline) -> Needs:
     """Return what a pipeline needs; one whose first steps encode columns is left alone."""
-    steps = [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+    steps = _steps_of(pipeline)
     if not steps:
         return Needs(alone="it is an empty Pipeline")
     *before, last = steps
@@ -168,7 +168,8 @@ def _of_pipeline(pipeline: Pipeline) -> Needs:
         tags = get_tags(step).input_tags
         foreign = _library_of_fit(step) not in _LIBRARIES
         encodes = any(cls.__name__ in _ENCODERS for cls in type(step).__mro__)
-        if foreign or encodes or tags.string or tags.categorical:
+        inside = any(needs_of(one).alone for one in _inside(step))
+        if foreign or encodes or inside or tags.string or tags.categorical:
             return Needs(alone=f"its step {type(step).__name__} encodes columns itself")
     final = needs_of(last)
     if not before:
@@ -190,8 +191,12 @@ def _parts(step: Any) -> list[Any]:
     """Return a step, or those of a pipeline that is one."""
     if not isinstance(step, Pipeline):
         return [step]
-    inner = (one for _, one in step.steps if one is not None and one != "passthrough")
-    return [part for one in inner for part in _parts(one)]
+    return [part for one in _steps_of(step) for part in _parts(one)]
+
+
+def _steps_of(pipeline: Pipeline) -> list[Any]:
+    """Return the steps that do something."""
+    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
 
 
 def _takes_gaps(before: list[Any], final: Needs) -> bool:

@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.feature_selection import SelectFromModel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -129,6 +130,9 @@ class Derived(LogisticRegression):
         make_pipeline(FunctionTransformer(), LogisticRegression()),
         make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(), LogisticRegression()),
         GridSearchCV(make_pipeline(OneHotEncoder(), LogisticRegression()), {}),
+        make_pipeline(
+            SelectFromModel(make_pipeline(OneHotEncoder(), LogisticRegression())), LogisticRegression()
+        ),
         HistGradientBoostingClassifier(monotonic_cst=[1, 0]),
         HistGradientBoostingClassifier(categorical_features=[0]),
         HistGradientBoostingClassifier(categorical_features=[True, False]),
