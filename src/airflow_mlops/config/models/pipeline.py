@@ -94,6 +94,15 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_share(self) -> Pipeline:
+        section = self.evaluate.holdout
+        if section and section.replaces_share and "holdout" in self.data.model_fields_set:
+            way = f"`evaluate.holdout.{section.ways[0]}`"
+            message = f"must be left out beside {way}: write one of the two"
+            raise FieldError(message, "data", "holdout")
+        return self
+
+    @model_validator(mode="after")
     def _no_circle(self) -> Pipeline:
         entries = self.schedule.assets.entries if self.schedule and self.schedule.assets else ()
         for entry in entries:
@@ -103,8 +112,14 @@ class Pipeline(Section):
         return self
 
     def effective(self) -> dict[str, Any]:
-        """Return the whole configuration, defaults included, as JSON values under the file's own keys."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the whole configuration as JSON values under the file's own keys.
+
+        Defaults are included; only that of `data.holdout` is left out beside a key that replaces it.
+        """
+        found = self.model_dump(mode="json", by_alias=True)
+        if self.evaluate.holdout and self.evaluate.holdout.replaces_share:
+            del found["data"]["holdout"]
+        return found
 
     def __str__(self) -> str:
         """Return the name alone: Airflow stores this text with a mapped task."""
