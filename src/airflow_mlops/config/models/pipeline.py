@@ -7,12 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from airflow_mlops.config.models.approval import Approve
+from airflow_mlops.config.models.data import Data, Validate
 from airflow_mlops.config.models.deployment import Deploy
+from airflow_mlops.config.models.evaluation import Evaluate
 from airflow_mlops.config.models.monitoring import Monitor
 from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskSettings
 from airflow_mlops.config.models.scheduling import OwnTask, Schedule, TaskAfter
 from airflow_mlops.config.models.section import Section, short_forms
-from airflow_mlops.config.models.training import Data, Evaluate, Train, Validate
+from airflow_mlops.config.models.training import Train
 from airflow_mlops.config.schedule_text import start_mapping
 from airflow_mlops.config.values import ConnId, FieldError, Name, StrictInt, TaskName, Text
 from airflow_mlops.core.connection import MLFLOW_CONN_ID
