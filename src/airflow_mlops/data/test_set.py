@@ -199,7 +199,7 @@ def _hashes(one: Side, other: Side, names: Sequence[str], data: Data) -> tuple[H
         if one.times is not None and other.times is not None and name == data.time_column:
             pair = [one.times, other.times]
         for side, values in zip(hashes, _comparable(*map(_decoded, pair)), strict=True):
-            side[name] = pd.util.hash_pandas_object(values, index=False).to_numpy(dtype=np.uint64)
+            side[name] = np.asarray(pd.util.hash_pandas_object(values, index=False), dtype=np.uint64)
     return of_row(hashes[0]), of_row(hashes[1])
 
 
