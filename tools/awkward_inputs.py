@@ -20,7 +20,8 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import BackendError, MlopsError
 from airflow_mlops.data.connections import Environment, engine_of
-from airflow_mlops.data.datasets import read_dataset, read_rows, write_dataset
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.source_rows import read_rows
 from airflow_mlops.data.sources.report import ReadReport
 
 ROWS: Final = pd.DataFrame({"id": [1, 2, 3, 4], "x": [0.5, -1.5, 2.25, 4.0], "y": [0, 1, 0, 1]})

@@ -30,8 +30,10 @@ evaluate: {metrics: [accuracy]}
 
 
 def test_the_description_fits_the_schema_of_airflow() -> None:
-    schema = Path(airflow.__file__).parent / "provider_info.schema.json"
-    jsonschema.validate(get_provider_info(), json.loads(schema.read_text()))
+    schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
+    checker = jsonschema.validators.validator_for(schema)
+    checker.check_schema(schema)
+    assert list(checker(schema).iter_errors(get_provider_info())) == []
 
 
 def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:

@@ -82,7 +82,7 @@ def test_a_guide_starts_with_a_complete_example_before_any_table(guide: Path) ->
 
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_that_is_shown_compiles(text: str) -> None:
-    compile(text, "shown.py", "exec")
+    assert compile(text, "shown.py", "exec").co_filename == "shown.py"
 
 
 @pytest.mark.parametrize("text", [block for block in blocks("python") if "globals()" in str(block.values)])

@@ -22,7 +22,7 @@ from airflow_mlops.config.schema import build_schema, model_schema, reference
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.data.connections import Environment
-from airflow_mlops.data.datasets import read_rows
+from airflow_mlops.data.source_rows import read_rows
 from airflow_mlops.data.sources import SOURCES
 from airflow_mlops.data.sources.base import ReadRequest, Source
 from airflow_mlops.rollout import targets

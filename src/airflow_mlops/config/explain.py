@@ -58,7 +58,10 @@ def config_error_from(schema: Schema, values: dict[str, Any], error: ValidationE
 
 def key_path(item: Mapping[str, Any]) -> KeyPath:
     """Return the path of one of pydantic's errors, without pydantic's names for kinds of validators."""
-    return tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
+    error = item.get("ctx", {}).get("error")
+    own = error.path if isinstance(error, FieldError) else ()
+    section = (part for part in item["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS)))
+    return (*section, *own)
 
 
 def _intended(path: KeyPath, schema: Schema) -> Iterator[KeyPath]:
@@ -79,7 +82,7 @@ def _fault(layer: Layer, item: Mapping[str, Any], path: KeyPath, schema: Schema)
     if kind == "missing":
         return layer.fault(path, "required key is missing", at_key=True)
     if isinstance(error := item.get("ctx", {}).get("error"), FieldError):
-        return layer.fault((*path, *error.path), str(error), at_key=True)
+        return layer.fault(path, str(error), at_key=True)
     value = item.get("input")
     written = _as_written(layer, path, value)
     if kind in ("model_type", "dict_type"):

@@ -21,16 +21,16 @@ from airflow_mlops.core.records import DatasetRef, RowTimes
 from airflow_mlops.data.batch_joins import BatchJoin, batch_joins
 from airflow_mlops.data.columns import choose
 from airflow_mlops.data.dataset_writer import dataset_writer
-from airflow_mlops.data.datasets import (
+from airflow_mlops.data.event_times import check_other_key, samples_in
+from airflow_mlops.data.external_sort import sorted_tables
+from airflow_mlops.data.joins import Side
+from airflow_mlops.data.source_rows import (
     cannot_sort,
     check_columns,
     no_rows_between,
     tell_unreadable,
     window_of,
 )
-from airflow_mlops.data.event_times import check_other_key, samples_in
-from airflow_mlops.data.external_sort import sorted_tables
-from airflow_mlops.data.joins import Side
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.batches import Batches

@@ -17,6 +17,7 @@ from airflow_mlops.core.records.leaks import Leak, LeakProbe
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.core import leak_scores, leak_verdicts
 from airflow_mlops.data.core.leak_verdicts import Column, Target
+from airflow_mlops.data.splitting import entity_of
 
 _LOG = logging.getLogger(__name__)
 _SEED: Final = 0
@@ -62,13 +63,13 @@ def probe(
     """Score each feature alone against the target, and name those that tell it suspiciously well.
 
     Looks at a sample of at most 20,000 rows, fewer where there are many columns. Where the target is the
-    same in all rows of an entity (the first key), one row of each counts; else the entities are split
+    same in all rows of an entity, one row of each counts; else the entities are split
     between what a rule is made from and what it is scored on.
 
     :param features: the training side as the model gets it, shape (rows, features).
     :param raw: the same rows as they were read, with the target: gaps that the feature function fills count.
     :param allow: columns that are known before the event, which are not reported.
-    :param dated: whether rows have event times, so that the last key is no entity.
+    :param dated: whether rows have event times, so that the key of the time is not the entity.
     :param samples: whether a finding may quote a value of the target.
     """
     rows = _sample(raw[data.target], features.shape[1], _entities(raw, data, dated))
@@ -106,9 +107,10 @@ class _Rows:
 
 def _entities(raw: pd.DataFrame, data: Data, dated: bool) -> NDArray[np.int64] | None:
     """Return the entity of each row as a code, or None where no entity has two rows."""
-    if not data.keys or (dated and data.keys[0] == data.time_column) or data.keys[0] not in raw:
+    name = entity_of(data, timed=dated)
+    if name is None or name not in raw:
         return None
-    codes, names = pd.factorize(raw[data.keys[0]], use_na_sentinel=False)
+    codes, names = pd.factorize(raw[name], use_na_sentinel=False)
     return codes if len(names) < len(codes) else None
 
 

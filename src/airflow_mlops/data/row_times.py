@@ -10,7 +10,7 @@ import pandas as pd
 from airflow_mlops.core.records import RowTimes
 from airflow_mlops.core.records.data import to_minute
 from airflow_mlops.core.utc import in_utc
-from airflow_mlops.data.datasets import Rows
+from airflow_mlops.data.source_rows import Rows
 
 
 def row_times(rows: Rows, quarantine: str = "") -> RowTimes | None:

@@ -39,8 +39,9 @@ _BY: Final = {"row": "random"}
 class Plan:
     """How rows are held out: the newest ``share``, or those of the ``last`` span, or from ``start`` on.
 
-    Rows of the ``gap`` before them do not teach. Without event times it is a ``share`` by hash. ``salt``
-    tells the hashes of one split from those of another one; the column ``weights`` is none of a row's values.
+    Rows of the ``gap`` before them do not teach. Without event times it is a ``share`` by hash. Splits with
+    another ``salt`` are independent of each other. The column ``weights`` does not count as a value of a row.
+    ``written`` is the key of the file that decides the size.
     """
 
     share: float
@@ -49,6 +50,7 @@ class Plan:
     gap: timedelta = timedelta(0)
     salt: str = HOLDOUT
     weights: str | None = None
+    written: str = "data.holdout"
 
     @property
     def inner(self) -> Plan:
@@ -90,11 +92,12 @@ def plan_of(data: Data, section: Holdout | None, weights: str | None = None) -> 
     if start is not None:
         zone = (data.time.timezone if data.time else None) or "UTC"
         moment = pd.Timestamp(start)
-        moment = moment.tz_localize(zone) if moment.tzinfo is None else moment
+        if moment.tzinfo is None:  # as event times are read: the second of two, the next one for none
+            moment = moment.tz_localize(zone, ambiguous=False, nonexistent="shift_forward")
         start = moment.tz_convert("UTC").to_pydatetime()
-    gap = section.gap or timedelta(0)
-    share = section.share or data.holdout
-    return Plan(share, last=section.last, start=start, gap=gap, weights=weights)
+    plan = Plan(section.share or data.holdout, section.last, start, section.gap or timedelta(0))
+    written = f"evaluate.holdout.{section.ways[0]}" if section.replaces_share else plan.written
+    return replace(plan, weights=weights, written=written)
 
 
 def split(frame: pd.DataFrame, data: Data, plan: Plan | None = None, *, samples: bool = True) -> Split:
@@ -116,10 +119,12 @@ def split(frame: pd.DataFrame, data: Data, plan: Plan | None = None, *, samples:
     return found
 
 
-def entity_of(data: Data, times: pd.Series | None) -> str | None:
-    """Return the column that names the entity of a row: the first key that is not the event time."""
-    keys = [name for name in data.keys if times is None or name != data.time_column]
-    return keys[0] if keys else None
+def entity_of(data: Data, *, timed: bool) -> str | None:
+    """Return the column that names the entity of a row: the first key that is not the event time.
+
+    ``timed`` says whether the rows have event times; else the last key is one of the entity's.
+    """
+    return next((name for name in data.keys if not (timed and name == data.time_column)), None)
 
 
 def identity(frame: pd.DataFrame, columns: Sequence[str], target: str) -> Hashes:
@@ -143,7 +148,7 @@ def is_judged(entities: Hashes) -> NDArray[np.bool_]:
 
 
 def _by_hash(frame: pd.DataFrame, data: Data, plan: Plan) -> Split:
-    entity = entity_of(data, None)
+    entity = entity_of(data, timed=False)
     others = [str(name) for name in frame.columns if name not in (data.target, plan.weights)]
     columns = (entity,) if entity else tuple(others)
     found = identity(frame, columns, data.target)
@@ -160,7 +165,7 @@ def _by_time(frame: pd.DataFrame, times: pd.Series, data: Data, plan: Plan) -> S
     cut = _cut(times, plan)
     held = (times >= cut).to_numpy()
     teaches = (times < cut - plan.gap).to_numpy()
-    entity = entity_of(data, times)
+    entity = entity_of(data, timed=True)
     rule = SplitRule(
         kind="time",
         columns=(entity,) if entity else (),
@@ -239,13 +244,8 @@ def _check_sides(found: Split, plan: Plan) -> None:
     raise DataRejected(
         f"cannot hold out {share}{which}: one side would be empty, {why}"
         f"{''.join(f'; {note}' for note in found.notes)}; give more rows or another "
-        f"{_key(plan)}{_advice(found)}"
+        f"{plan.written}{_advice(found)}"
     )
-
-
-def _key(plan: Plan) -> str:
-    name = "last" if plan.last else "from" if plan.start else ""
-    return f"evaluate.holdout.{name}" if name else "data.holdout"
 
 
 def _advice(found: Split) -> str:

@@ -13,6 +13,7 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records.data import OWN_TEST_SET
 from airflow_mlops.core.suggestions import did_you_mean
+from airflow_mlops.data.core.stable_hash import Hashes, of_row
 from airflow_mlops.data.event_times import times_of
 
 if TYPE_CHECKING:
@@ -171,8 +172,8 @@ def _kind(values: pd.Series) -> str:
     return "text"
 
 
-def _marks(one: Side, other: Side, data: Data) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return a number for each row of both that rows with the same keys share, or else equal rows."""
+def _marks(one: Side, other: Side, data: Data) -> tuple[Hashes, Hashes]:
+    """Return a hash for each row of both that rows with the same keys share, or else equal rows."""
     every = list(map(str, one.frame.columns))
     if not data.keys:
         return _hashes(one, other, every, data)
@@ -187,19 +188,19 @@ def _marks(one: Side, other: Side, data: Data) -> tuple[np.ndarray[Any, Any], np
     return first, second
 
 
-def _hashes(
-    one: Side, other: Side, names: Sequence[str], data: Data
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return a number for each row of both, which rows with equal values in the named columns share."""
-    marks: list[np.ndarray[Any, Any]] = [np.zeros(len(side.frame), dtype=np.uint64) for side in (one, other)]
+def _hashes(one: Side, other: Side, names: Sequence[str], data: Data) -> tuple[Hashes, Hashes]:
+    """Return the hash of each row of both; only rows with equal values in the named columns share one.
+
+    ``membership.row_hashes`` does not serve here: to it 007 and 7 are one value, which are two keys.
+    """
+    hashes: tuple[dict[str, Hashes], dict[str, Hashes]] = ({}, {})
     for name in names:
         pair = [side.frame[name] for side in (one, other)]
         if one.times is not None and other.times is not None and name == data.time_column:
             pair = [one.times, other.times]
-        for number, values in enumerate(_comparable(*map(_decoded, pair))):
-            found = pd.util.hash_pandas_object(values, index=False).to_numpy(dtype=np.uint64)
-            marks[number] = marks[number] * np.uint64(1_000_003) ^ found
-    return marks[0], marks[1]
+        for side, values in zip(hashes, _comparable(*map(_decoded, pair)), strict=True):
+            side[name] = np.asarray(pd.util.hash_pandas_object(values, index=False), dtype=np.uint64)
+    return of_row(hashes[0]), of_row(hashes[1])
 
 
 def _decoded(values: pd.Series) -> pd.Series:

@@ -14,9 +14,10 @@ from airflow_mlops.config.models import Columns, Data, Source
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import ScoredWindow
 from airflow_mlops.data.connections import Connections, Environment
-from airflow_mlops.data.datasets import read_dataset, read_rows
+from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.learning import for_learning
+from airflow_mlops.data.source_rows import read_rows
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.report import ReadReport

@@ -145,7 +145,7 @@ def _with_test_set(call: StageCall, frame: pd.DataFrame, test: DatasetRef) -> _P
         newest="" if train.times is None else train.times.max().isoformat(),
         scheme=SCHEME,
     )
-    if shared := note_of_shared(train.frame, holdout.frame, entity_of(data, train.times)):
+    if shared := note_of_shared(train.frame, holdout.frame, entity_of(data, timed=train.times is not None)):
         notes = (*notes, shared)
     return _Parted((train, holdout), how, OWN_TEST_SET, rule, notes)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.core.suggestions import did_you_mean
-from airflow_mlops.data.first_rows import read_first
+from airflow_mlops.data.datasets import read_first
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.training.core.row_choice import spread
 from airflow_mlops.training.preprocessing.early_stopping import booster_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.core.records import DatasetRef, RowTimes
 from airflow_mlops.core.records.data import unreadable_reason
-from airflow_mlops.data.datasets import read_request, request_of
 from airflow_mlops.data.quarantine import REASONS
 from airflow_mlops.data.row_times import row_times, time_column, window_text
+from airflow_mlops.data.source_rows import read_request, request_of
 from airflow_mlops.data.sources import source_of
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.quoting import without_causes

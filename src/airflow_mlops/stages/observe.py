@@ -14,7 +14,7 @@ from airflow_mlops.lifecycle.call import StageCall
 if TYPE_CHECKING:
     import pandas as pd
 
-    from airflow_mlops.data.datasets import Rows
+    from airflow_mlops.data.source_rows import Rows
     from airflow_mlops.monitoring.champion import Champion
 
 
@@ -72,7 +72,7 @@ def run(call: StageCall) -> ScoredWindow:
 
 def _read(call: StageCall, start: datetime, end: datetime) -> Rows:
     """Return the rows of the window; labels may not have arrived."""
-    from airflow_mlops.data.datasets import read_window
+    from airflow_mlops.data.source_rows import read_window
     from airflow_mlops.data.sources.quoting import without_causes
     from airflow_mlops.data.sources.report import ReadReport
 

@@ -21,8 +21,8 @@ import pytest
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.data.connections import Connections, Environment
-from airflow_mlops.data.datasets import read_rows
 from airflow_mlops.data.digests import content_digest
+from airflow_mlops.data.source_rows import read_rows
 
 FIRST: Final = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS: Final = pd.DataFrame(

@@ -17,6 +17,7 @@ from airflow_mlops.data.core.hash_filter import HashFilter
 from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.learned_rows import Learned, Rows, columns_of, smallest, taught
 from airflow_mlops.data.membership import row_hashes
+from airflow_mlops.data.splitting import entity_of
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import Data
@@ -78,7 +79,7 @@ def counted_rows(
     if features.test_set and learned.rule.test_set == features.test_set:
         return Counted(every)
     timed = features.holdout.times is not None
-    entity = next((name for name in data.keys if not (timed and name == data.time_column)), "")
+    entity = entity_of(data, timed=timed) or ""
     decides = learned.rule.columns == (entity,) and (learned.rule.kind == "entity" or learned.entities)
     sides = [features.holdout]
     if entity and (not decides or features.test_set):

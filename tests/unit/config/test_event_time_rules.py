@@ -138,7 +138,7 @@ def test_a_query_cannot_compare_the_window_with_times_that_are_written_otherwise
 ) -> None:
     from airflow_mlops.config.models import Data
     from airflow_mlops.core.errors import ConfigError
-    from airflow_mlops.data.datasets import read_rows
+    from airflow_mlops.data.source_rows import read_rows
 
     sqlite3.connect(tmp_path / "shop.db").execute(
         "CREATE TABLE t AS SELECT 1 AS id, 1738303200 AS at, 0 AS y"

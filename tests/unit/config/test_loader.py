@@ -48,6 +48,25 @@ def test_the_effective_configuration_reads_back_as_itself(tmp_path: Path) -> Non
     assert pipeline.effective()["monitor"]["drift"]["for"] == 3
 
 
+@pytest.mark.parametrize("way", ["share: 0.3", "last: 30d", "from: 2026-01-31"])
+def test_a_share_beside_another_hold_out_is_refused_and_not_in_the_effective_configuration(
+    tmp_path: Path, way: str
+) -> None:
+    text = MINIMAL.replace("evaluate: {", f"evaluate: {{holdout: {{{way}}}, ")
+    pipeline = load_pipeline(write(tmp_path, text))
+    assert "holdout" not in pipeline.effective()["data"]
+    assert Pipeline.model_validate(pipeline.effective()) == pipeline
+    (found,) = faults(tmp_path, text.replace("species", "species\n  holdout: 0.2"))
+    assert f"data.holdout: must be left out beside `evaluate.holdout.{way.split(':')[0]}`" in found
+
+
+@pytest.mark.parametrize("own", ["gap: 7d", "source: {type: csv, filepath: judged.csv}"])
+def test_a_share_stays_beside_a_gap_and_beside_a_test_set(tmp_path: Path, own: str) -> None:
+    text = MINIMAL.replace("evaluate: {", f"evaluate: {{holdout: {{{own}}}, ")
+    pipeline = load_pipeline(write(tmp_path, text.replace("species", "species\n  holdout: 0.3")))
+    assert pipeline.effective()["data"]["holdout"] == 0.3
+
+
 @given(st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=4000)))
 def test_a_duration_reads_back_as_itself(duration: timedelta) -> None:
     assert parse_duration(format_duration(duration)) == duration

@@ -16,7 +16,7 @@ import pytest
 
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.data.dataset_writer import dataset_writer
-from airflow_mlops.data.datasets import request_of
+from airflow_mlops.data.source_rows import request_of
 from airflow_mlops.data.sources.files import CsvSource, ParquetSource
 from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.stages import ingest

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_mlops.data.datasets import request_of
+from airflow_mlops.data.source_rows import request_of
 from airflow_mlops.data.sources.files import ParquetSource
 from airflow_mlops.data.sources.report import ReadReport
 from tests.unit.data.batches import assert_same, call, sizes

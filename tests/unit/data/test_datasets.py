@@ -11,6 +11,7 @@ import pytest
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.data import datasets as data
+from airflow_mlops.data.source_rows import read_rows
 
 FRAME = pd.DataFrame(
     {
@@ -28,7 +29,7 @@ def section(filepath: str | None = "rows.parquet", kind: str = "parquet", **more
 
 def test_rows_come_sorted_by_the_keys(tmp_path: Path) -> None:
     FRAME.to_parquet(tmp_path / "rows.parquet")
-    assert data.read_rows(section(), base=tmp_path)["id"].tolist() == [1, 2, 3, 4]
+    assert read_rows(section(), base=tmp_path)["id"].tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("kind", ["aware", "naive", "text", "date"])
@@ -44,18 +45,18 @@ def test_the_window_starts_inclusive_and_ends_exclusive_for_every_kind_of_time(
     }
     FRAME.assign(at=forms[kind]).to_parquet(tmp_path / "rows.parquet")
     start, end = dt.datetime(2024, 1, 2, tzinfo=dt.UTC), dt.datetime(2024, 1, 4, tzinfo=dt.UTC)
-    assert data.read_rows(section(), base=tmp_path, start=start, end=end)["id"].tolist() == [2, 3]
+    assert read_rows(section(), base=tmp_path, start=start, end=end)["id"].tolist() == [2, 3]
 
 
 def test_a_window_without_rows_says_what_there_is(tmp_path: Path) -> None:
     FRAME.assign(at=FRAME["at"].dt.strftime("%Y-%m-%d")).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(DataRejected, match=r"0 rows with at from the beginning to 2023-.*go from 2024-01-01"):
-        data.read_rows(section(), base=tmp_path, end=dt.datetime(2023, 1, 1, tzinfo=dt.UTC))
+        read_rows(section(), base=tmp_path, end=dt.datetime(2023, 1, 1, tzinfo=dt.UTC))
 
 
 def test_a_hive_folder_keeps_its_partition_as_a_plain_column(tmp_path: Path) -> None:
     FRAME.assign(region=["n", "s", "n", "s"]).to_parquet(tmp_path / "rows", partition_cols=["region"])
-    frame = data.read_rows(section("rows"), base=tmp_path)
+    frame = read_rows(section("rows"), base=tmp_path)
     assert frame["region"].tolist() == ["s", "n", "n", "s"]
     assert not isinstance(frame["region"].dtype, pd.CategoricalDtype)
 
@@ -69,17 +70,17 @@ def test_a_folder_of_text_files_is_read_in_the_order_of_names(tmp_path: Path, ki
             rows.to_csv(path, index=False)
         else:
             rows.to_json(path, orient="records", lines=True, date_format="iso")
-    frame = data.read_rows(section("rows", kind, keys=[]), base=tmp_path)
+    frame = read_rows(section("rows", kind, keys=[]), base=tmp_path)
     assert frame["id"].tolist() == [3, 1, 2, 4]
 
 
 def test_load_args_reach_the_reader_and_a_wrong_one_is_a_config_error(tmp_path: Path) -> None:
     FRAME.to_csv(tmp_path / "rows.csv", index=False, sep=";")
     good = section("rows.csv", "csv", source={"load_args": {"sep": ";"}})
-    assert len(data.read_rows(good, base=tmp_path)) == 4
+    assert len(read_rows(good, base=tmp_path)) == 4
     bad = section("rows.csv", "csv", source={"load_args": {"seperator": ";"}})
     with pytest.raises(ConfigError, match=r"pandas\.read_csv.*seperator"):
-        data.read_rows(bad, base=tmp_path)
+        read_rows(bad, base=tmp_path)
 
 
 def test_a_function_is_a_source_and_its_error_names_the_line(tmp_path: Path) -> None:
@@ -89,31 +90,31 @@ def test_a_function_is_a_source_and_its_error_names_the_line(tmp_path: Path) -> 
         "def broken(n):\n    return {}['customers']\n"
     )
     wanted = section(None, "callable", source={"callable": "loader_a:rows", "load_args": {"n": 3}})
-    assert len(data.read_rows(wanted, base=tmp_path)) == 3
+    assert len(read_rows(wanted, base=tmp_path)) == 3
     broken = section(None, "callable", source={"callable": "loader_a:broken", "load_args": {"n": 3}})
     with pytest.raises(
         ConfigError, match=r"loader_a:broken failed at loader_a\.py:5: .*KeyError: 'customers'"
     ):
-        data.read_rows(broken, base=tmp_path)
+        read_rows(broken, base=tmp_path)
 
 
 def test_a_wrong_path_names_the_file_beside_it(tmp_path: Path) -> None:
     FRAME.to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ConfigError, match=r"no such file .*row\.parquet \(did you mean rows\.parquet\?\)"):
-        data.read_rows(section("row.parquet"), base=tmp_path)
+        read_rows(section("row.parquet"), base=tmp_path)
 
 
 def test_a_missing_column_names_its_neighbour_unless_the_target_may_come_later(tmp_path: Path) -> None:
     FRAME.rename(columns={"y": "yy"}).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ConfigError, match=r"no column 'y' \(did you mean yy\?\); has id, at, yy"):
-        data.read_rows(section(), base=tmp_path)
-    assert len(data.read_rows(section(), base=tmp_path, need_target=False)) == 4
+        read_rows(section(), base=tmp_path)
+    assert len(read_rows(section(), base=tmp_path, need_target=False)) == 4
 
 
 def test_a_file_of_another_kind_is_rejected_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "rows.parquet").write_text("id,at,y\n")
     with pytest.raises(DataRejected) as caught:
-        data.read_rows(section(), base=tmp_path)
+        read_rows(section(), base=tmp_path)
     assert "\n" not in str(caught.value)
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.datasets import read_window
 from airflow_mlops.data.event_times import event_times, times_of
+from airflow_mlops.data.source_rows import read_window
 from airflow_mlops.data.splitting import split
 
 DAYS = ["2025-01-01", "2025-01-02", "2025-01-03", "2025-01-04"]

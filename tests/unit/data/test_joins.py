@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.models import Data, Join
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.datasets import read_rows
 from airflow_mlops.data.joins import Side, add_columns
+from airflow_mlops.data.source_rows import read_rows
 from airflow_mlops.data.sources.report import ReadReport
 
 FIRST = pd.Timestamp("2025-01-01", tz="UTC")

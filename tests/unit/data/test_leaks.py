@@ -113,6 +113,20 @@ def test_of_an_entity_whose_target_never_changes_one_row_counts() -> None:
     assert found.score < 0.6
 
 
+def test_the_entity_counts_wherever_the_time_is_among_the_keys() -> None:
+    rng = np.random.default_rng(3)
+    people = pd.DataFrame({"person": range(400), "left": rng.random(400) < 0.5, "card": rng.random(400)})
+    raw = people.loc[people.index.repeat(10)].reset_index(drop=True)
+    raw["day"] = pd.date_range("2026-01-01", periods=len(raw), freq="h")
+    source = {"type": "csv", "filepath": "x"}
+    for keys in (["person", "day"], ["day", "person"]):
+        data = Data.model_validate(
+            {"source": source, "target": "left", "keys": keys, "time": {"column": "day"}}
+        )
+        found = leaks.probe(raw[["card"]], raw, data, dated=True)
+        assert (kinds(found), found.rows) == ({}, 400)
+
+
 def test_entities_are_split_between_what_is_learned_and_what_is_scored() -> None:
     rng = np.random.default_rng(4)
     store = np.repeat(np.arange(40), 100)

@@ -187,25 +187,26 @@ def told(folder: Path, trouble: Trouble, samples: str, caplog: pytest.LogCapture
     return f"{shown} {caplog.text}"
 
 
-def check(
+def shown_texts(
     folder: Path, trouble: Trouble, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> tuple[str, str]:
+    """What a run shows with samples, and without them."""
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"sqlite:///{folder}/shop.db")
     caplog.set_level(logging.INFO)
     trouble.write(folder)
-    quoted = told(folder, trouble, "examples", caplog)
-    assert trouble.words in quoted
-    assert trouble.mark in quoted or not trouble.quoted
-    counted = told(folder, trouble, "none", caplog)
-    assert trouble.words in counted
-    assert trouble.mark not in counted
+    return told(folder, trouble, "examples", caplog), told(folder, trouble, "none", caplog)
 
 
 @pytest.mark.parametrize("name", [*OF_CSV, *OTHERS])
 def test_without_samples_nothing_quotes_a_cell(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(tmp_path, (OF_CSV | OTHERS)[name], caplog, monkeypatch)
+    trouble = (OF_CSV | OTHERS)[name]
+    quoted, counted = shown_texts(tmp_path, trouble, caplog, monkeypatch)
+    assert trouble.words in quoted
+    assert trouble.mark in quoted or not trouble.quoted
+    assert trouble.words in counted
+    assert trouble.mark not in counted
 
 
 @pytest.mark.parametrize("name", OF_CSV)
@@ -213,7 +214,12 @@ def test_without_samples_nothing_quotes_a_cell_of_rows_in_batches(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sizes(whole=0, batch=24, piece=400):
-        check(tmp_path, OF_CSV[name], caplog, monkeypatch)
+        quoted, counted = shown_texts(tmp_path, OF_CSV[name], caplog, monkeypatch)
+    trouble = OF_CSV[name]
+    assert trouble.words in quoted
+    assert trouble.mark in quoted or not trouble.quoted
+    assert trouble.words in counted
+    assert trouble.mark not in counted
 
 
 def test_without_samples_a_test_set_names_no_class() -> None:

@@ -154,7 +154,8 @@ def test_a_split_that_leaves_one_side_empty_is_rejected_with_the_next_step() -> 
         one_moment, section("customer_id", "seen_at")
     )
     data = section("seen_at")
-    future = refused(days(10), data, start=pd.Timestamp("2027-01-01", tz="UTC"))
+    later = plan_of(data, Holdout(start="2027-01-01"))
+    future = refused(days(10), data, start=later.start, written=later.written)
     assert "(they are from 2026-01-01T00:00:00+00:00 to 2026-01-10T00:00:00+00:00)" in future
     assert "every row would be trained on; give more rows or another evaluate.holdout.from" in future
     assert "no row would be trained on" in refused(days(10), data, last=timedelta(days=90))
@@ -164,6 +165,25 @@ def test_a_split_that_leaves_one_side_empty_is_rejected_with_the_next_step() -> 
     single = refused(days(10, 1), section("shop", "seen_at"))
     assert "or leave shop out of data.keys if older rows of one may teach" in single
     assert "for tuning" in refused(one_moment, section("customer_id", "seen_at"), salt="tune")
+
+
+def test_the_advice_names_the_key_that_is_written() -> None:
+    data = section("customer_id")
+    for own, key in (({"share": 0.4}, "evaluate.holdout.share"), ({"gap": "1d"}, "data.holdout")):
+        assert plan_of(data, Holdout(**own)).inner.written == key
+    alone = customers(1)
+    assert "give more rows or another evaluate.holdout.share" in refused(
+        alone, data, written=plan_of(data, Holdout(share=0.4)).written
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "moment"),
+    [("2026-03-29T02:30", "2026-03-29T01:00Z"), ("2026-10-25T02:30", "2026-10-25T01:30Z")],
+)
+def test_a_moment_that_the_clock_skips_or_shows_twice_is_one_moment(start: str, moment: str) -> None:
+    berlin = section("seen_at", time={"timezone": "Europe/Berlin"})
+    assert plan_of(berlin, Holdout(start=start)).start == pd.Timestamp(moment)
 
 
 @pytest.mark.parametrize(("key", "plan"), [("last", {"last": timedelta(1)}), ("gap", {"gap": timedelta(1)})])

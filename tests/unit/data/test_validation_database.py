@@ -21,7 +21,8 @@ from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected, MlopsError
 from airflow_mlops.core.records import DatasetRef
 from airflow_mlops.data.connections import Environment
-from airflow_mlops.data.datasets import read_dataset, read_window, write_dataset
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.source_rows import read_window
 from airflow_mlops.data.sources.base import ReadRequest
 from airflow_mlops.data.sources.report import ReadReport
 from airflow_mlops.data.validation import Outcome, Terms, evaluate

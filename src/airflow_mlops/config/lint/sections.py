@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, file_paths, sources, texts
-from airflow_mlops.config.models import Pipeline, Source
+from airflow_mlops.config.models import Source
 from airflow_mlops.config.space import is_range
 from airflow_mlops.core.suggestions import did_you_mean, nearest
 from airflow_mlops.data.core.file_names import PATTERN, unpacked
@@ -50,8 +50,10 @@ def _holdout(subject: Subject) -> Iterator[Finding]:
     data, section = subject.pipeline.data, subject.pipeline.evaluate.holdout
     if section is None:
         return
-    if "holdout" in data.model_fields_set and not _is_of_use(subject.pipeline):
-        message = "ignored with evaluate.holdout, which says what is held out: remove one of the two"
+    train = subject.pipeline.train
+    splits_again = train.tune is not None or train.early_stopping
+    if section.source is not None and "holdout" in data.model_fields_set and not splits_again:
+        message = "ignored with evaluate.holdout.source: the test set is what is held out; remove it"
         yield Finding(("data", "holdout"), message)
     if section.source is not None and _normal(section.source) == _normal(data.source):
         message = "the test set must be another source than data.source: no row would be left to train on"
@@ -60,14 +62,6 @@ def _holdout(subject: Subject) -> Iterator[Finding]:
         if value is not None and data.time_column is None:
             message = "needs an event time: name its column as data.time.column, or as the last of data.keys"
             yield Finding(("evaluate", "holdout", name), message)
-
-
-def _is_of_use(pipeline: Pipeline) -> bool:
-    """Whether the share ``data.holdout`` is used beside ``evaluate.holdout``."""
-    section = pipeline.evaluate.holdout
-    if section is None or (section.share, section.last, section.start, section.source) == (None,) * 4:
-        return True
-    return section.source is not None and pipeline.train.tune is not None  # tuning splits again
 
 
 def _normal(source: Source) -> Source:

@@ -1,6 +1,7 @@
 """The sections of a pipeline file, one frozen model each; an unknown key is an error."""
 
 from airflow_mlops.config.models.approval import Approve
+from airflow_mlops.config.models.data import Data, Validate
 from airflow_mlops.config.models.deployment import (
     Canary,
     Deploy,
@@ -11,6 +12,7 @@ from airflow_mlops.config.models.deployment import (
     QualityGuard,
     ShiftGuard,
 )
+from airflow_mlops.config.models.evaluation import Evaluate
 from airflow_mlops.config.models.event_time import EventTime
 from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.monitoring import Drift, Monitor, Performance, Retrain
@@ -29,13 +31,7 @@ from airflow_mlops.config.models.scheduling import (
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Columns, Join, Source
 from airflow_mlops.config.models.threshold import Threshold
-from airflow_mlops.config.models.training import (
-    Data,
-    Evaluate,
-    Train,
-    Tune,
-    Validate,
-)
+from airflow_mlops.config.models.training import Train, Tune
 from airflow_mlops.config.values import format_duration, parse_duration
 
 __all__ = [

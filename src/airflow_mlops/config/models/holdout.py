@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
 from pydantic import ConfigDict, Field, model_validator
 
 from airflow_mlops.config.models.section import Section
 from airflow_mlops.config.models.source import Source
 from airflow_mlops.config.values import Duration, FieldError, StrictFloat, Timestamp
+
+_WAYS: Final = ("share", "last", "from", "source")
 
 
 class Holdout(Section):
@@ -35,18 +37,24 @@ class Holdout(Section):
         description="A test set of its own: any source, read as `data.source`, whose rows then all teach.",
     )
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The keys that are written of those that choose the rows: one, or none beside `gap`."""
+        values = (self.share, self.last, self.start, self.source)
+        return tuple(name for name, value in zip(_WAYS, values, strict=True) if value is not None)
+
+    @property
+    def replaces_share(self) -> bool:
+        """Whether the rows are chosen here, and not by `data.holdout`."""
+        return bool(self.ways) and self.source is None
+
     @model_validator(mode="after")
     def _one_way(self) -> Holdout:
-        ways = {"share": self.share, "last": self.last, "from": self.start, "source": self.source}
-        given = [name for name, value in ways.items() if value is not None]
-        if len(given) > 1:
-            raise FieldError(f"must be left out beside `{given[0]}`: write one of {_listed(ways)}", given[1])
+        written, listed = self.ways, ", ".join(f"`{name}`" for name in _WAYS)
+        if len(written) > 1:
+            raise FieldError(f"must be left out beside `{written[0]}`: write one of {listed}", written[1])
         if self.source is not None and self.gap is not None:
             raise FieldError("must be left out beside `source`: a test set of its own has no gap", "gap")
-        if not given and self.gap is None:
-            raise ValueError(f"needs one of {_listed(ways)}")
+        if not written and self.gap is None:
+            raise ValueError(f"needs one of {listed}")
         return self
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -7,12 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from airflow_mlops.config.models.approval import Approve
+from airflow_mlops.config.models.data import Data, Validate
 from airflow_mlops.config.models.deployment import Deploy
+from airflow_mlops.config.models.evaluation import Evaluate
 from airflow_mlops.config.models.monitoring import Monitor
 from airflow_mlops.config.models.running import AirflowName, Callbacks, Retry, TaskSettings
 from airflow_mlops.config.models.scheduling import OwnTask, Schedule, TaskAfter
 from airflow_mlops.config.models.section import Section, short_forms
-from airflow_mlops.config.models.training import Data, Evaluate, Train, Validate
+from airflow_mlops.config.models.training import Train
 from airflow_mlops.config.schedule_text import start_mapping
 from airflow_mlops.config.values import ConnId, FieldError, Name, StrictInt, TaskName, Text
 from airflow_mlops.core.connection import MLFLOW_CONN_ID
@@ -94,6 +96,15 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_share(self) -> Pipeline:
+        section = self.evaluate.holdout
+        if section and section.replaces_share and "holdout" in self.data.model_fields_set:
+            way = f"`evaluate.holdout.{section.ways[0]}`"
+            message = f"must be left out beside {way}: write one of the two"
+            raise FieldError(message, "data", "holdout")
+        return self
+
+    @model_validator(mode="after")
     def _no_circle(self) -> Pipeline:
         entries = self.schedule.assets.entries if self.schedule and self.schedule.assets else ()
         for entry in entries:
@@ -103,8 +114,14 @@ class Pipeline(Section):
         return self
 
     def effective(self) -> dict[str, Any]:
-        """Return the whole configuration, defaults included, as JSON values under the file's own keys."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the whole configuration as JSON values under the file's own keys.
+
+        Defaults are included; only that of `data.holdout` is left out beside a key that replaces it.
+        """
+        found = self.model_dump(mode="json", by_alias=True)
+        if self.evaluate.holdout and self.evaluate.holdout.replaces_share:
+            del found["data"]["holdout"]
+        return found
 
     def __str__(self) -> str:
         """Return the name alone: Airflow stores this text with a mapped task."""

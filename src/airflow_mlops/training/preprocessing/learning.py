@@ -141,7 +141,7 @@ class Learner:
             return None
         rows = self.rows()
         times = times_of(rows, data, samples=False)
-        name = entity_of(data, times)
+        name = entity_of(data, timed=times is not None)
         values = rows[name].reset_index(drop=True) if name else None
         return values if values is not None and values.duplicated().any() else None
 

@@ -19,7 +19,8 @@ import pytest
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected
-from airflow_mlops.data.datasets import read_dataset, read_rows, write_dataset
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.source_rows import read_rows
 from airflow_mlops.data.sources.arrow_types import common
 from airflow_mlops.data.sources.report import ReadReport
 from tests.support import free_port

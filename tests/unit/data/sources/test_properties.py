@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.data.datasets import read_dataset, read_rows, write_dataset
+from airflow_mlops.data.datasets import read_dataset, write_dataset
+from airflow_mlops.data.source_rows import read_rows
 from tools.awkward_inputs import write
 
 ENDINGS = {"parquet": ".parquet", "csv": ".csv", "json": ".jsonl"}

@@ -20,8 +20,9 @@ import pytest
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import BackendError, ConfigError, DataRejected, MlopsError
 from airflow_mlops.data.connections import Environment, url_of
-from airflow_mlops.data.datasets import read_rows, write_dataset
+from airflow_mlops.data.datasets import write_dataset
 from airflow_mlops.data.event_times import times_of
+from airflow_mlops.data.source_rows import read_rows
 from tests.support import free_port
 from tests.support.postgres import DAYS, PASSWORD, Postgres
 from tests.support.project import ENVIRONMENT
