@@ -23,10 +23,10 @@ def card(arguments: argparse.Namespace) -> int:
     """
     name, which = split_reference(arguments.version)
     place = RunPaths.of(name, Path.cwd(), os.environ)
-    file = place.tracking_uri.removeprefix("sqlite:///").partition("?")[0]
-    if place.tracking_uri.startswith("sqlite:") and not Path(file).is_file():
+    if place.missing_store is not None:
         raise WrongCall(
-            f"{file}: no such MLflow store; call it where the training ran, or set MLFLOW_TRACKING_URI"
+            f"{place.missing_store}: no such MLflow store; call the command where the training ran, or set "
+            "MLFLOW_TRACKING_URI"
         )
     from airflow_mlops.training.registry import Registry
 
