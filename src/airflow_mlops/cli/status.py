@@ -1,4 +1,4 @@
-"""The command ``status``: what serves, what is being rolled out, what was monitored, what waits for whom."""
+"""The command ``status``: what serves, what is being rolled out, what was monitored, what waits for a person."""
 
 from __future__ import annotations
 
