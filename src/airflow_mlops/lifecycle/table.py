@@ -91,7 +91,7 @@ TASKS: Final[tuple[Task, ...]] = (
     Task(
         id="decide",
         dag="train",
-        does="Asks people about a model that the hold-out gives not enough evidence about.",
+        does="Asks people whether to register a model without enough evidence.",
         record="Evaluation",
         section="evaluate.asks",
         config=("approve",),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -50,19 +50,12 @@ def compute(
     task = metrics.CLASSIFICATION if window.classes else metrics.REGRESSION
     for name in section.require:
         metrics.facts(name, task)
-    rows, outcome, values, fault = window.dataset.rows, None, {}, ""
+    rows, found = window.dataset.rows, _Figures()
     complete = labelled >= section.min_labels * rows
     if complete and labelled >= MIN_ROWS:
-        try:
-            outcome = _outcome(window, truth(), storage, scoring)
-            values = metrics.compute(section.require, outcome)
-        except metrics.UnknownLabels:
-            raise
-        except metrics.UndefinedMetric:
-            outcome = None
-        except DataRejected as error:
-            outcome, fault = None, str(error)
-    checks = tuple(check(name, value, section.require[name]) for name, value in values.items())
+        found = _figures(section, lambda: _outcome(window, truth(), storage, scoring))
+    outcome = found.outcome
+    checks = tuple(check(name, value, section.require[name]) for name, value in found.values.items())
     judged = "ok" if all(item.passed for item in checks) else "decay"
     unjudged = "waiting" if waits and not complete else "insufficient"
     return PerformanceReport(
@@ -70,15 +63,37 @@ def compute(
         end=window.end,
         model_version=window.model_version,
         rows=labelled,
-        metrics=values,
+        metrics=found.values,
         checks=checks,
         verdict=unjudged if outcome is None else judged,
         window_rows=rows,
         scored_at=None if outcome is None else window.end,
         label_faults=_left_out(outcome),
-        answer_fault=fault,
+        answer_fault=found.fault,
         of_class="" if outcome is None else class_of(outcome),
     )
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """The metrics of an outcome; without an outcome none, and ``fault`` if the answers are at fault."""
+
+    outcome: metrics.Outcome | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    fault: str = ""
+
+
+def _figures(section: Performance, outcome_of: Callable[[], metrics.Outcome]) -> _Figures:
+    """Return the metrics of ``section.require``; raises UnknownLabels for too many unknown labels."""
+    try:
+        outcome = outcome_of()
+        return _Figures(outcome, metrics.compute(section.require, outcome))
+    except metrics.UnknownLabels:
+        raise
+    except metrics.UndefinedMetric:
+        return _Figures()
+    except DataRejected as error:
+        return _Figures(fault=str(error))
 
 
 def _left_out(outcome: metrics.Outcome | None) -> tuple[str, ...]:
@@ -108,9 +123,7 @@ def _outcome(
         probabilities = frame[every].to_numpy()
     elif window.probabilities:
         probabilities = _both(window, np.asarray(frame[SCORE], dtype=float))
-    if (
-        scoring.positive is None
-    ):  # the file did not say it when the champion was trained, or does not any more
+    if scoring.positive is None:  # the file does not say it, or did not when the champion was trained
         scoring = replace(scoring, positive=window.positive)
     return metrics.classification(labels, predicted, window.classes, probabilities, scoring)
 

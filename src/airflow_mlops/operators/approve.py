@@ -55,7 +55,7 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
         self.base = base
 
     def execute(self, context: Context) -> Any:
-        """Ask, and wait without a worker; a record that is no question is returned.
+        """Ask, and wait without a worker; a record that is not a request is returned.
 
         Raises AirflowSkipException for a rollback.
         """

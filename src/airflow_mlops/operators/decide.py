@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class DecideOperator(ApproveOperator):
-    """Asks people whether a model is registered that the hold-out gives not enough evidence about.
+    """Asks people whether to register a model without enough evidence from the hold-out.
 
-    Returns the record of the evaluation with their answer; an evaluation that asks nothing is passed on at
+    Returns the record of the evaluation with their answer; an evaluation that does not ask is returned at
     once. After a rejection the tasks that follow are skipped.
 
     :param evaluation: the record of the evaluate task, usually its ``output``.

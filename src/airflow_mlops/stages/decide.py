@@ -1,4 +1,4 @@
-"""Decide: a person is asked where a hold-out does not show whether a model may replace the champion."""
+"""Decide: people are asked when the hold-out does not show whether a model may replace the champion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_mlops.stages.approve import comparison_lines
 def run(call: StageCall) -> ApprovalRequest | Evaluation:
     """Return what to ask; with the option ``answer`` (``chosen``, ``by``, ``at``) the evaluation with it.
 
-    An evaluation that asks nothing is returned as it is.
+    An evaluation that does not ask is returned as it is.
     """
     evaluation, section = call.input("evaluation", Evaluation), call.pipeline.approve
     if not evaluation.asks:
@@ -40,7 +40,7 @@ def run(call: StageCall) -> ApprovalRequest | Evaluation:
 
 def _kept(call: StageCall, evaluation: Evaluation, answer: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation with the answer of a person, and keep it on the model's run."""
-    who = f"{answer['by']}{' at ' if answer['at'] else ''}{answer['at']}"
+    who = f"{answer['by']} at {answer['at']}" if answer["at"] else answer["by"]
     if answer["chosen"] == APPROVE:
         caution = f"accepted by {who}: {'; '.join(evaluation.reasons)}"
         texts = [text for text in (evaluation.caution, caution) if text]

@@ -23,9 +23,9 @@ _LOG = logging.getLogger(__name__)
 def run(call: StageCall) -> Evaluation:
     """Judge the input ``model`` on the hold-out of ``features``.
 
-    The verdict is in ``passed`` and ``reasons``; nothing is raised for a bad model. What is done when a
-    hold-out does not show whether the limits against earlier versions are met says
-    ``evaluate.on_inconclusive``.
+    The verdict is in ``passed`` and ``reasons``; nothing is raised for a bad model.
+    ``evaluate.on_inconclusive`` decides when the hold-out does not show whether the limits against earlier
+    versions are met.
     """
     model, section = call.input("model", ModelRef), call.pipeline.evaluate
     features = call.input("features", FeatureSet)
@@ -68,7 +68,7 @@ def run(call: StageCall) -> Evaluation:
 
 
 def _log(call: StageCall, evaluation: Evaluation) -> None:
-    """Put figures and verdict where people look for them: on the model's own run."""
+    """Write figures and verdict to the MLflow run of the model and to the log."""
     run_ = call.mlflow.run(evaluation.model.run_id)
     run_.metrics({f"holdout.{name}": value for name, value in evaluation.metrics.items()})
     run_.json(evaluation.to_json(), "evaluation.json")

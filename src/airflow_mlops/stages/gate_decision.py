@@ -1,4 +1,4 @@
-"""The gate's decision: what was found about a model, the policy of the file, and what becomes of it."""
+"""The gate's decision about a model, from its comparisons, its limits and `evaluate.on_inconclusive`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from airflow_mlops.training.core.verdict import Found, Verdict
 
 
 def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals: Rivals) -> Evaluation:
-    """Return an evaluation with its comparisons and its verdict.
+    """Return ``judged`` with its comparisons and its verdict.
 
-    ``reasons`` speak against the model whatever it is compared with. A model that is worse is refused; where
-    there is not enough evidence, ``evaluate.on_inconclusive`` decides.
+    ``reasons`` refuse the model, whatever the comparisons with earlier versions show. A model that is worse
+    is refused; without enough evidence ``evaluate.on_inconclusive`` decides.
     """
     section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
-    told = verdict.verdict(tuple(_found(call, rivals)))
+    compared = verdict.verdict(tuple(_found(call, rivals)))
     cautions = [judged.caution, *group_limits.skipped(judged.groups)]
     reasons, unclear = (*reasons, *group_limits.beyond(judged.groups)), group_limits.unclear(judged.groups)
     open_ = [] if section.policy_of_groups == verdict.ACCEPT else list(unclear)
     if unclear and not open_:
         cautions.append(verdict.open_question(unclear))
     if section.against_champion is None:
-        cautions.append(_switched_off(told))
+        cautions.append(_switched_off(compared))
     else:
-        reasons = (*reasons, *told.worse)
-        if told.missing and not told.worse:
+        reasons = (*reasons, *compared.worse)
+        if compared.missing and not compared.worse:
             if section.policy == verdict.ACCEPT:
-                cautions.append(verdict.accepted(told.missing))
+                cautions.append(verdict.accepted(compared.missing))
             else:
-                open_ += told.missing
+                open_ += compared.missing
     asks = bool(open_) and section.asks and not reasons
     if open_:
         reasons = (*reasons, verdict.open_question(open_) if asks else verdict.rejected(open_))
@@ -49,7 +49,7 @@ def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals:
         anchor_version=anchor.version if anchor else None,
         anchor=rivals.anchor.version,
         lost=rivals.anchor.lost,
-        outcome=told.outcome,
+        outcome=compared.outcome,
         caution="; ".join(filter(None, cautions)),
         asks=asks,
         passed=not reasons,
@@ -78,8 +78,9 @@ def _found(call: StageCall, rivals: Rivals) -> Iterator[Found]:
             )
 
 
-def _switched_off(told: Verdict) -> str:
-    """Return what a gate that is switched off would have refused or asked."""
-    if told.outcome in ("", NOT_WORSE):
+def _switched_off(compared: Verdict) -> str:
+    """Return the reasons that are ignored because the comparison is switched off."""
+    if compared.outcome in ("", NOT_WORSE):
         return ""
-    return f"evaluate.against_champion is off, nothing was refused: {'; '.join((*told.worse, *told.missing))}"
+    reasons = "; ".join((*compared.worse, *compared.missing))
+    return f"evaluate.against_champion is off, nothing was refused: {reasons}"

@@ -29,7 +29,7 @@ def run(call: StageCall) -> RegisteredVersion:
 
     With a deploy section that is ``challenger``; without one it is ``champion``, and the champion before
     becomes ``previous``. Raises GateRejected when the evaluation did not pass, or when another version has
-    become champion since: the model was never held against that one.
+    become champion since: the model was not compared with that version.
     """
     evaluation = call.optional("decision", Evaluation) or call.input("evaluation", Evaluation)
     refit = call.optional("refit", Refit)
@@ -45,8 +45,8 @@ def run(call: StageCall) -> RegisteredVersion:
     tags = {key: run_tags[key] for key in _KEPT if key in run_tags}
     tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
     tags |= {tag_names.POSITIVE_CLASS: evaluation.of_class} if evaluation.of_class else {}
-    told = {tag_names.GATE_OUTCOME: evaluation.outcome, tag_names.GATE_CAUTION: evaluation.caution}
-    tags |= {key: text for key, text in told.items() if text} | _twin_tags(refit)
+    of_gate = {tag_names.GATE_OUTCOME: evaluation.outcome, tag_names.GATE_CAUTION: evaluation.caution}
+    tags |= {key: text for key, text in of_gate.items() if text} | _twin_tags(refit)
     tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
     text = version_text(evaluation, run_tags, has_twin=refit is not None and not refit.kept)
     version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description, text)
@@ -68,9 +68,9 @@ def run(call: StageCall) -> RegisteredVersion:
 
 
 def _check_champion(registry: Registry, evaluation: Evaluation) -> int | None:
-    """Return the champion; raises GateRejected when the evaluation was against another one.
+    """Return the champion; raises GateRejected when the evaluation compared with another version.
 
-    The version of this training itself is no other one: an earlier try has registered it.
+    A champion that an earlier try of this task registered is not another version.
     """
     found, judged = registry.get("champion"), evaluation.champion_version
     if found is None or found == judged:
@@ -86,7 +86,7 @@ def _check_champion(registry: Registry, evaluation: Evaluation) -> int | None:
 
 
 def _to_register(evaluation: Evaluation, refit: Refit | None) -> ModelRef:
-    """Return the model to register; raises ConfigError when ``refit`` is about another judged one."""
+    """Return the model to register; raises ConfigError when ``refit`` belongs to another judged model."""
     judged = evaluation.model
     if refit is None:
         return judged
@@ -99,7 +99,7 @@ def _to_register(evaluation: Evaluation, refit: Refit | None) -> ModelRef:
 
 
 def _twin_tags(refit: Refit | None) -> dict[str, str]:
-    """Return what a version says of the judged twin of its model; nothing when that was judged itself."""
+    """Return the tags about the judged model; none when the registered model is the judged one."""
     if refit is None or refit.kept:
         return {}
     judged, agreement = refit.judged, refit.agreement

@@ -1,4 +1,4 @@
-"""Whom a challenger is held against: the champion, and the anchor behind it."""
+"""Comparisons of a challenger with the champion and with the champion's anchor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_mlops.training.registry import Version
 
 @dataclass(frozen=True)
 class Rivals:
-    """The contests with the champion and with the anchor; None where there is no such version.
+    """The contests with the champion and with the anchor; None where that version does not exist.
 
-    ``anchor`` is what the version would have, were it registered: who its anchor is and what was lost.
+    ``anchor`` is for the tags of the challenger, if it is registered: its anchor and the losses since.
     """
 
     champion: Contest | None = None
@@ -46,7 +46,7 @@ def held_against(call: StageCall, features: FeatureSet, challenge: Challenge, na
     if behind is not None:
         anchor = Anchor(behind.version, anchors.lost_of(behind.tags))
         found = _against(call, features, challenge, behind, anchors.left_of(whole, anchor))
-        if found.comparisons and not found.unknown:
+        if found.is_evidence:
             return Rivals(
                 _against(call, features, challenge, champion, steps),
                 found,
@@ -55,7 +55,7 @@ def held_against(call: StageCall, features: FeatureSet, challenge: Challenge, na
     own = Anchor(number, anchors.lost_of(champion.tags))
     limits = anchors.stricter(steps, anchors.left_of(whole, own))
     found = _against(call, features, challenge, champion, limits)
-    following = anchors.following(own, found.comparisons) if found.comparisons else Anchor(None, own.lost)
+    following = anchors.following(own, found.comparisons) if found.is_evidence else Anchor(None, own.lost)
     return Rivals(found, None, following)
 
 

@@ -1,4 +1,4 @@
-"""What stands beside the figures of a model: the class that they are about, a dummy's figures, cautions."""
+"""What is reported with the figures of a model: their class, a dummy's figures, cautions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Beside:
 
 
 def beside(learned: pd.Series, outcome: metrics.Outcome, names: Sequence[str]) -> Beside:
-    """Return what stands beside the figures ``names`` of ``outcome``.
+    """Return what is reported with the figures ``names`` of ``outcome``.
 
     ``learned`` is the target of the rows that the model was fitted on: the dummy is fitted on it.
     """

@@ -53,6 +53,11 @@ class Contest:
     unknown: str = ""
     left_out: int = 0
 
+    @property
+    def is_evidence(self) -> bool:
+        """Whether there are comparisons, and they prove something."""
+        return bool(self.comparisons) and not self.unknown
+
 
 def judged_uri(name: str, version: Version) -> str:
     """Return the URI of the model that was judged when ``version`` was registered.

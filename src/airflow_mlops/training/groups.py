@@ -16,16 +16,14 @@ from airflow_mlops.core.limits import Limit
 from airflow_mlops.core.positive_class import check_declared
 from airflow_mlops.core.records import GroupDifference, GroupRate
 from airflow_mlops.core.records.groups import UNCLEAR
-from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.bootstrap import LEAST_UNITS
-from airflow_mlops.training.core.group_differences import apart, counted_rows
+from airflow_mlops.training.core.group_differences import apart, denominator
 from airflow_mlops.training.core.group_limits import outcome_of
 from airflow_mlops.training.core.group_rates import EQUAL_OPPORTUNITY
 from airflow_mlops.training.core.units import Units
-from airflow_mlops.training.slices import slice_labels
+from airflow_mlops.training.slices import checked_labels
 
-_MOST_GROUPS: Final = 100
 _TWO: Final = 2
 
 
@@ -64,16 +62,9 @@ _TWO_CLASSES: Final = (
 def _column(
     rows: pd.DataFrame, outcome: metrics.Outcome, units: Units, column: str, section: Evaluate
 ) -> Iterator[GroupDifference]:
-    if column not in rows:
-        hint = did_you_mean(column, map(str, rows.columns))
-        raise ConfigError(f"evaluate.groups: the hold-out has no column {column!r}{hint}")
-    values, codes = np.unique(slice_labels(rows[column]), return_inverse=True)
-    if len(values) > _MOST_GROUPS:
-        raise ConfigError(
-            f"evaluate.groups: {column} has {len(values):,} values: name a column with at most {_MOST_GROUPS}"
-        )
+    values, codes = np.unique(checked_labels(rows, column, "evaluate.groups"), return_inverse=True)
     for measure, limit in section.groups[column].items():
-        counts = counted_rows(measure, outcome.truth)
+        counts = denominator(measure, outcome.truth)
         rates = tuple(
             _rate(str(value), codes == place, outcome, counts, units, measure, section.min_slice_rows)
             for place, value in enumerate(values)

@@ -34,6 +34,20 @@ def judge(rows: pd.DataFrame, outcome: metrics.Outcome, section: Evaluate) -> tu
     )
 
 
+def checked_labels(rows: pd.DataFrame, column: str, key: str) -> NDArray[Any]:
+    """Return ``slice_labels`` of a column that the key ``key`` of the pipeline file names.
+
+    Raises ConfigError when the column is not there or has more than 100 values.
+    """
+    if column not in rows:
+        hint = did_you_mean(column, map(str, rows.columns))
+        raise ConfigError(f"{key}: the hold-out has no column {column!r}{hint}")
+    labels = slice_labels(rows[column])
+    if (count := len(np.unique(labels))) > _MOST_VALUES:
+        raise ConfigError(f"{key}: {column} has {count:,} values: name a column with at most {_MOST_VALUES}")
+    return labels
+
+
 def slice_labels(values: pd.Series) -> NDArray[Any]:
     """Return the value of each row as the text that names its slice, shape (rows,)."""
     labels: NDArray[Any] = values.astype(object).where(values.notna(), _GAP).astype(str).to_numpy()
@@ -43,16 +57,8 @@ def slice_labels(values: pd.Series) -> NDArray[Any]:
 def _column(
     rows: pd.DataFrame, outcome: metrics.Outcome, column: str, limits: Mapping[str, str], least: int
 ) -> Iterator[SliceCheck]:
-    if column not in rows:
-        hint = did_you_mean(column, map(str, rows.columns))
-        raise ConfigError(f"evaluate.slices: the hold-out has no column {column!r}{hint}")
-    labels = slice_labels(rows[column])
-    values = np.unique(labels)
-    if len(values) > _MOST_VALUES:
-        raise ConfigError(
-            f"evaluate.slices: {column} has {len(values):,} values: name a column with at most {_MOST_VALUES}"
-        )
-    for value in values:
+    labels = checked_labels(rows, column, "evaluate.slices")
+    for value in np.unique(labels):
         mask: NDArray[Any] = labels == value
         count = int(mask.sum())
         if count < least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -161,6 +162,19 @@ def test_an_anchor_that_is_gone_leaves_its_losses_to_the_champion(shop: Shop) ->
     (item,) = third.comparisons
     assert float(item.limit.removeprefix(">= ")) == pytest.approx(-0.2 + second.lost["roc_auc"], abs=1e-6)
     assert "(what earlier steps left of >= -0.2)" in shop.judged("poor", **limits).reasons[0]
+
+
+def test_a_comparison_that_proves_nothing_uses_up_no_tolerance(shop: Shop) -> None:
+    shop.champion("good")
+    for stored in shop.project.root.rglob("learned.json"):
+        learned = json.loads(stored.read_text())
+        stored.write_text(json.dumps({"rule": {**learned["rule"], "scheme": "another"}}))
+    second = shop.judged("fair", on_inconclusive="accept")
+    assert "proves nothing: its release hashed rows in another way" in second.caution
+    assert (second.anchor, second.lost) == (None, {})
+    shop.register(second)
+    third = shop.judged("fair")
+    assert [item.limit for item in third.comparisons] == [">= -0.01"]
 
 
 def test_a_gate_that_is_switched_off_says_what_it_saw_and_begins_anew(shop: Shop) -> None:

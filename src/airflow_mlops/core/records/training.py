@@ -72,9 +72,9 @@ class ModelRef(Record):
     @property
     def summary(self) -> str:
         """Rows, MLflow run, positive class, threshold, rounds, steps before the estimator, and notes."""
-        about = f"; its score is the probability of {self.positive!r}" if self.positive else ""
-        line = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
-        text = f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{about}{line}"
+        score = f"; its score is the probability of {self.positive!r}" if self.positive else ""
+        threshold = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
+        text = f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{score}{threshold}"
         rounds = [f"{self.rounds:,} rounds by early stopping"] if self.rounds else []
         steps = [f"{name} {len(columns):,}" for name, columns in self.preprocess.steps.items()]
         before = [f"columns before the estimator: {', '.join(steps)}"] if steps else []
@@ -198,8 +198,8 @@ class Evaluation(Record):
             )
             for item in items
         )
-        told = not self.not_compared or self.not_compared in self.caution
-        missing = "" if told else f"; not compared with the champion: {self.not_compared}"
+        in_caution = self.not_compared in self.caution
+        missing = "" if in_caution else f"; not compared with the champion: {self.not_compared}"
         dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
         costs = [f"; {item.name}: {item.figures}" for item in self.budget]
         parts = (figures, of, dummy, against, missing, *self._between_groups, *costs)

@@ -115,13 +115,7 @@ def decide(
     ('retrain', 'roc_auc 0.610 < 0.7 for 2 windows in a row (2024-04, 2024-05)')
     """
     found = [_after(item, window, decisions) for item in _findings(window, earlier, rules)]
-    action, causes, reason = _decided(window, found, rules, last_retrain)
-    if (fault := triage_text.failed_expectations(window.validation)) and action != "block":
-        action = "alert" if action == "none" else action
-        causes, reason = [*causes, "validation"], f"{reason}; {fault}"
-    if late := triage_text.label_problems(window.performance):
-        action = "alert" if action == "none" else action
-        causes, reason = causes if action == "retrain" else [*causes, "labels"], f"{reason}; {late}"
+    action, causes, reason = _with_data_problems(window, *_decided(window, found, rules, last_retrain))
     return Triage(
         start=window.start,
         end=window.end,
@@ -131,6 +125,19 @@ def decide(
         reason=reason,
         evidence=_evidence(window, found, rules, last_retrain),
     )
+
+
+def _with_data_problems(
+    window: Reports, action: str, causes: Sequence[str], reason: str
+) -> tuple[str, Sequence[str], str]:
+    """Return action, causes and reason with failed expectations and label problems: an alert at least."""
+    if (fault := triage_text.failed_expectations(window.validation)) and action != "block":
+        action = "alert" if action == "none" else action
+        causes, reason = [*causes, "validation"], f"{reason}; {fault}"
+    if late := triage_text.label_problems(window.performance):
+        action = "alert" if action == "none" else action
+        causes, reason = causes if action == "retrain" else [*causes, "labels"], f"{reason}; {late}"
+    return action, causes, reason
 
 
 def _decided(

@@ -42,7 +42,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class StepForecast:
-    """One step: ``percent`` of the traffic (0: the shadow), what its guards need, what stands against it."""
+    """One step: ``percent`` of the traffic (0: the shadow), what its guards need, and warnings."""
 
     percent: int
     needs: tuple[Need, ...]
@@ -87,7 +87,7 @@ def forecast(
     shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
         rps=rps,
-        guarantee=f"a version that is no worse is rolled back with a chance of at most {plan.alpha:.0%} "
+        guarantee=f"a version that is not worse is rolled back with a chance of at most {plan.alpha:.0%} "
         f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
         steps=steps,
         shortest_s=sum(_shortest(plan, step, rps) for step in steps),

@@ -97,9 +97,8 @@ def paired_bootstrap(
         low, high = _normal_bounds(kept, first - second, freedom, confidence)
     else:
         low, high = _bounds(kept, freedom, confidence)
-    return Interval(
-        first, second, first - second, low, high, _detectable(kept, freedom, confidence), units=count
-    )
+    detectable = _detectable(kept, freedom, confidence)
+    return Interval(first, second, first - second, low, high, detectable, units=count)
 
 
 def resamples(

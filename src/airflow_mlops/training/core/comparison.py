@@ -136,9 +136,9 @@ def confusion(
 
     def multiplied(weights: Vector) -> Vector:
         classes = np.arange(size)
-        real, said = (weights @ (labels[:, np.newaxis] == classes) for labels in (truth, predicted))
+        real, guessed = (weights @ (labels[:, np.newaxis] == classes) for labels in (truth, predicted))
         hits = weights @ ((truth[:, np.newaxis] == classes) & hit[:, np.newaxis])
-        return np.array([score(*parts) for parts in zip(hits, said, real, strict=True)])
+        return np.array([score(*parts) for parts in zip(hits, guessed, real, strict=True)])
 
     return RowStatistic(multiplied) if size <= _MOST_CLASSES else counted
 

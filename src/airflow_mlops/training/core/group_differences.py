@@ -29,12 +29,12 @@ class Apart:
     smallest: int
 
 
-def counted_rows(measure: str, truth: NDArray[Any]) -> NDArray[np.bool_]:
+def denominator(measure: str, truth: NDArray[Any]) -> NDArray[np.bool_]:
     """Return the rows whose share of positive predictions is the rate of ``measure``, shape (rows,).
 
     All rows for the selection rate, those of the positive class (1 in ``truth``) for the true positive rate.
 
-    >>> counted_rows("equal_opportunity_difference", np.array([0, 1, 1]))
+    >>> denominator("equal_opportunity_difference", np.array([0, 1, 1]))
     array([False,  True,  True])
     """
     if measure == EQUAL_OPPORTUNITY:

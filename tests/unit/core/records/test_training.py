@@ -63,6 +63,33 @@ def test_an_evaluation_says_its_figures_and_the_difference_to_the_champion() -> 
     assert twice.summary == f"roc_auc 0.912, f1 0.500{told}{told}"
 
 
+def test_an_evaluation_of_a_release_without_outcomes_is_read() -> None:
+    figures = {"challenger": 0.5, "champion": 0.4, "difference": 0.1, "low": -0.02, "high": 0.22}
+    model = {"name": "churn", "model_uri": "m", "run_id": "0123", "digest": "d", "params": {}, "rows": 900}
+    found = Evaluation.from_json(
+        {
+            "kind": "Evaluation",
+            "version": 1,
+            "model": model,
+            "metrics": {"f1": 0.5},
+            "comparisons": [{"metric": "f1", **figures, "limit": ">= 0", "passed": False}],
+            "champion_version": 6,
+            "rows": 300,
+            "reasons": ["f1 0.1 is not >= 0"],
+        }
+    )
+    (item,) = found.comparisons
+    assert (item.outcome, item.detectable, found.asks, found.anchor, found.lost) == (
+        "",
+        None,
+        False,
+        None,
+        {},
+    )
+    assert found.summary == "f1 0.500; against version 6: f1 +0.100 [-0.020, +0.220]"
+    assert found.rejection == "evaluation gate failed: f1 0.1 is not >= 0"
+
+
 def test_an_evaluation_passes_only_when_it_is_said() -> None:
     assert EVALUATION.rejection == "evaluation gate failed: "
     failed = dataclasses.replace(EVALUATION, reasons=("f1 0.5 is not >= 0.6", "too few rows"))

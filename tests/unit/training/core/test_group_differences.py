@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from airflow_mlops.training.core.group_differences import apart, counted_rows
+from airflow_mlops.training.core.group_differences import apart, denominator
 from airflow_mlops.training.core.group_rates import DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY
 from airflow_mlops.training.core.units import Units
 
@@ -32,7 +32,7 @@ def test_the_difference_is_that_of_an_independent_computation(measure: str) -> N
     frame["said"] = (rng.random(800) < 0.3 + 0.1 * frame["group"]).astype(int)
     kept = frame if measure == DEMOGRAPHIC_PARITY else frame[frame["truth"] == 1]
     rates = kept.groupby("group")["said"].mean()
-    mask = counted_rows(measure, frame["truth"].to_numpy())
+    mask = denominator(measure, frame["truth"].to_numpy())
     found = apart(frame["said"].to_numpy()[mask], frame["group"].to_numpy()[mask], each(int(mask.sum())))
     assert found.difference == pytest.approx(rates.max() - rates.min())
     assert (found.largest, found.smallest) == (rates.idxmax(), rates.idxmin())
