@@ -29,6 +29,9 @@ _ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.Pow: ast.Mult,
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
+    ast.BitXor: ast.BitOr,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
     ast.MatMult: ast.Mult,
 }
 _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}

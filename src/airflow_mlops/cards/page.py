@@ -93,7 +93,7 @@ def _facts(training: Training) -> list[tuple[str, str, str]]:
 
 
 def _champion(training: Training) -> tuple[str, str, str]:
-    """Stands where there is no second metric."""
+    """Return the figure of the champion, for a pipeline with one metric."""
     version, compared = training.evaluation.champion_version, training.evaluation.comparisons
     if version is None:
         return ("Champion", "none yet", "")

@@ -26,9 +26,7 @@ def verdict(training: Training) -> Verdict:
     evaluation = training.evaluation
     compared = against_champion(evaluation)
     if evaluation.passed:
-        return Verdict(
-            Badge(OK, "Passed the gate"), compared, _warning(training) or "It goes on to registration."
-        )
+        return Verdict(Badge(OK, "Passed the gate"), compared, _warning(training) or "It can be registered.")
     reasons = [training.shown(reason) for reason in evaluation.reasons]
     first = reasons[0] if reasons else "no reason is recorded"
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""

@@ -18,15 +18,17 @@ from airflow_mlops.views.cards import CardView, read_card, split_reference
 def card(arguments: argparse.Namespace) -> int:
     """Write the card of ``NAME@VERSION`` to a file, or open it.
 
-    Returns 0. Raises WrongCall without an MLflow store, ConfigError without the version or its card,
+    Returns 0. Raises WrongCall without a name or an MLflow store, ConfigError without the version or its card,
     BackendError when MLflow does not answer or the file cannot be written.
     """
     name, which = split_reference(arguments.version)
+    if not name:
+        raise WrongCall(f"{arguments.version}: write the name of the pipeline first, such as churn@3")
     place = RunPaths.of(name, Path.cwd(), os.environ)
-    file = place.tracking_uri.removeprefix("sqlite:///").partition("?")[0]
-    if place.tracking_uri.startswith("sqlite:") and not Path(file).is_file():
+    if place.missing_store is not None:
         raise WrongCall(
-            f"{file}: no such MLflow store; call it where the training ran, or set MLFLOW_TRACKING_URI"
+            f"{place.missing_store}: no such MLflow store; call the command where the training ran, or set "
+            "MLFLOW_TRACKING_URI"
         )
     from airflow_mlops.training.registry import Registry
 

@@ -1,4 +1,4 @@
-"""The command ``status``: what serves, what is being rolled out, what was monitored, what waits for whom."""
+"""The command ``status``: what serves, what is being rolled out, what was monitored, what waits for a person."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _read(item: PipelinePath, profile: str | None) -> StatusView:
     place = RunPaths.of(pipeline.name, Path.cwd(), os.environ)
     unavailable: list[str] = []
     registry = None
-    if _exists(place.tracking_uri):
+    if place.missing_store is None:
         from airflow_mlops.training.registry import Registry
 
         try:
@@ -77,11 +77,6 @@ def _read(item: PipelinePath, profile: str | None) -> StatusView:
     return read_status(
         pipeline, registry=registry, rollouts=rollouts, monitor=monitor, unavailable=unavailable
     )
-
-
-def _exists(tracking_uri: str) -> bool:
-    file = tracking_uri.removeprefix("sqlite:///").partition("?")[0]
-    return not tracking_uri.startswith("sqlite:") or Path(file).is_file()
 
 
 def _lines(file: Path, view: StatusView, now: datetime) -> Iterator[str]:

@@ -127,7 +127,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     Command(
         "status",
-        "show versions, the running rollout, the last monitored windows and what waits for whom",
+        "show versions, the running rollout, the last monitored windows and what waits for a person",
         "airflow_mlops.cli.status:status",
         "status pipelines/ --format json",
         {
@@ -146,22 +146,29 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     Command(
         "card",
-        "write the training card of a registered version as a page, or open it in the browser",
+        "write the training card of a registered version to an HTML file, or open it in the browser",
         "airflow_mlops.cli.card:card",
         "card churn@champion --open",
         {
             0: "written",
-            1: "there is no such version, or it has no card",
-            2: "there is no MLflow store here",
+            1: "the version does not exist, or has no card",
+            2: "the call is wrong, or this folder has no MLflow store",
             3: "MLflow does not answer, or the file cannot be written",
         },
         (
             _argument(
                 "version",
-                help="name of the pipeline, and a version or an alias: churn@3 (default: @champion)",
+                metavar="NAME[@VERSION]",
+                help="pipeline with a version or an alias, such as churn@3 (default: the champion)",
             ),
-            _argument("--open", action="store_true", help="open the page in the browser"),
-            _argument("--output", "-o", metavar="FILE", help="file to write; - is standard output"),
+            _argument("--open", action="store_true", help="open the card in the browser"),
+            _argument(
+                "--output",
+                "-o",
+                metavar="FILE",
+                help="file to write, - for standard output (default: NAME-VERSION.card.html here; with --open "
+                "in a temporary folder)",
+            ),
         ),
     ),
     Command(
@@ -169,7 +176,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "check pipeline files without running anything; reports every fault at once",
         "airflow_mlops.cli.lint:lint",
         "lint pipelines/ --format github",
-        {0: "no fault", 1: "at least one fault", 2: "there is no file to check"},
+        {0: "no fault", 1: "at least one fault", 2: "a path does not exist, or has no file to check"},
         (
             _argument("files", nargs="+", help="pipeline files or folders"),
             _argument("--profile", metavar="P", help="run the deep checks with this profile only"),
@@ -279,7 +286,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "serve --name churn --tracking-uri http://127.0.0.1:5000 --state-dir /var/lib/churn",
         {
             0: "stopped by a signal",
-            1: "there is no token, or a setting is wrong",
+            1: "the token is missing, or a setting is wrong",
             3: "the port cannot be opened, or MLflow does not answer",
         },
         parser="airflow_mlops.serving.settings:parser",

@@ -1,14 +1,17 @@
-"""What a pipeline does although its file does not say so, in sentences for the end of ``render``."""
+"""Defaults that depend on other keys, as sentences for the end of ``render``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from airflow_mlops.config.models import Pipeline
 
+_WITHOUT_EVIDENCE: Final = "when the hold-out does not give enough evidence"
+
 
 def remarks(pipeline: Pipeline) -> Iterator[str]:
-    """Yield one sentence for each such thing."""
+    """Yield one sentence for each default that the effective configuration cannot show."""
     section = pipeline.evaluate
     if section.against_champion is None:
         yield "evaluate.against_champion is off: the champion is compared and shown, and no model is refused"
@@ -18,6 +21,7 @@ def remarks(pipeline: Pipeline) -> Iterator[str]:
             f"{section.metrics[0]} (its whole 95 % interval is below 0) is refused"
         )
     if section.against_champion is not None and section.on_inconclusive is None:
-        yield f"evaluate.on_inconclusive is not set: {section.policy}"
+        yield f"evaluate.on_inconclusive is not set: {section.policy} ({_WITHOUT_EVIDENCE})"
     if section.groups and section.on_inconclusive is None and section.policy_of_groups != section.policy:
-        yield f"evaluate.on_inconclusive is not set: {section.policy_of_groups} for evaluate.groups"
+        policy = f"{section.policy_of_groups} for evaluate.groups"
+        yield f"evaluate.on_inconclusive is not set: {policy} ({_WITHOUT_EVIDENCE})"

@@ -42,7 +42,7 @@ def _rows(value: Any, wanted: str) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or value != int(value)
+        or (isinstance(value, float) and not value.is_integer())
         or value < _FEWEST
     ):
         shown = str(value).lower() if isinstance(value, bool) else f"{value!r:.80}"

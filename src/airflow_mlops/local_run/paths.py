@@ -12,6 +12,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.training.mlflow_address import database_file
 from airflow_mlops.training.tracking import is_local
 
 ARTIFACTS: Final = "mlops-artifacts"
@@ -60,6 +61,12 @@ class RunPaths:
         A server on this machine may be a tunnel to another one.
         """
         return not is_local(self.tracking_uri)
+
+    @property
+    def missing_store(self) -> Path | None:
+        """The SQLite file of MLflow where it does not exist; None where it does, or MLflow is elsewhere."""
+        file = database_file(self.tracking_uri)
+        return file if self.tracking_uri.startswith("sqlite:") and not file.is_file() else None
 
     @contextmanager
     def alone(self) -> Iterator[None]:

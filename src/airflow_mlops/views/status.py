@@ -1,4 +1,4 @@
-"""One pipeline at a glance: its versions, rollout and windows, and what waits for whom."""
+"""One pipeline at a glance: its versions, rollout and windows, and what waits for a person."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_figures_of_the_run_stand_beside_those_of_the_hold_out() -> None:
     }
     found = cards.evaluation(dummy={"log_loss": 0.44})
     text = checked(cards.training(evaluation=found, scores=scores, tags=tags))
-    assert "Metric This model 95 % interval Limit Guessing On training In folds" in text
+    assert "Metric This model 95 % interval Limit Dummy On training In folds" in text
     assert "roc_auc 0.690 0.684–0.695 >= 0.6 – 0.750 0.700" in text
     assert "abcdef012345, with changes in churn.yaml" in text
 
@@ -121,7 +121,7 @@ def test_a_threshold_is_shown_where_it_decides() -> None:
     found = cards.evaluation(model=replace(cards.MODEL, threshold=0.25))
     text = checked(cards.training(evaluation=found))
     assert "threshold 0.250" in text
-    assert "Called “late” from a probability of 0.250." in text
+    assert "Predicted “late” from a probability of 0.250." in text
 
 
 def test_the_steps_before_the_estimator_and_what_was_left_out_are_listed() -> None:
@@ -179,7 +179,7 @@ OTHER_TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "five classes": (
         {"outcome": many_classes(5), "classes": tuple("abcde")},
-        ("of the rows are called what they are.", "called “e”"),
+        ("of the rows are predicted correctly.", "predicted “e”"),
     ),
     "many classes": (
         {"outcome": many_classes(200), "classes": tuple(map(str, range(200)))},
@@ -187,7 +187,7 @@ OTHER_TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "no probabilities": (
         {"outcome": replace(cards.two_classes(), probabilities=None)},
-        ("of the rows called “late” are;",),
+        ("of the rows predicted “late” are right;",),
     ),
 }
 

@@ -44,10 +44,17 @@ def test_a_setting_of_the_decision_needs_somebody_to_ask(tmp_path: Path) -> None
             [
                 "# evaluate.against_champion is not set: a model that is clearly worse than the champion by "
                 "accuracy (its whole 95 % interval is below 0) is refused",
-                "# evaluate.on_inconclusive is not set: accept",
+                "# evaluate.on_inconclusive is not set: accept (when the hold-out does not give enough "
+                "evidence)",
             ],
         ),
-        ({"against_champion": {"f1": ">= -0.01"}}, ["# evaluate.on_inconclusive is not set: reject"]),
+        (
+            {"against_champion": {"f1": ">= -0.01"}},
+            [
+                "# evaluate.on_inconclusive is not set: reject (when the hold-out does not give enough "
+                "evidence)"
+            ],
+        ),
         ({"against_champion": {"f1": ">= -0.01"}, "on_inconclusive": "accept"}, []),
         (
             {"against_champion": False},

@@ -155,6 +155,8 @@ def test_the_command_says_what_is_missing(
     assert "no version with the alias canary" in capsys.readouterr().err
     assert main(["card", "churn@7"]) == 1
     assert "churn has no version 7" in capsys.readouterr().err
+    assert main(["card", "@3"]) == 2
+    assert "@3: write the name of the pipeline first" in capsys.readouterr().err
     registry = Registry(project.tracking_uri, "churn")
     bare = registry.register(f"{evaluation['model']['model_uri']}", features_run(project), {})
     assert main(["card", f"churn@{bare}"]) == 1

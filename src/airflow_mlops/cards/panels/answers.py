@@ -1,4 +1,4 @@
-"""What does the model say of the hold-out: curves, calibration, decisions, errors."""
+"""What the model predicts on the hold-out: curves, calibration, decisions, errors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _DIAGONAL: Final = curves.Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 _MOST_CLASSES: Final = 8
 _MOST_CONFUSIONS: Final = 10
 _FEW_OF_A_CLASS: Final = 10
+_FEW_ROWS: Final = 100
+"""With fewer rows, calibration that looks right shows nothing."""
 
 
 def answer_panels(training: Training) -> list[Panel]:
@@ -57,7 +59,7 @@ def _roc(training: Training) -> Panel:
     positive, scores = training.outcome.truth == 1, np.asarray(training.outcome.scores, dtype=float)
     curve = curves.roc(positive, scores)
     area = float(np.trapezoid(curve.y, curve.x))
-    axes = svg.Axes(_SHARE, _SHARE, f"share of the others called {training.positive}", "found")
+    axes = svg.Axes(_SHARE, _SHARE, "false positive rate", "true positive rate")
     drawn = svg.chart(
         f"ROC curve with area {number(area)}",
         axes,
@@ -65,14 +67,14 @@ def _roc(training: Training) -> Panel:
         svg.line(axes, curve),
         *_decided(training, axes),
         svg.note(axes, 0.98, 0.06, f"area {number(area)}", anchor="end", style="named"),
-        svg.note(axes, 0.55, 0.47, "guessing", anchor="start"),
+        svg.note(axes, 0.55, 0.47, "chance", anchor="start"),
     )
     at = float(np.interp(0.1, curve.x, curve.y))
-    sentence = f"Finds {percent(at)} of {training.positive} at 10 % false alarms."
+    sentence = f"Finds {percent(at)} of {training.positive} at a false positive rate of 10 %."
     return Panel(
         "ROC curve",
         sentence,
-        (_with_numbers(drawn, curve, "false alarms", "found"),),
+        (_with_numbers(drawn, curve, "false positive rate", "true positive rate"),),
         note=_few(training),
         width="third",
     )
@@ -83,7 +85,7 @@ def _decided(training: Training, axes: svg.Axes) -> tuple[str, ...]:
     table = _table(training.outcome, 2)
     alarms, found = (float(row[1]) / max(int(row.sum()), 1) for row in table)
     threshold = training.evaluation.model.threshold
-    text = "as it decides" if threshold is None else f"threshold {number(threshold)}"
+    text = "default threshold" if threshold is None else f"threshold {number(threshold)}"
     point = (alarms, found, float("nan"), float("nan"))
     return svg.dots(axes, [point]), svg.note(axes, alarms + 0.03, found - 0.06, text, style="strong")
 
@@ -94,22 +96,22 @@ def _precision_recall(training: Training) -> Panel:
     positive, scores = training.outcome.truth == 1, np.asarray(training.outcome.scores, dtype=float)
     curve = curves.precision_recall(positive, scores)
     share = float(positive.mean())
-    axes = svg.Axes(_SHARE, _SHARE, f"share of {training.positive} found", "right alarms")
+    axes = svg.Axes(_SHARE, _SHARE, "recall", "precision")
     base = curves.Curve(np.array([0.0, 1.0]), np.array([share, share]))
     drawn = svg.chart(
         "Precision against recall",
         axes,
         svg.line(axes, base, "exact"),
         svg.line(axes, curve),
-        svg.note(axes, 0.02, min(share + 0.03, 0.94), f"guessing {percent(share)}"),
+        svg.note(axes, 0.02, min(share + 0.03, 0.94), f"chance {percent(share)}"),
     )
     order = np.argsort(curve.x)
     at = float(np.interp(0.5, curve.x[order], curve.y[order]))
-    sentence = f"{percent(at)} of the alarms are right when half of {training.positive} are found."
+    sentence = f"Precision is {percent(at)} when half of {training.positive} are found."
     return Panel(
         "Precision and recall",
         sentence,
-        (_with_numbers(drawn, curve, "found", "right"),),
+        (_with_numbers(drawn, curve, "recall", "precision"),),
         note=_few(training),
         width="third",
     )
@@ -128,28 +130,36 @@ def _calibration(training: Training) -> Panel:
     top = max([item.high for item in bins] + [item.predicted for item in bins])
     scale = Scale(0.0, 1.0 if top > 0.6 else max(round(top + 0.05, 1), 0.1))
     axes = svg.Axes(scale, scale, f"predicted probability of {training.positive}", "observed share")
-    parts = [svg.line(axes, curves.Curve(np.array([0, scale.high]), np.array([0, scale.high])), "exact")]
-    parts.append(
-        svg.line(axes, curves.Curve(*np.array([(item.predicted, item.observed) for item in bins]).T))
-    )
-    parts.append(svg.dots(axes, [(item.predicted, item.observed, item.low, item.high) for item in bins]))
-    rows = tuple((number(item.predicted), number(item.observed), f"{item.rows:,}") for item in bins)
-    drawn = Chart(
-        svg.chart("Observed share against predicted probability", axes, *parts),
-        ("predicted", "observed", "rows"),
-        rows,
-    )
-    if off is None:
-        word, sentence = Badge(OK, "As observed"), "Predicted probabilities agree with what was observed."
-        if len(scores) < 100:
-            word, sentence = (
-                Badge(IDLE, "Few rows"),
-                "Too few rows to find anything but gross errors of the probabilities.",
-            )
-    else:
-        word = Badge(ASK, "Too high" if off.predicted > off.observed else "Too low")
+    drawn = _against_prediction("Observed share against predicted probability", axes, bins)
+    badge = _direction(off)
+    if off is not None:
         sentence = f"Predicts {number(off.predicted)} where {number(off.observed)} are {training.positive}."
-    return Panel("Calibration", sentence, (drawn,), word, width="third")
+    elif len(scores) < _FEW_ROWS:
+        badge = Badge(IDLE, "Few rows")
+        sentence = "Too few rows to find anything but gross errors of the probabilities."
+    else:
+        sentence = "Predicted probabilities agree with what was observed."
+    return Panel("Calibration", sentence, (drawn,), badge, width="third")
+
+
+def _against_prediction(label: str, axes: svg.Axes, bins: tuple[curves.Bin, ...]) -> Chart:
+    """Draw what was observed against what was predicted, beside the diagonal of a calibrated model."""
+    ends = np.array([axes.x.low, axes.x.high])
+    drawn = svg.chart(
+        label,
+        axes,
+        svg.line(axes, curves.Curve(ends, ends), "exact"),
+        svg.line(axes, curves.Curve(*np.array([(item.predicted, item.observed) for item in bins]).T)),
+        svg.dots(axes, [(item.predicted, item.observed, item.low, item.high) for item in bins]),
+    )
+    rows = tuple((number(item.predicted), number(item.observed), f"{item.rows:,}") for item in bins)
+    return Chart(drawn, ("predicted", "observed", "rows"), rows)
+
+
+def _direction(off: curves.Bin | None) -> Badge:
+    if off is None:
+        return Badge(OK, "As observed")
+    return Badge(ASK, "Too high" if off.predicted > off.observed else "Too low")
 
 
 def _decisions(training: Training) -> Panel:
@@ -162,23 +172,26 @@ def _decisions(training: Training) -> Panel:
         cells = [_cell(value, real, alone=size > 2) for value in table[index].tolist()]
         rows.append((f"is {names[index]}", *cells))
         heat.append((0, *(_heat(value / len(outcome.truth)) for value in table[index].tolist())))
-    part = Table(("", *(f"called {name}" for name in names)), tuple(rows), tuple(heat))
+    part = Table(("", *(f"predicted {name}" for name in names)), tuple(rows), tuple(heat))
     right = float(np.trace(table)) / max(table.sum(), 1)
     if size == 2:
-        called, real, hits = int(table[:, 1].sum()), int(table[1].sum()), int(table[1, 1])
+        predicted, real, hits = int(table[:, 1].sum()), int(table[1].sum()), int(table[1, 1])
         sentence = (
-            f"{percent(hits / called)} of the rows called {names[1]} are; {percent(hits / real)} are found."
-            if called and real
-            else f"No row is called {names[1]}."
+            f"{percent(hits / predicted)} of the rows predicted {names[1]} are right; "
+            f"{percent(hits / real)} of {names[1]} are found."
+            if predicted and real
+            else f"No row is predicted {names[1]}."
             if real
             else f"No row of the hold-out is {names[1]}."
         )
     else:
-        sentence = f"{percent(right)} of the rows are called what they are."
-    note = "Rows of each class, by what they are called."
+        sentence = f"{percent(right)} of the rows are predicted correctly."
+    note = "Rows of each class, by their prediction."
     if size == 2:
         threshold = training.evaluation.model.threshold
-        line = "" if threshold is None else f"Called {names[1]} from a probability of {number(threshold)}. "
+        line = (
+            "" if threshold is None else f"Predicted {names[1]} from a probability of {number(threshold)}. "
+        )
         note = f"{line}Shares are of the rows of the class."
     return Panel("Decisions", sentence, (part,), note=note)
 
@@ -211,10 +224,8 @@ def _confusions(training: Training) -> Panel:
         )
         for at in order
     )
-    sentence = (
-        f"{percent(1 - float(wrong.mean()))} of the rows are called what they are, of {size:,} classes."
-    )
-    part = Table(("is", "called", "rows"), rows)
+    sentence = f"{percent(1 - float(wrong.mean()))} of the rows are predicted correctly, of {size:,} classes."
+    part = Table(("is", "predicted", "rows"), rows)
     return Panel(
         "Decisions", sentence, (part,) if rows else (), note="The most frequent mistakes." if rows else ""
     )
@@ -227,31 +238,13 @@ def _predictions(outcome: Outcome) -> Panel:
         [value for item in bins for value in (item.predicted, item.observed, item.low, item.high)]
     )
     axes = svg.Axes(scale, scale, "predicted", "observed mean")
-    ends = np.array([scale.low, scale.high])
-    drawn = svg.chart(
-        "Observed mean against prediction",
-        axes,
-        svg.line(axes, curves.Curve(ends, ends), "exact"),
-        svg.line(axes, curves.Curve(*np.array([(item.predicted, item.observed) for item in bins]).T)),
-        svg.dots(axes, [(item.predicted, item.observed, item.low, item.high) for item in bins]),
-    )
-    rows = tuple((number(item.predicted), number(item.observed), f"{item.rows:,}") for item in bins)
+    drawn = _against_prediction("Observed mean against prediction", axes, bins)
     sentence = (
         "Predictions agree with the observed means."
         if off is None
         else f"Predicts {number(off.predicted)} where the mean is {number(off.observed)}."
     )
-    badge = (
-        Badge(OK, "As observed")
-        if off is None
-        else Badge(ASK, "Too high" if off.predicted > off.observed else "Too low")
-    )
-    return Panel(
-        "Calibration",
-        sentence,
-        (Chart(drawn, ("predicted", "observed", "rows"), rows),),
-        badge,
-    )
+    return Panel("Calibration", sentence, (drawn,), _direction(off))
 
 
 def _errors(outcome: Outcome) -> Panel:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.cards import svg
-from airflow_mlops.cards.core.scales import interval, number, scale_of
+from airflow_mlops.cards.core.scales import Scale, interval, number, scale_of
 from airflow_mlops.cards.panel import ASK, BAD, IDLE, OK, Badge, Items, Panel, Row, Rows, Table
 from airflow_mlops.cards.training import Training, count
 from airflow_mlops.cards.verdict import relation
@@ -16,6 +16,7 @@ from airflow_mlops.core.records import Check, Comparison, SliceCheck
 from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
 
 _MOST_SLICES: Final = 24
+_UNKNOWN: Final = (float("nan"), float("nan"))
 _SCORES: Final = {"train": "On training", "cv": "In folds"}
 """Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
 
@@ -29,7 +30,7 @@ class _Column:
 
 
 def metrics_panel(training: Training) -> Panel:
-    """Every metric with its interval and limit, and what guessing reaches."""
+    """Every metric with its interval and limit, and what a dummy reaches."""
     evaluation = training.evaluation
     checks = {check.name: check for check in evaluation.checks}
     missed = [check for check in evaluation.checks if not check.passed]
@@ -38,7 +39,7 @@ def metrics_panel(training: Training) -> Panel:
         _Column("95 % interval", {name: interval(*ends) for name, ends in training.intervals.items()})
     )
     columns.append(_Column("Limit", {name: check.limit for name, check in checks.items()}))
-    columns.append(_Column("Guessing", {name: number(value) for name, value in evaluation.dummy.items()}))
+    columns.append(_Column("Dummy", {name: number(value) for name, value in evaluation.dummy.items()}))
     for prefix, title in _SCORES.items():
         found = {name: training.scores.get(f"{prefix}.{name}") for name in evaluation.metrics}
         columns.append(
@@ -174,60 +175,41 @@ def _margin(check: Check) -> float:
 
 
 def _slices(training: Training, metric: str) -> Rows:
+    """The slices of one metric under the figure of all rows, on one scale."""
     found = [
         (item, check) for item in training.evaluation.slices for check in item.checks if check.name == metric
     ]
     found.sort(key=lambda pair: _margin(pair[1]))
     shown = found[:_MOST_SLICES]
-    whole = training.evaluation.metrics.get(metric)
     limits = {check.limit for _, check in shown}
-    bounds = [Limit.parse(limit).bound for limit in limits]
-    ends = [end for item, check in shown for end in _ends(training, item, check)]
-    spans = training.intervals.get(metric, ()) if whole is not None else ()
-    scale = scale_of(
-        [
-            *(check.value for _, check in shown),
-            *ends,
-            *bounds,
-            *spans,
-            *([whole] if whole is not None else []),
-        ]
-    )
-    one = bounds[0] if len(limits) == 1 else None
-    rows = []
+    whole = training.evaluation.metrics.get(metric)
+    span = training.intervals.get(metric, _UNKNOWN)
+    values = [check.value for _, check in shown]
+    values += [end for item, check in shown for end in _ends(training, item, check)]
+    values += [Limit.parse(limit).bound for limit in limits]
+    values += [] if whole is None else [whole, *span]
+    scale = scale_of(values)
+    rows = [_slice_row(training, scale, item, check) for item, check in shown]
     if whole is not None:
-        low, high = training.intervals.get(metric, (float("nan"), float("nan")))
-        drawn = svg.interval_row(scale, whole, low, high, limit=one)
-        rows.append(
-            Row(
-                "All rows",
-                drawn,
-                _with_interval(whole, low, high),
-                count(training.evaluation.rows, "row"),
-                bold=True,
-            )
-        )
-    for item, check in shown:
-        low, high = _ends(training, item, check)
-        tone = _tone(check, low, high)
-        drawn = svg.interval_row(
-            scale, check.value, low, high, limit=Limit.parse(check.limit).bound, tone=tone
-        )
-        rows.append(
-            Row(
-                training.slice_name(item),
-                drawn,
-                _with_interval(check.value, low, high),
-                count(item.rows, "row"),
-            )
-        )
+        limit = Limit.parse(next(iter(limits))).bound if len(limits) == 1 else None
+        drawn = svg.interval_row(scale, whole, *span, limit=limit)
+        size = count(training.evaluation.rows, "row")
+        rows.insert(0, Row("All rows", drawn, _with_interval(whole, *span), size, bold=True))
     more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
-    limit = f"limit {limits.pop()}" if len(limits) == 1 else "each with its limit"
-    return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit)
+    limit_text = f"limit {next(iter(limits))}" if len(limits) == 1 else "each with its limit"
+    return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit_text)
+
+
+def _slice_row(training: Training, scale: Scale, item: SliceCheck, check: Check) -> Row:
+    low, high = _ends(training, item, check)
+    limit, tone = Limit.parse(check.limit).bound, _tone(check, low, high)
+    drawn = svg.interval_row(scale, check.value, low, high, limit=limit, tone=tone)
+    text = _with_interval(check.value, low, high)
+    return Row(training.slice_name(item), drawn, text, count(item.rows, "row"))
 
 
 def _ends(training: Training, item: SliceCheck, check: Check) -> tuple[float, float]:
-    return training.slice_intervals.get((item.column, item.value, check.name), (float("nan"), float("nan")))
+    return training.slice_intervals.get((item.column, item.value, check.name), _UNKNOWN)
 
 
 def _tone(check: Check, low: float, high: float) -> str:

@@ -65,9 +65,9 @@ class Conversion:
         """Report that the successor of a value, if the recipe has it, differs; ``text`` says how."""
         self._report(path, Outcome.CHANGED, text)
 
-    def left(self, path: KeyPath, todo: str) -> None:
-        """Report that a value, if the recipe has it, has no successor; ``todo`` is the next step."""
-        self._report(path, Outcome.LEFT, todo)
+    def left(self, path: KeyPath, advice: str) -> None:
+        """Report that a value, if the recipe has it, has no successor; ``advice`` is the next step."""
+        self._report(path, Outcome.LEFT, advice)
 
     def has(self, path: KeyPath) -> bool:
         """Whether the recipe has a value at a path."""

@@ -65,8 +65,8 @@ def _convert(start: Conversion) -> Migration:
     conversion.carried((recipe.head,), f"train, evaluate ({recipe.kind})")
     for convert in (convert_names, convert_data, convert_training, convert_evaluation):
         convert(conversion)
-    for path, todo in NO_MATCH.items():
-        conversion.left(path, todo.format(name=conversion.name))
+    for path, advice in NO_MATCH.items():
+        conversion.left(path, advice.format(name=conversion.name))
     for path in unreported(recipe.values, conversion.lines):
         conversion.left(path, UNKNOWN)
     lines = in_order(conversion.lines, recipe.values)
@@ -81,10 +81,10 @@ def _is_new(line: ReportLine, chosen: Recipe, other: Recipe, first: Migration) -
 
 def as_yaml(migration: Migration, source: str) -> str:
     """Return the pipeline file's text, with the values without a match as comments at its head."""
-    todo = sum(line.outcome is Outcome.LEFT for line in migration.lines)
+    left = sum(line.outcome is Outcome.LEFT for line in migration.lines)
     head = f"# Generated from {source} by `airflow-mlops migrate`.\n"
-    if todo:
-        head += f"# {counted(todo, 'value')} had no match; the report says what to do.\n"
+    if left:
+        head += f"# {counted(left, 'value')} had no match; the report says what to do.\n"
     text = yaml.safe_dump(dict(migration.config), sort_keys=False, width=100, allow_unicode=True)
     return head + str(text)
 

@@ -32,7 +32,7 @@ _USUAL_LOADER: Final = "load_file_as_dataframe"
 _WAREHOUSE: Final = "warehouse"
 _NOT_CALLED: Final = "not needed: Recipes call no loader for this type"
 _WITHOUT_LOADER: Final = ("parquet", "delta", "spark_sql")
-_READ_TODO: Final = {
+_READ_BY_HAND: Final = {
     "delta": "read the table there, with the package deltalake: DeltaTable(…).to_pandas()",
     "spark_sql": "run the query there and return its result as a pandas frame",
 }
@@ -69,8 +69,8 @@ def _holdout(conversion: Conversion) -> float | None:
         text = f"Recipes hold out a quarter, half of it for validation: data.holdout: {share}"
         conversion.default(ratios, Outcome.CHANGED, text)
     elif share is None:
-        todo = "three shares such as [0.75, 0.125, 0.125] are expected: set data.holdout by hand"
-        conversion.left(ratios, todo)
+        advice = "three shares such as [0.75, 0.125, 0.125] are expected: set data.holdout by hand"
+        conversion.left(ratios, advice)
     else:
         text = f"data.holdout: validation and test are one hold-out ({share:g}); tuning does not see it"
         conversion.changed(ratios, text)
@@ -78,8 +78,8 @@ def _holdout(conversion: Conversion) -> float | None:
     if conversion.value(*using) == "split_ratios":
         conversion.carried(using, "data.holdout")
     else:
-        todo = "rows are held out by time or by entity: name those columns in data.keys"
-        conversion.left(using, todo)
+        advice = "rows are held out by time or by entity: name those columns in data.keys"
+        conversion.left(using, advice)
     return share
 
 
@@ -228,9 +228,9 @@ def _add_reader_to_write(conversion: Conversion, using: Any) -> str:
     what = f"the recipe reads {str(using)[:40]}" if using else "the recipe does not say where its rows are"
     message = _quoted(f"{what}: return the rows as a pandas frame")
     path = _add_rows_function(conversion, [], f"raise NotImplementedError({message})")
-    todo = _READ_TODO.get(str(using), "return the rows as a pandas frame")
+    advice = _READ_BY_HAND.get(str(using), "return the rows as a pandas frame")
     for key in (_USING, _LOCATION, _LOADER, _SQL):
-        conversion.left(key, f"write {path}: {todo}")
+        conversion.left(key, f"write {path}: {advice}")
     conversion.left(_FILTER, f"call it in {path}, on the rows that are read")
     return path
 

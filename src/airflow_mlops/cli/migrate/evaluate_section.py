@@ -52,8 +52,8 @@ def convert_evaluation(conversion: Conversion) -> None:
     if conversion.value(*path) is False:
         conversion.carried(path, "always so: a version that fails evaluate.require is never registered")
     else:
-        todo = "a version that fails is never registered: remove evaluate.require to register every one"
-        conversion.left(path, todo)
+        advice = "a version that fails is never registered: remove evaluate.require to register every one"
+        conversion.left(path, advice)
 
 
 def _primary(conversion: Conversion) -> str:
@@ -67,8 +67,8 @@ def _primary(conversion: Conversion) -> str:
     if ours := _METRICS[kind].get(name):
         _carried(conversion, path, "evaluate.metrics, the first one", ": {}", name)
         return ours
-    todo = f"metric {name[:60]!r} does not exist here, {_DEFAULT[kind]} is used instead: {METRIC}"
-    conversion.left(path, todo)
+    advice = f"metric {name[:60]!r} does not exist here, {_DEFAULT[kind]} is used instead: {METRIC}"
+    conversion.left(path, advice)
     return _DEFAULT[kind]
 
 

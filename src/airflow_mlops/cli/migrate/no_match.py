@@ -8,7 +8,10 @@ from typing import Final
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.core.connection import MLFLOW_CONN_ID
 
-METRIC: Final = "own metrics are not read from a file: choose one from the table in docs/guides/evaluate.md"
+METRIC: Final = (
+    "choose a metric from docs/guides/evaluate.md, or name a function of truth and predictions there as "
+    "`max module:function`"
+)
 UNKNOWN: Final = "this command does not know it: see docs/reference/pipeline.md for the known keys"
 _MLFLOW: Final = (
     f"airflow connections add {MLFLOW_CONN_ID} --conn-type mlops_mlflow --conn-host URI, with this URI"
