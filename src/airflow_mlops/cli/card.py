@@ -18,8 +18,8 @@ from airflow_mlops.views.cards import CardView, read_card, split_reference
 def card(arguments: argparse.Namespace) -> int:
     """Write the card of ``NAME@VERSION`` to a file, or open it.
 
-    Returns 0. Raises WrongCall without a name or an MLflow store, ConfigError without the version or its card,
-    BackendError when MLflow does not answer or the file cannot be written.
+    Returns 0. Raises WrongCall without a name or an MLflow store, ConfigError without the version or its
+    card, BackendError when MLflow does not answer or the file cannot be written.
     """
     name, which = split_reference(arguments.version)
     if not name:

@@ -1,4 +1,4 @@
-"""The command ``status``: what serves, what is being rolled out, what was monitored, what waits for a person."""
+"""The command ``status``: what serves, is being rolled out, was monitored and waits for people."""
 
 from __future__ import annotations
 

@@ -166,8 +166,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
                 "--output",
                 "-o",
                 metavar="FILE",
-                help="file to write, - for standard output (default: NAME-VERSION.card.html here; with --open "
-                "in a temporary folder)",
+                help="file to write, - for standard output (default: NAME-VERSION.card.html here; "
+                "with --open in a temporary folder)",
             ),
         ),
     ),
