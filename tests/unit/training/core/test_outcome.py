@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.outcome import UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,20 @@ def test_five_thousand_classes_cost_what_the_rows_cost() -> None:
     with pytest.raises(metrics.UnknownLabels) as caught:
         metrics.classification([-7], [1], range(5_000))
     assert len(str(caught.value)) < 300
+
+
+LABELS = st.one_of(st.integers(-3, 5), st.booleans())
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5, unique=True), st.lists(LABELS, min_size=1, max_size=20))
+def test_labels_of_numbers_have_the_places_that_a_search_one_by_one_finds(
+    classes: list[int], truth: list[int]
+) -> None:
+    places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
+    expected = [places.get(label, UNKNOWN) for label in np.asarray(truth).tolist()]
+    said = [classes[0]] * len(truth)
+    lenient = metrics.Scoring(max_unknown=1.0) if set(expected) != {UNKNOWN} else None
+    if lenient is not None:
+        found = metrics.classification(truth, said, classes, scoring=lenient)
+        assert found.truth.tolist() == expected
+        assert set(found.predicted.tolist()) == {0}
