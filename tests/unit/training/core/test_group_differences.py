@@ -142,7 +142,7 @@ def test_the_interval_is_that_of_resamples_made_one_by_one() -> None:
     rng = np.random.default_rng(6)
     groups = np.repeat([0, 1, 2], 60)
     codes = np.arange(180) // 3
-    selected = (rng.random(180) < np.array([0.3, 0.5, 0.8])[groups]).astype(int)
+    selected = (rng.random(60)[codes] < np.array([0.3, 0.5, 0.8])[groups]).astype(int)
     found = apart(selected, groups, Units(codes), draws=101, seed=4)
     drawn = []
     for picked in np.random.default_rng(4).integers(0, 60, (101, 60)):
