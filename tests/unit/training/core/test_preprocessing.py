@@ -171,6 +171,7 @@ def test_columns_that_the_estimator_encodes_itself_are_left_to_it() -> None:
     needs = Needs(gaps=True, own_columns=frozenset({"town"}))
     assert not plan([text()], needs, Wishes(), 2)
     assert steps(text(), text("other"), needs=needs) == {"one_hot": ("other",), "as_is": ("town",)}
+    assert plan([text(), text("other")], needs, Wishes(), 2).notes == ()
 
 
 def test_a_matrix_is_sparse_for_words_and_for_levels_of_many_rows() -> None:
