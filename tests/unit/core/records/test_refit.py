@@ -35,7 +35,8 @@ def test_an_agreement_says_what_there_is(found: Agreement, text: str) -> None:
 def test_the_summary_has_the_rows_of_both_and_how_they_agree() -> None:
     text = (
         "fitted on 10,000 rows, the hold-out among them (the judged model: 8,000), in MLflow as run "
-        "01234567; the two agree on the hold-out: 98.5 % equal labels, correlation 0.999, mean difference 0.0123"
+        "01234567; the two agree on the hold-out: 98.5 % equal labels, correlation 0.999, mean "
+        "difference 0.0123"
     )
     assert REFIT.summary == text
     assert dataclasses.replace(REFIT, caution="compare the two").summary == f"{text}; compare the two"
