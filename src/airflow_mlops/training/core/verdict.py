@@ -112,7 +112,9 @@ def _power(item: Comparison) -> str:
         return ""
     text = f"; {item.units:,} {item.unit} show a difference of {item.detectable:.2g} (80 % power)"
     margin = -Limit.parse(item.limit).bound if item.limit else 0.0
-    times = (item.detectable / margin) ** 2 if margin > 0 else 0.0
+    if margin <= 0:
+        return text
+    times = (item.detectable / margin) ** 2
     if 1 < times <= _LARGEST:
         text += f", about {_rounded(item.units * times):,} would show {margin:g}"
     return text
