@@ -64,7 +64,7 @@ def test_the_example_becomes_three_dags_joined_by_assets() -> None:
         "train": ["features", "tune"],
         "evaluate": ["features", "train"],
         "refit": ["evaluate", "features"],
-        "register": ["evaluate", "refit"],
+        "register": ["evaluate", "features", "refit"],
     }
     assert edges(dags["flights__deploy"]) == {
         "prepare": [],

@@ -145,6 +145,14 @@ def rejected(missing: Sequence[str]) -> str:
     return f"{open_question(missing)}: {NEXT_STEP}"
 
 
+def unasked(missing: Sequence[str]) -> str:
+    """Return the reason of a gate that a person decides, when nobody was asked about this champion."""
+    return (
+        f"{open_question(missing)}; a person decides that (evaluate.on_inconclusive: ask), and nobody was "
+        "asked about this champion: clear the task evaluate and those after it"
+    )
+
+
 def accepted(missing: Sequence[str]) -> str:
     """Return the caution of a version that is registered without enough evidence."""
     return f"not enough evidence that it is not worse: {'; '.join(missing)}"
