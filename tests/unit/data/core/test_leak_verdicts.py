@@ -323,3 +323,12 @@ def test_the_limit_of_numbers_is_beyond_luck_from_fifty_rows_on() -> None:
     share = (found >= 0.99).mean()
     assert share <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / repeats)
     assert stats.norm.sf(np.log(2) / (2 / np.sqrt(50))) < 0.01 < stats.norm.sf(np.log(2) / (2 / np.sqrt(40)))
+
+
+def test_exactly_99_percent_of_the_variance_are_enough() -> None:
+    """Of 22 rows of each level and fold, at 3 or -3, two lie one beside it: 8 of 800 squares are left."""
+    beside = np.tile(np.r_[1.0, -1.0, np.zeros(20)], 4)
+    codes = np.repeat([0, 1, 0, 1], 22)
+    values = np.where(codes == 0, -3.0, 3.0) + beside
+    target = Target(np.arange(88) // 4, values, np.ones(88), np.arange(88) < 44)
+    assert judge(Column(codes, None, codes < 0), target) == Verdict(0.99, "predicts")
