@@ -114,9 +114,11 @@ TASKS: Final[tuple[Task, ...]] = (
         does="Registers the model as challenger, or as champion without a deploy section.",
         record="RegisteredVersion",
         config=("description", "deploy"),
-        inputs={"evaluation": "evaluate", "decision": "decide", "refit": "refit"},
+        may_read=("data", "validate", "features", "evaluate"),
+        inputs={"evaluation": "evaluate", "decision": "decide", "refit": "refit", "features": "features"},
         outlet=_registered,
         event={"version": "model_version", "model_uri": "model_uri", "metrics": "metrics"},
+        rejection="A model that does not pass against a champion that is new since `evaluate` fails the run.",
     ),
     Task(
         id="prepare",

@@ -74,7 +74,7 @@ class RunContext:
         """Run the stage of a task in this process."""
         start, end = self.window or (self.as_of, self.as_of)
         config = self.pipeline.effective()
-        part = {key: config[key] for key in ("name", *task.config)}
+        part = {key: config[key] for key in ("name", *task.sections)}
         givers = {**task.inputs, **task.reads}
         request = StageRequest(
             stage=task.id,

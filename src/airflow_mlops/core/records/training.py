@@ -223,7 +223,10 @@ class Evaluation(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredVersion(Record):
-    """A version in the MLflow registry that passed its gate."""
+    """A version in the MLflow registry that passed its gate.
+
+    ``judged_again`` are versions that became champion after `evaluate`; it was judged against each of them.
+    """
 
     name: str
     model_version: int
@@ -231,11 +234,17 @@ class RegisteredVersion(Record):
     run_id: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     alias: str = "challenger"
+    judged_again: tuple[int, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Version and alias."""
-        return f"version {self.model_version}, alias {self.alias}"
+        """Version, alias, and the champion that it was judged against once more."""
+        again = (
+            f"; judged again: version {self.judged_again[-1]} had become the champion since evaluate"
+            if self.judged_again
+            else ""
+        )
+        return f"version {self.model_version}, alias {self.alias}{again}"
 
 
 def _worse(item: Comparison) -> str:
