@@ -44,13 +44,10 @@ from tests.mutation.operators import mutants
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "airflow_mlops"
 TESTS: Final = ROOT / "tests" / "unit"
-ROOMS: Final = {
-    "rollout": "rollout/core",
-    "monitoring": "monitoring/core",
-    "training": "training/core",
-    "data": "data/core",
-    "core": "core",
+ROOMS: Final = {"core": "core"} | {
+    folder.parent.name: f"{folder.parent.name}/core" for folder in sorted(SOURCE.glob("*/core"))
 }
+"""The folders that the import contract of pure decisions names."""
 GOAL: Final = 0.95
 FLAGS: Final = ("-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist")
 _MEMORY: Final = 6 * 2**30

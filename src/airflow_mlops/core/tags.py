@@ -13,8 +13,12 @@ AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
 ANCHOR: Final = "mlops.anchor"
 ANCHOR_LOST: Final = "mlops.anchor.lost"
 APPROVAL: Final = "mlops.approval"
+# The answers of several people, each with its time.
+APPROVAL_ANSWERS: Final = "mlops.approval.answers"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
+# The person who started the training; not there when no person did.
+AUTHOR: Final = "mlops.author"
 # Why a run that a dead task left open was closed.
 CLOSED: Final = "mlops.closed"
 # The sources of the user's modules that are inside a model.

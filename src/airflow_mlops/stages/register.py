@@ -16,6 +16,7 @@ _KEPT: Final = (
     tag_names.DATA_DIGEST,
     tag_names.CONFIG_DIGEST,
     tag_names.TASK_KEY,
+    tag_names.AUTHOR,
     tag_names.CODE_DIGEST,
     tag_names.GIT_COMMIT,
     tag_names.MODEL_FORMAT,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_mlops.core.record import Record as Record
+from airflow_mlops.core.records.answers import Answer as Answer
 from airflow_mlops.core.records.budget import BudgetCheck as BudgetCheck
 from airflow_mlops.core.records.data import DatasetRef as DatasetRef
 from airflow_mlops.core.records.data import Failure as Failure

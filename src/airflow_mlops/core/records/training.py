@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.answers import Answer
 from airflow_mlops.core.records.budget import BudgetCheck
 from airflow_mlops.core.records.groups import GroupDifference
 from airflow_mlops.core.records.model_format import ModelFormat
@@ -160,6 +161,7 @@ class Evaluation(Record):
     because the model was not trained on their label.
     ``groups`` are the differences between groups of rows that have a limit, ``budget`` what the model costs.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
+    ``approvals`` are the answers of people who accepted a model without enough evidence.
     """
 
     model: ModelRef
@@ -187,6 +189,12 @@ class Evaluation(Record):
     card: str = ""
     groups: tuple[GroupDifference, ...] = ()
     budget: tuple[BudgetCheck, ...] = ()
+    approvals: tuple[Answer, ...] = ()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether further people have to answer."""
+        return self.asks
 
     @property
     def summary(self) -> str:

@@ -237,7 +237,7 @@ class _Chooser:
         needs, few = self.needs, column.levels <= self.wishes.max_levels
         if few and needs.native_levels:
             return NATIVE, ""
-        if self.classes <= (_MAX_CLASSES if not few else 2 if needs.trees else -1):
+        if (needs.trees and self.classes <= 2) if few else self.classes <= _MAX_CLASSES:
             return TARGET, ""
         return (ORDINAL if needs.trees else ONE_HOT), ""
 
