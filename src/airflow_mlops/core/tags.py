@@ -55,6 +55,8 @@ ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"
 ROLLOUT_REASON: Final = "mlops.rollout.reason"
 STAGE: Final = "mlops.stage"
 TASK_KEY: Final = "mlops.task_key"
+# The format of the model's file, what loading it does, and why it was chosen, in words.
+MODEL_FORMAT: Final = "mlops.model_format"
 # The types that loading a model in the format of skops builds, beside those that skops trusts by itself.
 TRUSTED_TYPES: Final = "mlops.trusted_types"
 WORKER: Final = "mlops.worker"

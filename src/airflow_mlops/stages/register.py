@@ -19,6 +19,8 @@ _KEPT: Final = (
     tag_names.AUTHOR,
     tag_names.CODE_DIGEST,
     tag_names.GIT_COMMIT,
+    tag_names.MODEL_FORMAT,
+    tag_names.TRUSTED_TYPES,
 )
 """The tags of the model's run that its version has too."""
 
