@@ -166,6 +166,7 @@ def test_the_policies_are_those_of_a_pipeline_file() -> None:
 
 def test_a_question_that_nobody_was_asked_says_which_tasks_to_clear() -> None:
     assert verdict.unasked(["too few rows"]) == (
-        "not enough evidence: too few rows; a person decides that (evaluate.on_inconclusive: ask), and nobody "
+        "not enough evidence: too few rows; a person decides that (evaluate.on_inconclusive: ask), and "
+        "nobody "
         "was asked about this champion: clear the task evaluate and those after it"
     )
