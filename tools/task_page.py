@@ -35,7 +35,7 @@ def _dag(kind: str, tasks: list[Task]) -> Iterator[str]:
             f"`{task.id}`",
             f"{task.does}{mapped}",
             _exists(task),
-            _keys(task.config),
+            _keys(task.sections),
             ", ".join(takes) or "–",
             f"`{task.record}`",
         )

@@ -87,6 +87,40 @@ def test_what_a_retry_would_repeat_fails_at_once(tmp_path: Path, name: str, erro
     assert (ran.tasks["features"], ran.tries("features")) == ("failed", 1)
 
 
+MOUNT = """
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def mount(context):
+    if context["ti"].try_number == 3:
+        (HERE / "volume").rename(HERE / "not_yet")
+        (HERE / "volume").mkdir()
+"""
+
+
+def test_mlflow_may_be_away_for_five_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "mounting.py").write_text(MOUNT)
+    (tmp_path / "pipelines" / "volume").write_text("not mounted yet")
+    host = f"sqlite:///{tmp_path}/pipelines/volume/mlflow.db"
+    monkeypatch.setenv("AIRFLOW_CONN_AWAY", json.dumps({"conn_type": "mlops_mlflow", "host": host}))
+    changes = {"retries": None, "mlflow_conn_id": "away"}
+    callbacks = {"on_retry": [{"notifier": "mounting:mount"}]}
+    dag = project(tmp_path, name="shop_away", callbacks=callbacks, **changes)["train"]
+    assert shortest_waits(dag.get_task("train")) >= timedelta(minutes=5)
+    ran = run(dag, own_callbacks=True)
+    assert (ran.state, ran.tries("train")) == ("success", 4)
+
+
+def shortest_waits(task: Any) -> timedelta:
+    """Return the least time from a task's first failure to its last try, before Airflow's jitter."""
+    growth, longest = task.retry_exponential_backoff, task.max_retry_delay
+    waits = (min(task.retry_delay * growth**number, longest) for number in range(task.retries))
+    return sum(waits, timedelta())
+
+
 NOTIFIED = {
     "on_failure": [
         {"notifier": "tellers.Note", "args": {"text": "{{ ti.task_id }} of {{ dag.dag_id }}"}},

@@ -19,6 +19,8 @@ import yaml
 import airflow_mlops
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import DatasetRef
+from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
 from tests.support.mlflow_store import new_store
 
@@ -55,6 +57,11 @@ def customers(rows: int = 600, seed: int = 0) -> pd.DataFrame:
             "churned": churned,
         }
     )
+
+
+def stored(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows of a dataset's record as JSON."""
+    return read_dataset(DatasetRef.from_json(record))
 
 
 @dataclass(frozen=True)

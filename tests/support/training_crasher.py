@@ -34,7 +34,7 @@ _INPUTS: Final = {
     "train": ("features", "tune"),
     "evaluate": ("features", "train"),
     "refit": ("features", "evaluate"),
-    "register": ("evaluate", "refit"),
+    "register": ("evaluate", "refit", "features"),
 }
 _NAMES: Final = {"train": "model", "evaluate": "evaluation"}
 _WARM: Final = (evaluate, refit, register, train, tune, mlflow.sklearn, sklearn.ensemble)

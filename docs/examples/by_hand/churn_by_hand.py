@@ -63,5 +63,6 @@ with DAG("churn_by_hand", schedule="@monthly", catchup=False) as dag:
         pipeline=churn,
         evaluation=evaluate.output,
         refit=refit.output,
+        features=features.output,
         outlets=[Asset(name="churn_by_hand/champion", uri="mlops://churn_by_hand/champion")],
     )

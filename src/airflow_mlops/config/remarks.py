@@ -25,3 +25,6 @@ def remarks(pipeline: Pipeline) -> Iterator[str]:
     if section.groups and section.on_inconclusive is None and section.policy_of_groups != section.policy:
         policy = f"{section.policy_of_groups} for evaluate.groups"
         yield f"evaluate.on_inconclusive is not set: {policy} ({_WITHOUT_EVIDENCE})"
+    if pipeline.approve and pipeline.approve.author is None:
+        found = "refuse" if pipeline.approve.refuses_author else "allow"
+        yield f"approve.author is not set: {found} (whether the author of a model may approve it)"

@@ -151,6 +151,17 @@ def partial_pipeline(config: Mapping[str, Any], sections: Sequence[str]) -> Pipe
     return cast(Pipeline, found)
 
 
+def given_sections(
+    config: Mapping[str, Any], sections: Sequence[str], needed: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the sections that a stage may read: without those that a file must have and ``config`` has not.
+
+    Those in ``needed`` stay, so that one that is missing is reported.
+    """
+    required = {field.alias or name for name, field in Pipeline.model_fields.items() if field.is_required()}
+    return tuple(key for key in sections if key in needed or key in config or key not in required)
+
+
 class _Part(Section):
     """A part of a pipeline's configuration."""
 

@@ -74,7 +74,9 @@ def run_stage(request: StageRequest, ports: Ports | None = None) -> StageResult:
     if task is None:
         raise ConfigError(f"unknown stage {request.stage!r}; known: {', '.join(task_ids())}")
     stage = importlib.import_module(task.stage_module)
-    return _run(request, ports, task.config, stage.run)
+    from airflow_mlops.lifecycle.call import given_sections
+
+    return _run(request, ports, given_sections(request.pipeline, task.sections, task.config), stage.run)
 
 
 def run_function(

@@ -23,12 +23,15 @@ class Task:
     ``does`` says in one sentence what the task does, ``rejection`` what happens when it rejects. ``section``
     is the section of the pipeline file that the task exists with, empty for a task that always exists;
     ``without`` is one that leaves nothing to do for it. ``config`` lists the top-level keys of the file that
-    it reads, besides ``name``. ``record`` is the class of its record in ``core.records``. ``inputs`` maps an
+    it reads, besides ``name``; ``may_read`` those that it does without where a configuration has only some.
+    ``record`` is the class of its record in ``core.records``. ``inputs`` maps an
     input to the task whose record it is; ``after`` is order without data; ``reads`` maps an input to an
     earlier task whose record, if there is one, is read when the task runs, without another edge. ``outlet``
     is the last part of the asset that the task updates, ``event`` maps the keys of its asset event to those
-    of its record. ``mapped``: one instance per tuning worker. ``stage`` and ``operator`` are import paths, by
-    default those named after the task.
+    of its record. ``mapped``: one instance per tuning worker. ``repeats`` is the key with the number of
+    tasks in a row that do the same, ``continues`` the input that takes the record of the one before; ``of``
+    is the row that a further one repeats. ``stage`` and ``operator`` are import paths, by default those named
+    after the task.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Task:
     section: str = ""
     without: str = ""
     config: tuple[str, ...] = ()
+    may_read: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     reads: Mapping[str, str] = field(default_factory=dict)
@@ -45,10 +49,23 @@ class Task:
     event: Mapping[str, str] = field(default_factory=dict)
     rejection: str = ""
     mapped: bool = False
+    repeats: str = ""
+    continues: str = ""
+    of: str = ""
     teardown: bool = False
     trigger_rule: str = "all_success"
     stage: str = ""
     operator: str = ""
+
+    @property
+    def row_id(self) -> str:
+        """The id in the table, which a task that repeats another one shares with it."""
+        return self.of or self.id
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The top-level keys of the file that the task reads, those that it may do without included."""
+        return (*self.config, *self.may_read)
 
     @property
     def exists_with(self) -> str:

@@ -96,7 +96,7 @@ class StageOperator(BaseOperator):
 
         instance, row = context["ti"], find_task(self.stage)
         base = self._base(context)
-        part = part_of(self.pipeline, row.config if row else None, base)
+        part = part_of(self.pipeline, row.sections if row else None, base)
         artifacts, ports = airflow_ports(self.mlflow_conn_id(base))
         start = window_start(context, of_interval=row is None or row.dag != "train")
         request = StageRequest(

@@ -36,7 +36,7 @@ class RestoreOperator(StageOperator):
         from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 
         row = find_task(self.stage)
-        part = part_of(self.pipeline, row.config if row else (), Path(self.base or folder))
+        part = part_of(self.pipeline, row.sections if row else (), Path(self.base or folder))
         artifacts, ports = airflow_ports(self.mlflow_conn_id(folder))
         request = StageRequest(
             stage=self.stage,

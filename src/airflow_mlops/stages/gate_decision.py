@@ -14,11 +14,19 @@ from airflow_mlops.training.core.anchor import stricter, total_limits
 from airflow_mlops.training.core.verdict import Found, Verdict
 
 
-def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals: Rivals) -> Evaluation:
+def decided(
+    call: StageCall,
+    judged: Evaluation,
+    reasons: Sequence[str],
+    rivals: Rivals,
+    *,
+    may_ask: bool = True,
+) -> Evaluation:
     """Return ``judged`` with its comparisons and its verdict.
 
     ``reasons`` refuse the model, whatever the comparisons with earlier versions show. A model that is worse
-    is refused; without enough evidence ``evaluate.on_inconclusive`` decides.
+    is refused; without enough evidence ``evaluate.on_inconclusive`` decides. Where a person would decide and
+    nobody can be asked any more (``may_ask`` is false), the model is refused.
     """
     section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
     compared = verdict.verdict(tuple(_found(call, rivals)))
@@ -36,9 +44,11 @@ def decided(call: StageCall, judged: Evaluation, reasons: Sequence[str], rivals:
                 cautions.append(verdict.accepted(compared.missing))
             else:
                 open_ += compared.missing
-    asks = bool(open_) and section.asks and not reasons
+    for_person = bool(open_) and section.asks and not reasons
+    asks = for_person and may_ask
     if open_:
-        reasons = (*reasons, verdict.open_question(open_) if asks else verdict.rejected(open_))
+        of_person = verdict.open_question(open_) if may_ask else verdict.unasked(open_)
+        reasons = (*reasons, of_person if for_person else verdict.rejected(open_))
     return replace(
         judged,
         comparisons=champion.comparisons if champion else (),

@@ -8,16 +8,19 @@ from airflow_mlops.core import tags as tag_names
 from airflow_mlops.core.errors import ConfigError, GateRejected
 from airflow_mlops.core.records import Evaluation, ModelRef, Refit, RegisteredVersion
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.stages.judging_again import Judgement
 from airflow_mlops.training.core.anchor import tags_of
 from airflow_mlops.training.core.version_text import version_text
-from airflow_mlops.training.registry import Registry
 
 _KEPT: Final = (
     tag_names.DATA_DIGEST,
     tag_names.CONFIG_DIGEST,
     tag_names.TASK_KEY,
+    tag_names.AUTHOR,
     tag_names.CODE_DIGEST,
     tag_names.GIT_COMMIT,
+    tag_names.MODEL_FORMAT,
+    tag_names.TRUSTED_TYPES,
 )
 """The tags of the model's run that its version has too."""
 
@@ -28,8 +31,9 @@ def run(call: StageCall) -> RegisteredVersion:
     The input ``decision``, where there is one, is that evaluation with the answer of a person.
 
     With a deploy section that is ``challenger``; without one it is ``champion``, and the champion before
-    becomes ``previous``. Raises GateRejected when the evaluation did not pass, or when another version has
-    become champion since: the model was not compared with that version.
+    becomes ``previous``. A model whose champion was replaced since is judged against the new one, where the
+    input ``features`` is given. Raises GateRejected when the evaluation did not pass, or when the model does
+    not pass, or cannot be judged, against that version.
     """
     evaluation = call.optional("decision", Evaluation) or call.input("evaluation", Evaluation)
     refit = call.optional("refit", Refit)
@@ -39,50 +43,55 @@ def run(call: StageCall) -> RegisteredVersion:
         if evaluation.asks:
             why += "; nobody was asked: give register the decision of the task decide"
         raise GateRejected(f"{model.name}: not registered, the evaluation did not pass: {why}")
-    registry = call.registry
-    _check_champion(registry, evaluation)
-    run_tags = registry.run_tags(model.run_id)
-    tags = {key: run_tags[key] for key in _KEPT if key in run_tags}
-    tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
-    tags |= {tag_names.POSITIVE_CLASS: evaluation.of_class} if evaluation.of_class else {}
-    of_gate = {tag_names.GATE_OUTCOME: evaluation.outcome, tag_names.GATE_CAUTION: evaluation.caution}
-    tags |= {key: text for key, text in of_gate.items() if text} | _twin_tags(refit)
-    tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
-    text = version_text(evaluation, run_tags, has_twin=refit is not None and not refit.kept)
-    version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description, text)
-    registry.tag(version, tags_of(version, evaluation.anchor, evaluation.lost))
+    judgement = Judgement(call, evaluation, refit)
+    judgement.keep_up()
+    version, written, before = _written(call, judgement.evaluation, refit), judgement.evaluation, None
+    while (before := _kept_up(call, judgement, version)) is not None and judgement.evaluation is not written:
+        written = judgement.evaluation
+        _written(call, written, refit, version)
     alias = "challenger" if call.pipeline.deploy else "champion"
-    if alias == "champion":
-        before = _check_champion(registry, evaluation)
-        if before is not None and before != version:
-            registry.set("previous", before)
-    registry.set(alias, version)
+    if alias == "champion" and before is not None and before != version:
+        call.registry.set("previous", before)
+    call.registry.set(alias, version)
     return RegisteredVersion(
         name=call.pipeline.name,
         model_version=version,
         model_uri=f"models:/{call.pipeline.name}/{version}",
         run_id=model.run_id,
-        metrics=evaluation.metrics,
+        metrics=written.metrics,
         alias=alias,
+        judged_again=tuple(judgement.replaced),
     )
 
 
-def _check_champion(registry: Registry, evaluation: Evaluation) -> int | None:
-    """Return the champion; raises GateRejected when the evaluation compared with another version.
+def _kept_up(call: StageCall, judgement: Judgement, version: int) -> int | None:
+    """Return the champion that the evaluation is about; a version that does not pass is not its successor."""
+    try:
+        return judgement.keep_up()
+    except GateRejected:
+        call.registry.tag(version, {tag_names.EVALUATION: "failed"})
+        raise
 
-    A champion that an earlier try of this task registered is not another version.
+
+def _written(call: StageCall, evaluation: Evaluation, refit: Refit | None, known: int | None = None) -> int:
+    """Register the version if it is not there yet, with the tags of its evaluation; return its number.
+
+    ``known`` is the version that has the tags and the description of another evaluation.
     """
-    found, judged = registry.get("champion"), evaluation.champion_version
-    if found is None or found == judged:
-        return found
-    version = registry.version(found)
-    if evaluation.model.run_id in (version.run_id, version.tags.get(tag_names.JUDGED_RUN)):
-        return found
-    against = f"judged against version {judged}" if judged else "judged when there was no champion"
-    raise GateRejected(
-        f"{evaluation.model.name}: not registered: version {found} has become the champion since, and this "
-        f"model was {against}: clear the task evaluate and those after it, so that it is judged again"
-    )
+    registry, model = call.registry, _to_register(evaluation, refit)
+    run_tags = registry.run_tags(model.run_id)
+    tags = {key: run_tags[key] for key in _KEPT if key in run_tags}
+    tags |= {tag_names.EVALUATION: "passed", tag_names.MODEL_DIGEST: model.digest}
+    tags |= {tag_names.POSITIVE_CLASS: evaluation.of_class} if evaluation.of_class else {}
+    of_gate = {tag_names.GATE_OUTCOME: evaluation.outcome, tag_names.GATE_CAUTION: evaluation.caution}
+    tags |= {key: text for key, text in of_gate.items() if text or known} | _twin_tags(refit)
+    tags |= {tag_names.metric_tag(name): f"{value:.6g}" for name, value in evaluation.metrics.items()}
+    text = version_text(evaluation, run_tags, has_twin=refit is not None and not refit.kept)
+    version = registry.register(model.model_uri, model.run_id, tags, call.pipeline.description, text)
+    registry.tag(version, tags_of(version, evaluation.anchor, evaluation.lost))
+    if known is not None:
+        registry.describe(version, text)
+    return version
 
 
 def _to_register(evaluation: Evaluation, refit: Refit | None) -> ModelRef:

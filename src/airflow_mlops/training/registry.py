@@ -74,6 +74,11 @@ class Registry:
             for key, value in tags.items():
                 self.client.set_model_version_tag(self.name, str(version), key, str(value)[:5000])
 
+    def describe(self, version: int, description: str) -> None:
+        """Replace the description of ``version``."""
+        with translated(self.uri):
+            self.client.update_model_version(self.name, str(version), description)
+
     def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
         """Store ``payload`` as the JSON artifact ``filename`` of the version's run."""
         with translated(self.uri):

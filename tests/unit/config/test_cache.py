@@ -69,7 +69,7 @@ def test_whatever_makes_a_configuration_is_in_its_key(
     (file.parent / "defaults.yaml").write_text("owner: somebody\nprofiles: {dev: {retries: 0}}\n")
     assert load_pipeline(file, cache=kept).owner == "somebody"
     assert load_pipeline(file, "dev", cache=kept).retries == 0
-    assert load_pipeline(file, cache=kept).retries == 1
+    assert load_pipeline(file, cache=kept).retries == 3
     file.write_text(TEXT.replace("max_depth: 3", "max_depth: 5"))
     assert load_pipeline(file, cache=kept).train.params == {"max_depth": 5}
     assert len(entries(kept)) == 5

@@ -54,7 +54,7 @@ def test_the_nearest_defaults_win_and_the_search_ends_at_the_root(tmp_path: Path
     assert load_pipeline(file).owner == "everybody"
     write(tmp_path / "pipelines" / "team" / "defaults.yaml", "owner: team\n")
     pipeline = load_pipeline(file)
-    assert (pipeline.owner, pipeline.retries) == ("team", 1)
+    assert (pipeline.owner, pipeline.retries) == ("team", 3)
     assert load_pipeline(file, root=file.parent).owner == "airflow"
 
 
@@ -168,7 +168,7 @@ def test_only_so_many_profiles_are_read(tmp_path: Path) -> None:
     *early, last = [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
     start = len(f"{FILE}profiles:\n".splitlines())
     place = f"iris.yaml:{start + 1}:8: profiles.p0.retry.max_delay"
-    assert early[0] == f"{place}: delay 30s must not be longer than max_delay 1s"
+    assert early[0] == f"{place}: delay 1m must not be longer than max_delay 1s"
     limit = "a file must not have more than 100 profiles"
     assert last == f"iris.yaml:{start + 101}:3: profiles.p100: {limit}: the rest is not read"
     assert len(early) == 100

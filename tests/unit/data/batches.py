@@ -38,7 +38,7 @@ def call(
     ports = environment_ports("sqlite://", str(base))
     task = find_task("ingest")
     assert task is not None
-    return StageCall.from_request(request, ports, task.config)
+    return StageCall.from_request(request, ports, task.sections)
 
 
 @contextmanager

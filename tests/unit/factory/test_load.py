@@ -64,7 +64,7 @@ def test_the_example_becomes_three_dags_joined_by_assets() -> None:
         "train": ["features", "tune"],
         "evaluate": ["features", "train"],
         "refit": ["evaluate", "features"],
-        "register": ["evaluate", "refit"],
+        "register": ["evaluate", "features", "refit"],
     }
     assert edges(dags["flights__deploy"]) == {
         "prepare": [],
@@ -158,7 +158,7 @@ def test_defaults_and_the_profile_of_the_environment_reach_every_file(
     }
     monkeypatch.setenv("AIRFLOW_MLOPS_PROFILE", "dev")
     trial = load(folder)
-    assert {dag.default_args["retries"] for dag in trial.values()} == {9, 1}
+    assert {dag.default_args["retries"] for dag in trial.values()} == {9, 3}
     assert all("trial" in dag.tags for dag in trial.values())
     assert load(folder, profile="dev").keys() == trial.keys()
 
@@ -208,7 +208,7 @@ def test_the_dags_together_document_the_whole_configuration_once() -> None:
         shown |= part
     effective = load_pipeline(DAGS / "pipelines" / "flights.yaml").effective()
     assert shown == set_options(effective)
-    assert shown["retry"] == {"delay": "30s", "backoff": 2.0, "max_delay": "15m"}
+    assert shown["retry"] == {"delay": "1m", "backoff": 2.0, "max_delay": "15m"}
 
 
 def set_options(section: dict[str, Any]) -> dict[str, Any]:

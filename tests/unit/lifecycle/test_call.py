@@ -44,7 +44,7 @@ def test_each_row_names_sections_that_exist() -> None:
 
     known = {field.alias or name for name, field in Pipeline.model_fields.items()}
     for task in TASKS:
-        assert set(task.config) <= known, task.id
+        assert set(task.sections) <= known, task.id
         assert not task.section or task.section.partition(".")[0] in known
 
 

@@ -16,7 +16,7 @@ from airflow_mlops.training.tracking import connect
 from tests.support.project import ENVIRONMENT, Project, customers
 from tests.support.training_crasher import TASKS
 
-KILLS = int(os.environ.get("TRAINING_KILLS", "4"))
+KILLS = int(os.environ.get("TRAINING_KILLS", "10"))
 TUNE = {"space": {"max_leaf_nodes": [3, 5]}, "n_trials": 2}
 
 

@@ -30,7 +30,7 @@ class Pipeline(Section):
     ...     train={"estimator": "sklearn.tree.DecisionTreeClassifier"},
     ...     evaluate={"metrics": ["accuracy"]},
     ... ).effective()["retries"]
-    1
+    3
     """
 
     keys_of_layers: ClassVar[tuple[str, ...]] = ("profiles",)
@@ -53,7 +53,12 @@ class Pipeline(Section):
     pool: AirflowName | None = Field(None, description="Airflow pool of the tasks.")
     pool_slots: StrictInt = Field(1, ge=1, description="Pool slots per task.")
     priority_weight: StrictInt = Field(1, description="Priority weight of the tasks.")
-    retries: StrictInt = Field(1, ge=0, le=10, description="Retries after an external failure.")
+    retries: StrictInt = Field(
+        3,
+        ge=0,
+        le=10,
+        description="Retries after an external failure; by default they span seven minutes or more.",
+    )
     retry: Retry = Field(Retry(), description="When a failed task is retried.")
     callbacks: Callbacks = Field(Callbacks(), description="Notification callbacks.")
     tasks: dict[TaskName, TaskSettings] = Field(

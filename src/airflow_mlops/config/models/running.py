@@ -37,7 +37,7 @@ class Resources(Section):
 class Retry(Section):
     """When a failed task is retried; an error in data, configuration or code is never retried."""
 
-    delay: Duration = Field(timedelta(seconds=30), description="Wait before the first retry.")
+    delay: Duration = Field(timedelta(minutes=1), description="Wait before the first retry.")
     backoff: StrictFloat = Field(2.0, ge=1, le=10, description="Factor by which each further wait is longer.")
     max_delay: Duration = Field(timedelta(minutes=15), description="Longest wait.")
     fail_on: tuple[DottedPath, ...] = Field(

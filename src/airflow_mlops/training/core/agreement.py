@@ -52,9 +52,11 @@ def caution(found: Agreement, judged: Values, registered: Values, truth: Values,
     learned worse than the one that has not (5 points fewer labels right; an absolute error 10 % larger).
     """
     lost = _lost_numbers(judged, registered, truth) if numbers else _lost_labels(judged, registered, truth)
-    parts = [lost] if lost else []
+    parts = []
     if _like_strangers(found, judged, registered, numbers=numbers):
-        parts.insert(0, f"the registered model hardly agrees with the judged one ({found})")
+        parts.append(f"the registered model hardly agrees with the judged one ({found})")
+    if lost:
+        parts.append(lost)
     if not parts:
         return ""
     return f"{'; '.join(parts)}: compare the two before it is deployed"

@@ -103,7 +103,7 @@ def _of(outcome: Outcome, score: Callable[[Counts], Any]) -> Statistic:
     """Build the statistic; classes that neither occur nor are predicted are counted, as zeros."""
 
     def padded(found: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([found, np.zeros(max(outcome.size - len(found), 0))])
+        return np.concatenate([found, np.zeros(outcome.size - len(found))])
 
     return confusion(
         outcome.truth,

@@ -109,7 +109,7 @@ def resamples(
     groups = [np.flatnonzero(strata == code) for code in np.unique(strata)] if strata is not None else []
     for start in range(0, draws, at_once):
         some = min(at_once, draws - start)
-        if len(groups) <= 1:
+        if not groups:
             yield _counts(count, some, rng)
             continue
         weights = np.empty((some, count))

@@ -28,16 +28,14 @@ def latency_check(wall: NDArray[Any], cpu: NDArray[Any], limit_s: float, limit: 
     'unclear'
     """
     median, most = float(np.median(wall)), float(np.quantile(wall, 0.95))
-    computed = float(cpu.sum() / wall.sum()) if wall.sum() > 0 else 0.0
     figures = f"median {median * 1e3:.3g} ms, 95 % within {most * 1e3:.3g} ms ({len(wall)} single rows)"
     if most <= limit_s:
-        outcome = MET
-    elif float(np.quantile(wall, 0.25)) > limit_s and computed >= _BUSY:
-        outcome = BEYOND
-    else:
-        outcome = UNCLEAR
-        figures += f", {computed:.0%} of it computing"
-    return BudgetCheck("latency", median, limit, outcome, figures)
+        return BudgetCheck("latency", median, limit, MET, figures)
+    computed = float(cpu.sum() / wall.sum())
+    if float(np.quantile(wall, 0.25)) > limit_s and computed >= _BUSY:
+        return BudgetCheck("latency", median, limit, BEYOND, figures)
+    figures += f", {computed:.0%} of it computing"
+    return BudgetCheck("latency", median, limit, UNCLEAR, figures)
 
 
 def size_check(found: int, limit_bytes: float, limit: str) -> BudgetCheck:

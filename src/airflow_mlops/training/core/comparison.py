@@ -32,7 +32,7 @@ class RowStatistic:
 
     def __call__(self, weights: Vector) -> float:
         """Return the value for weights of shape (rows,)."""
-        return float(self.of_many(weights[np.newaxis])[0])
+        return float(self.of_many(weights[np.newaxis]).item())
 
 
 def of_many(statistic: Statistic, weights: Vector) -> Vector:
@@ -138,7 +138,7 @@ def confusion(
         classes = np.arange(size)
         real, guessed = (weights @ (labels[:, np.newaxis] == classes) for labels in (truth, predicted))
         hits = weights @ ((truth[:, np.newaxis] == classes) & hit[:, np.newaxis])
-        return np.array([score(*parts) for parts in zip(hits, guessed, real, strict=True)])
+        return np.array([score(*draw) for draw in np.stack((hits, guessed, real), axis=1)])
 
     return RowStatistic(multiplied) if size <= _MOST_CLASSES else counted
 

@@ -78,8 +78,8 @@ class Outcome:
     @property
     def absent_classes(self) -> tuple[Any, ...]:
         """The classes that no row has: no figure says anything about them."""
-        counts = np.bincount(self.truth[self.known].astype(np.int64), minlength=self.size)
-        return tuple(label for label, count in zip(self.classes, counts, strict=False) if count == 0)
+        present = set(np.unique(self.truth).tolist())
+        return tuple(label for place, label in enumerate(self.classes) if place not in present)
 
     @property
     def scoring(self) -> Scoring:

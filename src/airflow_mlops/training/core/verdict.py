@@ -112,7 +112,9 @@ def _power(item: Comparison) -> str:
         return ""
     text = f"; {item.units:,} {item.unit} show a difference of {item.detectable:.2g} (80 % power)"
     margin = -Limit.parse(item.limit).bound if item.limit else 0.0
-    times = (item.detectable / margin) ** 2 if margin > 0 else 0.0
+    if margin <= 0:
+        return text
+    times = (item.detectable / margin) ** 2
     if 1 < times <= _LARGEST:
         text += f", about {_rounded(item.units * times):,} would show {margin:g}"
     return text
@@ -141,6 +143,14 @@ def open_question(missing: Sequence[str]) -> str:
 def rejected(missing: Sequence[str]) -> str:
     """Return the reason of a gate that rejects for want of evidence."""
     return f"{open_question(missing)}: {NEXT_STEP}"
+
+
+def unasked(missing: Sequence[str]) -> str:
+    """Return the reason of a gate that a person decides, when nobody was asked about this champion."""
+    return (
+        f"{open_question(missing)}; a person decides that (evaluate.on_inconclusive: ask), and nobody was "
+        "asked about this champion: clear the task evaluate and those after it"
+    )
 
 
 def accepted(missing: Sequence[str]) -> str:

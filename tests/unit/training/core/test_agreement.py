@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from airflow_mlops.core.records import Agreement
 from airflow_mlops.training.core import agreement as agree
 
 RNG = np.random.default_rng(0)
@@ -91,8 +92,9 @@ def table(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray,
         (table(0, 5, 5, 90), False),
         (table(29, 21, 20, 30), True),  # kappa 0.18
         (table(31, 19, 20, 30), False),  # kappa 0.22
+        (table(5, 0, 10, 5), False),  # half are equal, 3 of 8 are so by chance: kappa 0.2
     ],
-    ids=["89 % equal", "90 % equal", "kappa below", "kappa above"],
+    ids=["89 % equal", "90 % equal", "kappa below", "kappa above", "kappa at its limit"],
 )
 def test_labels_are_like_strangers_below_both_limits(
     pair: tuple[np.ndarray, np.ndarray], *, strange: bool
@@ -117,10 +119,34 @@ def test_five_points_of_labels_may_be_lost(wrong: int, *, told: bool) -> None:
     assert ("which has not, about 100.0 %" in found) is told
 
 
-@pytest.mark.parametrize(("factor", "told"), [(1.0, False), (1.2, True)])
-def test_a_tenth_of_the_error_may_be_lost(factor: float, *, told: bool) -> None:
-    figures = np.arange(50.0)
-    assert ("mean absolute error" in said(figures + 1, figures + factor, figures, numbers=True)) is told
+def test_the_share_that_was_lost_is_that_of_the_rows() -> None:
+    """Ten of a hundred rows are right before; five after that are five points, which may be lost."""
+    truth = np.zeros(100, dtype=int)
+    right = {count: (np.arange(100) >= count).astype(int) for count in (4, 5, 10)}
+    assert agree._lost_labels(right[10], right[5], truth) == ""
+    assert agree._lost_labels(right[10], right[4], truth) == (
+        "the registered model is right about 4.0 % of the hold-out, which it has learned, the judged one, "
+        "which has not, about 10.0 %"
+    )
+
+
+@pytest.mark.parametrize(("factor", "reported"), [(1.0, False), (1.1, False), (1.2, True)])
+def test_a_tenth_of_the_error_may_be_lost(factor: float, *, reported: bool) -> None:
+    ones = np.array([1.0, -1.0])
+    found = agree._lost_numbers(ones, factor * ones, np.zeros(2))
+    assert found == (
+        "the registered model's mean absolute error on the hold-out, which it has learned, is 1.2, that of "
+        "the judged one, which has not, 1"
+        if reported
+        else ""
+    )
+
+
+@pytest.mark.parametrize(("correlation", "strange"), [(0.29, True), (0.3, False), (None, False)])
+def test_a_correlation_at_its_limit_is_not_striking(correlation: float | None, *, strange: bool) -> None:
+    figures = np.arange(3.0)
+    found = Agreement(3, None, correlation, 0.0)
+    assert bool(agree.caution(found, figures, figures, figures, numbers=True)) is strange
 
 
 def test_the_agreement_is_named_before_what_was_lost() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from airflow_mlops.training.core import bootstrap
 from airflow_mlops.training.core import comparison as compare
-from airflow_mlops.training.core.bootstrap import paired_bootstrap
+from airflow_mlops.training.core.bootstrap import Interval, paired_bootstrap, resamples
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
@@ -132,7 +134,7 @@ def test_the_memory_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_many_units_need_fewer_draws_for_the_same_interval() -> None:
     rng = np.random.default_rng(10)
-    rows = bootstrap.MANY_UNITS
+    rows = 20_000
     differences = rng.normal(0.01, 1.0, rows)
     seen: list[int] = []
 
@@ -147,3 +149,91 @@ def test_many_units_need_fewer_draws_for_the_same_interval() -> None:
     assert found.high - differences.mean() == pytest.approx(differences.mean() - found.low)
     few = paired_bootstrap(counted, counted, rows - 1, draws=3)
     assert (few.low, len(seen)) == (0.0, 201 + 2 + 6)
+
+
+@pytest.mark.parametrize(
+    ("units", "low", "sound"), [(30, -0.1, True), (29, -0.1, False), (1_000, float("nan"), False)]
+)
+def test_thirty_units_and_bounds_are_enough(units: int, low: float, *, sound: bool) -> None:
+    assert Interval(0.7, 0.7, 0.0, low, 0.1, units=units).is_sound is sound
+    assert Interval(0.7, 0.7, 0.0, -0.1, 0.1).units == 30
+    assert math.isnan(Interval(0.7, 0.7, 0.0, -0.1, 0.1).detectable)
+
+
+def test_a_batch_of_draws_has_no_more_than_two_million_weights() -> None:
+    rng = np.random.default_rng(0)
+    assert next(resamples(1, 2_000_001, None, rng)).shape == (2_000_000, 1)
+    assert next(resamples(20_000, 200, None, rng)).shape == (100, 20_000)
+    assert next(resamples(3_000_000, 2, None, rng)).shape == (1, 3_000_000)
+
+
+def test_batches_make_as_many_draws_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_CELLS", 100)
+    rng = np.random.default_rng(0)
+    assert [len(some) for some in resamples(10, 25, None, rng)] == [10, 10, 5]
+    assert [len(some) for some in resamples(10, 25, np.arange(10) % 2, rng)] == [10, 10, 5]
+
+
+def test_each_unit_is_drawn_once_on_average_and_as_often_as_any_other() -> None:
+    """A unit of ten is drawn binomially: ten times with a chance of one in ten."""
+    (weights,) = resamples(10, 4_000, None, np.random.default_rng(1))
+    assert set(weights.sum(axis=1)) == {10.0}
+    assert weights.mean(axis=0) == pytest.approx(np.ones(10), abs=4 * (0.9 / 4_000) ** 0.5)
+    assert weights.var(axis=0) == pytest.approx(np.full(10, 0.9), abs=0.12)
+
+
+def test_units_of_a_stratum_take_the_place_of_each_other_only() -> None:
+    strata = np.array([0, 1, 0, 1, 1, 2])
+    (weights,) = resamples(6, 2_000, strata, np.random.default_rng(2))
+    assert set(weights[:, strata == 0].sum(axis=1)) == {2.0}
+    assert set(weights[:, strata == 1].sum(axis=1)) == {3.0}
+    assert set(weights[:, 5]) == {1.0}
+    assert weights.mean(axis=0) == pytest.approx(np.ones(6), abs=4 * (2 / 3 / 2_000) ** 0.5)
+
+
+def test_the_freedom_of_strata_is_that_of_welchs_test() -> None:
+    """Two samples of the same spread: scipy counts the degrees of freedom in its own way."""
+    two, five = np.array([-1.0, 1.0]), np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    welch = stats.ttest_ind(two / two.std(ddof=1), five / five.std(ddof=1), equal_var=False)
+    assert bootstrap._freedom(7, np.repeat([0, 1], [2, 5])) == pytest.approx(welch.df)
+    assert bootstrap._freedom(7, np.repeat([4, 4], [2, 5])) == pytest.approx(6)
+    assert (bootstrap._freedom(7, None), bootstrap._freedom(1, None)) == (6, 1)
+
+
+def test_a_stratum_of_one_unit_has_one_degree_of_freedom_at_most() -> None:
+    # One unit and four: (1 + 1/4)² over (1 + 1/48).
+    assert bootstrap._freedom(5, np.array([0, 1, 1, 1, 1])) == pytest.approx(1.5625 / (49 / 48))
+
+
+def test_the_bounds_of_many_units_are_those_of_the_table_of_t() -> None:
+    """Three draws of the spread 1 have 2 degrees of freedom, unless the units have fewer."""
+    draws = np.array([1.0, 2.0, 3.0])
+    assert bootstrap._normal_bounds(draws, 10.0, 1e6, 0.95) == pytest.approx((5.697, 14.303), abs=1e-3)
+    assert bootstrap._normal_bounds(draws, 10.0, 1.0, 0.95) == pytest.approx((-2.706, 22.706), abs=1e-3)
+    assert bootstrap._normal_bounds(draws, 10.0, 1e6, 0.90) == pytest.approx((7.080, 12.920), abs=1e-3)
+    two = bootstrap._normal_bounds(np.array([0.0, 2**0.5]), 0.0, 1e6, 0.95)
+    assert two == pytest.approx((-12.706, 12.706), abs=1e-3)
+
+
+def test_the_detectable_difference_is_that_of_the_table_of_t() -> None:
+    """Ten degrees of freedom: 2.228 for an error of 5 %, 0.879 for a power of 80 %."""
+    draws = np.array([1.0, 2.0, 3.0])
+    assert bootstrap._detectable(draws, 10, 0.95) == pytest.approx(2.228 + 0.879, abs=1e-3)
+    assert bootstrap._detectable(2 * draws, 10, 0.90) == pytest.approx(2 * (1.8125 + 0.8791), abs=1e-3)
+    assert bootstrap._detectable(draws[:2], 10, 0.95) == pytest.approx((2.228 + 0.879) / 2**0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("rows", [40, 20_000])
+def test_one_draw_has_no_spread(rows: int) -> None:
+    values = compare.mean(np.random.default_rng(1).random(rows))
+    found = paired_bootstrap(values, compare.mean(np.zeros(rows)), rows, draws=1)
+    assert math.isnan(found.detectable)
+    assert found.is_sound is (rows == 40)
+
+
+def test_an_interval_of_many_units_lies_about_the_difference() -> None:
+    rows = 20_000
+    values = np.random.default_rng(1).random(rows)
+    found = paired_bootstrap(compare.mean(values + 0.2), compare.mean(values), rows, draws=3)
+    assert found.difference == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.2, 0.2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
+from sklearn.metrics import average_precision_score, confusion_matrix, r2_score, roc_auc_score
 
 from airflow_mlops.training.core import comparison as compare
 
@@ -81,3 +81,50 @@ def test_the_share_of_variance_does_not_depend_on_the_unit() -> None:
     weights = np.array([1.0, 2.0, 1.0])
     thousandth = compare.r_squared(truth / 1_000, predicted / 1_000)(weights)
     assert thousandth == pytest.approx(1 - 1.25 / 4.75)
+
+
+def test_all_draws_of_a_row_statistic_cost_one_call() -> None:
+    shapes = []
+
+    def total(weights: np.ndarray) -> np.ndarray:
+        shapes.append(weights.shape)
+        return weights.sum(axis=1)
+
+    found = compare.of_many(compare.RowStatistic(total), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert found.tolist() == [3, 7]
+    assert shapes == [(2, 2)]
+
+
+def test_a_plain_statistic_is_asked_draw_by_draw() -> None:
+    found = compare.of_many(lambda weights: float(weights[0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert found.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(("classes", "at_once"), [(3, True), (50, True), (51, False)])
+def test_a_confusion_of_many_draws_is_that_of_each_draw(classes: int, *, at_once: bool) -> None:
+    """Up to fifty classes there is a matrix of rows and classes, beyond it would be too large."""
+    rng = np.random.default_rng(4)
+    truth, predicted = np.arange(120) % classes, rng.integers(0, classes, 120)
+    draws = rng.integers(0, 3, (5, 120)).astype(float)
+    seen: list[np.ndarray] = []
+
+    def score(*parts: np.ndarray) -> float:
+        seen.append(np.array(parts))
+        return float(parts[1].max())
+
+    statistic = compare.confusion(truth, predicted, score)
+    assert isinstance(statistic, compare.RowStatistic) is at_once
+    values = compare.of_many(statistic, draws)
+    for draw, value, (hits, said, real) in zip(draws, values, seen, strict=True):
+        rows = np.repeat(np.arange(120), draw.astype(int))
+        table = confusion_matrix(truth[rows], predicted[rows], labels=range(classes))
+        assert hits.tolist() == table.diagonal().tolist()
+        assert said.tolist() == table.sum(axis=0).tolist()
+        assert real.tolist() == table.sum(axis=1).tolist()
+        assert value == said.max()
+
+
+def test_scores_without_ties_are_not_added_up() -> None:
+    ranked = np.array([[1.0, 2.0, 3.0]])
+    assert compare._grouped(ranked, np.array([0, 1, 2])) is ranked
+    assert compare._grouped(ranked, np.array([0, 2])).tolist() == [[3, 3]]

@@ -90,3 +90,8 @@ def test_slices_name_what_failed_and_the_columns_that_nothing_can_be_said_about(
         "hold out more rows, or lower evaluate.min_slice_rows",
     )
     assert gates.slice_reasons(()) == ()
+
+
+def test_a_comparison_without_a_limit_counts_no_rows_unless_they_are_given() -> None:
+    found = gates.compare("roc_auc", Interval(0.8, 0.7, 0.1, 0.05, 0.2), "")
+    assert (found.limit, found.rows, found.unit) == ("", 0, "rows")

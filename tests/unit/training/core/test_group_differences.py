@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from airflow_mlops.training.core import bootstrap, group_differences
 from airflow_mlops.training.core.group_differences import apart, denominator
 from airflow_mlops.training.core.group_rates import DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY
 from airflow_mlops.training.core.units import Units
@@ -82,3 +83,118 @@ def test_rates_without_any_spread_are_not_certain(hits: int) -> None:
     found = apart(selected, groups, each(80))
     assert (found.difference, found.low) == (0, 0)
     assert 0.03 < found.high < 0.2
+
+
+def agresti_caffo(hits: int, size: int) -> float:
+    """The variance of a rate after one success and one failure more, as their paper has it."""
+    share = (hits + 1) / (size + 2)
+    return share * (1 - share) / (size + 2)
+
+
+@pytest.mark.parametrize("rate", [0, 1])
+def test_equal_rates_without_spread_have_the_bound_of_agresti_and_caffo(rate: int) -> None:
+    """The quantile is that of t for the smaller group: 2.262 for ten rows, 9 degrees of freedom."""
+    selected, groups = rows((40 * rate, 40), (10 * rate, 10))
+    found = apart(selected, groups, each(50))
+    error = math.sqrt(agresti_caffo(40 * rate, 40) + agresti_caffo(10 * rate, 10))
+    assert (found.difference, found.low) == (0, 0)
+    assert found.high == pytest.approx(2.262157 * error)
+    narrow = apart(selected, groups, each(50), confidence=0.8)
+    assert narrow.high == pytest.approx(1.383029 * error)
+
+
+def test_entities_are_counted_where_their_rows_are_all_alike() -> None:
+    """Forty entities of two rows in one group, ten in the other, none of them selected."""
+    selected, groups = rows((0, 80), (0, 20))
+    found = apart(selected, groups, Units(np.arange(100) // 2))
+    assert found.high == pytest.approx(2.262157 * math.sqrt(agresti_caffo(0, 40) + agresti_caffo(0, 10)))
+
+
+def test_two_units_have_the_quantile_of_one_degree_of_freedom_and_so_has_one() -> None:
+    for few in (1, 2):  # the upper quartile of that distribution is 1
+        found = apart(*rows((0, 300), (0, few)), each(300 + few), confidence=0.5)
+        assert found.high == pytest.approx(math.sqrt(agresti_caffo(0, 300) + agresti_caffo(0, few)))
+
+
+def test_the_least_variance_counts_rows_unless_all_of_them_are_alike() -> None:
+    rates, sizes, numbers = np.array([0.0, 1.0, 0.5]), np.array([50, 60, 50]), np.array([5, 6, 5])
+    expected = [agresti_caffo(0, 5), agresti_caffo(6, 6), agresti_caffo(25, 50)]
+    assert group_differences._least_variance(rates, sizes, numbers) == pytest.approx(np.array(expected))
+
+
+def test_rates_cannot_be_further_apart_than_one() -> None:
+    found = apart(*rows((0, 5), (5, 5)), each(10))
+    assert (found.difference, found.high) == (1, 1)
+    assert (found.largest, found.smallest) == (1, 0)
+
+
+def test_one_draw_has_no_spread() -> None:
+    selected, groups = rows((10, 40), (20, 40))
+    one = apart(selected, groups, each(80), draws=1)
+    assert (one.difference, one.largest, one.smallest) == (0.25, 1, 0)
+    assert math.isnan(one.low)
+    assert math.isnan(one.high)
+    assert 0.25 < apart(selected, groups, each(80), draws=2).high <= 1
+
+
+def test_the_interval_is_that_of_resamples_made_one_by_one() -> None:
+    """Three groups of entities: each draw repeats whole entities, and the largest distance counts."""
+    rng = np.random.default_rng(6)
+    groups = np.repeat([0, 1, 2], 60)
+    codes = np.arange(180) // 3
+    selected = (rng.random(60)[codes] < np.array([0.3, 0.5, 0.8])[groups]).astype(int)
+    found = apart(selected, groups, Units(codes), draws=101, seed=4)
+    drawn = []
+    for picked in np.random.default_rng(4).integers(0, 60, (101, 60)):
+        times = np.array([(picked == code).sum() for code in codes])
+        drawn.append([(times * selected)[groups == g].sum() / times[groups == g].sum() for g in range(3)])
+    rates = [selected[groups == g].mean() for g in range(3)]
+    least = [agresti_caffo(selected[groups == g].sum(), 60) for g in range(3)]
+    errors, distances, table = {}, [], np.array(drawn)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        variance = (table[:, one] - table[:, other]).var(ddof=1)
+        errors[one, other] = math.sqrt(max(variance, least[one] + least[other]))
+        moved = table[:, one] - table[:, other] - (rates[one] - rates[other])
+        distances.append(np.abs(moved) / errors[one, other])
+    quantile = np.quantile(np.max(distances, axis=0), 0.95) * stats.t.ppf(0.975, 19) / stats.norm.ppf(0.975)
+    bounds = [
+        (abs(rates[a] - rates[b]) - quantile * error, abs(rates[a] - rates[b]) + quantile * error)
+        for (a, b), error in errors.items()
+    ]
+    assert found.low == pytest.approx(max(low for low, _ in bounds))
+    assert found.high == pytest.approx(max(high for _, high in bounds))
+
+
+def test_the_interval_has_the_documented_defaults() -> None:
+    selected, groups = rows((30, 60), (20, 60))
+    given = apart(selected, groups, each(120), draws=500, confidence=0.95, seed=0)
+    assert apart(selected, groups, each(120)) == given
+    assert apart(selected, groups, each(120), seed=1) != given
+
+
+def test_the_memory_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    selected, groups = rows((30, 60), (20, 60))
+    units = Units(np.arange(120) // 2)
+    whole = apart(selected, groups, units, draws=50)
+    monkeypatch.setattr(bootstrap, "_CELLS", 60 * 7)
+    again = apart(selected, groups, units, draws=50)
+    assert (again.low, again.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+
+
+def test_single_rows_need_no_draw_of_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(group_differences, "resamples")
+    assert apart(*rows((300, 1_000), (400, 1_000)), each(2_000)).low > 0.05
+
+
+def test_a_draw_without_a_group_has_no_rate_of_it() -> None:
+    """One row of twenty is away from a draw with a chance of (19/20) to the power of 20."""
+    selected, groups = rows((10, 19), (1, 1))
+    for units in (each(20), Units(np.append(np.arange(19), 18))):
+        drawn = group_differences._drawn_rates(selected, groups, units, 2_000, np.random.default_rng(3))
+        away = np.isnan(drawn[:, 1])
+        assert set(drawn[~away, 1]) == {1.0}
+        chance = (1 - 1 / units.count) ** units.count
+        assert away.mean() == pytest.approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / 2_000))
+        assert not np.isnan(drawn[:, 0]).any()
+        assert drawn[:, 0].mean() == pytest.approx(10 / 19, abs=0.02)
+        assert np.ptp(drawn[:, 0]) > 0.3

@@ -47,3 +47,12 @@ def test_many_classes_have_scikit_learns_figure_and_nearly_the_spread_of_exact_d
     near = [statistic(draw) for draw in draws]
     assert np.std(near) == pytest.approx(np.std(exact), rel=0.15)
     assert np.corrcoef(near, exact)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_three_times_the_weights_give_the_same_figure(name: str) -> None:
+    truth, chances = np.arange(40) % 4, RNG.dirichlet(np.ones(4), 40)
+    statistic = many_classes.mean_over_classes(truth, chances, PAIRS[name][0])
+    weights = RNG.integers(0, 3, 40).astype(float)
+    assert statistic(3 * weights) == pytest.approx(statistic(weights))
+    assert statistic(weights) != pytest.approx(statistic(np.ones(40)))

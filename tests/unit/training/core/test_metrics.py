@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as peer
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core import comparison, metrics
 from airflow_mlops.training.core.metric_facts import METRIC_FACTS
 
 RNG = np.random.default_rng(0)
@@ -160,3 +160,83 @@ def test_the_brier_score_of_more_classes_is_the_sum_over_them() -> None:
     probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]])
     outcome = metrics.classification(["a", "b"], ["a", "a"], ["a", "b", "c"], probabilities)
     assert metrics.compute(["brier"], outcome)["brier"] == pytest.approx((0.14 + 1.22) / 2)
+
+
+@pytest.mark.parametrize(("size", "exact"), [(20, True), (21, False)])
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_rankings_of_resampled_rows_are_exact_up_to_twenty_classes(
+    name: str, size: int, *, exact: bool
+) -> None:
+    truth = np.arange(10 * size) % size
+    chances = RNG.dirichlet(np.ones(size), len(truth)) + 0.05 * np.eye(size)[truth]
+    chances /= chances.sum(axis=1, keepdims=True)
+    score = {"roc_auc": peer.roc_auc_score, "average_precision": peer.average_precision_score}[name]
+    statistic = metrics.statistic(name, metrics.classification(truth, truth, range(size), chances))
+    ones, drawn = np.ones(len(truth)), RNG.integers(1, 4, len(truth)).astype(float)
+    hot = np.eye(size)[truth]
+    assert statistic(ones) == pytest.approx(score(hot, chances))
+    expected = score(hot, chances, sample_weight=drawn)
+    assert (statistic(drawn) == pytest.approx(expected, rel=1e-9)) is exact
+    assert statistic(drawn) == pytest.approx(expected, rel=0.1)
+
+
+def test_many_draws_cost_one_call_where_every_label_is_known() -> None:
+    scores = np.array([0.1, 0.9, 0.4, 0.8])
+    known = metrics.classification([0, 1, 1, 0], [0, 1, 0, 1], [0, 1], scores)
+    assert isinstance(metrics.statistic("roc_auc", known), comparison.RowStatistic)
+    scoring = metrics.Scoring(max_unknown=0.5)
+    other = metrics.classification([0, 1, 7, 0], [0, 1, 0, 1], [0, 1], scores, scoring)
+    # The third row does not count: of the pairs (0.1, 0.9) and (0.8, 0.9) both are in order.
+    assert metrics.statistic("roc_auc", other)(np.array([1.0, 2.0, 5.0, 1.0])) == 1
+
+
+def test_a_metric_of_a_users_own_decides_itself_which_rows_it_needs() -> None:
+    outcome = metrics.classification(
+        [0, 0], [0, 1], [0, 1], scoring=metrics.Scoring(others={"max costs:saved": lambda _: lambda _: 7.0})
+    )
+    assert metrics.compute(["max costs:saved"], outcome) == {"max costs:saved": 7}
+    with pytest.raises(ConfigError, match="max costs:lost is computed by own, which was not asked"):
+        metrics.compute(["max costs:lost"], outcome)
+
+
+def test_a_ranking_says_how_many_classes_it_found() -> None:
+    outcome = metrics.classification(["a", "b"], ["a", "b"], ["a", "b"], np.array([0.2, 0.8]))
+    with pytest.raises(metrics.UndefinedMetric, match=r"among the 0 rows, found none; hold out more rows"):
+        metrics.compute(["roc_auc"], outcome.part(np.zeros(2, dtype=bool)))
+    with pytest.raises(metrics.UndefinedMetric, match=r"among the 1 rows, found one: all are 'b'; hold out"):
+        metrics.compute(["roc_auc"], outcome.part(np.array([False, True])))
+
+
+LOWERED = [
+    "f1",
+    "precision",
+    "recall",
+    "jaccard",
+    "f1_macro",
+    "precision_macro",
+    "recall_macro",
+    "jaccard_macro",
+]
+
+
+@pytest.mark.parametrize("name", [name for name, row in METRIC_FACTS.items() if not row.by])
+def test_a_perfect_answer_has_less_than_one_only_in_the_averages_that_lack_a_class(name: str) -> None:
+    """Three of four classes have rows, and each row is right."""
+    if METRIC_FACTS[name].task != metrics.CLASSIFICATION:
+        return
+    chances = np.eye(4)[[0, 1, 2, 0]]
+    outcome = metrics.classification(list("abca"), list("abca"), LABELS, chances)
+    assert metrics.lowered_averages([name], outcome) == ((name,) if name in LOWERED else ())
+    best = 0 if "log_loss" in name or "brier" in name else 1
+    assert metrics.compute([name], outcome)[name] == pytest.approx(0.75 if name in LOWERED else best)
+    assert metrics.lowered_averages([name], metrics.classification(LABELS, LABELS, LABELS)) == ()
+    assert metrics.lowered_averages([name], metrics.classification([0, 0], [0, 0], [0, 1])) == ()
+
+
+def test_a_true_value_of_zero_has_the_percentage_error_of_scikit_learn() -> None:
+    truth, predicted = [0.0, 2.0, -4.0], [1e-9, 3.0, -5.0]
+    found = metrics.compute(
+        ["mape", "neg_mean_absolute_percentage_error"], metrics.regression(truth, predicted)
+    )
+    expected = peer.mean_absolute_percentage_error(truth, predicted)
+    assert found == pytest.approx({"mape": expected, "neg_mean_absolute_percentage_error": -expected})

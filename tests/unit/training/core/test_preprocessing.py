@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_mlops.core.records.preprocessing import Preprocessing
 from airflow_mlops.training.core.preprocessing import ColumnFacts, Needs, Wishes, plan, takes
 
 LINEAR = Needs(scale="standard", sparse=True)
@@ -48,6 +49,7 @@ def test_infinite_numbers_need_a_step_unless_the_estimator_takes_them(needs: Nee
 )
 def test_few_levels_are_encoded_as_the_estimator_can_use_them(needs: Needs, few: str) -> None:
     assert steps(text(levels=30), needs=needs) == {few: ("town",)}
+    assert plan([text(levels=30)], needs, Wishes(), 2).notes == ()
     assert steps(text(levels=31), needs=needs) == {"target_mean": ("town",)}
     assert steps(text(levels=31), needs=needs, max_levels=40) == {few: ("town",)}
     assert steps(text(levels=31), needs=needs, classes=20) == {"target_mean": ("town",)}
@@ -72,6 +74,13 @@ def test_a_category_column_is_taken_up_to_the_levels_of_the_estimator() -> None:
     assert not takes(text(kind="category", is_category=True, levels=256), HISTOGRAM)
     assert not takes(column, FOREST)
     assert not takes(text(), HISTOGRAM)
+    gaps = text(kind="category", is_category=True, gaps=1)
+    assert takes(gaps, HISTOGRAM)
+    assert not takes(gaps, Needs(categories=True, native_levels=255))
+
+
+def test_a_column_of_gaps_alone_is_taken_by_nobody() -> None:
+    assert not takes(number(kind="empty", known=0, gaps=9), FOREST)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,8 @@ def test_a_category_column_is_taken_up_to_the_levels_of_the_estimator() -> None:
         (text(levels=31, length=60.0), "free text"),
         (text(kind="other"), "no step takes cells of their type"),
         (text(kind="empty", known=0, gaps=100), "all rows have gaps"),
-        (text(kind="date"), "all rows have one date"),
+        (number(known=0, gaps=100), "all rows have gaps"),
+        (text(kind="date"), "all rows have one date, or none as ISO 8601"),
     ],
 )
 def test_columns_without_use_are_left_out_and_named(column: ColumnFacts, reason: str) -> None:
@@ -96,8 +106,7 @@ def test_columns_without_use_are_left_out_and_named(column: ColumnFacts, reason:
     assert dict(found.steps) == {"one_hot": ("other",)}
     (note,) = found.notes
     assert note.startswith("columns are left out because ")
-    assert reason in note
-    assert f": {column.name}" in note
+    assert f"{reason}: {column.name}" in note
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,9 @@ def test_columns_without_use_are_left_out_and_named(column: ColumnFacts, reason:
 )
 def test_columns_with_use_get_a_step(column: ColumnFacts, step: str) -> None:
     assert steps(column, text("other"))[step][0] == column.name
+    found = plan([column, text("other")], LINEAR, Wishes(), 2)
+    assert found.left_out == ()
+    assert not any("left out" in note for note in found.notes)
 
 
 def test_text_that_is_read_as_numbers_says_how_much_is_not() -> None:
@@ -134,7 +146,9 @@ def test_text_that_is_read_as_numbers_says_how_much_is_not() -> None:
 )
 def test_a_wish_decides_over_what_the_column_looks_like(kind: str, step: str) -> None:
     column = text(levels=90, parts=("elapsed",))
-    assert steps(column, kinds={"town": kind}) == {step: ("town",)}
+    found = plan([column], LINEAR, Wishes(kinds={"town": kind}), 2)
+    assert dict(found.steps) == {step: ("town",)}
+    assert (found.left_out, len(found.notes)) == ((), kind == "number")
 
 
 def test_a_wish_is_followed_where_nothing_would_need_a_step() -> None:
@@ -143,7 +157,8 @@ def test_a_wish_is_followed_where_nothing_would_need_a_step() -> None:
         "one_hot": ("shop",),
     }
     assert steps(number(), number("shop"), drop=frozenset({"shop"})) == {"numbers": ("age",)}
-    assert plan([number(), number("b")], LINEAR, Wishes(drop=frozenset({"b"})), 2).notes == ()
+    dropped = plan([number(), number("b")], LINEAR, Wishes(drop=frozenset({"b"})), 2)
+    assert (dropped.notes, dropped.left_out) == ((), ("b",))
 
 
 def test_numbers_are_scaled_when_the_estimator_needs_it_or_by_wish() -> None:
@@ -158,7 +173,7 @@ def test_numbers_are_scaled_when_the_estimator_needs_it_or_by_wish() -> None:
 
 def test_an_estimator_that_is_left_alone_gets_steps_only_by_wish() -> None:
     alone = Needs(alone="it encodes columns itself")
-    assert not plan([text()], alone, Wishes(), 2)
+    assert plan([text()], alone, Wishes(), 2) == plan([number()], FOREST, Wishes(), 2) == Preprocessing()
     assert plan([text()], alone, Wishes(kinds={"town": "category"}), 2)
 
 
@@ -166,6 +181,7 @@ def test_columns_that_the_estimator_encodes_itself_are_left_to_it() -> None:
     needs = Needs(gaps=True, own_columns=frozenset({"town"}))
     assert not plan([text()], needs, Wishes(), 2)
     assert steps(text(), text("other"), needs=needs) == {"one_hot": ("other",), "as_is": ("town",)}
+    assert plan([text(), text("other")], needs, Wishes(), 2).notes == ()
 
 
 def test_a_matrix_is_sparse_for_words_and_for_levels_of_many_rows() -> None:
@@ -180,3 +196,47 @@ def test_an_estimator_that_takes_text_gets_it() -> None:
     assert not plan([text()], Needs(text=True), Wishes(), 2)
     assert plan([text(gaps=1)], Needs(text=True), Wishes(), 2)
     assert not plan([text(gaps=1)], Needs(text=True, gaps=True), Wishes(), 2)
+
+
+def test_a_column_has_nothing_and_an_estimator_needs_nothing_unless_it_is_said() -> None:
+    column = ColumnFacts(name="age", kind="number", known=9)
+    assert {name: value for name, value in vars(column).items() if value} == {
+        "name": "age",
+        "kind": "number",
+        "known": 9,
+    }
+    assert not any(vars(Needs()).values())
+    assert {name: value for name, value in vars(Wishes()).items() if value} == {"max_levels": 30}
+    assert plan([text()], LINEAR, Wishes()) == plan([text()], LINEAR, Wishes(), 0)
+    assert dict(plan([text()], LINEAR, Wishes()).steps) == {"one_hot": ("town",)}
+
+
+def test_left_out_columns_are_named_by_reason_with_the_key_that_uses_them() -> None:
+    columns = [text("a", levels=90), text("b", levels=31, words=9.0), number("c", counter=True), text("d")]
+    columns += [text("e", levels=40, length=99.0), number("f", levels=1)]
+    assert plan(columns, LINEAR, Wishes(), 2).notes == (
+        "columns are left out because nearly every row or entity has a value of its own: a, c; "
+        "`train.preprocess` uses them when it gives them a kind, such as `category`",
+        "columns are left out because they are free text: b, e; `train.preprocess: {text: [b, e]}` uses it",
+        "columns are left out because all rows have one value: f",
+    )
+
+
+def test_only_dates_have_parts() -> None:
+    date = text("at", kind="date", parts=("year", "elapsed"))
+    found = plan([date, number(parts=("year",), gaps=1)], LINEAR, Wishes(), 2)
+    assert dict(found.parts) == {"at": ("year", "elapsed")}
+
+
+def test_levels_of_numbers_make_no_matrix_large() -> None:
+    rows = {"known": 4_000_000, "gaps": 1}
+    assert not plan([number(levels=400, **rows), text(levels=3, **rows)], LINEAR, Wishes(), 2).sparse
+    assert plan([number(levels=400, **rows), text(levels=13, **rows)], LINEAR, Wishes(), 2).sparse
+    two = [text("a", levels=25, known=1_000_000), text("b", levels=25, known=1_000_000)]
+    assert not plan(two, LINEAR, Wishes(), 2).sparse
+    assert plan([*two, text()], LINEAR, Wishes(), 2).sparse
+    assert plan([text(levels=25, known=2_000_000, gaps=1)], LINEAR, Wishes(), 2).sparse
+
+
+def test_words_beside_other_columns_make_a_sparse_matrix() -> None:
+    assert plan([text("a"), text("b"), number()], LINEAR, Wishes(kinds={"b": "text"}), 2).sparse

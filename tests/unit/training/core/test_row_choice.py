@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
-from airflow_mlops.training.core.row_choice import choose
+from airflow_mlops.training.core.row_choice import choose, spread
 
 DAYS = np.datetime64("2026-01-01") + np.random.default_rng(1).permutation(1_000).astype("m8[h]")
 
@@ -95,3 +95,47 @@ def test_times_that_are_equal_keep_their_order() -> None:
     found = choose(10, same, 3, None)
     assert found is not None
     assert found.rows.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("total", "most", "chosen"),
+    [(9, 3, [0, 4, 8]), (10, 2, [0, 9]), (2, 3, [0, 1]), (3, 3, [0, 1, 2]), (5, 1, [0])],
+)
+def test_positions_are_spread_from_the_first_to_the_last_row(
+    total: int, most: int, chosen: list[int]
+) -> None:
+    assert spread(total, most).tolist() == chosen
+
+
+def test_the_moment_at_the_other_end_of_a_window_is_not_in_it() -> None:
+    hours = np.datetime64("2026-01-01") + np.arange(10).astype("m8[h]")
+    found = choose(10, hours, timedelta(hours=3), None)
+    assert found is not None
+    assert found.rows.tolist() == [7, 8, 9]
+
+
+def test_a_sample_is_in_the_order_of_the_rows_and_each_time_the_same() -> None:
+    """The figures of version 2.0 of NumPy's generator with the seed 0: a change would change models."""
+    found = choose(1_000, None, None, 5)
+    assert found is not None
+    assert found.rows.tolist() == sorted(found.rows)
+    assert found.rows.tolist() == np.sort(np.random.default_rng(0).choice(1_000, 5, replace=False)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("window", "how"),
+    [
+        (timedelta(days=1), "the last 1 days"),
+        (timedelta(days=1.5), "the last 1.5 days"),
+        (timedelta(hours=1), "the last 1 hours"),
+        (timedelta(hours=23), "the last 23 hours"),
+        (timedelta(minutes=30), "the last 1800 s"),
+        (timedelta(seconds=1), "the last 1 s"),
+        (2_000, "the newest 2,000 rows"),
+    ],
+)
+def test_a_window_has_the_largest_unit_that_it_fills(window: timedelta | int, how: str) -> None:
+    times = np.full(2_000, np.datetime64("2026-01-01"))
+    found = choose(2_000, times, window, 1_500)
+    assert found is not None
+    assert found.how == f"{how}, a sample of 1,500 rows"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import pytest
 
+from airflow_mlops.config.models.evaluation import Evaluate
 from airflow_mlops.core.records import Comparison
 from airflow_mlops.training.core import verdict
 from airflow_mlops.training.core.verdict import Found
@@ -22,7 +24,7 @@ def found(*items: Comparison, who: str = "the champion, version 3", **more: obje
 
 
 def test_without_an_earlier_version_there_is_no_outcome() -> None:
-    assert verdict.verdict(()) == verdict.Verdict()
+    assert verdict.verdict(()) == verdict.Verdict("", (), ())
 
 
 def test_the_worst_comparison_decides() -> None:
@@ -58,8 +60,9 @@ def test_a_number_of_rows_is_named_only_where_it_is_of_use(limit: str, detectabl
     item = dataclasses.replace(UNCLEAR, limit=limit, detectable=detectable)
     (text,) = verdict.verdict([Found("it", [item], {"roc_auc": limit})]).missing
     assert ("would show" in text) is said
-    silent = dataclasses.replace(UNCLEAR, detectable=None)
-    assert "power" not in verdict.verdict([found(silent)]).missing[0]
+    for nothing in (None, 0.0, float("nan")):
+        silent = dataclasses.replace(UNCLEAR, detectable=nothing)
+        assert verdict.verdict([found(silent)]).missing[0].endswith("is not >= -0.005 with certainty")
 
 
 def test_a_worse_model_is_told_by_its_upper_bound() -> None:
@@ -96,3 +99,74 @@ def test_a_version_that_cannot_be_asked_or_may_know_the_rows_proves_nothing() ->
                              "what it has learned",)
     )  # fmt: skip
     assert verdict.accepted(gone.missing).startswith("not enough evidence that it is not worse: not compared")
+
+
+@pytest.mark.parametrize(
+    ("times", "rows"), [(1.0, ""), (1.5, "1,500"), (99.5, "100,000"), (100.0, "100,000"), (100.5, "")]
+)
+def test_up_to_a_hundred_times_the_rows_are_named(times: float, rows: str) -> None:
+    """The standard error falls with the root of the rows: a hundred times as many for a tenth of it."""
+    item = dataclasses.replace(UNCLEAR, limit=">= -0.01", detectable=0.01 * times**0.5)
+    (text,) = verdict.verdict([found(item)]).missing
+    assert (f", about {rows} would show 0.01" in text) is bool(rows)
+    assert ("would show" in text) is bool(rows)
+
+
+@pytest.mark.parametrize(("limit", "detectable"), [("", 5.0), (">= 0.5", 5.0), ("> 0", 5.0)])
+def test_without_a_tolerated_loss_no_number_of_rows_is_named(limit: str, detectable: float) -> None:
+    item = dataclasses.replace(UNCLEAR, limit=limit, detectable=detectable)
+    (text,) = verdict.verdict([Found("it", [item], {})]).missing
+    assert text.endswith("; 1,000 rows show a difference of 5 (80 % power)")
+
+
+def test_without_a_limit_zero_lies_in_an_open_interval() -> None:
+    item = dataclasses.replace(UNCLEAR, limit="", detectable=None)
+    (text,) = verdict.verdict([Found("it", [item], {})]).missing
+    assert text.endswith("difference +0.001, 95 % interval -0.012 to +0.014 has 0 in it")
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(7.6, 8), (13.4, 13), (99.6, 100), (137.0, 140), (13_742.0, 14_000)]
+)
+def test_a_number_of_rows_has_two_digits(value: float, rounded: int) -> None:
+    assert verdict._rounded(value) == rounded
+
+
+@pytest.mark.parametrize(("units", "enough"), [(29, False), (30, True)])
+def test_thirty_units_are_enough_to_compare_by(units: int, *, enough: bool) -> None:
+    (text,) = verdict.verdict([found(dataclasses.replace(UNCLEAR, units=units))]).missing
+    assert text.startswith("roc_auc") is enough
+    assert ("at least 30 are needed" in text) is not enough
+
+
+def test_a_version_with_a_problem_or_without_a_metric_is_not_compared() -> None:
+    (text,) = verdict.verdict([found(UNCLEAR, problem="no column 'plan'")]).missing
+    assert text == (
+        "not compared with the champion, version 3 (no column 'plan'); bring its columns back, or move the "
+        "alias champion on purpose"
+    )
+    (text,) = verdict.verdict([found()]).missing
+    assert text.startswith("not compared with the champion, version 3 (nothing to compare by); bring")
+
+
+def test_a_limit_that_the_file_does_not_have_is_not_said_to_be_used_up() -> None:
+    (text,) = verdict.verdict([Found("it", [BAD], {"f1": ">= -0.02"})]).worse
+    assert text.endswith("not even the upper bound is >= -0.005")
+
+
+def test_the_policies_are_those_of_a_pipeline_file() -> None:
+    (values, _) = get_args(Evaluate.model_fields["on_inconclusive"].annotation)
+    assert get_args(values) == (verdict.REJECT, verdict.ASK, verdict.ACCEPT)
+    whole = verdict.rejected(["too few rows"])
+    assert whole.startswith("not enough evidence: too few rows: hold out more rows, widen the limit, or set")
+    assert whole.endswith("to ask (a person decides) or accept")
+    assert verdict.open_question(["a", "b"]) == "not enough evidence: a; b"
+    assert verdict.accepted(["a", "b"]) == "not enough evidence that it is not worse: a; b"
+
+
+def test_a_question_that_nobody_was_asked_says_which_tasks_to_clear() -> None:
+    assert verdict.unasked(["too few rows"]) == (
+        "not enough evidence: too few rows; a person decides that (evaluate.on_inconclusive: ask), and "
+        "nobody "
+        "was asked about this champion: clear the task evaluate and those after it"
+    )

@@ -50,3 +50,26 @@ def test_the_figures_of_a_model_that_learned_all_rows_are_its_twins() -> None:
     assert version_text(evaluation, {}, has_twin=True).startswith(
         "On 1,200 rows that its judged twin had not"
     )
+
+
+def test_without_times_there_are_rows_alone() -> None:
+    assert learned_text("a.Ridge", 1200, [part(1200)], "at random") == (
+        "Ridge, fitted to 1,200 rows; hold-out: at random"
+    )
+    times = part(200, "2025-02-01T07:00:00+00:00", "2025-03-01T00:30:00+00:00")
+    assert learned_text("a.Ridge", 1000, [part(800), times], "at random") == (
+        "Ridge, fitted to 1,000 rows (2025-02-01 07:00 to 2025-03-01 00:30); hold-out: at random"
+    )
+
+
+def test_a_commit_without_changes_stands_alone_and_changes_need_one() -> None:
+    evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
+    figures = "On 1,200 rows that it had not seen: roc_auc 0.800"
+    assert version_text(evaluation, {GIT_COMMIT: "abc"}) == f"{figures}. Code: commit abc."
+    assert version_text(evaluation, {GIT_CHANGED: "features.py"}) == f"{figures}."
+
+
+def test_a_sentence_ends_with_one_full_stop() -> None:
+    evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
+    text = version_text(evaluation, {LEARNED: "Ridge; hold-out: by the column X."})
+    assert text.startswith("Ridge; hold-out: by the column X. On 1,200 rows")
