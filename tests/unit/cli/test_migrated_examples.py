@@ -56,7 +56,7 @@ def lived(folder: Path) -> dict[str, Any]:
 
 
 def rows_of(records: dict[str, Any], part: str, target: str) -> tuple[pd.DataFrame, pd.Series]:
-    rows = stored(records["features"][part])
+    rows = stored(records["features"], part)
     return rows.drop(columns=target), rows[target]
 
 

@@ -118,7 +118,7 @@ def test_scores_are_those_of_the_positive_class_in_every_place(tmp_path: Path) -
     served = _asked(loaded, rows)
     assert served.scores == pytest.approx(scores)
     found = Evaluation.from_json(project.run("evaluate", {"features": features, "model": model}))
-    held = stored(features["holdout"])
+    held = stored(features, "holdout")
     truth = held.pop("churned")
     expected = peer.average_precision_score(truth == "leaves", loaded.predict_proba(held)[:, 0])
     assert found.metrics["average_precision"] == pytest.approx(expected)

@@ -357,7 +357,7 @@ def test_two_pipelines_may_each_have_a_module_of_the_same_name(tmp_path: Path) -
             f"def build(rows):\n    return rows[['visits']] * {number}\n"
         )
         features = project.run("features", {"dataset": project.run("ingest", {})})
-        frames.append(stored(features["train_features"]))
+        frames.append(stored(features, "train_features"))
     assert frames[0]["visits"].max() == 0
     assert frames[1]["visits"].max() > 0
 
