@@ -21,6 +21,7 @@ from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import Preprocessing
 from airflow_mlops.core.tags import TRUSTED_TYPES
 from airflow_mlops.training import estimators, models
+from airflow_mlops.training.diverged import check_answers
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.preprocessing.learning import Learned, Learner
 from airflow_mlops.training.provenance import code_digest
@@ -161,6 +162,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     expected = held.features()
     asked = expected[columns] if function is None else held.raw()[columns]
     answers, scores = estimators.answers(model, asked)
+    check_answers(answers, scores)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     uri = _logged(run, recipe, model, [item for item in (function, kind) if item is not None], raw, answers)
     run.json(models.golden(model, asked), "golden.json")
