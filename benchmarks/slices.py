@@ -82,7 +82,7 @@ def main() -> None:
         (100, World(10, 300, "roc_auc", share=0.4, each=5)),
     ):
         print(f"  {world}: {rate(world, many * times)}", flush=True)
-    print("one of 10 slices is worse by .1 AUC (.8 to .7), limit >= -0.02: refused")
+    print("one of 10 slices is worse by .11 AUC (.80 to .69), limit >= -0.02: refused")
     for rows in (300, 1_000):
         world = World(10, rows, "roc_auc", limit=">= -0.02")
         print(f"  {world}: {rate(world, many * 40, worse=0.5)}", flush=True)

@@ -2,7 +2,8 @@
 
 ``all.txt`` is everything, for development and CI; ``server.txt`` is what the model server needs of it, in the
 same versions; ``dag-factory.txt`` is a peer that one test installs in a folder of its own, since its plugin
-would be loaded by every Airflow process; ``bootstrap.txt`` is what installs the two. Versions that are pinned stay as they are;
+would be loaded by every Airflow process; ``catboost.txt`` is a library of 270 MB that one test installs in the
+same way; ``bootstrap.txt`` is what installs all of them. Versions that are pinned stay as they are;
 ``--upgrade`` takes the newest of each.
 """
 

@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from airflow_mlops.training.estimators import assemble
+from airflow_mlops.training.safe_format import trusted_types
 from tests.support.mlflow_store import new_store
 
 ROOT = Path(__file__).parents[2]
@@ -87,15 +89,17 @@ def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp
 
 
 def log_model(uri: str, artifacts: Path) -> None:
+    """Log a model in the format that trainings use: it names this package's first step."""
     rows = pd.DataFrame({"age": np.linspace(-1.0, 1.0, 50)})
-    model = LogisticRegression().fit(rows, (rows["age"] > 0).astype(int))
+    model = assemble(rows, None, LogisticRegression().fit(rows, (rows["age"] > 0).astype(int)))
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("churn", artifact_location=artifacts.as_uri())
     with mlflow.start_run(experiment_id=experiment):
         mlflow.sklearn.log_model(
             model,
             name="model",
-            serialization_format="cloudpickle",
+            serialization_format="skops",
+            skops_trusted_types=list(trusted_types(model)),
             input_example=rows.head(2),
             registered_model_name="churn",
         )

@@ -133,7 +133,9 @@ def run_again(ran: Ran, *task_ids: str) -> Ran:
     from airflow.sdk.definitions.dag import _run_task
     from airflow.utils.state import TaskInstanceState
 
-    ran.errors.update(_collected(ran.dag))
+    errors = _collected(ran.dag)
+    errors.update(ran.errors)
+    ran.errors = errors
     with create_session() as session:
         cleared = {item.task_id: item for item in ran._instances(session) if item.task_id in task_ids}
         clear_task_instances([cleared[task_id] for task_id in task_ids], session)

@@ -27,3 +27,6 @@ def remarks(pipeline: Pipeline) -> Iterator[str]:
     if keys and section.on_inconclusive is None and section.policy_of_parts != section.policy:
         policy = f"{section.policy_of_parts} for {' and '.join(keys)}"
         yield f"evaluate.on_inconclusive is not set: {policy} ({_WITHOUT_EVIDENCE})"
+    if pipeline.approve and pipeline.approve.author is None:
+        found = "refuse" if pipeline.approve.refuses_author else "allow"
+        yield f"approve.author is not set: {found} (whether the author of a model may approve it)"

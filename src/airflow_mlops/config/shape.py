@@ -23,7 +23,7 @@ class Schema:
     >>> from airflow_mlops.config.models import Pipeline
     >>> schema = Schema(Pipeline, Pipeline)
     >>> schema.keys(("approve",)), schema.sections_with("n_trials")
-    (['by', 'within', 'on_timeout'], ('train.tune',))
+    (['by', 'needs', 'author', 'within', 'on_timeout'], ('train.tune',))
     """
 
     model: type[BaseModel]

@@ -13,8 +13,12 @@ AGREEMENT_CAUTION: Final = "mlops.agreement.caution"
 ANCHOR: Final = "mlops.anchor"
 ANCHOR_LOST: Final = "mlops.anchor.lost"
 APPROVAL: Final = "mlops.approval"
+# The answers of several people, each with its time.
+APPROVAL_ANSWERS: Final = "mlops.approval.answers"
 APPROVAL_AT: Final = "mlops.approval.at"
 APPROVAL_BY: Final = "mlops.approval.by"
+# The person who started the training; not there when no person did.
+AUTHOR: Final = "mlops.author"
 # Why a run that a dead task left open was closed.
 CLOSED: Final = "mlops.closed"
 # The sources of the user's modules that are inside a model.
@@ -51,6 +55,8 @@ ROLLOUT_OUTCOME: Final = "mlops.rollout.outcome"
 ROLLOUT_REASON: Final = "mlops.rollout.reason"
 STAGE: Final = "mlops.stage"
 TASK_KEY: Final = "mlops.task_key"
+# The format of the model's file, what loading it does, and why it was chosen, in words.
+MODEL_FORMAT: Final = "mlops.model_format"
 # The types that loading a model in the format of skops builds, beside those that skops trusts by itself.
 TRUSTED_TYPES: Final = "mlops.trusted_types"
 WORKER: Final = "mlops.worker"

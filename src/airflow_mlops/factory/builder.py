@@ -98,7 +98,7 @@ def dag_arguments(pipeline: Pipeline, kind: Kind, base: Any) -> dict[str, Any]:
 
 def task_arguments(pipeline: Pipeline, row: Task, base: Any) -> dict[str, Any]:
     """Return the arguments of a row's operator, without its inputs; values may be calls."""
-    arguments = {"task_id": row.id, "pipeline": pipeline, **task_overrides(pipeline, row.id)}
+    arguments = {"task_id": row.id, "pipeline": pipeline, **task_overrides(pipeline, row.row_id)}
     if row.operator == GENERIC_OPERATOR:
         arguments["stage"] = row.id
     if row.trigger_rule != TriggerRule.ALL_SUCCESS:

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 from airflow_mlops.lifecycle.own_tasks import default_task_id as default_task_id
 from airflow_mlops.lifecycle.own_tasks import own_edges, own_tasks
+from airflow_mlops.lifecycle.repeats import repeated_rows
 from airflow_mlops.lifecycle.shape import Shape as Shape
 from airflow_mlops.lifecycle.task import GENERIC_OPERATOR as GENERIC_OPERATOR
 from airflow_mlops.lifecycle.task import Has
@@ -97,6 +98,8 @@ TASKS: Final[tuple[Task, ...]] = (
         config=("approve",),
         inputs={"evaluation": "evaluate"},
         rejection="A rejected model is not registered; the run is skipped.",
+        repeats="approve.needs",
+        continues="evaluation",
     ),
     Task(
         id="refit",
@@ -138,6 +141,8 @@ TASKS: Final[tuple[Task, ...]] = (
         after=("prepare",),
         reads={"request": "prepare"},
         rejection="A rejected version is not deployed, and is no longer the challenger; the run is skipped.",
+        repeats="approve.needs",
+        continues="before",
     ),
     Task(
         id="rollout",
@@ -235,7 +240,8 @@ def task_ids() -> tuple[str, ...]:
 
 def tasks_of(pipeline: Any, kind: Kind) -> tuple[Task, ...]:
     """Return the tasks of one DAG of a pipeline; those of sections that are left out do not exist."""
-    return tuple(task for task in TASKS if task.dag == kind and task.exists(pipeline))
+    rows = tuple(task for task in TASKS if task.dag == kind and task.exists(pipeline))
+    return repeated_rows(rows, pipeline)
 
 
 def shapes(pipeline: Any) -> tuple[Shape, ...]:

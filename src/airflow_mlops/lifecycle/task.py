@@ -28,8 +28,10 @@ class Task:
     input to the task whose record it is; ``after`` is order without data; ``reads`` maps an input to an
     earlier task whose record, if there is one, is read when the task runs, without another edge. ``outlet``
     is the last part of the asset that the task updates, ``event`` maps the keys of its asset event to those
-    of its record. ``mapped``: one instance per tuning worker. ``stage`` and ``operator`` are import paths, by
-    default those named after the task.
+    of its record. ``mapped``: one instance per tuning worker. ``repeats`` is the key with the number of
+    tasks in a row that do the same, ``continues`` the input that takes the record of the one before; ``of``
+    is the row that a further one repeats. ``stage`` and ``operator`` are import paths, by default those named
+    after the task.
     """
 
     id: str
@@ -47,10 +49,18 @@ class Task:
     event: Mapping[str, str] = field(default_factory=dict)
     rejection: str = ""
     mapped: bool = False
+    repeats: str = ""
+    continues: str = ""
+    of: str = ""
     teardown: bool = False
     trigger_rule: str = "all_success"
     stage: str = ""
     operator: str = ""
+
+    @property
+    def row_id(self) -> str:
+        """The id in the table, which a task that repeats another one shares with it."""
+        return self.of or self.id
 
     @property
     def sections(self) -> tuple[str, ...]:

@@ -16,13 +16,16 @@ _QUESTIONS: Final = 3
 def answer(context: RunContext, asked: ApprovalRequest) -> tuple[dict[str, str] | None, str]:
     """Return the answer of the person at this machine; None, and why, when there is none.
 
-    Only a person in ``approve.by`` may answer, with ``--yes`` too, as in Airflow.
+    Only a person in ``approve.by`` may answer, once and not as the author where that is refused, with
+    ``--yes`` too, as in Airflow.
     """
     what = _subject(context)
     if context.user not in asked.by:
-        return None, (
-            f"{what} waits for approval by {' or '.join(asked.by)}; {context.user} is not in approve.by"
+        did = asked.barred.get(context.user)
+        why = (
+            f"{context.user} {did}, and may not approve it" if did else f"{context.user} is not in approve.by"
         )
+        return None, f"{what} waits for approval by {' or '.join(asked.by)}; {why}"
     if context.yes:
         return _answer(context, APPROVE, "--yes"), ""
     if context.reporter.interactive:
@@ -46,4 +49,4 @@ def _subject(context: RunContext) -> str:
 
 def _answer(context: RunContext, chosen: str, how: str) -> dict[str, str]:
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"chosen": chosen, "by": f"{context.user} ({how})", "at": at}
+    return {"chosen": chosen, "by": f"{context.user} ({how})", "at": at, "user": context.user}

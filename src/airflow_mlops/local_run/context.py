@@ -11,7 +11,7 @@ from typing import Any
 from airflow_mlops.config.models import Pipeline
 from airflow_mlops.config.queries import inline_query_files
 from airflow_mlops.core.progress import Progress
-from airflow_mlops.core.records import FeatureSet
+from airflow_mlops.core.records import ApprovalRequest, FeatureSet
 from airflow_mlops.data.connections import Connections
 from airflow_mlops.lifecycle.ports import Ports
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
@@ -34,6 +34,7 @@ class RunContext:
 
     ``yes`` approves without a question. ``dag_id`` and ``window``, the data interval, belong to the tasks
     that run now; ``results`` maps a task to its record, ``skipped`` one that had nothing to do to the reason.
+    ``waits_for`` is the request that nobody has answered.
     """
 
     selection: Selection
@@ -48,6 +49,7 @@ class RunContext:
     window: tuple[datetime, datetime] | None = None
     results: dict[str, Any] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    waits_for: ApprovalRequest | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -77,7 +79,7 @@ class RunContext:
         part = {key: config[key] for key in ("name", *task.sections)}
         givers = {**task.inputs, **task.reads}
         request = StageRequest(
-            stage=task.id,
+            stage=task.row_id,
             pipeline=rendered(
                 inline_query_files(part, self.selection.base),
                 start=start,

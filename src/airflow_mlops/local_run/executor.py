@@ -134,6 +134,7 @@ def _carried(context: RunContext, task: Task, progress: Progress) -> TaskOutcome
         if isinstance(record, ApprovalRequest):
             answer, reason = approval.answer(context, record)
             if answer is None:
+                context.waits_for = record
                 return TaskOutcome("waiting", None, reason, reason)
             result = context.stage(task, progress, options={"answer": answer})
         elif isinstance(record, RolloutWait):

@@ -173,11 +173,13 @@ def _hints(call: Call, context: RunContext, end: RunEnd) -> tuple[str, ...]:
     command = shlex.join(words)
     if end.outcome is Outcome.WAITING:
         restart = f"Or start again: {command} --restart"
-        approve = context.pipeline.approve
-        if approve is not None and context.user not in approve.by:
-            profile = f"profiles: {{local: {{approve: {{by: [{context.user}]}}}}}}"
-            return (f"To approve on this machine, add a profile ({profile}) and run with --profile.", restart)
-        return (f"Approve and resume: {command} --yes", restart)
+        if _may_approve(context):
+            return (f"Approve and resume: {command} --yes", restart)
+        alone = f"{{by: [{context.user}], needs: 1, author: allow}}"
+        profile = f"profiles: {{local: {{approve: {alone}}}}}"
+        other = f"Another person resumes the run in this folder: {command} --yes"
+        own = f"To approve alone on this machine, add a profile ({profile}) and run with --profile."
+        return (other, own, restart)
     if end.outcome.resumable:
         return (f"Resume: {command}", f"Log: {_near(context.paths.log)}")
     if end.outcome is Outcome.DONE and not call.until:
@@ -187,6 +189,11 @@ def _hints(call: Call, context: RunContext, end: RunEnd) -> tuple[str, ...]:
                 f"Open it in MLflow: mlflow server --backend-store-uri {shlex.quote(uri)} --host 127.0.0.1",
             )
     return ()
+
+
+def _may_approve(context: RunContext) -> bool:
+    """Whether the person at this machine may answer what the run waits for."""
+    return context.waits_for is None or context.user in context.waits_for.by
 
 
 def _near(file: Path) -> Path:

@@ -24,6 +24,7 @@ class DecideOperator(ApproveOperator):
     template_fields: Sequence[str] = ("evaluation",)
     stage: ClassVar[str] = "decide"
     key: ClassVar[str] = "evaluation"
+    continues: ClassVar[str] = "evaluation"
 
     def __init__(self, *, evaluation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_mlops.core.records.answers import APPROVE
 from airflow_mlops.lifecycle.table import find_task
-from airflow_mlops.operators.approve import APPROVAL
+from airflow_mlops.operators.approve import APPROVAL, ApproveOperator
 from airflow_mlops.operators.base import StageOperator
 
 if TYPE_CHECKING:
@@ -39,10 +40,20 @@ class FinalizeOperator(StageOperator):
         instance, row = context["ti"], find_task(self.stage)
         reads = dict(row.reads) if row else {}
         found = {
-            "approval": instance.xcom_pull(task_ids=reads["approval"], key=APPROVAL),
+            "approval": self._approval(context, reads["approval"]),
             "rollout": instance.xcom_pull(task_ids=reads["rollout"]),
         }
         return super().records(context) | {name: record for name, record in found.items() if record}
+
+    def _approval(self, context: Context, task_id: str) -> Any:
+        """Return the approval of the run: the first rejection, else what the last of several tasks kept."""
+        upstream = [task for task in self.get_flat_relatives(upstream=True) if _asks(task)]
+        upstream.sort(key=lambda task: len(task.get_flat_relative_ids(upstream=True)))
+        ids = dict.fromkeys([task_id, *(task.task_id for task in upstream)])
+        pull = context["ti"].xcom_pull
+        found = [record for id_ in ids if (record := pull(task_ids=id_, key=APPROVAL))]
+        rejected = [record for record in found if record.get("chosen") != APPROVE]
+        return next(iter(rejected or found[-1:]), None)
 
     def stage_request(self, context: Context, **options: Any) -> tuple[StageRequest, Ports]:
         """Add the state of task prepare: a run without a request was meant to do nothing, or has failed."""
@@ -54,3 +65,8 @@ class FinalizeOperator(StageOperator):
         )
         prepare = states.get(instance.run_id, {}).get("prepare")
         return super().stage_request(context, prepare=prepare, **options)
+
+
+def _asks(task: Any) -> bool:
+    """Whether a task asks for the approval of a deploy."""
+    return isinstance(task, ApproveOperator) and task.stage == ApproveOperator.stage

@@ -10,13 +10,17 @@ import pandas as pd
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import FeatureSet
+from airflow_mlops.core.records.model_format import SKOPS
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.datasets import read_first
 from airflow_mlops.lifecycle.call import StageCall
+from airflow_mlops.training import estimators
 from airflow_mlops.training.core.row_choice import spread
+from airflow_mlops.training.model_format import format_of, is_proven
 from airflow_mlops.training.preprocessing.early_stopping import booster_of
 from airflow_mlops.training.preprocessing.learning import Learner
 from airflow_mlops.training.preprocessing.needs import needs_of
+from airflow_mlops.training.safe_format import trusted_types
 from airflow_mlops.training.threads import shared_cores
 
 _READ: Final = 5_000
@@ -29,27 +33,41 @@ def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
 
     Where a feature is not a number, or has a gap that the estimator does not take, it is fitted to a few
     rows. Should that fail, it is fitted to all of them before anything is written, because few rows may fail
-    for a reason of their own.
+    for a reason of their own. An estimator of a package that skops is not known to hold is fitted to a few
+    rows as well, where its model has that format.
     """
     _check_slices(call, found)
     if call.pipeline.train.early_stopping:
         booster_of(estimator)
     features = read_first(found.train_features, _READ, call.storage)
-    if not _doubtful(features, estimator):
+    doubtful, held = _doubtful(features, estimator), _is_held_by_skops(call)
+    if held and not doubtful:
         return
     rows = read_first(found.train, _READ, call.storage)
     chosen = _few(rows[call.pipeline.data.target])
+    few = features.iloc[chosen]
     with shared_cores():
         try:
-            _try(call, estimator, features.iloc[chosen], rows.iloc[chosen])
+            fitted = _try(call, estimator, few, rows.iloc[chosen])
         except Exception:  # noqa: BLE001 - an estimator is foreign code: anything may come
-            _try(call, estimator, call.read(found.train_features), call.read(found.train))
+            if not doubtful:
+                return
+            every = call.read(found.train_features)
+            fitted = _try(call, estimator, every, call.read(found.train))
+    if not held:
+        trusted_types(estimators.assemble(few, None, fitted))
 
 
-def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Fit a copy with the steps that it gets; one round, where early stopping would search for them."""
+def _is_held_by_skops(call: StageCall) -> bool:
+    """Whether nobody has to try if skops holds the model: it has another format, or it is known to."""
+    form = format_of(call.pipeline, call.base)
+    return form.name != SKOPS or is_proven(call.pipeline.train.estimator)
+
+
+def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataFrame) -> Any:
+    """Fit and return a copy with its steps; one round, where early stopping would search for them."""
     train, target = call.pipeline.train, call.pipeline.data.target
-    Learner(
+    learned = Learner(
         pipeline=call.pipeline,
         features=features,
         target=rows[target],
@@ -57,6 +75,7 @@ def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataF
         samples=call.quotes_cells,
         rounds=1 if train.early_stopping else None,
     ).fit(deepcopy(estimator))
+    return learned.estimator
 
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:

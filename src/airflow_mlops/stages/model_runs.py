@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.records import FeatureSet
-from airflow_mlops.core.tags import CONFIG_DIGEST, STAGE
+from airflow_mlops.core.tags import AUTHOR, CONFIG_DIGEST, STAGE
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.lessons import Lesson
 from airflow_mlops.stages.validation_pages import log_pages
@@ -45,6 +45,7 @@ def config_digest(call: StageCall) -> str:
 def opened(call: StageCall, tags: Mapping[str, str]) -> Iterator[TaskRun]:
     """Open the one run of the task, with the cores of this machine shared fairly while it is open."""
     every = {STAGE: call.stage, CONFIG_DIGEST: config_digest(call), **tags}
+    every |= {AUTHOR: call.user} if call.user else {}
     where = (call.pipeline.name, call.task_key, call.artifacts, every)
     with shared_cores(), call.mlflow.task_run(*where) as run_:
         yield run_

@@ -7,7 +7,7 @@ from typing import Final
 
 from airflow_mlops.core.errors import ConfigError, NothingToDo
 from airflow_mlops.core.records import DeployRequest
-from airflow_mlops.core.tags import AGREEMENT, AGREEMENT_CAUTION, GATE_CAUTION
+from airflow_mlops.core.tags import AGREEMENT, AGREEMENT_CAUTION, AUTHOR, GATE_CAUTION
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.training.registry import Registry
@@ -51,6 +51,8 @@ def run(call: StageCall) -> DeployRequest:
         caution="; ".join(tags[key] for key in (AGREEMENT_CAUTION, GATE_CAUTION) if key in tags),
         compared_with=evaluation.champion_version if evaluation else None,
         request=str(call.options.get("run_id") or "") if reason == REQUESTED else "",
+        author=tags.get(AUTHOR, ""),
+        requested_by=call.user,
     )
 
 

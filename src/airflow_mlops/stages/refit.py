@@ -43,7 +43,7 @@ def run(call: StageCall) -> Refit:
         raise GateRejected(f"{judged.name}: not fitted once more, the evaluation did not pass: {why}")
     if why := _nothing_to_add(call, found):
         _LOG.info("the judged model is registered: %s", why)
-        about = {"positive": judged.positive, "threshold": judged.threshold}
+        about = {"positive": judged.positive, "threshold": judged.threshold, "format": judged.format}
         return _refit(judged, judged.model_uri, judged.run_id, judged.digest, judged.rows, kept=why, **about)
     twin = call.mlflow.load_model(judged.model_uri)
     recipe = replace(model_runs.recipe(call, judged.params), plan=judged.preprocess, rounds=judged.rounds)
@@ -67,9 +67,9 @@ def run(call: StageCall) -> Refit:
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
         digest = fitted.digest(recipe, rows.digests)
-        about = {"positive": fitted.positive, "threshold": fitted.threshold, "caution": caution}
-        learned = len(fitted.raw)
-        refit = _refit(judged, fitted.uri, run_.run_id, digest, learned, agreement=agreement, **about)
+        about = {"positive": fitted.positive, "threshold": fitted.threshold, "format": fitted.format}
+        more = {**about, "agreement": agreement, "caution": caution}
+        refit = _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), **more)
         copy_card(call, evaluation, run_, refit.beside_figures)
         return refit
 

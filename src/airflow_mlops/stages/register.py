@@ -16,8 +16,11 @@ _KEPT: Final = (
     tag_names.DATA_DIGEST,
     tag_names.CONFIG_DIGEST,
     tag_names.TASK_KEY,
+    tag_names.AUTHOR,
     tag_names.CODE_DIGEST,
     tag_names.GIT_COMMIT,
+    tag_names.MODEL_FORMAT,
+    tag_names.TRUSTED_TYPES,
 )
 """The tags of the model's run that its version has too."""
 

@@ -55,6 +55,7 @@ def run(call: StageCall) -> ModelRef:
             threshold=fitted.threshold,
             preprocess=fitted.learned.plan,
             rounds=fitted.learned.rounds,
+            format=fitted.format,
         )
 
 

@@ -24,9 +24,9 @@ from airflow_mlops.core.positive_class import (
 )
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.quoting import error_text
+from airflow_mlops.model_steps.raw_rows import CATEGORIES, to_features
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import PREPROCESS
-from airflow_mlops.training.raw_rows import to_features
 from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
@@ -241,7 +241,7 @@ def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
     """Return the step from raw rows to features that remembers the types of training."""
     arguments = {
         "dtypes": {
-            str(name): dtype if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
+            str(name): _categories(dtype) if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
             for name, dtype in raw.dtypes.items()
         },
         "optional": tuple(str(name) for name in raw.columns if raw[name].isna().any()),
@@ -254,6 +254,15 @@ def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
         "build": build,
     }
     return FunctionTransformer(to_features, kw_args=arguments).fit(raw)
+
+
+def _categories(dtype: pd.CategoricalDtype) -> Any:
+    """Return a type of categories in plain values; as it is where a category is no plain value."""
+    known = dtype.categories
+    values = known.tolist()
+    if not all(isinstance(value, str | int | float) for value in values):
+        return dtype
+    return {CATEGORIES: values, "dtype": str(known.dtype), "ordered": bool(dtype.ordered)}
 
 
 def assemble(raw: pd.DataFrame, build: Any, estimator: Any) -> Pipeline:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, Protocol
@@ -18,10 +18,12 @@ from airflow_mlops.config.models import Pipeline as Config
 from airflow_mlops.config.models import Threshold
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.json_keys import with_text_keys
-from airflow_mlops.core.records import Preprocessing
-from airflow_mlops.core.tags import TRUSTED_TYPES
+from airflow_mlops.core.records import ModelFormat, Preprocessing
+from airflow_mlops.core.records.model_format import SKOPS
+from airflow_mlops.core.tags import MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.training import estimators, models
 from airflow_mlops.training.diverged import check_answers
+from airflow_mlops.training.model_format import format_of
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.preprocessing.learning import Learned, Learner
 from airflow_mlops.training.provenance import code_digest
@@ -116,7 +118,7 @@ class Fitted:
     what it says of rows of the hold-out, shape (rows,). Its fit took ``fit_s`` processor seconds. Where
     that does not go without saying, ``positive`` is the class of two that the scores are about, and
     ``threshold`` the probability from which on it is predicted. ``learned`` says what was put before the
-    estimator.
+    estimator, ``format`` that of the model's file.
     """
 
     model: Any
@@ -128,6 +130,7 @@ class Fitted:
     learned: Learned
     positive: str = ""
     threshold: float | None = None
+    format: ModelFormat = field(default_factory=ModelFormat)
 
     def digest(self, recipe: Recipe, data: Sequence[str]) -> str:
         """Name what was learnt: equal data (by its digests), settings and answers, equal digest."""
@@ -164,29 +167,33 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     answers, scores = estimators.answers(model, asked)
     check_answers(answers, scores)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
-    uri = _logged(run, recipe, model, [item for item in (function, kind) if item is not None], raw, answers)
+    own = [item for item in (function, kind) if item is not None]
+    uri, form = _logged(run, recipe, model, own, raw, answers)
     run.json(models.golden(model, asked), "golden.json")
     threshold = chosen(learned.last, recipe.threshold, recipe.positive)
     if threshold is not None:
         run.params({"threshold": f"{threshold:.6g}"})
     positive = estimators.positive_of(estimator, recipe.positive)
-    return Fitted(model, uri, raw, answers, scores, spent, learned, positive, threshold)
+    return Fitted(model, uri, raw, answers, scores, spent, learned, positive, threshold, form)
 
 
 def _logged(
     run: TaskRun, recipe: Recipe, model: Any, own: list[Any], raw: pd.DataFrame, answers: np.ndarray[Any, Any]
-) -> str:
-    """Log the model in the format that ``train.serialization`` names; returns its URI."""
+) -> tuple[str, ModelFormat]:
+    """Log the model in the format that its pipeline file chooses; returns its URI and that format."""
     run.await_answer()
-    if recipe.pipeline.train.serialization == "skops":
-        types = trusted_types(model, recipe.estimator)
-        run.tag({TRUSTED_TYPES: ", ".join(types)})
-        pinned = requirements_of_types(types)
-        return models.log_model(run, model, raw, answers, pinned, samples=recipe.samples, trusted=types)
+    form = format_of(recipe.pipeline, recipe.base)
+    if form.name == SKOPS:
+        form = replace(form, trusted=trusted_types(model))
+        run.tag({MODEL_FORMAT: form.choice, TRUSTED_TYPES: ", ".join(form.trusted)})
+        pinned = requirements_of_types(form.trusted)
+        uri = models.log_model(run, model, raw, answers, pinned, samples=recipe.samples, trusted=form.trusted)
+        return uri, form
+    run.tag({MODEL_FORMAT: form.choice})
     with packed(model, own, recipe.base) as inside:
         uri = models.log_model(run, model, raw, answers, inside.requirements, samples=recipe.samples)
         run.tag(code_digest(inside.modules))
-    return uri
+    return uri, form
 
 
 def same_answers(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.core.errors import BackendError
+from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.storage.model_files import check_files
 from airflow_mlops.training import estimators
@@ -60,16 +60,21 @@ def log_model(
 
 
 def load_model(uri: str, model_uri: str) -> Any:
-    """Load a scikit-learn model; raises BackendError when it is gone or cannot be unpickled here.
+    """Load a scikit-learn model; raises BackendError when it is gone or cannot be loaded here.
 
-    Raises ConfigError when its files are not those that its training logged.
+    Raises ConfigError when its files are not those that its training logged, or hold types that it does not
+    list.
     """
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     with fluent(uri) as mlflow:
         folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri)
         check_files(Path(folder), model_uri)
         try:
             with quiet_search():
                 return mlflow.sklearn.load_model(folder)
+        except UntrustedTypesFoundException as error:
+            raise ConfigError(f"{model_uri} is not loaded: {' '.join(str(error).split())[:300]}") from error
         except (ImportError, AttributeError) as error:
             raise BackendError(
                 f"{model_uri} cannot be loaded here: {error}; install its requirements"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,7 +13,24 @@ from airflow_mlops.core.version import VERSION
 from airflow_mlops.training.distributions import distribution_of
 from airflow_mlops.training.requirements import pinned
 
-_KNOWN: Final = ("airflow_mlops", "numpy", "pandas", "scipy", "sklearn")
+_OURS: Final = __name__.partition(".")[0]
+_ALWAYS: Final = (_OURS, "numpy", "pandas", "scipy", "sklearn")
+_VALUES: Final = frozenset(
+    {
+        "builtins.frozenset",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.deque",
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.timedelta",
+        "datetime.timezone",
+        "decimal.Decimal",
+        "functools.partial",
+        "uuid.UUID",
+    }
+)
+"""Types of Python's own that hold values: making one runs nothing. A partial's function is listed too."""
 _OTHERWISE: Final = "; write `train: {serialization: cloudpickle}`, whose loading runs code of the model"
 
 
@@ -26,12 +43,11 @@ def quiet_search() -> Iterator[None]:
         yield
 
 
-def trusted_types(model: Any, estimator: str) -> tuple[str, ...]:
+def trusted_types(model: Any) -> tuple[str, ...]:
     """Return the types of a model that skops does not trust by itself; whoever loads it has to.
 
-    They are of scikit-learn and what it stands on, of this package, or of the installed package that the
-    dotted path ``estimator`` names. Raises ConfigError for a model that skops cannot hold, or that has other
-    types.
+    They are of installed packages, of this one among them, or hold values. Raises ConfigError for a model
+    that skops cannot hold, or that has other types.
     """
     with quiet_search():
         import skops.io
@@ -42,20 +58,22 @@ def trusted_types(model: Any, estimator: str) -> tuple[str, ...]:
     except Exception as error:  # the model's own classes are asked for their state
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConfigError(f"train.serialization: skops cannot hold this model: {text}{_OTHERWISE}") from error
-    own = estimator.partition(":")[0].partition(".")[0]
-    known = (*_KNOWN, own) if distribution_of(own) else _KNOWN
-    strange = [name for name in types if name.partition(".")[0] not in known]
+    strange = [name for name in types if name not in _VALUES and not _is_installed(name)]
     if strange:
         raise ConfigError(
-            f"train.serialization: skops does not know {', '.join(strange[:8])}, which neither scikit-learn "
-            f"nor an installed package that train.estimator names has{_OTHERWISE}"
+            f"train.serialization: skops does not know {', '.join(strange[:8])}, which no installed package "
+            f"has{_OTHERWISE}"
         )
     return tuple(sorted(types))
 
 
-def requirements_of_types(types: tuple[str, ...]) -> tuple[str, ...]:
+def _is_installed(name: str) -> bool:
+    return name.partition(".")[0] in _ALWAYS or distribution_of(name.rpartition(".")[0]) is not None
+
+
+def requirements_of_types(types: Sequence[str]) -> tuple[str, ...]:
     """Return the requirements of a model in the format of skops: this package is among them."""
     modules = {name.rpartition(".")[0] for name in types}
-    others = [module for module in modules if module.partition(".")[0] not in _KNOWN]
+    others = [module for module in modules if module.partition(".")[0] != _OURS]
     lines = [line for line in pinned(others) if not line.startswith("cloudpickle==")]
     return (f"airflow-mlops=={VERSION}", *lines, f"skops=={importlib.metadata.version('skops')}")

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.training import raw_rows
+from airflow_mlops.model_steps import raw_rows
 from airflow_mlops.training.distributions import distribution_of, is_pythons_own, place_of_module
 from airflow_mlops.training.requirements import imported_by_pickle, pinned
 from airflow_mlops.user_code.loading import is_installed

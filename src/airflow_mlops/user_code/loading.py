@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
+from airflow_mlops.core.extras import how_to_install
 from airflow_mlops.core.suggestions import did_you_mean
 
 _COMPILED: Final = (".pyx", ".pxi", ".pxd")
@@ -87,6 +88,7 @@ def _import(name: str, path: str, base: Path) -> ModuleType:
             raise ConfigError(
                 f"cannot import {path!r}: no module {error.name!r}{did_you_mean(name, beside)}; "
                 f"looked beside the pipeline file ({folder}) and among the installed packages"
+                f"{how_to_install(name)}"
             ) from error
         raise ConfigError(
             f"cannot import {path!r}: it needs {error.name!r}, which is not installed"

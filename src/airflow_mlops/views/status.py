@@ -110,8 +110,9 @@ def _challenger(pipeline: PipelineView, version: VersionView) -> Iterator[Pendin
     if version.rollout is not None:
         return
     asked = f"{pipeline.name}__deploy"
-    if pipeline.approvers and version.approval is None:
-        whom = " or ".join(pipeline.approvers)
+    if pipeline.approvers and (version.approval is None or not version.approval.final):
+        so_far = version.approval.by.split(", ") if version.approval else []
+        whom = " or ".join(name for name in pipeline.approvers if name not in so_far)
         step = f"answer the task approve of {asked}"
         yield Pending(what=f"approval of version {version.version}", whom=whom, next_step=step)
     elif version.approval is None or version.approval.answer == APPROVE:

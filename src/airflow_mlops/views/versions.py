@@ -33,7 +33,10 @@ _VERBS: Final = {APPROVE: "approved", REJECT: "rejected"}
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalView(View):
-    """A person's answer, ``Approve`` or ``Reject``; ``by`` may be empty and ``at`` None when not stored."""
+    """The answer of people: ``Approve``, ``Reject``, or how many have approved, as ``1 of 2``.
+
+    ``by`` may be empty and ``at`` None when not stored.
+    """
 
     answer: str
     by: str
@@ -42,7 +45,12 @@ class ApprovalView(View):
     @property
     def verb(self) -> str:
         """The answer as ``approved`` or ``rejected``."""
-        return _VERBS.get(self.answer, self.answer)
+        return _VERBS.get(self.answer, f"approved ({self.answer})")
+
+    @property
+    def final(self) -> bool:
+        """Whether no further person has to answer."""
+        return self.answer in _VERBS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from mlflow.server import app
 from packaging.requirements import Requirement
 from werkzeug.serving import make_server
 
+from airflow_mlops.cli.doctor.approvers import check_approvers
 from airflow_mlops.cli.doctor.finding import Finding, Status, as_json, as_text, failed, ok, without_secrets
 from airflow_mlops.cli.doctor.installation import check_database
 from airflow_mlops.cli.doctor.loaders import Loader, check_loaded, check_loaders, loaders
@@ -42,6 +43,7 @@ from airflow_mlops.cli.doctor.storage import (
 )
 from airflow_mlops.cli.doctor.versions import check_extras, check_packages, check_python, versions
 from airflow_mlops.config.loader import load_pipeline
+from airflow_mlops.config.models import Pipeline
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import RolloutPlan
@@ -408,3 +410,60 @@ def test_the_database_of_the_rollouts_is_asked_and_nothing_is_made_there() -> No
     assert (refused.status, unwritable.status, granted.status) == ("failed", "failed", "ok")
     assert "GRANT CREATE ON SCHEMA public TO poor" in refused.fix
     assert "GRANT SELECT, INSERT, UPDATE ON mlops_rollouts, mlops_rollout_history TO poor" in unwritable.fix
+
+
+def approved_by(*people: str) -> list[Pipeline]:
+    """Return a pipeline that these people may approve."""
+    return [
+        Pipeline(
+            name="churn",
+            data={"source": {"type": "csv", "filepath": "a.csv"}, "target": "y"},
+            train={"estimator": "sklearn.tree.DecisionTreeClassifier"},
+            evaluate={"metrics": ["f1"]},
+            approve={"by": people},
+            deploy={},
+        )
+    ]
+
+
+def test_people_who_may_approve_are_compared_with_the_users(tmp_path: Path) -> None:
+    listed = {"names": ["ada"], "hint": "add the user"}
+
+    def statuses(people: tuple[str, ...], users: dict[str, Any], database: str = "") -> list[str]:
+        return [str(item.status) for item in check_approvers(approved_by(*people), users, database)]
+
+    assert statuses(("ada",), listed) == ["ok"]
+    assert statuses(("ada", "bne"), listed) == ["warning"]
+    assert statuses(("ada", "bne"), {**listed, "sure": True}) == ["failed"]
+    assert statuses(("ada",), {"names": None, "manager": "KeycloakAuthManager"}) == ["warning"]
+    assert statuses(("ada",), {"names": None, "anonymous": "Anonymous"}) == ["warning"]
+    assert list(check_approvers([], listed, "")) == []
+    fab, url = {"names": None, "numbers": True}, f"sqlite:///{tmp_path}/airflow.db"
+    assert statuses(("3",), fab, url) == ["warning"]
+    with closing(sqlite3.connect(tmp_path / "airflow.db")) as database, database:
+        database.execute("CREATE TABLE ab_user (id INTEGER, username TEXT)")
+        database.execute("INSERT INTO ab_user VALUES (3, 'ada')")
+    assert statuses(("3",), fab, url) == ["ok"]
+    named, unknown = check_approvers(approved_by("ada", "bne"), fab, url)
+    assert (named.status, named.fix) == ("failed", 'write "3" in approve.by')
+    assert (unknown.status, unknown.fix) == ("failed", "airflow users list")
+
+
+@pytest.mark.parametrize(
+    ("settings", "known"),
+    [
+        ({}, {"names": ["admin"], "sure": False}),
+        ({"SIMPLE_AUTH_MANAGER_USERS": "ada:op,ben:admin"}, {"names": ["ada", "ben"], "sure": True}),
+        ({"SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true"}, {"names": None, "anonymous": "Anonymous"}),
+        ({"AUTH_MANAGER": "x.fab_auth_manager.FabAuthManager"}, {"names": None, "numbers": True}),
+        ({"AUTH_MANAGER": "x.KeycloakAuthManager"}, {"names": None, "manager": "KeycloakAuthManager"}),
+    ],
+)
+def test_what_the_configuration_says_about_users(
+    settings: dict[str, str], known: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_mlops.hooks.users import known_users
+
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AIRFLOW__CORE__{name}", value)
+    assert known.items() <= known_users().items()

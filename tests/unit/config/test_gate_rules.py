@@ -36,6 +36,16 @@ def test_a_setting_of_the_decision_needs_somebody_to_ask(tmp_path: Path) -> None
     assert lint_files([(file, tmp_path)]) == ()
 
 
+@pytest.mark.parametrize(("by", "faults"), [(["ann"], 1), (["ann", "bob"], 0)])
+def test_an_author_who_is_refused_needs_somebody_else_to_approve(
+    tmp_path: Path, by: list[str], faults: int
+) -> None:
+    file = written(tmp_path, approve={"by": by, "author": "refuse"}, deploy={})
+    found = lint_files([(file, tmp_path)])
+    assert [fault.level for fault in found] == ["warning"] * faults
+    assert all("name another person in by" in fault.message for fault in found)
+
+
 @pytest.mark.parametrize(
     ("evaluate", "said"),
     [

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.positive_class import (
     ATTRIBUTE,
+    about,
     check_declared,
     class_in_question,
     place_in_model,
@@ -99,3 +101,42 @@ def test_many_labels_are_shortened() -> None:
     assert quoted(["a"]) == "'a'"
     assert quoted(range(7)) == "0, 1, 2, 3, 4 and 2 more"
     assert quoted([]) == ""
+    assert quoted("abcde") == "'a', 'b', 'c', 'd' and 'e'"
+    assert quoted("abcdef") == "'a', 'b', 'c', 'd', 'e' and 1 more"
+    assert quoted(range(2_000)) == "0, 1, 2, 3, 4 and 1,995 more"
+
+
+def test_figures_of_a_class_name_it() -> None:
+    assert about("fraud") == " (of the class 'fraud')"
+    assert about("") == ""
+
+
+@pytest.mark.parametrize(
+    "word", ["yes", "no", "on", "off", "true", "false", "null", "y", "n", "NO", "a b", "1"]
+)
+def test_what_a_message_says_to_write_is_read_back_as_the_same_label(word: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_declared(["spam", word], None, matters=False)
+    assert str(caught.value).startswith(f"the target has the labels 'spam' and {word!r}, and nothing says")
+    assert str(caught.value).endswith(f"write `positive: spam` or `positive: '{word}'` under data")
+    assert yaml.safe_load(f"positive: '{word}'") == {"positive": word}
+
+
+def test_a_number_as_text_is_declared_and_found() -> None:
+    assert check_declared(["1", "2"], 2, matters=True) == 1
+    assert check_declared(["a", "b", "c"], None, matters=True) is None
+    assert check_declared(["a"], None, matters=True) is None
+    assert place_of("spam", ["fraud", "legit"]) is None
+    assert place_of("b", ["b", "b"]) == 0
+
+
+def test_a_model_may_keep_its_classes_in_a_list_or_not_at_all() -> None:
+    class Model:
+        classes_ = ["b", "a"]  # noqa: RUF012
+
+    model = Model()
+    setattr(model, ATTRIBUTE, "b")
+    assert place_in_model(model) == 0
+    bare = type("Bare", (), {ATTRIBUTE: "b"})()
+    assert place_in_model(bare) == 1
+    assert ATTRIBUTE == "positive_class_"  # logged models keep it

@@ -184,3 +184,27 @@ def test_a_model_without_enough_evidence_waits_for_a_person_with_4(laptop: Lapto
     assert laptop.aliases() == {"champion": 2, "previous": 1}
     decided = next(line["record"] for line in done["tasks"] if line["task"] == "decide")
     assert decided["caution"].startswith(f"accepted by {getpass.getuser()} (--yes)")
+
+
+def test_one_person_at_a_terminal_is_one_of_two(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    me = getpass.getuser()
+    laptop.write(approve={"by": [me, "ben"], "needs": 2}, deploy={"canary": {"steps": [50]}})
+    waits = laptop.document("--yes")
+    assert waits["exit_code"] == 4
+    assert (states(waits)["approve"], states(waits)["approve_2"]) == ("success", "waiting")
+    assert f"waits for approval by ben; {me} has approved already, and may not approve it" in waits["message"]
+    assert "Another person resumes the run in this folder" in waits["hints"][0]
+    assert laptop.aliases() == {"challenger": 1}
+    monkeypatch.setenv("LOGNAME", "ben")
+    done = laptop.document("--yes")
+    assert (done["exit_code"], laptop.aliases()) == (0, {"champion": 1})
+
+
+def test_the_author_at_this_machine_may_not_approve_where_others_can(laptop: Laptop) -> None:
+    me = getpass.getuser()
+    laptop.write(approve={"by": [me, "ben"]}, deploy={"canary": {"steps": [50]}})
+    waits = laptop.document("--yes")
+    assert waits["exit_code"] == 4
+    why = f"{me} started the training and requested this deploy, and may not approve it"
+    assert f"waits for approval by ben; {why}" in waits["message"]
+    assert "author: allow" in waits["hints"][1]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.core.errors import ConfigError
-from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, TRUSTED_TYPES
+from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.training.models import load_model
@@ -30,6 +30,10 @@ from sklearn.preprocessing import StandardScaler
 
 def model(C=1.0):
     return make_pipeline(StandardScaler(), LogisticRegression(C=C))
+
+
+class Own(LogisticRegression):
+    pass
 
 
 class Forgetful(LogisticRegression):
@@ -86,7 +90,7 @@ def run(project: Project, trained: Any) -> Any:
 
 def runs(project: Project) -> int:
     client = connect(project.tracking_uri)
-    found = client.get_experiment_by_name("churn")
+    found = client.get_experiment_by_name(project.pipeline.name)
     return len(client.search_runs([found.experiment_id])) if found else 0
 
 
@@ -234,28 +238,64 @@ def test_few_rows_that_fail_for_a_reason_of_their_own_refuse_nothing(
 
 
 @pytest.mark.parametrize("estimator", ["linear_model.LogisticRegression", "ensemble.RandomForestClassifier"])
-def test_a_model_in_the_format_of_skops_names_its_types_and_is_served(
+def test_a_file_without_code_of_its_own_gets_a_model_whose_loading_runs_none(
     project: Project, estimator: str
 ) -> None:
-    own = project.changed(train={"estimator": f"sklearn.{estimator}", "serialization": "skops"})
+    own = project.changed(train={"estimator": f"sklearn.{estimator}"})
     model = own.trained(key=estimator)[1]
-    logged = connect(own.tracking_uri).get_run(model["run_id"])
-    shown = logged.data.tags[TRUSTED_TYPES].split(", ")
-    assert "airflow_mlops.training.raw_rows.to_features" in shown
-    assert all(name.startswith(("airflow_mlops.", "sklearn.")) for name in shown)
+    form = model["format"]
+    assert (form["name"], form["why"]) == ("skops", "the file names no code of your own")
+    assert "airflow_mlops.model_steps.raw_rows.to_features" in form["trusted"]
+    assert all(name.startswith(("airflow_mlops.", "sklearn.")) for name in form["trusted"])
+    tags = connect(own.tracking_uri).get_run(model["run_id"]).data.tags
+    assert tags[TRUSTED_TYPES].split(", ") == list(form["trusted"])
+    assert tags[MODEL_FORMAT].startswith("skops (the file names no code of your own): loading it builds")
     with fluent(own.tracking_uri):
         info = mlflow.models.get_model_info(model["model_uri"])
         needed = Path(mlflow.pyfunc.get_model_dependencies(model["model_uri"])).read_text()
-        answers = mlflow.pyfunc.load_model(model["model_uri"]).predict(table().drop(columns="y"))
+        rows = table().drop(columns="y")
+        answers = mlflow.pyfunc.load_model(model["model_uri"]).predict(rows)
+        chances = mlflow.sklearn.load_model(model["model_uri"]).predict_proba(rows)
     assert info.flavors["sklearn"]["serialization_format"] == "skops"
-    assert info.flavors["sklearn"]["skops_trusted_types"] == shown
+    assert info.flavors["sklearn"]["skops_trusted_types"] == list(form["trusted"])
     assert {"airflow-mlops", "skops"} <= {line.partition("==")[0] for line in needed.split()}
-    assert len(answers) == len(table())
+    assert (answers == (chances[:, 1] > 0.5)).all()
+    described = Path(connect(own.tracking_uri).get_logged_model(info.model_id).artifact_location) / "MLmodel"
+    described.write_text(described.read_text().replace("to_features", "as_trained"))
+    with pytest.raises(ConfigError, match="its files are not those that its training logged"):
+        load_model(own.tracking_uri, model["model_uri"])
 
 
-def test_a_class_of_ones_own_does_not_fit_into_skops(project: Project, trained: Any) -> None:
-    own = project.changed(train={"estimator": "own_models:Forgetful", "serialization": "skops"})
-    with pytest.raises(
-        ConfigError, match=r"skops does not know own_models\.Forgetful.*serialization: cloudpickle"
-    ):
+def test_code_of_ones_own_is_agreement_to_run_it(trained: Any, run: Any) -> None:
+    form = trained[1]["format"]
+    assert (form["name"], form["trusted"]) == ("cloudpickle", [])
+    assert form["why"] == "train.estimator names code of your own: own_models:model"
+    assert "loading it runs code of the model" in run.data.tags[MODEL_FORMAT]
+
+
+def test_a_challenger_of_one_format_is_compared_with_a_champion_of_the_other(
+    project: Project, trained: Any
+) -> None:
+    estimator = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"C": 0.5}}
+    for wanted, other in (("cloudpickle", "auto"), ("auto", "cloudpickle")):
+        for key, serialization in (("champion", wanted), ("challenger", other)):
+            own = project.changed(train={**estimator, "serialization": serialization}, name=f"of_{wanted}")
+            model = own.run("train", {"features": trained[0]}, key=key)
+            evaluation = own.run("evaluate", {"features": trained[0], "model": model}, key=key)
+            if key == "champion":
+                version = own.run("register", {"evaluation": evaluation}, key=key)["model_version"]
+        assert evaluation["champion_version"] == version
+        assert [item["difference"] for item in evaluation["comparisons"]] == [0.0]
+        found = Registry(own.tracking_uri, own.pipeline.name).client.get_model_version(
+            own.pipeline.name, str(version)
+        )
+        assert f"Format: {'skops' if wanted == 'auto' else 'cloudpickle'} (" in found.description
+
+
+def test_a_class_of_ones_own_does_not_fit_into_skops_and_that_shows_before_the_run_is_opened(
+    project: Project, trained: Any
+) -> None:
+    own = project.changed(train={"estimator": "own_models:Own", "serialization": "skops"}, name="own_class")
+    with pytest.raises(ConfigError, match=r"skops does not know own_models\.Own.*serialization: cloudpickle"):
         own.run("train", {"features": trained[0]}, key="own")
+    assert runs(own) == 0

@@ -13,15 +13,19 @@ from pathlib import Path
 import cloudpickle
 import pandas as pd
 import pytest
+import skops.io
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+import airflow_mlops
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.model_steps.columns import as_text
 from airflow_mlops.training.distributions import distribution_of
 from airflow_mlops.training.estimators import assemble
+from airflow_mlops.training.safe_format import requirements_of_types, trusted_types
 from airflow_mlops.training.shipping import packed
 from airflow_mlops.user_code.loading import is_installed, load_object
 
@@ -176,7 +180,7 @@ def test_what_nobody_can_install_is_inside_the_model(shop: Path) -> None:
     model, own, _ = shop_model(shop)
     with packed(model, own, shop) as inside:  # type: ignore[arg-type]
         names = {module.__name__ for module in inside.modules}
-    assert names == {"airflow_mlops.training.raw_rows", "helpers_elsewhere", "shop_code"}
+    assert names == {"airflow_mlops.model_steps.raw_rows", "helpers_elsewhere", "shop_code"}
 
 
 LOAD = """
@@ -201,6 +205,39 @@ def test_a_model_answers_where_nothing_but_its_requirements_is_installed(shop: P
     for name in closure(line.partition("==")[0] for line in inside.requirements):
         link_files(name, environment)
     command = [sys.executable, "-I", "-S", "-c", LOAD, str(environment), str(tmp_path / "model.pkl")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[0, 1]\n"), done.stderr[-2000:]
+
+
+LOAD_SKOPS = """
+import sys
+sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry] + [sys.argv[1]]
+import json
+import pandas as pd
+import skops.io
+model = skops.io.load(sys.argv[2], trusted=json.loads(sys.argv[3]))
+print(model.predict(pd.DataFrame({"x": [0, 3], "plan": ["a", "b"]})).tolist())
+sys.exit(any(name.partition(".")[0] in ("airflow", "mlflow") for name in sys.modules))
+"""
+
+
+def test_a_model_of_skops_answers_where_this_package_is_installed_without_what_it_needs(
+    tmp_path: Path,
+) -> None:
+    raw = pd.DataFrame({"x": [0.0, 1.0, None, 3.0], "plan": ["a", "a", "b", "b"]})
+    steps = make_pipeline(FunctionTransformer(as_text), OneHotEncoder(), LogisticRegression())
+    model = assemble(raw, None, steps.fit(raw, [0, 0, 1, 1]))
+    trusted = trusted_types(model)
+    (tmp_path / "model.skops").write_bytes(skops.io.dumps(model))
+    environment = tmp_path / "environment"
+    environment.mkdir()
+    requirements = [line.partition("==")[0] for line in requirements_of_types(trusted)]
+    assert requirements == ["airflow-mlops", "numpy", "pandas", "scikit-learn", "skops"]
+    for name in closure(requirements[1:]):
+        link_files(name, environment)
+    (environment / "airflow_mlops").symlink_to(Path(airflow_mlops.__file__).parent)  # as with --no-deps
+    command = [sys.executable, "-I", "-S", "-c", LOAD_SKOPS, str(environment), str(tmp_path / "model.skops")]
+    command += [json.dumps(trusted)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "[0, 1]\n"), done.stderr[-2000:]
 

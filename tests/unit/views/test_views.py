@@ -245,6 +245,9 @@ def test_a_challenger_waits_for_its_approvers_and_then_for_its_rollout(tmp_path:
     registry.tag(1, APPROVED)
     (pending,) = status(registry=registry).pending
     assert (pending.what, pending.whom) == ("rollout of version 1", "churn__deploy")
+    registry.tag(1, {"mlops.approval": "1 of 2", "mlops.approval.by": "anna"})
+    (pending,) = status(registry=registry).pending
+    assert (pending.what, pending.whom) == ("approval of version 1", "bob")
     registry.tag(1, {"mlops.approval": "Reject"})
     assert status(registry=registry).pending == ()
 

@@ -86,8 +86,11 @@ def share_interval(hits: int, rows: int, confidence: float = 0.95) -> tuple[floa
 def _groups(scores: Vector, most: int) -> list[Vector]:
     """Return the rows of groups of about equal size; equal scores stay together."""
     order = np.argsort(scores, kind="stable")
+    ranked = scores[order]
     places = np.linspace(0, len(scores), most + 1)[1:-1].astype(int)
-    starts = np.unique(np.searchsorted(scores[order], scores[order][places], side="left"))
+    # A cut amid equal scores moves to their nearer end, so that many of one score leave the others a group.
+    first, after = (np.searchsorted(ranked, ranked[places], side=side) for side in ("left", "right"))
+    starts = np.unique(np.where(places - first <= after - places, first, after))
     return [part for part in np.split(order, starts) if len(part)]
 
 

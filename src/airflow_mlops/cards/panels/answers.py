@@ -20,6 +20,7 @@ _DIAGONAL: Final = curves.Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 _MOST_CLASSES: Final = 8
 _MOST_CONFUSIONS: Final = 10
 _FEW_OF_A_CLASS: Final = 10
+_HALF: Final = 0.5
 _FEW_ROWS: Final = 100
 """With fewer rows, calibration that looks right shows nothing."""
 
@@ -133,17 +134,19 @@ def _precision_recall(training: Training) -> Panel:
     share = float(positive.mean())
     axes = svg.Axes(_SHARE, _SHARE, "recall", "precision")
     base = curves.Curve(np.array([0.0, 1.0]), np.array([share, share]))
+    order = np.argsort(curve.x)
+    at = float(np.interp(0.5, curve.x[order], curve.y[order]))
+    # Names where the curves are not: a good model's are at the top.
+    x, y, anchor = (0.98, 0.88, "end") if at < _HALF else (0.02, 0.03, "start")
     drawn = svg.chart(
         "Precision against recall",
         axes,
         svg.line(axes, base, "exact"),
-        *_champion(training, axes, curves.precision_recall, (0.02, 0.1), "start"),
+        *_champion(training, axes, curves.precision_recall, (x, y + 0.08), anchor),
         svg.line(axes, curve),
-        svg.note(axes, 0.02, 0.03, "this model", style="named"),
+        svg.note(axes, x, y, "this model", anchor=anchor, style="named"),
         svg.note(axes, 0.02, min(share + 0.03, 0.94), f"chance {percent(share)}"),
     )
-    order = np.argsort(curve.x)
-    at = float(np.interp(0.5, curve.x[order], curve.y[order]))
     sentence = f"Precision is {percent(at)} when half of {training.positive} are found."
     return Panel(
         "Precision and recall",

@@ -10,7 +10,7 @@ from airflow_mlops.core.records import BudgetCheck
 from airflow_mlops.core.records.groups import BEYOND, MET
 
 _WORDS: Final = {MET: "met", BEYOND: "beyond"}
-_NAMES: Final = {"latency": "Time to predict one row", "size": "Size of its files"}
+_NAMES: Final = {"latency": "Time of one row", "size": "Size of files"}
 
 
 def budget_panel(training: Training) -> Panel:
@@ -20,16 +20,16 @@ def budget_panel(training: Training) -> Panel:
     open_ = [item for item in found if item.outcome not in (BEYOND, MET)]
     badge = Badge(BAD, "Beyond") if beyond else Badge(ASK, "Not judged") if open_ else Badge(OK, "Met")
     rows = tuple(
-        (_named(item), cut(item.figures, 120), item.limit, _WORDS.get(item.outcome, "not judged"))
-        for item in found
+        (_named(item), _short(item), item.limit, _WORDS.get(item.outcome, "not judged")) for item in found
     )
     first = (beyond or open_ or list(found))[0]
     sentence = f"{_named(first)}: {_short(first)}, the budget is {first.limit}."
-    note = "Measured on the machine that ran evaluate, in one process, without HTTP."
+    times = [f"One row: {cut(item.figures, 120)}." for item in found if item.name == "latency"]
+    note = " ".join([*times, "Measured where evaluate ran, in one process, without HTTP."])
     if open_:
         note += " Not judged: the machine was too busy, or the times vary around the budget."
     head = ("Cost", "Measured", "Budget", "")
-    return Panel("Budget", sentence, (Table(head, rows, numeric=False),), badge, note)
+    return Panel("Budget", sentence, (Table(head, rows),), badge, note)
 
 
 def _named(item: BudgetCheck) -> str:
@@ -37,4 +37,4 @@ def _named(item: BudgetCheck) -> str:
 
 
 def _short(item: BudgetCheck) -> str:
-    return f"{item.value * 1e3:.3g} ms in the median" if item.name == "latency" else item.figures
+    return f"{item.value * 1e3:.3g} ms" if item.name == "latency" else item.figures

@@ -118,9 +118,9 @@ def _anchor(evaluation: Evaluation) -> str:
     if evaluation.anchor is None:
         return f"{who} This model takes its place when it is registered."
     lost = [f"{number(value)} {name}" for name, value in evaluation.lost.items() if value > 0]
-    return (
-        f"{who} It stays; since then at most {', '.join(lost)} may be lost." if lost else f"{who} It stays."
-    )
+    if not lost:
+        return f"{who} It stays the anchor."
+    return f"{who} It stays the anchor; with this model at most {', '.join(lost)} may have been lost since."
 
 
 def _relation_badge(outcome: str, first: Comparison) -> Badge:

@@ -20,6 +20,8 @@ def lineage_panel(training: Training) -> Panel:
         ("Hold-out", features.holdout.digest[:_SHOWN]),
         ("Configuration", tags.get(CONFIG_DIGEST, "")[:_SHOWN]),
         ("Code in the model", tags.get(CODE_DIGEST, "")[:_SHOWN]),
+        ("Format", model.format.choice),
+        ("Trusted types", cut(", ".join(model.format.trusted), 1_000)),
         ("Git", _commit(tags)),
         ("Model", model.digest[:_SHOWN]),
         ("MLflow run", model.run_id),

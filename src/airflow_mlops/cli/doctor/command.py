@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from airflow_mlops.cli.doctor import storage
+from airflow_mlops.cli.doctor.approvers import check_approvers
 from airflow_mlops.cli.doctor.finding import (
     Finding,
     Status,
@@ -89,6 +90,7 @@ def examine(files: Sequence[PipelinePath] | None, profile: str | None) -> list[F
         found, more = _external(installation, pipelines, initialised=database.status is not Status.FAILED)
         findings += found
         secrets += more
+        findings += _approvers(installation, pipelines)
     findings += _programs(pipelines)
     return without_secrets(findings, secrets)
 
@@ -138,6 +140,12 @@ def _external(
         findings.append(not_needed("model server", "no pipeline here has a `deploy` section"))
     secrets = [secret for item in looked for secret in item.secrets]
     return findings, [*secrets, *(_password(place.url) for place in places)]
+
+
+def _approvers(installation: Installation, pipelines: Sequence[Pipeline]) -> list[Finding]:
+    """Compare the people who may approve with Airflow's users."""
+    look = partial(check_approvers, pipelines, installation.users, installation.database)
+    return run_probes([Probe("approvers", lambda: list(look()), "airflow db check")])
 
 
 def _storage(installation: Installation) -> Iterator[Probe]:

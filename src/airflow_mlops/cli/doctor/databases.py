@@ -33,3 +33,18 @@ def first_value(url: str, table: str, column: str) -> tuple[bool, Any]:
             return True, connection.scalar(select(sql.column(column)).select_from(sql.table(table)))
     finally:
         engine.dispose()
+
+
+def rows_of(url: str, table: str, *columns: str) -> list[tuple[Any, ...]] | None:
+    """Return some columns of all rows, None when there is no such table."""
+    if missing_file(url):
+        return None
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(table):
+                return None
+            query: Any = select(*map(sql.column, columns)).select_from(sql.table(table))
+            return [tuple(row) for row in connection.execute(query)]
+    finally:
+        engine.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,8 @@ class Installation:
     """Airflow's configuration.
 
     ``folders`` are those of local DAG bundles, ``remote`` the names of the other bundles. ``is_dag_file`` is
-    Airflow's own check of a Python file, ``revision`` the revision that its database must have.
+    Airflow's own check of a Python file, ``revision`` the revision that its database must have, ``users``
+    what is known about its users.
     """
 
     database: str
@@ -32,6 +33,7 @@ class Installation:
     remote: tuple[str, ...]
     is_dag_file: Callable[[Path], bool]
     revision: str | None
+    users: Mapping[str, Any]
 
     @property
     def one_machine(self) -> bool:
@@ -45,6 +47,8 @@ def read_installation() -> Installation:
         import airflow
         from airflow.configuration import conf
         from airflow.utils.file import might_contain_dag
+
+        from airflow_mlops.hooks.users import known_users
     except Exception as error:  # a plugin or a broken airflow.cfg may raise anything
         raise BackendError(f"Airflow cannot be imported: {type(error).__name__}: {error}") from error
     listed: Any = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=[])
@@ -62,6 +66,7 @@ def read_installation() -> Installation:
         remote=tuple(str(bundle.get("name")) for bundle in bundles if bundle not in local),
         is_dag_file=lambda file: might_contain_dag(str(file), careful),
         revision=_revision(Path(airflow.__file__).parent / "migrations"),
+        users=known_users(),
     )
 
 

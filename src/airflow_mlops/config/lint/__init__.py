@@ -23,6 +23,7 @@ from airflow_mlops.config.lint.learned_rows import learned_rows, weighted_fit
 from airflow_mlops.config.lint.libraries import Libraries
 from airflow_mlops.config.lint.limits import limits, undeclared_metric
 from airflow_mlops.config.lint.metrics import metrics, own_metrics
+from airflow_mlops.config.lint.model_format import model_format
 from airflow_mlops.config.lint.own_tasks import own_tasks
 from airflow_mlops.config.lint.positive_class import positive_class
 from airflow_mlops.config.lint.preprocess import early_stopping, preprocess
@@ -48,6 +49,7 @@ RULES: Final[Mapping[Rule, Sequence[str]]] = {
     positive_class: ("data.positive", "data.target", "validate", "train.params.*"),
     preprocess: ("train.preprocess.*", "data.keys"),
     early_stopping: ("train.estimator", "train.early_stopping"),
+    model_format: ("features", "train.estimator", "train.serialization"),
     expectations: ("validate",),
     database_engine: ("validate", "data.*"),
     limits: (),

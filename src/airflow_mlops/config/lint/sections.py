@@ -29,6 +29,14 @@ def sections(subject: Subject) -> Iterator[Finding]:
     pipeline = subject.pipeline
     if pipeline.approve and not pipeline.deploy and not pipeline.evaluate.asks:
         yield Finding(("approve",), "ignored: approval needs `deploy`: add deploy, or remove approve")
+    if pipeline.approve and pipeline.approve.author == "refuse":
+        spare = len(set(pipeline.approve.by)) - pipeline.approve.needs
+        if spare < 1:
+            message = (
+                "every person in `by` must approve, so a model whose training one of them started cannot be "
+                "approved: name another person in by"
+            )
+            yield Finding(("approve", "author"), message, "warning")
     if pipeline.data.target in pipeline.data.keys:
         message = f"the target {pipeline.data.target} cannot be a key as well: remove it from keys"
         yield Finding(("data", "keys"), message)

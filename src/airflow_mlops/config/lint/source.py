@@ -20,6 +20,7 @@ from airflow_mlops.config.lint.syntax import (
     own_nodes,
     statements,
 )
+from airflow_mlops.core.extras import how_to_install
 from airflow_mlops.core.suggestions import did_you_mean
 
 _MAX_BYTES: Final = 5_000_000
@@ -190,7 +191,7 @@ class Sources:
             if found is None:
                 beside = _beside(path if number else [str(folder) for folder in self.folders])
                 near = did_you_mean(part, beside - {part} | (set() if number else _COMMON_PACKAGES - {part}))
-                raise NotThere(f"no module {whole!r}{near}; {self._searched()}")
+                raise NotThere(f"no module {whole!r}{near}; {self._searched()}{how_to_install(whole)}")
             spec, path = found, list(found.submodule_search_locations or ())
         assert spec is not None
         return spec

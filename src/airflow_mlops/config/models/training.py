@@ -90,10 +90,10 @@ class Train(Section):
         description="What the registered model has learned: `all` rows, by a last fit after the gate; `off`: "
         "what the judged model has learned, without the hold-out.",
     )
-    serialization: Literal["cloudpickle", "skops"] = Field(
-        "cloudpickle",
-        description="Format of the logged model: `cloudpickle` holds your code, which loading runs; `skops` "
-        "builds objects of listed types only.",
+    serialization: Literal["auto", "skops", "cloudpickle"] = Field(
+        "auto",
+        description="Format of the logged model: `skops` builds objects of listed types only; `cloudpickle` "
+        "holds your code, which loading runs; `auto`: `skops`, unless the file names code of your own.",
     )
     resources: Resources | None = Field(
         None, description="Resources of the pods of `tune`, `train` and `refit`."

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_mlops.core.record import Record as Record
+from airflow_mlops.core.records.answers import Answer as Answer
 from airflow_mlops.core.records.budget import BudgetCheck as BudgetCheck
 from airflow_mlops.core.records.data import DatasetRef as DatasetRef
 from airflow_mlops.core.records.data import Failure as Failure
@@ -34,6 +35,7 @@ from airflow_mlops.core.records.groups import GroupDifference as GroupDifference
 from airflow_mlops.core.records.groups import GroupRate as GroupRate
 from airflow_mlops.core.records.leaks import Leak as Leak
 from airflow_mlops.core.records.leaks import LeakProbe as LeakProbe
+from airflow_mlops.core.records.model_format import ModelFormat as ModelFormat
 from airflow_mlops.core.records.monitoring import ColumnDrift as ColumnDrift
 from airflow_mlops.core.records.monitoring import DriftReport as DriftReport
 from airflow_mlops.core.records.monitoring import MissingLabels as MissingLabels

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.answers import APPROVE as APPROVE
+from airflow_mlops.core.records.answers import REJECT as REJECT
+from airflow_mlops.core.records.answers import Answer
 from airflow_mlops.core.records.training import Comparison
-
-APPROVE: Final = "Approve"
-REJECT: Final = "Reject"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ class DeployRequest(Record):
     caution: str = ""
     compared_with: int | None = None
     of_class: str = ""
+    author: str = ""
+    requested_by: str = ""
 
     @property
     def summary(self) -> str:
@@ -50,7 +52,9 @@ class ApprovalRequest(Record):
     """What people are asked before a deploy.
 
     ``body`` is Markdown with the evidence, ``by`` names who may answer, ``within_s`` is the time to answer in
-    seconds, ``on_timeout`` the answer when nobody does: ``Approve`` or ``Reject``.
+    seconds, ``on_timeout`` the answer when nobody does: ``Approve`` or ``Reject``. ``barred`` maps others
+    whom the pipeline names to the reason why they may not approve. ``refused`` says why the answer that was
+    given does not count, so that people are asked again.
     """
 
     subject: str
@@ -58,32 +62,48 @@ class ApprovalRequest(Record):
     by: tuple[str, ...]
     within_s: float
     on_timeout: str
+    barred: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Approval(Record):
-    """The answer to an approval request: what was ``chosen`` (``Approve`` or ``Reject``), by whom, when."""
+    """The answer to an approval request: what was ``chosen`` (``Approve`` or ``Reject``), by whom, when.
+
+    ``answers`` are those of all people so far, ``missing`` is how many people still have to approve.
+    """
 
     name: str
     model_version: int
     chosen: str
     by: str
     at: str
+    answers: tuple[Answer, ...] = ()
+    missing: int = 0
 
     @property
     def approved(self) -> bool:
         """Whether the deploy may proceed."""
-        return self.chosen == APPROVE
+        return self.chosen == APPROVE and not self.missing
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether further people have to approve."""
+        return self.chosen == APPROVE and self.missing > 0
 
     @property
     def summary(self) -> str:
-        """Answer and person."""
+        """Answer and people."""
+        if self.unfinished:
+            return f"approved by {self.by}, {self.missing} more to approve"
         return f"{'approved' if self.approved else 'rejected'} by {self.by}"
 
     @property
     def rejection(self) -> str:
         """Who rejected the version."""
-        return "" if self.approved else f"version {self.model_version} was rejected by {self.by}"
+        if self.chosen == APPROVE:
+            return ""
+        return f"version {self.model_version} was rejected by {self.by}"
 
 
 @dataclass(frozen=True, kw_only=True)

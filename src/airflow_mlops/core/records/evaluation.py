@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
+from airflow_mlops.core.records.answers import Answer
 from airflow_mlops.core.records.budget import BudgetCheck
 from airflow_mlops.core.records.evaluation_words import findings_of, summary_of
 from airflow_mlops.core.records.groups import GroupDifference
+from airflow_mlops.core.records.model_format import ModelFormat
 from airflow_mlops.core.records.preprocessing import Preprocessing
 
 NOT_WORSE: Final = "not_worse"
@@ -25,6 +27,7 @@ class ModelRef(Record):
     ``positive`` is the class of two that its score is about, where that does not go without saying;
     ``threshold`` the probability of that class from which it predicts it, where ``train.threshold`` says so.
     ``preprocess`` is what was put before the estimator, ``rounds`` how many early stopping has found.
+    ``format`` is that of its file.
     """
 
     name: str
@@ -37,17 +40,19 @@ class ModelRef(Record):
     threshold: float | None = None
     preprocess: Preprocessing = field(default_factory=Preprocessing)
     rounds: int | None = None
+    format: ModelFormat = field(default_factory=ModelFormat)
 
     @property
     def summary(self) -> str:
-        """Rows, MLflow run, positive class, threshold, rounds, steps before the estimator, and notes."""
+        """Rows, MLflow run, positive class, threshold, rounds, steps before the estimator, notes, format."""
         score = f"; its score is the probability of {self.positive!r}" if self.positive else ""
         threshold = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
         text = f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{score}{threshold}"
         rounds = [f"{self.rounds:,} rounds by early stopping"] if self.rounds else []
         steps = [f"{name} {len(columns):,}" for name, columns in self.preprocess.steps.items()]
         before = [f"columns before the estimator: {', '.join(steps)}"] if steps else []
-        return "; ".join([text, *rounds, *before, *self.preprocess.notes])
+        form = [f"format {self.format}"] if self.format else []
+        return "; ".join([text, *rounds, *before, *self.preprocess.notes, *form])
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class Evaluation(Record):
     compared with the champion.
     ``groups`` are the differences between groups of rows that have a limit, ``budget`` what the model costs.
     ``card`` is where MLflow's pages show the card of the training, empty when there is none.
+    ``approvals`` are the answers of people who accepted a model without enough evidence.
     """
 
     model: ModelRef
@@ -165,6 +171,12 @@ class Evaluation(Record):
     groups: tuple[GroupDifference, ...] = ()
     budget: tuple[BudgetCheck, ...] = ()
     against_slices: tuple[SliceComparison, ...] = ()
+    approvals: tuple[Answer, ...] = ()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether further people have to answer."""
+        return self.asks
 
     @property
     def summary(self) -> str:

@@ -30,6 +30,9 @@ WORDS: Final = "words"
 AS_IS: Final = "as_is"
 _STEPS: Final = (NUMBERS, FLAGS, DATES, ONE_HOT, ORDINAL, NATIVE, TARGET, WORDS, AS_IS)
 
+_WITH_GAPS: Final = (NUMBERS, FLAGS, DATES)
+"""Steps that leave gaps to an estimator which takes them."""
+
 MAX_LEVELS: Final = 30
 _MAX_CLASSES: Final = 20  # target encoding makes one column per class
 _ID_SHARE: Final = 0.9
@@ -154,7 +157,7 @@ def plan(facts: Sequence[ColumnFacts], needs: Needs, wishes: Wishes, classes: in
         left_out=left,
         notes=(*_left_out(chosen), *_cells(chosen, needs)),
         scale=needs.scale if wishes.scale is not False else "",
-        sparse=needs.sparse and _is_wide(chosen),
+        sparse=needs.sparse and _is_wide(chosen) and not _must_be_dense(chosen, needs),
         max_levels=wishes.max_levels,
     )
 
@@ -234,7 +237,7 @@ class _Chooser:
         needs, few = self.needs, column.levels <= self.wishes.max_levels
         if few and needs.native_levels:
             return NATIVE, ""
-        if self.classes <= (_MAX_CLASSES if not few else 2 if needs.trees else -1):
+        if (needs.trees and self.classes <= 2) if few else self.classes <= _MAX_CLASSES:
             return TARGET, ""
         return (ORDINAL if needs.trees else ONE_HOT), ""
 
@@ -252,6 +255,14 @@ def _is_wide(chosen: Iterable[tuple[ColumnFacts, Choice]]) -> bool:
         (column.known + column.gaps) * column.levels for column, (step, _) in found if step == ONE_HOT
     )
     return cells > _DENSE_CELLS or any(step == WORDS for _, (step, _) in found)
+
+
+def _must_be_dense(chosen: Iterable[tuple[ColumnFacts, Choice]], needs: Needs) -> bool:
+    """Whether the matrix has columns of their own types, or gaps, which trees take in dense ones only."""
+    found = list(chosen)
+    typed = any(step in (NATIVE, AS_IS) for _, (step, _) in found)
+    gaps = needs.gaps and any(column.gaps and step in _WITH_GAPS for column, (step, _) in found)
+    return typed or gaps
 
 
 def _left_out(chosen: Iterable[tuple[ColumnFacts, Choice]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from airflow_mlops.core.records import DatasetRef, Evaluation
 from airflow_mlops.core.records.data import to_minute
-from airflow_mlops.core.tags import GIT_CHANGED, GIT_COMMIT, LEARNED
+from airflow_mlops.core.tags import GIT_CHANGED, GIT_COMMIT, LEARNED, MODEL_FORMAT
 
 _COMMIT: Final = 10
 """Characters that are shown of a commit."""
@@ -39,6 +39,7 @@ def version_text(evaluation: Evaluation, tags: Mapping[str, str], *, has_twin: b
         tags.get(LEARNED, ""),
         f"On {evaluation.rows:,} rows that {who} had not seen: {evaluation.findings}",
         _code(tags),
+        f"Format: {tags[MODEL_FORMAT]}" if MODEL_FORMAT in tags else "",
     ]
     return ". ".join(sentence.rstrip(".") for sentence in sentences if sentence) + "."
 

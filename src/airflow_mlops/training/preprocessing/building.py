@@ -21,9 +21,7 @@ from sklearn.preprocessing import (
 )
 
 from airflow_mlops.core.records.preprocessing import Preprocessing
-from airflow_mlops.training.core import preprocessing as core
-from airflow_mlops.training.core.preprocessing import Needs
-from airflow_mlops.training.preprocessing.transformers import (
+from airflow_mlops.model_steps.columns import (
     Categories,
     Words,
     as_numbers,
@@ -31,6 +29,8 @@ from airflow_mlops.training.preprocessing.transformers import (
     date_parts,
     part_names,
 )
+from airflow_mlops.training.core import preprocessing as core
+from airflow_mlops.training.core.preprocessing import Needs
 
 MODEL: Final = "model"
 _COMPONENTS: Final = 50

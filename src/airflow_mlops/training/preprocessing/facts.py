@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from airflow_mlops.model_steps.columns import PARTS, as_numbers, date_parts
 from airflow_mlops.training.core import preprocessing as core
 from airflow_mlops.training.core.preprocessing import ColumnFacts
 from airflow_mlops.training.core.row_choice import spread
-from airflow_mlops.training.preprocessing.transformers import PARTS, as_numbers, date_parts
 
 _ISO_DATE: Final = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|UTC|[+-]\d\d(:?\d\d)?)?)?"
 _CODE: Final = r"[+-]?0\d+.*"

@@ -20,6 +20,7 @@ from airflow_mlops.core.records.preprocessing import Preprocessing
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.event_times import times_of
 from airflow_mlops.data.splitting import EARLY_STOPPING, Split, entity_of, plan_of, split
+from airflow_mlops.model_steps.labels import NumberedClasses
 from airflow_mlops.training import estimators
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import (
@@ -34,7 +35,6 @@ from airflow_mlops.training.core.preprocessing import (
 from airflow_mlops.training.preprocessing import building
 from airflow_mlops.training.preprocessing.early_stopping import PATIENCE, best_rounds, booster_of, with_rounds
 from airflow_mlops.training.preprocessing.facts import are_plain, facts_of
-from airflow_mlops.training.preprocessing.labels import NumberedClasses
 from airflow_mlops.training.preprocessing.needs import needs_of
 from airflow_mlops.training.threshold import with_threshold
 

@@ -76,3 +76,92 @@ def test_means_by_prediction_are_held_against_the_prediction() -> None:
     assert shifted is not None
     assert shifted.observed - shifted.predicted == pytest.approx(1)
     assert curves.worst(()) is None
+
+
+def test_a_short_curve_is_left_as_it_is() -> None:
+    rising = np.linspace(0, 1, 120)
+    short, long = curves.Curve(rising, rising**2), curves.Curve(*[np.linspace(0, 1, 121)] * 2)
+    assert curves.thinned(short) is short
+    assert curves.thinned(long) is not long
+    assert len(curves.thinned(long).x) <= 122
+
+
+def test_a_thinned_curve_has_most_points_where_it_turns() -> None:
+    """Straight up for a long way and then to the right: both halves are as long."""
+    x = np.r_[np.zeros(1_000), np.linspace(0, 1, 10)]
+    y = np.r_[np.linspace(0, 1, 1_000), np.ones(10)]
+    found = curves.thinned(curves.Curve(x, y), 20)
+    assert (found.x[0], found.y[0], found.x[-1], found.y[-1]) == (0, 0, 1, 1)
+    assert np.count_nonzero(found.y == 1) == 9  # of ten, as many as on the way up
+    assert np.diff(found.y).max() < 0.12
+    assert set(zip(found.x, found.y, strict=True)) <= set(zip(x, y, strict=True))
+
+
+def test_the_confidence_of_an_interval_may_be_chosen() -> None:
+    expected = binomtest(7, 20).proportion_ci(0.8, method="wilson")
+    assert curves.share_interval(7, 20, 0.8) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_there_are_ten_groups_of_as_many_rows() -> None:
+    scores = RNG.permutation(np.arange(200) / 200)
+    positive = scores >= 0.5
+    bins = curves.calibration(positive, scores)
+    assert [item.rows for item in bins] == [20] * 10
+    assert [item.observed for item in bins] == [0] * 5 + [1] * 5
+    assert [item.predicted for item in bins] == pytest.approx(np.arange(10) / 10 + 0.0475)
+    assert (bins[0].low, bins[0].high) == pytest.approx(curves.share_interval(0, 20))
+    assert [item.rows for item in curves.calibration(positive, scores, 4)] == [50] * 4
+    assert [item.rows for item in curves.mean_by_prediction(scores, scores, 4)] == [50] * 4
+    assert [item.rows for item in curves.mean_by_prediction(scores, scores)] == [20] * 10
+
+
+def test_the_interval_of_a_mean_is_two_standard_errors_wide_on_either_side() -> None:
+    truth, predicted = np.array([1.0, 2.0, 3.0, 7.0, 9.0]), np.array([1.0, 1.0, 1.0, 5.0, 5.0])
+    first, second = curves.mean_by_prediction(truth, predicted, 2)
+    assert (first.rows, first.predicted, first.observed) == (3, 1, 2)
+    assert (first.low, first.high) == pytest.approx((2 - 1.96 / 3**0.5, 2 + 1.96 / 3**0.5))
+    assert (second.rows, second.predicted, second.observed) == (2, 5, 8)
+    assert (second.low, second.high) == pytest.approx((8 - 1.96, 8 + 1.96))
+    (alone,) = curves.mean_by_prediction(np.array([4.0]), np.array([3.0]))
+    assert (alone.observed, alone.rows) == (4, 1)
+    assert np.isnan([alone.low, alone.high]).all()
+
+
+def bin_of(predicted: float, observed: float = 0.5, half: float = 0.1) -> curves.Bin:
+    return curves.Bin(predicted, observed, observed - half, observed + half, 50)
+
+
+@pytest.mark.parametrize(("beside", "called"), [(0.101, True), (0.099, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_group_is_wrong_beyond_its_own_interval(beside: float, sign: int, *, called: bool) -> None:
+    one = bin_of(0.5 + sign * beside)
+    assert curves.worst((one,)) == (one if called else None)
+
+
+@pytest.mark.parametrize(("beside", "called"), [(0.1433, True), (0.1431, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ten_groups_are_wrong_beyond_a_wider_one(beside: float, sign: int, *, called: bool) -> None:
+    """The quantile is 2.807 for an error of 5 in 1,000 each, 1.960 for one of 5 in 100."""
+    one = bin_of(0.5 + sign * beside)
+    assert curves.worst((one, *[bin_of(0.5)] * 9)) == (one if called else None)
+
+
+def test_the_furthest_group_is_the_worst_and_one_without_an_interval_is_never() -> None:
+    near, far, unknown = bin_of(0.7), bin_of(0.2), bin_of(0.99, half=float("nan"))
+    assert curves.worst((near, far, unknown)) == far
+    assert curves.worst((unknown,)) is None
+
+
+@pytest.mark.parametrize(("alike", "groups"), [(95, [95, 5]), (60, [60, 10, 10, 10, 10])])
+def test_many_equal_scores_leave_the_others_a_group(alike: int, groups: list[int]) -> None:
+    scores = np.r_[np.zeros(alike), np.linspace(0.5, 0.9, 100 - alike)]
+    bins = curves.calibration(scores > 0, scores)
+    assert [item.rows for item in bins] == groups
+    assert (bins[0].predicted, bins[0].observed, bins[1].observed) == (0, 0, 1)
+    upside = curves.calibration(scores > 0, -scores)
+    assert sorted(item.rows for item in upside) == sorted(groups)
+
+
+def test_a_cut_in_the_middle_of_equal_scores_is_before_them() -> None:
+    scores = np.array([1.0, 2.0, 2.0, 3.0])
+    assert [item.rows for item in curves.calibration(scores > 2, scores, 2)] == [1, 3]

@@ -154,3 +154,58 @@ def test_a_code_that_the_other_fold_has_not_gets_the_mean_or_the_most_frequent_c
     assert leak_scores.explained(codes, target, fold) == pytest.approx(r2_score(target, guess))
     classes = np.array([1, 1, 1, 0, 1, 0, 1, 0])
     assert leak_scores.error_reduction(codes, classes, fold)[1] == 2 + 3
+
+
+def test_five_rows_of_each_value_make_levels_and_fewer_bins() -> None:
+    values = np.repeat([4.0, 1.0, 3.0, 2.0], 5)
+    assert leak_scores.codes_of_numbers(values).tolist() == np.repeat([3, 0, 2, 1], 5).tolist()
+    # Of 19 rows the quantiles lie between values too: there are more bins than values.
+    bins = leak_scores.codes_of_numbers(values[1:])
+    assert bins.max() > 3
+    assert (np.argsort(bins, kind="stable") == np.argsort(values[1:], kind="stable")).all()
+
+
+def test_there_are_64_bins_of_equal_numbers_of_rows() -> None:
+    assert leak_scores.BINS == 64
+    assert np.bincount(leak_scores.codes_of_numbers(RNG.permutation(np.arange(640.0)))).tolist() == [10] * 64
+
+
+def test_gaps_are_a_code_after_all_others_and_so_are_infinite_values() -> None:
+    nothing = np.full(3, np.nan)
+    assert leak_scores.codes_of_numbers(nothing).tolist() == [1, 1, 1]
+    values = np.r_[np.repeat([1.0, 2.0], 5), np.inf, -np.inf, np.nan]
+    assert leak_scores.codes_of_numbers(values).tolist() == [0] * 5 + [1] * 5 + [2] * 3
+
+
+def test_a_code_has_one_row_more_of_the_overall_share() -> None:
+    """Three codes with 3 of 3, 1 of 4 and 0 of 1 rows of the class: 4 of 8 overall."""
+    shares = leak_scores._shares(np.array([3, 1, 0, 0]), np.array([0, 3, 1, 0]))
+    assert shares.tolist() == pytest.approx([3.5 / 4, 1.5 / 5, 0.5 / 2, 0.5])
+
+
+def test_without_rows_to_learn_from_everything_is_a_guess() -> None:
+    fold = np.ones(40, dtype=bool)
+    codes, positive = np.arange(40) % 4, np.arange(40) % 4 == 0
+    assert leak_scores.ranking(codes, positive, fold) == 0.5
+    classes = np.arange(40) % 5
+    # Nothing is known of the one fold: each of its 40 rows gets the class 0, which 8 have.
+    assert leak_scores.error_reduction(codes, classes, fold) == (0.0, 32)
+
+
+def test_the_most_frequent_class_of_a_code_is_taken_even_where_it_is_not_the_first() -> None:
+    fold = np.repeat([True, False], 10)
+    codes = np.tile(np.repeat([0, 3], 5), 2)
+    classes = np.tile([2, 2, 2, 0, 1, 1, 0, 1, 1, 2], 2)
+    # Code 0 tells class 2 (2 of 5 wrong), code 3 class 1 (2 of 5 wrong); of 20 rows 8 are of class 2.
+    reduction, errors = leak_scores.error_reduction(codes, classes, fold)
+    assert errors == 8
+    assert reduction == pytest.approx(1 - 8 / 12)
+
+
+def test_means_by_code_explain_what_lies_between_codes() -> None:
+    """Means 0 and 4, one beside them in either direction: the variance is 4 + 1."""
+    fold = np.tile([True, True, False, False], 20)
+    codes = np.repeat([0, 1], 40)
+    target = np.where(codes == 0, 0.0, 4.0) + np.tile([1.0, -1.0], 40)
+    assert leak_scores.explained(codes, target, fold) == pytest.approx(0.8)
+    assert leak_scores.explained(2 * codes, 10 * target + 7, fold) == pytest.approx(0.8)

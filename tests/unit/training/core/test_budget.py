@@ -24,7 +24,7 @@ def test_the_clock_decides_only_while_the_process_computes(
 ) -> None:
     wall = np.array(wall_ms) / 1e3
     found = budget.latency_check(wall, wall * computing, 0.05, "50ms")
-    assert found.outcome == outcome
+    assert (found.name, found.outcome, found.limit) == ("latency", outcome, "50ms")
     assert bool(budget.beyond([found])) == (outcome == "beyond")
     assert bool(budget.unclear([found])) == (outcome == "unclear")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_mlops.core.records.preprocessing import Preprocessing
 from airflow_mlops.training.core.preprocessing import ColumnFacts, Needs, Wishes, plan, takes
 
 LINEAR = Needs(scale="standard", sparse=True)
@@ -48,6 +49,7 @@ def test_infinite_numbers_need_a_step_unless_the_estimator_takes_them(needs: Nee
 )
 def test_few_levels_are_encoded_as_the_estimator_can_use_them(needs: Needs, few: str) -> None:
     assert steps(text(levels=30), needs=needs) == {few: ("town",)}
+    assert plan([text(levels=30)], needs, Wishes(), 2).notes == ()
     assert steps(text(levels=31), needs=needs) == {"target_mean": ("town",)}
     assert steps(text(levels=31), needs=needs, max_levels=40) == {few: ("town",)}
     assert steps(text(levels=31), needs=needs, classes=20) == {"target_mean": ("town",)}
@@ -72,6 +74,13 @@ def test_a_category_column_is_taken_up_to_the_levels_of_the_estimator() -> None:
     assert not takes(text(kind="category", is_category=True, levels=256), HISTOGRAM)
     assert not takes(column, FOREST)
     assert not takes(text(), HISTOGRAM)
+    gaps = text(kind="category", is_category=True, gaps=1)
+    assert takes(gaps, HISTOGRAM)
+    assert not takes(gaps, Needs(categories=True, native_levels=255))
+
+
+def test_a_column_of_gaps_alone_is_taken_by_nobody() -> None:
+    assert not takes(number(kind="empty", known=0, gaps=9), FOREST)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +157,8 @@ def test_a_wish_is_followed_where_nothing_would_need_a_step() -> None:
         "one_hot": ("shop",),
     }
     assert steps(number(), number("shop"), drop=frozenset({"shop"})) == {"numbers": ("age",)}
-    assert plan([number(), number("b")], LINEAR, Wishes(drop=frozenset({"b"})), 2).notes == ()
+    dropped = plan([number(), number("b")], LINEAR, Wishes(drop=frozenset({"b"})), 2)
+    assert (dropped.notes, dropped.left_out) == ((), ("b",))
 
 
 def test_numbers_are_scaled_when_the_estimator_needs_it_or_by_wish() -> None:
@@ -163,7 +173,7 @@ def test_numbers_are_scaled_when_the_estimator_needs_it_or_by_wish() -> None:
 
 def test_an_estimator_that_is_left_alone_gets_steps_only_by_wish() -> None:
     alone = Needs(alone="it encodes columns itself")
-    assert not plan([text()], alone, Wishes(), 2)
+    assert plan([text()], alone, Wishes(), 2) == plan([number()], FOREST, Wishes(), 2) == Preprocessing()
     assert plan([text()], alone, Wishes(kinds={"town": "category"}), 2)
 
 
@@ -171,6 +181,7 @@ def test_columns_that_the_estimator_encodes_itself_are_left_to_it() -> None:
     needs = Needs(gaps=True, own_columns=frozenset({"town"}))
     assert not plan([text()], needs, Wishes(), 2)
     assert steps(text(), text("other"), needs=needs) == {"one_hot": ("other",), "as_is": ("town",)}
+    assert plan([text(), text("other")], needs, Wishes(), 2).notes == ()
 
 
 def test_a_matrix_is_sparse_for_words_and_for_levels_of_many_rows() -> None:

@@ -1,7 +1,7 @@
 """The first step of every trained model: raw rows to the estimator's columns.
 
-Pickled by value into the model, so that the model needs neither this package nor the user's module.
-It must therefore import nothing but NumPy and pandas.
+It imports nothing but NumPy and pandas: a cloudpickle packs it by value, so that the model needs neither this
+package nor the user's module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+CATEGORIES = "categories"
+"""The key of a type of categories in plain values, which every format of models can hold."""
 
 
 def to_features(
@@ -42,12 +45,17 @@ def to_features(
 def as_trained(values: pd.Series, dtype: Any, kind: str = "") -> pd.Series:
     """Return ``values`` as ``dtype``, the name of a type or a type of categories, without changing any.
 
+    Categories may be given as plain values: ``categories``, their ``dtype``, and whether ``ordered``.
+
     Numbers that do not fit keep a wider type (316 for int8, 2.7 for whole numbers), whole numbers with gaps
     are floating, and categories that training did not have are added behind those it had. ``kind`` says what
     a column of objects holds. Raises ValueError for a value that would become another one.
     """
     if values.dtype == object:
         values = values.where(values.notna(), None)  # pandas.NA fits into no other type
+    if isinstance(dtype, dict):
+        known = pd.Index(dtype[CATEGORIES], dtype=dtype["dtype"])
+        dtype = pd.CategoricalDtype(known, ordered=dtype["ordered"])
     if str(values.dtype) == dtype and not kind:
         return values
     name = str(dtype)

@@ -1,7 +1,6 @@
 """What scikit-learn lacks between raw columns and an estimator.
 
-Pickled by value into models, so that a model does not need this package. It must therefore import nothing but
-numpy, pandas and scikit-learn.
+A cloudpickle packs it by value: it imports nothing but numpy, pandas and scikit-learn.
 """
 
 from __future__ import annotations

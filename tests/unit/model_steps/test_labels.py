@@ -12,7 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
-from airflow_mlops.training.preprocessing.labels import NumberedClasses
+from airflow_mlops.model_steps.labels import NumberedClasses
 from tests.unit.training.preprocessing.test_learning import fitted, learner
 
 

@@ -1,6 +1,6 @@
 """A classifier that learns numbers in place of labels, and answers with the labels.
 
-Pickled by value into models. It must therefore import nothing but numpy and scikit-learn.
+A cloudpickle packs it by value: it imports nothing but numpy and scikit-learn.
 """
 
 from __future__ import annotations

@@ -1,0 +1,17 @@
+"""The extras of this distribution that bring what a pipeline file names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_BOOSTING: Final = ("catboost", "lightgbm", "xgboost")
+
+
+def how_to_install(module: str) -> str:
+    """Return the end of a message about a module that is not installed; empty when no extra brings it.
+
+    >>> how_to_install("xgboost.sklearn")
+    "; install it: pip install 'airflow-mlops[xgboost]'"
+    """
+    top = module.partition(".")[0]
+    return f"; install it: pip install 'airflow-mlops[{top}]'" if top in _BOOSTING else ""
