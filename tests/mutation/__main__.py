@@ -20,6 +20,7 @@ import argparse
 import importlib
 import importlib.abc
 import importlib.util
+import json
 import os
 import random
 import resource
@@ -28,9 +29,10 @@ import tempfile
 import time
 import tomllib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -83,10 +85,17 @@ class _Replacement(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _QuickestFirst:
-    """Runs the tests of single examples before those of many random ones."""
+    """Runs the tests in the order of the seconds that they took before, and measures them."""
+
+    def __init__(self, before: Mapping[str, float]) -> None:
+        self._before = before
+        self.seconds: dict[str, float] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: hasattr(getattr(item, "obj", None), "hypothesis"))
+        items.sort(key=lambda item: self._before.get(item.nodeid, 0.0))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
 
 
 @dataclass(frozen=True)
@@ -110,12 +119,28 @@ class Module:
             own = [package] if package.exists() else sorted((TESTS / folder).rglob("test_*.py"))
         return cls(path, tuple(own))
 
-    def run(self, code: CodeType | None = None) -> int:
-        """Run the tests in this process, with ``code`` in place of the module; return pytest's exit code."""
+    def run(self, order: Mapping[str, float], code: CodeType | None = None, times: Path | None = None) -> int:
+        """Run the tests in this process, with ``code`` in place of the module; return pytest's exit code.
+
+        The quickest by ``order`` comes first; the seconds of each are written to the file ``times``.
+        """
         if code is not None:
             sys.meta_path.insert(0, _Replacement(self.name, code))
-        flags = ["-x", "-m", "not simulation"]
-        return int(pytest.main([*flags, *FLAGS, *map(str, self.tests)], plugins=[_QuickestFirst()]))
+        plugin, flags = _QuickestFirst(order), ["-x", "-m", "not simulation"]
+        status = int(pytest.main([*flags, *FLAGS, *map(str, self.tests)], plugins=[plugin]))
+        if times is not None:
+            times.write_text(json.dumps(plugin.seconds))
+        return status
+
+    def order(self) -> tuple[Mapping[str, float], float]:
+        """Return the seconds of each test without a mutant, and the processor time of all."""
+        with tempfile.NamedTemporaryFile("r+") as file:
+            code, used = forked(lambda: self.run({}, times=Path(file.name)))
+            if code:
+                raise SystemExit(f"the tests of {self.name} fail without a mutant: run pytest first")
+            seconds = json.load(file)
+        # Tests that share random numbers get others in another order.
+        return ({} if forked(lambda: self.run(seconds))[0] else seconds), used
 
 
 def forked(work: Callable[[], int], seconds: float | None = None) -> tuple[int, float]:
@@ -162,15 +187,13 @@ def try_module(module: Module, known: set[tuple[str, str]], deadline: float) -> 
     score = Score()
     found = list(mutants(module.path.read_text(), str(module.path)))
     random.Random(0).shuffle(found)
-    code, used = forked(module.run)
-    if code:
-        raise SystemExit(f"the tests of {module.name} fail without a mutant: run pytest first")
+    order, used = module.order()
     for mutant in found:
         if (module.name, str(mutant)) in known:
             continue
         if time.monotonic() > deadline:
             score.left_out += 1
-        elif forked(lambda mutant=mutant: module.run(mutant.code), 3 * used + 10)[0]:
+        elif forked(partial(module.run, order, mutant.code), 3 * used + 10)[0]:
             score.killed += 1
         else:
             place = f"{module.path.relative_to(ROOT)}:{mutant.line}"

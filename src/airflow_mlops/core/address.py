@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 _SECRETS: Final = re.compile(
     r"([?&][\w.-]*(?:sig|signature|token|secret|password|credential|key)=)[^&#\s'\"]+", re.IGNORECASE
 )
-_PASSWORDS: Final = re.compile(r"(://[^/\s:@]*:)[^/\s]+@")
+# A password may have a slash that should have been escaped; digits before a slash are a port.
+_PASSWORDS: Final = re.compile(r"(://[^/\s:@]*:)(?:[^/\s]+|(?!\d+/)\S+?)@")
 
 
 def without_secrets(text: str) -> str:
@@ -32,4 +33,4 @@ def shown(uri: str) -> str:
         password = urlsplit(uri).password
     except ValueError:  # such as an IPv6 address without its closing bracket
         return uri.rpartition("@")[2]
-    return uri.replace(f":{password}@", ":…@") if password else uri
+    return uri.replace(f":{password}@", ":…@") if password else _PASSWORDS.sub(r"\1…@", uri)

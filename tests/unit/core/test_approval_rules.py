@@ -52,3 +52,15 @@ def test_nobody_is_told_from_anybody_where_all_are_one_user() -> None:
 
 def test_a_name_that_is_not_a_number_cannot_be_a_user_of_fab() -> None:
     assert unknown_people(["7", "ada"], None, numbers=True) == ("ada",)
+
+
+def test_users_that_are_known_are_compared_by_name() -> None:
+    assert unknown_people(["ada", "bne", "7"], {"ada", "ben"}) == ("bne", "7")
+    assert unknown_people(["ada", "7"], {"ada", "7"}, numbers=True) == ()
+    assert unknown_people(["ada", "7"], None) == ()
+
+
+def test_one_person_is_enough_unless_the_pipeline_says_more() -> None:
+    one = Approvers(by=("ada", "ben", "ada"))
+    assert (one.needs, one.open(()), one.barred(())) == (1, ("ada", "ben"), {})
+    assert one.refusal(Answer(by="eve", user="eve"), ()) == "eve is not in approve.by (ada, ben, ada)"

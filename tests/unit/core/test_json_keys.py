@@ -42,4 +42,12 @@ def test_mappings_with_text_keys_look_in_json_as_they_did() -> None:
 def test_a_mapping_that_looks_like_pairs_by_chance_is_kept() -> None:
     for value in ({"$pairs": [[0, 1]]}, {"$pairs": "text"}, {"$pairs": {"a": 1}}):
         assert with_own_keys(with_text_keys(value)) == value
-    assert with_own_keys({"$pairs": [[0, 1], [0, 2]]}) == {"$pairs": [[0, 1], [0, 2]]}
+    for pairs in ([[0, 1], [0, 2]], [[0, 1], "ab"], [[0]], [[0, 1, 2]], [[[0], 1]], [[{"a": 1}, 1]], [7]):
+        assert with_own_keys({"$pairs": pairs}) == {"$pairs": pairs}
+    assert with_own_keys({"$pairs": [[0, 1]], "other": 2}) == {"$pairs": [[0, 1]], "other": 2}
+
+
+def test_what_another_release_wrote_is_read() -> None:
+    assert with_text_keys({0: 1, True: (2,)}) == {"$pairs": [[0, 1], [True, [2]]]}
+    assert with_own_keys({"$pairs": [[0, 1], [None, [2]]]}) == {0: 1, None: [2]}
+    assert with_own_keys(({"$pairs": [(0, 1)]},)) == ({0: 1},)

@@ -169,10 +169,10 @@ def one_sided(missing: NDArray[np.bool_], classes: Codes, weights: Floats) -> Ga
     """
     if not missing.any() or missing.all():
         return None
-    size, found = int(classes.max()) + 1, []
+    found = []
     for present in (True, False):
         inside = missing != present
-        of_class = int(np.bincount(classes[inside], weights[inside], size).argmax())
+        of_class = int(np.bincount(classes[inside], weights[inside]).argmax())
         share = float(weights[inside & (classes == of_class)].sum() / weights[inside].sum())
         rows, right = int(inside.sum()), int((inside & (classes == of_class)).sum())
         other = int((~inside & (classes == of_class)).sum())

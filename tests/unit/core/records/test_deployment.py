@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from airflow_mlops.core.records import Approval, DeployRequest, RolloutResult, TrafficCheck
+from airflow_mlops.core.records import Approval, ApprovalRequest, DeployRequest, RolloutResult, TrafficCheck
 from airflow_mlops.core.records.deployment import APPROVE, REJECT
+from tests.support.defaults import said_by_default
 
 
 def request(champion: int | None) -> DeployRequest:
@@ -48,3 +51,27 @@ def test_a_rollout_says_how_it_ended_and_why() -> None:
 def test_a_check_of_the_traffic_says_where_the_rollout_was_left() -> None:
     assert TrafficCheck(phase="promoted").summary == "rollout promoted"
     assert TrafficCheck(phase="none").summary == "no rollout"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "missing", "approved", "unfinished", "summary"),
+    [
+        ("Approve", 0, True, False, "approved by ann"),
+        ("Approve", 1, False, True, "approved by ann, 1 more to approve"),
+        ("Reject", 1, False, False, "rejected by ann"),
+    ],
+)
+def test_a_deploy_waits_until_enough_people_approved(
+    chosen: str, missing: int, *, approved: bool, unfinished: bool, summary: str
+) -> None:
+    answer = Approval(name="churn", model_version=7, chosen=chosen, by="ann", at="", missing=missing)
+    assert (answer.approved, answer.unfinished, answer.summary) == (approved, unfinished, summary)
+    assert (answer.rejection == "") is (chosen == "Approve")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(DeployRequest, {}), (ApprovalRequest, {}), (Approval, {}), (RolloutResult, {})],
+)
+def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
+    assert said_by_default(kind) == said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_mlops.core.records import (
@@ -10,9 +12,11 @@ from airflow_mlops.core.records import (
     MissingLabels,
     PerformanceReport,
     RetrainRequest,
+    RowTimes,
     ScoredWindow,
     Triage,
 )
+from tests.support.defaults import said_by_default
 
 START, END = "2026-01-31T06:00:00+00:00", "2026-02-01T06:00:00+00:00"
 
@@ -79,3 +83,37 @@ def test_a_request_to_retrain_says_why() -> None:
         causes=("performance",), reason="f1 0.6 < 0.7", model_version=3, window=(START, END), until=END
     )
     assert found.summary == "start a training: f1 0.6 < 0.7"
+
+
+def test_a_scored_window_says_which_rows_are_in_no_window() -> None:
+    def summary(**fields: object) -> str:
+        dataset = DatasetRef(uri="x", digest="d", rows=9, columns={}, **fields)  # type: ignore[arg-type]
+        found = ScoredWindow(dataset=dataset, model_version=3, run_id="r", start=START, end=END, labelled=0)
+        return found.summary.removeprefix(
+            "9 rows of 2026-01-31T06:00 to 2026-02-01T06:00 scored by version 3"
+        )
+
+    times = RowTimes(column="at", first=START, last=END)
+    unread = RowTimes(column="at", first=START, last=END, quarantined=2)
+    assert summary(window="all rows: there is no event time") == "; all rows: there is no event time"
+    assert summary(times=times) == summary(times=times, window="the day") == ""
+    assert summary(times=unread, window="the day") == "; 2 rows quarantined: no time in at that can be read"
+
+
+def test_figures_name_their_class_and_labels_do_not() -> None:
+    assert performance(metrics={"f1": 0.8}, of_class="fraud").summary == (
+        "waiting: f1 0.800 (of the class 'fraud')"
+    )
+    assert performance(of_class="fraud").summary == "waiting: 1,300 rows with a label"
+    both = performance(also_scored=2, overdue=(LATE,)).summary
+    assert both == (
+        "waiting: 1,300 rows with a label; 2 earlier windows scored; 1 earlier window without labels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(ScoredWindow, {}), (DriftReport, {}), (PerformanceReport, {}), (Triage, {})],
+)
+def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
+    assert said_by_default(kind) == said

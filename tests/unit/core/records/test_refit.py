@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from airflow_mlops.core.records import Agreement, ModelRef, Refit
+from tests.support.defaults import said_by_default
 
 JUDGED = ModelRef(name="churn", model_uri="m", run_id="r", digest="d", params={}, rows=8_000)
 REFIT = Refit(
@@ -45,3 +47,11 @@ def test_the_summary_has_the_rows_of_both_and_how_they_agree() -> None:
 def test_a_judged_model_that_is_kept_says_why() -> None:
     kept = dataclasses.replace(REFIT, kept="it has learned all rows", caution="none of this")
     assert kept.summary == "the judged model is registered: it has learned all rows"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(Agreement, {}), (Refit, {})],
+)
+def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
+    assert said_by_default(kind) == said

@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.records import (
+    BudgetCheck,
     Comparison,
     Evaluation,
+    GroupDifference,
     ModelRef,
     OwnResult,
+    Preprocessing,
     RegisteredVersion,
     SliceCheck,
     TuneResult,
 )
+from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
+from tests.support.defaults import said_by_default
 
 MODEL = ModelRef(name="churn", model_uri="m", run_id="0123456789abcdef", digest="d", params={}, rows=12_345)
 EVALUATION = Evaluation(model=MODEL, metrics={"roc_auc": 0.91234, "f1": 0.5})
@@ -106,3 +111,88 @@ def test_what_a_slice_or_an_own_stage_does_not_say_is_empty() -> None:
 def test_a_registered_version_is_a_challenger_until_it_is_more() -> None:
     version = RegisteredVersion(name="churn", model_version=7, model_uri="m", run_id="r")
     assert version.summary == "version 7, alias challenger"
+    again = dataclasses.replace(version, alias="champion", judged_again=(3, 5))
+    assert again.summary == (
+        "version 7, alias champion; judged again: version 5 had become the champion since evaluate"
+    )
+
+
+def test_a_search_names_the_class_of_its_score() -> None:
+    found = dataclasses.replace(search(0, 0.9, C=1), of_class="fraud")
+    assert found.summary == "5 trials, best roc_auc 0.900 (of the class 'fraud') (C=1)"
+
+
+def test_a_model_says_what_its_score_is_and_what_is_before_the_estimator() -> None:
+    steps = Preprocessing(
+        {"numbers": tuple(map(str, range(1_200))), "words": ("text",)}, notes=("an id is left out",)
+    )
+    found = dataclasses.replace(MODEL, positive="fraud", threshold=0.1234, preprocess=steps, rounds=1_500)
+    assert found.summary == (
+        "fitted on 12,345 rows, in MLflow as run 01234567; its score is the probability of 'fraud'; decision "
+        "threshold 0.123; 1,500 rounds by early stopping; columns before the estimator: numbers 1,200, "
+        "words 1; "
+        "an id is left out"
+    )
+    never = dataclasses.replace(MODEL, threshold=0.0, rounds=0)
+    assert never.summary == f"{MODEL.summary}; decision threshold 0"
+
+
+SHOWN = Comparison("f1", 0.5, 0.4, 0.1, -0.02, 0.22, ">= 0", False, detectable=0.0321)
+LOST = Comparison("f1", 0.3, 0.4, -0.1, -0.2, -0.01, ">= 0", False, outcome="worse")
+
+
+def test_an_evaluation_says_what_it_was_compared_with_and_what_that_shows() -> None:
+    found = dataclasses.replace(
+        EVALUATION, of_class="fraud", dummy={"roc_auc": 0.5, "f1": 0.1}, champion_version=6,
+        comparisons=(SHOWN,), anchor_version=3, against_anchor=(LOST,),
+        groups=(
+            GroupDifference("plan", "equal_opportunity_difference", "<= 0.1", "met", 0.05, 0.0, 0.09),
+            GroupDifference("age", "equal_opportunity_difference", "<= 0.1", "unclear"),
+        ),
+        budget=(BudgetCheck("size", 3e6, "5MB", "met", "3 MB"),), caution="few rows",
+    )  # fmt: skip
+    assert found.summary == (
+        "roc_auc 0.912, f1 0.500 (of the class 'fraud'); a dummy has roc_auc 0.500; against version 6: f1 "
+        "+0.100 "
+        "[-0.020, +0.220], shows 0.032 or more; against the anchor, version 3: f1 -0.100 [-0.200, -0.010] "
+        "(worse); plan: equal_opportunity_difference 0.050 [0.000, 0.090]; size: 3 MB; few rows"
+    )
+
+
+def test_why_there_is_no_comparison_is_said_once() -> None:
+    alone = dataclasses.replace(EVALUATION, not_compared="it lacks a column")
+    assert alone.summary == ("roc_auc 0.912, f1 0.500; not compared with the champion: it lacks a column")
+    told = dataclasses.replace(alone, caution="not compared: it lacks a column")
+    assert told.summary == "roc_auc 0.912, f1 0.500; not compared: it lacks a column"
+
+
+def test_an_interval_has_signs() -> None:
+    assert SHOWN.interval == "+0.1, 95 % interval -0.02 to +0.22"
+
+
+def test_a_model_that_a_person_decides_about_is_not_rejected() -> None:
+    asked = dataclasses.replace(EVALUATION, asks=True, reasons=("too few rows",), of_class="fraud")
+    assert (asked.unfinished, asked.rejection) == (True, "")
+    failed = dataclasses.replace(asked, asks=False)
+    assert not failed.unfinished
+    assert failed.rejection == "evaluation gate failed (of the class 'fraud'): too few rows"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (TuneResult, {}),
+        (ModelRef, {}),
+        (OwnResult, {}),
+        (Comparison, {"unit": "rows"}),
+        (SliceCheck, {}),
+        (Evaluation, {}),
+        (RegisteredVersion, {"alias": "challenger"}),
+    ],
+)
+def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
+    assert said_by_default(kind) == said
+
+
+def test_the_outcomes_are_the_words_in_records_of_before() -> None:
+    assert (NOT_WORSE, WORSE, INCONCLUSIVE) == ("not_worse", "worse", "inconclusive")

@@ -191,8 +191,9 @@ def in_folds(codes: np.ndarray) -> Target:
 @pytest.mark.parametrize(("rarer", "kind"), [(49, ""), (50, "predicts")])
 def test_a_perfect_ranking_is_suspected_from_fifty_rows_of_the_rarer_class_on(rarer: int, kind: str) -> None:
     label = (np.arange(300) < rarer).astype(np.int64)
-    found = judge(column(np.arange(300.0)), in_folds(label))
-    assert (found.kind, found.score) == (kind, 1)
+    for codes in (label, 1 - label):
+        found = judge(column(np.arange(300.0)), in_folds(codes))
+        assert (found.kind, found.score) == (kind, 1)
 
 
 @pytest.mark.parametrize(
@@ -296,6 +297,8 @@ def expected_side(right: int, wrong: int, of_class: int, others: int) -> bool:
         ((29, 0, 20, 80), False),  # too few rows on the pure side
         ((97, 3, 20, 80), True),
         ((96, 3, 20, 80), False),  # less than 97 %
+        ((130, 4, 28, 29), True),  # 30.02
+        ((141, 4, 21, 20), False),  # 29.98
         ((970, 30, 100, 95), True),
         ((970, 30, 100, 94), False),  # 30.0 and 29.9
         ((40, 0, 54, 66), False),  # by luck, at ten times the odds
@@ -323,3 +326,30 @@ def test_the_limit_of_numbers_is_beyond_luck_from_fifty_rows_on() -> None:
     share = (found >= 0.99).mean()
     assert share <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / repeats)
     assert stats.norm.sf(np.log(2) / (2 / np.sqrt(50))) < 0.01 < stats.norm.sf(np.log(2) / (2 / np.sqrt(40)))
+
+
+def test_exactly_99_percent_of_the_variance_are_enough() -> None:
+    """Of 22 rows of each level and fold, at 3 or -3, two lie one beside it: 8 of 800 squares are left."""
+    beside = np.tile(np.r_[1.0, -1.0, np.zeros(20)], 4)
+    codes = np.repeat([0, 1, 0, 1], 22)
+    values = np.where(codes == 0, -3.0, 3.0) + beside
+    target = Target(np.arange(88) // 4, values, np.ones(88), np.arange(88) < 44)
+    assert judge(Column(codes, None, codes < 0), target) == Verdict(0.99, "predicts")
+
+
+@pytest.mark.parametrize(("last", "kind"), [(6, "copy"), (7, "predicts")])
+def test_a_copy_of_a_number_has_one_code_more_than_values_for_gaps(last: int, kind: str) -> None:
+    codes = np.arange(100) // 4 % 5
+    target = Target(codes, 10.0 * codes**2, np.ones(100), np.arange(100) % 2 == 0)
+    assert judge(Column(np.where(codes == 4, last, codes), None, codes < 0), target).kind == kind
+
+
+def test_classes_without_rows_are_no_rows_that_repeat() -> None:
+    label = 45 * (np.arange(60) % 2)
+    assert judge(Column(label // 45, None, label < 0), in_folds(label)).kind == "copy"
+
+
+def test_a_number_that_is_told_worse_than_by_its_mean_scores_nothing() -> None:
+    values = np.tile([0.0, 1.0], 50)
+    target = Target(np.arange(100) % 2, values, np.ones(100), np.arange(100) % 2 == 0)
+    assert judge(Column(np.zeros(100, dtype=np.int64), None, values < 0), target) == Verdict(0.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn import metrics as peer
 from sklearn.metrics import get_scorer
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.metric_facts import (
     ANY_TASK,
     ARGUMENT_NAMES,
@@ -18,6 +20,7 @@ from airflow_mlops.training.core.metric_facts import (
     METRIC_ARGUMENTS,
     METRIC_FACTS,
     OWN,
+    OWN_PATTERN,
     REGRESSION,
     SEVERAL_LABELS,
     MetricFacts,
@@ -204,3 +207,40 @@ def test_each_argument_of_a_metric_of_a_users_own_has_a_plain_name_too() -> None
     }  # fmt: skip
     assert ARGUMENT_NAMES["predicted"][1] == "y_pred"
     assert ARGUMENT_NAMES["scores"][1:] == ("y_score", "y_prob")
+
+
+def test_a_metric_is_computed_here_by_scikit_learn_or_by_a_function_of_the_user() -> None:
+    here = {name for name, row in METRIC_FACTS.items() if not row.by}
+    assert here == {name for name in METRIC_FACTS if callable(getattr(metrics, name, None))}
+    assert {row.by for name, row in METRIC_FACTS.items() if name not in here} == {"scikit-learn"}
+    assert facts("max costs:saved").by == "own"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("max costs:saved", "costs:saved"),
+        ("min costs.saved", "costs.saved"),
+        ("max a.b_1.c:d2", "a.b_1.c:d2"),
+        ("max _a:_b", "_a:_b"),
+        ("mean costs:saved", None),
+        ("max saved", None),
+        ("max 1a:b", None),
+        ("max a:1b", None),
+        ("max a:b ", None),
+        ("max a:b:c", None),
+    ],
+)
+def test_a_path_is_a_module_and_a_function_in_it(name: str, path: str | None) -> None:
+    assert own_path(name) == path
+    assert (re.search(OWN_PATTERN, name) is not None) is (path is not None)
+
+
+@pytest.mark.parametrize("name", ["costs:saved", "a.b.c", "_a.b:c_1"])
+def test_a_path_without_a_direction_says_which_ones_there_are(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        facts(name)
+    assert str(caught.value) == (
+        f"must say which values of {name} are better: write 'max {name}' for larger ones, 'min {name}' for "
+        "smaller ones"
+    )

@@ -231,3 +231,12 @@ def test_a_perfect_answer_has_less_than_one_only_in_the_averages_that_lack_a_cla
     assert metrics.compute([name], outcome)[name] == pytest.approx(0.75 if name in LOWERED else best)
     assert metrics.lowered_averages([name], metrics.classification(LABELS, LABELS, LABELS)) == ()
     assert metrics.lowered_averages([name], metrics.classification([0, 0], [0, 0], [0, 1])) == ()
+
+
+def test_a_true_value_of_zero_has_the_percentage_error_of_scikit_learn() -> None:
+    truth, predicted = [0.0, 2.0, -4.0], [1e-9, 3.0, -5.0]
+    found = metrics.compute(
+        ["mape", "neg_mean_absolute_percentage_error"], metrics.regression(truth, predicted)
+    )
+    expected = peer.mean_absolute_percentage_error(truth, predicted)
+    assert found == pytest.approx({"mape": expected, "neg_mean_absolute_percentage_error": -expected})
