@@ -62,4 +62,5 @@ def test_only_formats_of_digits_have_a_width() -> None:
 def test_digits_of_another_width_are_not_read() -> None:
     assert reads("20250131", "%Y%m%d")
     assert not reads("2025131", "%Y%m%d")
+    assert digits_of("%Y%m%d%H%M%S") == 14
     assert not reads("1e9", "epoch_s")

@@ -28,6 +28,7 @@ _DATES: Final = (
 )  # fmt: skip
 _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _DIGITS_ONLY: Final = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S", "%Y%m%d %H:%M:%S", "%Y%m%d %H:%M")
+_NUMBERS: Final = _DIGITS_ONLY[:2]
 _OFFSETS: Final = ("", " %z", "%z")
 FORMATS: Final = tuple(
     f"{day}{offset}"
@@ -80,7 +81,7 @@ def are_like_times(texts: Sequence[str], name: str) -> bool:
         return True
     if not digits or not _IDENTIFIERS.isdisjoint(_tokens(name)[-1:]):
         return False
-    plausible = sum(bool(_epoch(text)) or _reads(text, "%Y%m%d") for text in digits)
+    plausible = sum(bool(_epoch(text)) or any(_reads(text, form) for form in _NUMBERS) for text in digits)
     return plausible >= _SHARE_OF_DIGITS * len(samples)
 
 

@@ -224,3 +224,20 @@ def test_the_first_five_bad_rows_are_named(bad: int, shown: str) -> None:
 def test_probabilities_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="predict_proba gives an array of shape"):
         metrics.classification(["a"], ["a"], ["a", "b"], np.full(shape, 0.5))
+
+
+def test_the_columns_of_two_classes_change_places_where_the_first_is_the_positive_one() -> None:
+    chances = np.array([[0.9, 0.1], [0.3, 0.7]])
+    scoring = metrics.Scoring("fraud")
+    outcome = metrics.classification(
+        ["fraud", "legit"], ["fraud", "legit"], ["fraud", "legit"], chances, scoring
+    )
+    assert outcome.classes == ("legit", "fraud")
+    assert outcome.truth.tolist() == outcome.predicted.tolist() == [1, 0]
+    assert outcome.probabilities is not None
+    assert outcome.probabilities.tolist() == [[0.1, 0.9], [0.7, 0.3]]
+    last = metrics.classification(
+        ["legit"], ["legit"], ["fraud", "legit"], chances[1:], metrics.Scoring("legit")
+    )
+    assert last.probabilities is not None
+    assert last.probabilities.tolist() == [[0.3, 0.7]]

@@ -162,3 +162,11 @@ def test_the_policies_are_those_of_a_pipeline_file() -> None:
     assert whole.endswith("to ask (a person decides) or accept")
     assert verdict.open_question(["a", "b"]) == "not enough evidence: a; b"
     assert verdict.accepted(["a", "b"]) == "not enough evidence that it is not worse: a; b"
+
+
+def test_a_question_that_nobody_was_asked_says_which_tasks_to_clear() -> None:
+    assert verdict.unasked(["too few rows"]) == (
+        "not enough evidence: too few rows; a person decides that (evaluate.on_inconclusive: ask), and "
+        "nobody "
+        "was asked about this champion: clear the task evaluate and those after it"
+    )
