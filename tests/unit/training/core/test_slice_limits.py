@@ -21,7 +21,8 @@ def test_only_a_clear_loss_is_a_reason_and_it_says_of_how_many_comparisons() -> 
     )
     assert slice_limits.worse(slices) == (
         "worse for plan=basic (1,412 rows): f1 0.5 against 0.62 of the champion, difference -0.12, 95 % "
-        "interval -0.2 to -0.04 for all 3 comparisons of slices together, not even the upper bound is >= -0.02",
+        "interval -0.2 to -0.04 for all 3 comparisons of slices together, not even the upper bound is "
+        ">= -0.02",
     )
     assert slice_limits.worse(slices[1:]) == ()
     (alone,) = slice_limits.worse((SliceComparison("plan", "basic", 200, (WORSE,)),))
