@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
 from airflow_mlops.core.records.answers import Answer
 from airflow_mlops.core.records.budget import BudgetCheck
-from airflow_mlops.core.records.evaluation_words import findings_of, summary_of
+from airflow_mlops.core.records.comparisons import INCONCLUSIVE as INCONCLUSIVE
+from airflow_mlops.core.records.comparisons import NOT_WORSE as NOT_WORSE
+from airflow_mlops.core.records.comparisons import WORSE as WORSE
+from airflow_mlops.core.records.comparisons import Check as Check
+from airflow_mlops.core.records.comparisons import Comparison as Comparison
+from airflow_mlops.core.records.comparisons import SliceCheck as SliceCheck
+from airflow_mlops.core.records.comparisons import SliceComparison as SliceComparison
+from airflow_mlops.core.records.evaluation_words import compared, next_step, of_slices, of_slices_against
 from airflow_mlops.core.records.groups import GroupDifference
 from airflow_mlops.core.records.model_format import ModelFormat
 from airflow_mlops.core.records.preprocessing import Preprocessing
-
-NOT_WORSE: Final = "not_worse"
-WORSE: Final = "worse"
-INCONCLUSIVE: Final = "inconclusive"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,75 +56,6 @@ class ModelRef(Record):
         before = [f"columns before the estimator: {', '.join(steps)}"] if steps else []
         form = [f"format {self.format}"] if self.format else []
         return "; ".join([text, *rounds, *before, *self.preprocess.notes, *form])
-
-
-@dataclass(frozen=True)
-class Check:
-    """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``.
-
-    The figure decides; ``low`` and ``high`` bound it with 95 % confidence, None where that is not known.
-    """
-
-    name: str
-    value: float
-    limit: str
-    passed: bool
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval.
-
-    ``outcome`` is ``not_worse``, ``worse`` or ``inconclusive``. With an empty ``limit`` only a model that is
-    ``worse`` is refused. ``detectable`` is the smallest difference that this hold-out shows with 80 % power,
-    None where that cannot be said; ``rows`` counted, in ``units`` of ``unit``, which were resampled.
-    """
-
-    metric: str
-    challenger: float
-    champion: float
-    difference: float
-    low: float
-    high: float
-    limit: str
-    passed: bool
-    outcome: str = ""
-    detectable: float | None = None
-    rows: int = 0
-    units: int = 0
-    unit: str = "rows"
-
-    @property
-    def interval(self) -> str:
-        """The difference with its interval, as text."""
-        return f"{self.difference:+.3g}, 95 % interval {self.low:+.3g} to {self.high:+.3g}"
-
-
-@dataclass(frozen=True)
-class SliceCheck:
-    """The hold-out rows with one value of a column against limits; ``skipped`` says why they were not."""
-
-    column: str
-    value: str
-    rows: int
-    checks: tuple[Check, ...] = ()
-    skipped: str = ""
-
-
-@dataclass(frozen=True)
-class SliceComparison:
-    """The hold-out rows with one value of a column, of challenger and champion; ``skipped`` says why not.
-
-    The intervals hold for all slices and metrics together: with 95 % confidence none of them is wrong.
-    """
-
-    column: str
-    value: str
-    rows: int
-    comparisons: tuple[Comparison, ...] = ()
-    skipped: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,12 +115,33 @@ class Evaluation(Record):
     @property
     def summary(self) -> str:
         """What was found, by what was compared on how many rows, and what happens now."""
-        return summary_of(self)
+        rows = f" on {self.rows:,} hold-out rows" if self.rows else ""
+        step = next_step(
+            self.champion_version, asks=self.asks, passed=self.passed, refused=bool(self.reasons)
+        )
+        return ". ".join(filter(None, (*self._findings(rows), step)))
 
     @property
     def findings(self) -> str:
         """Figures, their class, the differences to earlier versions, slices, groups, cost, and a caution."""
-        return findings_of(self)
+        return ". ".join(filter(None, self._findings("")))
+
+    def _findings(self, rows: str) -> Iterator[str]:
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
+        dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
+        yield f"{figures}{about(self.of_class)}{rows}{dummy}"
+        yield from compared(f"the champion, version {self.champion_version}", self.comparisons)
+        if self.left_out and self.comparisons:
+            yield f"{self.left_out:,} rows that the champion has learned from do not count"
+        yield from compared(f"the best earlier champion, version {self.anchor_version}", self.against_anchor)
+        if self.not_compared and self.not_compared not in self.caution:
+            yield f"Not compared with the champion: {self.not_compared}"
+        yield from of_slices(self.slices)
+        yield from of_slices_against(self.against_slices)
+        yield from (f"{item.column}: {item.measure} {item.figures}" for item in self.groups if item.figures)
+        yield from (f"{item.name}: {item.figures}" for item in self.budget)
+        if self.caution:
+            yield f"Caution: {self.caution}"
 
     @property
     def rejection(self) -> str:
