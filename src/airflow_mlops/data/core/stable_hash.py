@@ -35,8 +35,7 @@ _HEADS: Final = np.array([(1 << 8 * size) - 1 for size in range(_WORD)] + [2**64
 
 def of_integers(values: NDArray[Any]) -> Hashes:
     """Return the hashes of whole numbers or booleans, shape (n,)."""
-    wide = np.uint64 if values.dtype == np.uint64 else np.int64
-    return _mixed(values.astype(wide).view(np.uint64))
+    return _mixed(values.astype(np.int64).view(np.uint64))  # an unsigned number keeps its bits
 
 
 def of_floats(values: NDArray[Any]) -> Hashes:
