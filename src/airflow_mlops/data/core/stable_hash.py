@@ -44,7 +44,7 @@ def of_floats(values: NDArray[Any]) -> Hashes:
     Other numbers count in the precision of float32, so that neither that type nor the last digit of a number
     that was written as text and read again changes anything.
     """
-    numbers = values.astype(np.float64) + 0.0  # a new array in which no zero is negative
+    numbers = values.astype(np.float64)  # a new array, of which a negative zero is the whole number 0
     with np.errstate(over="ignore", invalid="ignore"):
         broken = np.floor(numbers) != numbers
         numbers[broken] = numbers[broken].astype(np.float32)
