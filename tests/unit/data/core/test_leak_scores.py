@@ -112,6 +112,7 @@ def test_numbers_become_levels_where_they_repeat_and_bins_where_they_do_not() ->
     ("codes", "target", "same"),
     [
         ([0, 1, 2, 0], [2, 0, 1, 2], True),
+        ([0, 1, 0], [1, 0, 1], True),
         ([0, 1, 1, 0], [2, 0, 1, 2], False),
         ([0, 1, 2, 0], [0, 1, 1, 0], False),
         ([0, 0, 1, 1], [0, 1, 0, 1], False),
