@@ -24,6 +24,8 @@ from airflow.utils.session import create_session
 from fastapi import HTTPException
 
 from airflow_mlops.hooks.rollouts import rollouts_place
+from airflow_mlops.operators.approve import ApproveOperator
+from airflow_mlops.operators.prepare import PrepareOperator
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.training.registry import Registry
 from tests.support.airflow import DEPLOY, Ran, project, run, run_again
@@ -147,7 +149,7 @@ def several(tmp_path_factory: pytest.TempPathFactory, mlflow_uri: str) -> DAG:
     """A deploy that two of three people must approve, one of whom has started the training."""
     approve = {"by": ["ada", "ben", AUTHOR], "needs": 2}
     dags = project(tmp_path_factory.mktemp(NAME), name=NAME, deploy=DEPLOY, approve=approve)
-    assert run(dags["train"]).state == "success"
+    assert run(dags["train"]).errors == {}
     return dags["deploy"]
 
 
@@ -228,6 +230,19 @@ def test_a_cleared_request_asks_again_but_never_with_an_old_text(several: DAG, m
     Registry(mlflow_uri, NAME).tag(1, {"mlops.gate.caution": "another evidence"})
     run_again(ran, "prepare", "approve")
     assert "Airflow keeps showing its first request; start a new run" in ran.error("approve")
+
+
+def test_one_task_in_a_dag_of_ones_own_asks_until_there_are_enough(several: DAG, mlflow_uri: str) -> None:
+    pipeline = several.get_task("approve").pipeline
+    with DAG("by_hand", schedule=None, params={"version": 1}) as dag:
+        asks = ApproveOperator(task_id="approve", pipeline=pipeline)
+        PrepareOperator(task_id="prepare", pipeline=pipeline) >> asks
+    answers = ("approve", "ada", "Approve"), ("approve", "ada", "Approve"), ("approve", "ben", "Approve")
+    with people("by_hand", *answers) as said:
+        ran = run(dag)
+    assert (ran.errors, said) == ({}, [200] * 3)
+    assert [item["by"] for item in ran.xcom("approve", "approval")["answers"]] == ["ada", "ben"]
+    assert Registry(mlflow_uri, NAME).version(1).tags["mlops.approval.by"] == "ada, ben"
 
 
 def resume(ran: Ran, task_id: str) -> None:

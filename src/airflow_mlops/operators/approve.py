@@ -153,7 +153,9 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
         It keeps the first request of a task in a run: a task that is cleared shows its text, and lets its
         people answer, whatever has changed since.
         """
-        found = hashlib.sha256(repr((asked.subject, asked.body, asked.by)).encode()).hexdigest()
+        found = hashlib.sha256(
+            repr((asked.subject, asked.body, asked.by, asked.on_timeout)).encode()
+        ).hexdigest()
         store = context["task_state_store"]
         first = store.get(_FIRST_REQUEST)
         if first is None:

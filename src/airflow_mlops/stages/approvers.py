@@ -55,13 +55,14 @@ def request_of(
             "one user; turn it off, or remove the key, then clear this task"
         )
     _check_enough(approvers.needs - len(earlier), people, barred, unknown, users)
+    number = f" (approval {len(earlier) + 1} of {approvers.needs})" if approvers.needs > 1 else ""
     lines = [body, *_about_people(approvers, earlier, barred)]
     if users.get("anonymous"):
         lines.append("- **caution**: Airflow lets everybody in as one user, so who answers is not checked")
     if unknown:
         lines.append(f"- **caution**: Airflow may not know {', '.join(unknown)}: {users.get('hint', '')}")
     return ApprovalRequest(
-        subject=subject,
+        subject=subject + number,
         body="\n".join(lines),
         by=people,
         within_s=section.within.total_seconds(),

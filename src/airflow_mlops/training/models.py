@@ -65,7 +65,8 @@ def load_model(uri: str, model_uri: str) -> Any:
     Raises ConfigError when its files are not those that its training logged, or hold types that it does not
     list.
     """
-    from skops.io.exceptions import UntrustedTypesFoundException
+    with quiet_search():  # the import searches as well
+        from skops.io.exceptions import UntrustedTypesFoundException
 
     with fluent(uri) as mlflow:
         folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri)

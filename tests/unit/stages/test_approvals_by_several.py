@@ -69,6 +69,7 @@ def test_the_deploy_waits_for_two_different_people(registry: Registry) -> None:
     assert registry.version(1).tags["mlops.approval"] == "1 of 2"
     again = asked(registry, before=first)
     assert again["by"] == ("ben",)
+    assert again["subject"] == "Deploy version 1 of churn? (approval 2 of 2)"
     assert "- **approvals**: 1 of 2 different people, so far ada" in again["body"]
     refused = asked(registry, before=first, answer=ADA)
     assert refused["refused"] == "ada has approved already, and may not approve it"
