@@ -1,9 +1,26 @@
-"""A message about a library that is not installed names the extra that brings it."""
+"""An import that fails names the extra that brings the module."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
 
 from airflow_mlops.core.extras import how_to_install
 
+EXTRAS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"][
+    "optional-dependencies"
+]
 
-def test_an_extra_is_named_for_the_libraries_that_have_one() -> None:
-    assert how_to_install("catboost") == "; install it: pip install 'airflow-mlops[catboost]'"
-    assert how_to_install("lightgbm.sklearn") == "; install it: pip install 'airflow-mlops[lightgbm]'"
-    assert how_to_install("lightgbm_tools") == ""
+
+@pytest.mark.parametrize("name", ["catboost", "lightgbm", "xgboost"])
+def test_an_extra_that_is_named_is_one_of_the_distribution(name: str) -> None:
+    expected = f"; install it: pip install 'airflow-mlops[{name}]'"
+    assert how_to_install(name) == how_to_install(f"{name}.sklearn.inner") == expected
+    assert any(name in needed for needed in EXTRAS[name])
+
+
+@pytest.mark.parametrize("module", ["sklearn.linear_model", "my.xgboost", ""])
+def test_what_no_extra_brings_has_no_advice(module: str) -> None:
+    assert how_to_install(module) == ""

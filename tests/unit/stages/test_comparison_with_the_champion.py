@@ -46,10 +46,11 @@ def test_a_clearly_worse_model_is_refused_without_a_limit_too(tmp_path: Path) ->
     assert worse.reasons[0].endswith("all of it is below 0")
     assert only.high < 0
     assert only.difference == pytest.approx(worse.metrics["roc_auc"] - first.metrics["roc_auc"])
-    assert "(worse)" in worse.summary
+    assert "clearly worse. " in worse.summary
+    assert "Failed: it is not registered; version 1 stays the champion" in worse.summary
     same = evaluated(project, "again")
-    assert "; against version 1: roc_auc +0.000 [+0.000, +0.000]" in same.summary
-    assert "worse" not in same.summary
+    assert "roc_auc +0.000 (95 % interval +0.000 to +0.000), not worse. Passed" in same.summary
+    assert "clearly" not in same.summary
 
 
 def test_a_champion_that_cannot_be_asked_is_told_and_refuses_nothing_without_a_limit(tmp_path: Path) -> None:

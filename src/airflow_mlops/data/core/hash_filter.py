@@ -37,7 +37,8 @@ class HashFilter:
         known = np.unique(hashes)
         if not known.size:
             return cls(np.empty(0, dtype=np.uint8))
-        size = min(_MOST, max(_LEAST, 1 << int(_BITS_EACH * known.size - 1).bit_length()))
+        # Twelve bits each are never a power of two: the next one is larger.
+        size = min(_MOST, max(_LEAST, 1 << int(_BITS_EACH * known.size).bit_length()))
         bits = np.zeros(size, dtype=bool)
         for places in _places(known, size):
             bits[places] = True

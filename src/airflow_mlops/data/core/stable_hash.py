@@ -35,8 +35,7 @@ _HEADS: Final = np.array([(1 << 8 * size) - 1 for size in range(_WORD)] + [2**64
 
 def of_integers(values: NDArray[Any]) -> Hashes:
     """Return the hashes of whole numbers or booleans, shape (n,)."""
-    wide = np.uint64 if values.dtype == np.uint64 else np.int64
-    return _mixed(values.astype(wide).view(np.uint64))
+    return _mixed(values.astype(np.int64).view(np.uint64))  # an unsigned number keeps its bits
 
 
 def of_floats(values: NDArray[Any]) -> Hashes:
@@ -45,7 +44,7 @@ def of_floats(values: NDArray[Any]) -> Hashes:
     Other numbers count in the precision of float32, so that neither that type nor the last digit of a number
     that was written as text and read again changes anything.
     """
-    numbers = values.astype(np.float64) + 0.0  # a new array in which no zero is negative
+    numbers = values.astype(np.float64)  # a new array, of which a negative zero is the whole number 0
     with np.errstate(over="ignore", invalid="ignore"):
         broken = np.floor(numbers) != numbers
         numbers[broken] = numbers[broken].astype(np.float32)

@@ -156,10 +156,10 @@ def regression(
     """
     values = np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float)
     if (bad := ~np.isfinite(values[0])).any():
-        raise DataRejected(f"the target is not a finite number in {_rows(bad)}: leave these rows out")
+        raise DataRejected(f"the target is not a finite number in {rows_in(bad)}: leave these rows out")
     if (bad := ~np.isfinite(values[1])).any():
         raise DataRejected(
-            f"the model predicts no finite number for {_rows(bad)}: it has diverged, or its features have "
+            f"the model predicts no finite number for {rows_in(bad)}: it has diverged, or its features have "
             "values that it cannot take; scale them, or make its steps smaller"
         )
     return Outcome(REGRESSION, *values, others=scoring.others)
@@ -243,13 +243,13 @@ def _checked(probabilities: NDArray[Any], classes: int, *, flipped: bool) -> NDA
         first = values[np.flatnonzero(bad)[0]][:_SHOWN]
         found = ", ".join(f"{value:.4g}" for value in first.tolist())
         raise DataRejected(
-            f"the model's probabilities are not between 0 and 1 for {_rows(bad)} (the first: {found}): it "
+            f"the model's probabilities are not between 0 and 1 for {rows_in(bad)} (the first: {found}): it "
             "has diverged, or predict_proba gives something else"
         )
     return values
 
 
-def _rows(bad: NDArray[Any]) -> str:
+def rows_in(bad: NDArray[Any]) -> str:
     """Say how many rows are bad, and which come first, counted from 0."""
     places = np.flatnonzero(bad)
     shown = ", ".join(str(place) for place in places[:_SHOWN].tolist())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_mlops.data.core.file_names import (
+    PATTERN,
     all_whole,
     is_archive,
     is_ignored,
@@ -21,6 +22,9 @@ from airflow_mlops.data.core.file_names import (
         ("lake/rows.CSV.GZ", "rows.csv", "gzip"),
         ("rows.parquet.gzip", "rows.parquet", "gzip"),
         ("rows.jsonl.zst", "rows.jsonl", "zstd"),
+        ("rows.csv.zip", "rows.csv", "zip"),
+        ("rows.csv.bz2", "rows.csv", "bz2"),
+        ("rows.csv.xz", "rows.csv", "xz"),
         ("a.zip/rows.csv", "rows.csv", None),
     ],
 )
@@ -68,3 +72,27 @@ def test_the_folders_of_table_formats_are_known() -> None:
     assert table_format([".hoodie"]) == "Apache Hudi"
     assert table_format(["00000-x.metadata.json"]) == "Apache Iceberg"
     assert table_format(["metadata", "data", "metadata.json", "a.parquet"]) is None
+    assert table_format(["a.parquet", "00000-x.metadata.json", "b.parquet"]) == "Apache Iceberg"
+
+
+@pytest.mark.parametrize("ending", [".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"])
+def test_an_archive_is_known_by_its_ending(ending: str) -> None:
+    assert is_archive(f"rows{ending}")
+    assert is_archive(f"ROWS{ending.upper()}")
+    assert not is_archive(f"rows{ending}.csv")
+
+
+@pytest.mark.parametrize(
+    "ending", [".bak", ".crc", ".tmp", ".temp", ".old", ".orig", ".swp", ".part", ".partial", "~"]
+)
+def test_a_leftover_is_known_by_its_ending(ending: str) -> None:
+    assert is_leftover(f"rows.csv{ending}")
+    assert is_leftover(f"rows.csv{ending.upper()}")
+    assert not is_leftover(f"rows{ending}.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_pattern"), [("a*.csv", True), ("a?.csv", True), ("a[1]", True), ("a]{1}.csv", False)]
+)
+def test_a_pattern_has_one_of_three_characters(path: str, *, is_pattern: bool) -> None:
+    assert (PATTERN.search(path) is not None) is is_pattern

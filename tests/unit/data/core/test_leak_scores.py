@@ -112,6 +112,7 @@ def test_numbers_become_levels_where_they_repeat_and_bins_where_they_do_not() ->
     ("codes", "target", "same"),
     [
         ([0, 1, 2, 0], [2, 0, 1, 2], True),
+        ([0, 1, 0], [1, 0, 1], True),
         ([0, 1, 1, 0], [2, 0, 1, 2], False),
         ([0, 1, 2, 0], [0, 1, 1, 0], False),
         ([0, 0, 1, 1], [0, 1, 0, 1], False),
@@ -209,3 +210,10 @@ def test_means_by_code_explain_what_lies_between_codes() -> None:
     target = np.where(codes == 0, 0.0, 4.0) + np.tile([1.0, -1.0], 40)
     assert leak_scores.explained(codes, target, fold) == pytest.approx(0.8)
     assert leak_scores.explained(2 * codes, 10 * target + 7, fold) == pytest.approx(0.8)
+
+
+def test_one_row_of_a_code_is_its_mean() -> None:
+    """In either fold one row at 9 beside three at 0: nothing is left, and of squares about 2.25 all."""
+    fold = np.repeat([True, False], 4)
+    codes, target = np.tile([0, 0, 0, 1], 2), np.tile([0.0, 0.0, 0.0, 9.0], 2)
+    assert leak_scores.explained(codes, target, fold) == 1

@@ -14,6 +14,7 @@ from airflow_mlops.data.core.query import (
     misfit,
     parameters,
     unknown_parameter,
+    window_fault,
 )
 
 PIECES = st.sampled_from(
@@ -137,3 +138,46 @@ def test_a_text_of_any_shape_is_read_in_bounded_time(piece: str) -> None:
     assert (misfit(sql) is None) == (piece in ("{{", "{%"))
     assert parameters(sql) == ()
     assert for_binding(sql, WINDOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("sql", "form", "timezone", "key"),
+    [
+        ("SELECT * FROM t WHERE at < :window_end", "epoch_s", "UTC", "format epoch_s"),
+        ("SELECT * FROM t WHERE at < :window_end", "%d.%m.%Y", "Europe/Rome", "format %d.%m.%Y"),
+        ("SELECT * FROM t WHERE at < :window_end", None, "Europe/Rome", "timezone Europe/Rome"),
+        ("SELECT * FROM t WHERE at < :window_end", "iso", "Europe/Rome", "timezone Europe/Rome"),
+        ("SELECT * FROM t WHERE at < :window_end", "iso", "UTC", ""),
+        ("SELECT * FROM t WHERE at < :window_end", None, "UTC", ""),
+        ("SELECT * FROM t WHERE shop = :shop", "epoch_s", "UTC", ""),
+        ("SELECT * FROM t", "epoch_s", "Europe/Rome", ""),
+    ],
+)
+def test_a_window_in_utc_is_not_compared_with_times_written_in_another_way(
+    sql: str, form: str | None, timezone: str, key: str
+) -> None:
+    expected = (
+        f":window_end is in UTC, but data.time declares the {key}: convert the column to UTC in the query "
+        f"and remove data.time.{key.partition(' ')[0]}, or remove the parameter: rows outside the window are "
+        "left out after reading"
+    )
+    assert window_fault(sql, form, timezone) == (expected if key else None)
+
+
+def test_the_first_parameter_of_the_window_is_named() -> None:
+    found = window_fault("SELECT :shop, :window_start, :window_end", "epoch_s", "UTC")
+    assert found is not None
+    assert found.startswith(":window_start is in UTC")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT * FROM t ORDER BY RANDOM () LIMIT 3", "it uses random(): choose rows by their keys"),
+        ("SELECT * FROM t TABLESAMPLE SYSTEM (5)", "it uses TABLESAMPLE: choose rows by their keys"),
+        ("SELECT * FROM t LIMIT 5", "it has LIMIT without ORDER BY: order its rows by their keys"),
+        ("SELECT * FROM{{ table }}LIMIT 5", "it has LIMIT without ORDER BY: order its rows by their keys"),
+    ],
+)
+def test_a_query_that_has_other_rows_each_time_says_what_to_do(sql: str, reason: str) -> None:
+    assert fickle(sql) == reason

@@ -33,6 +33,9 @@ def test_whole_numbers_are_mixed_as_published() -> None:
     assert of_integers(np.array(numbers)).tolist() == [splitmix64(n % 2**64) for n in numbers]
     assert splitmix64(0) == 0xE220A8397B1DCDAF  # the first output for the seed 0
     assert of_integers(np.array([2**64 - 1], dtype=np.uint64))[0] == splitmix64(2**64 - 1)
+    high = np.array([2**63, 2**63 + 5], dtype=np.uint64)
+    assert of_integers(high).tolist() == [splitmix64(2**63), splitmix64(2**63 + 5)]
+    assert of_integers(np.array([-1], dtype=np.int8))[0] == splitmix64(2**64 - 1)
     assert of_integers(np.array([True, False])).tolist() == [splitmix64(1), splitmix64(0)]
 
 

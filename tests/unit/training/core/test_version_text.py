@@ -35,8 +35,9 @@ def test_figures_comparison_and_commit_follow() -> None:
     )
     tags = {LEARNED: "Ridge, fitted to 800 rows", GIT_COMMIT: "0123456789abcdef", GIT_CHANGED: "features.py"}
     assert version_text(evaluation, tags) == (
-        "Ridge, fitted to 800 rows. On 200 rows that it had not seen: roc_auc 0.800; against version 3: "
-        "roc_auc +0.100 [+0.050, +0.150]. Code: commit 0123456789, and changes in features.py."
+        "Ridge, fitted to 800 rows. On 200 rows that it had not seen: roc_auc 0.800. Compared with "
+        "the champion, version 3, on the same rows: roc_auc +0.100 (95 % interval +0.050 to +0.150). "
+        "Code: commit 0123456789, and changes in features.py."
     )
 
 
