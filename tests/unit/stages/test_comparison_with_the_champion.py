@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import metrics as peer
 
@@ -17,7 +16,7 @@ from airflow_mlops.serving.model import _asked
 from airflow_mlops.training import estimators
 from airflow_mlops.training.mlflow_access import Mlflow
 from airflow_mlops.training.registry import Registry
-from tests.support.project import Project, customers
+from tests.support.project import Project, customers, stored
 
 STUMP = {"estimator": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 1, "max_features": 1}}
 
@@ -120,7 +119,7 @@ def test_scores_are_those_of_the_positive_class_in_every_place(tmp_path: Path) -
     served = _asked(loaded, rows)
     assert served.scores == pytest.approx(scores)
     found = Evaluation.from_json(project.run("evaluate", {"features": features, "model": model}))
-    held = pd.read_parquet(features["holdout"]["uri"])
+    held = stored(features, "holdout")
     truth = held.pop("churned")
     expected = peer.average_precision_score(truth == "leaves", loaded.predict_proba(held)[:, 0])
     assert found.metrics["average_precision"] == pytest.approx(expected)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.outcome import UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -241,3 +244,20 @@ def test_the_columns_of_two_classes_change_places_where_the_first_is_the_positiv
     )
     assert last.probabilities is not None
     assert last.probabilities.tolist() == [[0.3, 0.7]]
+
+
+LABELS = st.one_of(st.integers(-3, 5), st.booleans())
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5, unique=True), st.lists(LABELS, min_size=1, max_size=20))
+def test_labels_of_numbers_have_the_places_that_a_search_one_by_one_finds(
+    classes: list[int], truth: list[int]
+) -> None:
+    places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
+    expected = [places.get(label, UNKNOWN) for label in np.asarray(truth).tolist()]
+    said = [classes[0]] * len(truth)
+    lenient = metrics.Scoring(max_unknown=1.0) if set(expected) != {UNKNOWN} else None
+    if lenient is not None:
+        found = metrics.classification(truth, said, classes, scoring=lenient)
+        assert found.truth.tolist() == expected
+        assert set(found.predicted.tolist()) == {0}
