@@ -10,13 +10,16 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
+from airflow_mlops.training.estimators import assemble
 from airflow_mlops.training.models import load_model
 from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.safe_format import trusted_types
 from airflow_mlops.training.tracking import connect, fluent
 from tests.support.project import Project
 
@@ -264,6 +267,24 @@ def test_a_file_without_code_of_its_own_gets_a_model_whose_loading_runs_none(
     described.write_text(described.read_text().replace("to_features", "as_trained"))
     with pytest.raises(ConfigError, match="its files are not those that its training logged"):
         load_model(own.tracking_uri, model["model_uri"])
+
+
+def test_a_type_that_the_model_does_not_list_is_not_built(project: Project, tmp_path: Path) -> None:
+    """Of a model that somebody else logged, whose files have no digest."""
+    rows = table()[["x"]]
+    model = assemble(rows, None, LogisticRegression().fit(rows, table()["y"]))
+    with fluent(project.tracking_uri):
+        mlflow.sklearn.save_model(
+            model,
+            tmp_path / "model",
+            serialization_format="skops",
+            skops_trusted_types=list(trusted_types(model)),
+        )
+    assert len(load_model(project.tracking_uri, str(tmp_path / "model")).predict(rows)) == len(rows)
+    described = tmp_path / "model" / "MLmodel"
+    described.write_text(described.read_text().replace("raw_rows.to_features", "raw_rows.as_trained"))
+    with pytest.raises(ConfigError, match=r"is not loaded: .*to_features"):
+        load_model(project.tracking_uri, str(tmp_path / "model"))
 
 
 def test_code_of_ones_own_is_agreement_to_run_it(trained: Any, run: Any) -> None:
