@@ -16,6 +16,7 @@ from airflow_mlops.core.records import (
     Evaluation,
     FeatureSet,
     LeakProbe,
+    ModelFormat,
     ModelRef,
     RowTimes,
     SliceCheck,
@@ -29,6 +30,7 @@ MODEL = ModelRef(
     digest="859389bf6597aaaa",
     params={"max_leaf_nodes": 25},
     rows=218_569,
+    format=ModelFormat("skops", "the file names no code of your own", ("sklearn.tree._tree.Tree",)),
 )
 
 

@@ -57,10 +57,9 @@ def _rendered(
 
 def unjudged_page(training: Training) -> str:
     """Return the card of a model that could not be judged: the reason, and where the model comes from."""
-    reasons = "; ".join(training.evaluation.reasons)
-    found = Verdict(
-        Badge(BAD, "Not judged"), f"{training.shown(reasons, 600).capitalize()}.", "It is not registered."
-    )
+    reason = training.shown("; ".join(training.evaluation.reasons), 600)
+    sentence = f"{reason[:1].upper()}{reason[1:]}."
+    found = Verdict(Badge(BAD, "Not judged"), sentence, "It is not registered.")
     features = training.features
     facts = [
         ("Learned from", f"{features.train.rows:,} rows", _span(features.train)),

@@ -261,3 +261,12 @@ def test_labels_of_numbers_have_the_places_that_a_search_one_by_one_finds(
         found = metrics.classification(truth, said, classes, scoring=lenient)
         assert found.truth.tolist() == expected
         assert set(found.predicted.tolist()) == {0}
+
+
+def test_two_classes_have_a_score_for_each_row_and_more_have_none() -> None:
+    two = metrics.classification([0, 1, 1], [0, 1, 1], [0, 1], np.array([0.1, 0.9, 0.8]))
+    assert two.scores is not None
+    assert two.scores.tolist() == [0.1, 0.9, 0.8]
+    three = metrics.classification([0, 1], [0, 1], [0, 1, 2], np.eye(3)[:2])
+    assert three.scores is None
+    assert metrics.classification([0, 1], [0, 1], [0, 1]).scores is None

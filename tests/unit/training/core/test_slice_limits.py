@@ -25,6 +25,8 @@ def test_only_a_clear_loss_is_a_reason_and_it_says_of_how_many_comparisons() -> 
         ">= -0.02",
     )
     assert slice_limits.worse(slices[1:]) == ()
+    two = slice_limits.worse((SliceComparison("plan", "basic", 200, (WORSE, OPEN)),))
+    assert "interval -0.2 to -0.04 for all 2 comparisons of slices together, not even" in two[0]
     (alone,) = slice_limits.worse((SliceComparison("plan", "basic", 200, (WORSE,)),))
     assert "interval -0.2 to -0.04, not even" in alone
 
