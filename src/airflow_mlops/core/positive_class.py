@@ -52,7 +52,10 @@ def positive_place(classes: Sequence[Any], declared: Any = None) -> int | None:
         )
     place = place_of(declared, classes)
     if place is None:
-        raise ConfigError(f"data.positive is {declared!r}, but the target has {named}: write one of them")
+        raise ConfigError(
+            f"data.positive is {declared!r}, but the target has {named}: write one of them"
+            + (", in quotes: YAML reads yes, no, on and off as flags" if isinstance(declared, bool) else "")
+        )
     return place if len(classes) == _TWO else None
 
 

@@ -140,3 +140,11 @@ def test_a_model_may_keep_its_classes_in_a_list_or_not_at_all() -> None:
     bare = type("Bare", (), {ATTRIBUTE: "b"})()
     assert place_in_model(bare) == 1
     assert ATTRIBUTE == "positive_class_"  # logged models keep it
+
+
+def test_a_word_that_yaml_reads_as_a_flag_is_to_be_quoted() -> None:
+    declared = yaml.safe_load("positive: yes")["positive"]
+    with pytest.raises(ConfigError, match="'no' and 'yes': write one of them, in quotes: YAML reads yes"):
+        check_declared(["no", "yes"], declared, matters=True)
+    with pytest.raises(ConfigError, match="write one of them$"):
+        check_declared(["no", "yes"], "maybe", matters=True)

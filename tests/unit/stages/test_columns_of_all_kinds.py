@@ -35,6 +35,8 @@ COLUMNS: dict[str, Any] = {
     "zoned_with_gaps": pd.Series(pd.date_range("2024-01-01", periods=N, tz="UTC")).where(~THIRD),
     "day": [dt.date(2024, 1, 1 + i % 28) for i in range(N)],
     "money": [decimal.Decimal(i) / 4 for i in range(N)],
+    "span": pd.to_timedelta(np.arange(N), unit="s"),
+    "span_with_gaps": pd.Series(pd.to_timedelta(np.arange(N), unit="s")).where(~THIRD),
 }
 BUILD = "def build(rows):\n    return rows[['spend', 'visits']].assign(got={read})\n"
 READ = {
@@ -44,6 +46,8 @@ READ = {
     "moment_with_gaps": "rows['{name}'].dt.day.fillna(0).astype(float)",
     "zoned_with_gaps": "rows['{name}'].dt.day.fillna(0).astype(float)",
     "money": "rows['{name}'].astype(float)",
+    "span": "rows['{name}'].dt.total_seconds()",
+    "span_with_gaps": "rows['{name}'].dt.total_seconds().fillna(-1.0)",
 }
 
 
