@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
 from airflow_mlops.config.models import Data, Evaluate
 from airflow_mlops.core.errors import ConfigError
@@ -31,6 +32,7 @@ from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
 _KINDS: Final = ("boolean", "date")
+_WITHOUT_TARGET: Final = ("clusterer", "outlier_detector", "density_estimator")
 _NUMBERS: Final = frozenset(
     {"boolean", "decimal", "floating", "integer", "mixed-integer", "mixed-integer-float"}
 )
@@ -61,6 +63,12 @@ def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
         raise ConfigError(
             f"train.estimator: derive {path} from sklearn.base.BaseEstimator, "
             "with ClassifierMixin or RegressorMixin before it"
+        )
+    kind = get_tags(estimator).estimator_type
+    if kind in _WITHOUT_TARGET:
+        raise ConfigError(
+            f"train.estimator: {path} is a {kind.replace('_', ' ')}, which does not learn the target: "
+            "choose a classifier or a regressor"
         )
     return estimator
 
@@ -117,8 +125,8 @@ def _check_numbers(target: pd.Series, estimator: Any) -> None:
     found = pd.api.types.infer_dtype(target.astype(object), skipna=True)
     if found not in _NUMBERS:
         raise ConfigError(
-            f"{type(estimator).__name__} predicts numbers, but the target {target.name!r} is {found}: write it as "
-            "numbers (of a time, say, the days since a fixed one), or use a classifier"
+            f"{type(estimator).__name__} predicts numbers, but the target {target.name!r} is {found}: "
+            "write it as numbers (of a time, say, the days since a fixed one), or use a classifier"
         )
 
 

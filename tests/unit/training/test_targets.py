@@ -1,8 +1,9 @@
-"""A regressor's target has to be numbers; scikit-learn would turn text and times into some."""
+"""What a target has to be for an estimator, and that an estimator has to learn it."""
 
 from __future__ import annotations
 
 import decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -46,3 +47,16 @@ def test_what_is_no_number_is_refused_before_the_fit(values: Any, kind: str) -> 
 )
 def test_numbers_of_every_type_are_taken(values: Any) -> None:
     assert check(values) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("sklearn.cluster.KMeans", "clusterer"),
+        ("sklearn.ensemble.IsolationForest", "outlier detector"),
+        ("sklearn.mixture.GaussianMixture", "density estimator"),
+    ],
+)
+def test_an_estimator_that_learns_no_target_is_refused(path: str, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"{path} is a {kind}, which does not learn the target"):
+        estimators.make_estimator(path, {}, Path())
