@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from airflow.sdk.definitions.dag import _run_task
 from airflow.utils.session import create_session
 from fastapi import HTTPException
 
+from airflow_mlops.core.errors import BackendError
 from airflow_mlops.hooks.rollouts import rollouts_place
 from airflow_mlops.operators.approve import ApproveOperator
 from airflow_mlops.operators.prepare import PrepareOperator
@@ -243,6 +244,28 @@ def test_one_task_in_a_dag_of_ones_own_asks_until_there_are_enough(several: DAG,
     assert (ran.errors, said) == ({}, [200] * 3)
     assert [item["by"] for item in ran.xcom("approve", "approval")["answers"]] == ["ada", "ben"]
     assert Registry(mlflow_uri, NAME).version(1).tags["mlops.approval.by"] == "ada, ben"
+
+
+def test_a_retry_acts_on_the_answer_that_was_given(
+    several: DAG, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow is away while an answer is kept: the person is not asked again."""
+    pipeline, tag, calls = several.get_task("approve").pipeline, Registry.tag, list[int]()
+
+    def away_at_first(self: Registry, version: int, tags: Mapping[str, str]) -> None:
+        calls.append(version)
+        if len(calls) == 1:
+            raise BackendError("MLflow is away")
+        tag(self, version, tags)
+
+    monkeypatch.setattr(Registry, "tag", away_at_first)
+    with DAG("by_hand_again", schedule=None, params={"version": 1}) as dag:
+        asks = ApproveOperator(task_id="approve", pipeline=pipeline, retries=1)
+        PrepareOperator(task_id="prepare", pipeline=pipeline) >> asks
+    with people("by_hand_again", ("approve", "ada", "Approve"), ("approve", "ben", "Reject")) as said:
+        ran = run(dag)
+    assert (said, ran.state, ran.tries("approve")) == ([200, 200], "success", 2)
+    assert [item["by"] for item in ran.xcom("approve", "approval")["answers"]] == ["ada", "ben"]
 
 
 def resume(ran: Ran, task_id: str) -> None:

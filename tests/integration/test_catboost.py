@@ -26,4 +26,4 @@ def test_a_model_of_catboost_is_logged_and_served_as_it_was_trained(tmp_path: Pa
     own = project(
         tmp_path, "catboost.CatBoostClassifier", iterations=ROUNDS, verbose=0, allow_writing_files=False
     )
-    check(own, "catboost")
+    check(own)

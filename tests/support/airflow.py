@@ -98,7 +98,7 @@ class Ran:
 
     def _instances(self, session: Any, task_id: str | None = None) -> list[TaskInstance]:
         run = session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id).one()
-        return [item for item in run.get_task_instances() if task_id in (None, item.task_id)]
+        return [item for item in run.get_task_instances(session=session) if task_id in (None, item.task_id)]
 
 
 def run(dag: DAG, *, own_callbacks: bool = False, **options: Any) -> Ran:

@@ -14,6 +14,7 @@ import pandas as pd
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
+from airflow_mlops.training.distributions import distribution_of
 from airflow_mlops.training.tracking import connect, fluent
 from tests.support.project import Project
 
@@ -55,8 +56,10 @@ def project(root: Path, estimator: str, **params: Any) -> Project:
     )
 
 
-def check(own: Project, distribution: str) -> None:
+def check(own: Project) -> None:
     """Train, and assert that what was logged loads as served and answers as the estimator did."""
+    distribution = distribution_of(own.pipeline.train.estimator)  # xgboost, or xgboost-cpu
+    assert distribution is not None
     model = own.trained()[1]
     assert 0 < model["rounds"] < ROUNDS
     assert model["format"]["name"] == "skops"

@@ -19,6 +19,8 @@ import yaml
 import airflow_mlops
 from airflow_mlops.__main__ import main
 from airflow_mlops.config.models import Pipeline
+from airflow_mlops.core.records import FeatureSet
+from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.lifecycle.runner import StageRequest, StageResult, run_stage
 from tests.support.mlflow_store import new_store
 
@@ -55,6 +57,11 @@ def customers(rows: int = 600, seed: int = 0) -> pd.DataFrame:
             "churned": churned,
         }
     )
+
+
+def stored(features: Mapping[str, Any], side: str) -> pd.DataFrame:
+    """Return rows that the stage features has stored, from its record as JSON."""
+    return read_dataset(getattr(FeatureSet.from_json(features), side))
 
 
 @dataclass(frozen=True)

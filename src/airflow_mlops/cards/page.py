@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from typing import Final
 
 from airflow_mlops.cards.core.scales import interval, number, percent
-from airflow_mlops.cards.panel import Panel
+from airflow_mlops.cards.panel import BAD, Badge, Panel
 from airflow_mlops.cards.panels.answers import answer_panels
-from airflow_mlops.cards.panels.gate import comparison_panel, metrics_panel, slices_panel
+from airflow_mlops.cards.panels.budget import budget_panel
+from airflow_mlops.cards.panels.gate import comparison_panel, metrics_panel
 from airflow_mlops.cards.panels.groups import groups_panel
 from airflow_mlops.cards.panels.inputs import data_panel, features_panel, importances_panel, leaks_panel
 from airflow_mlops.cards.panels.lineage import lineage_panel, reproduce_panel
+from airflow_mlops.cards.panels.slices import slices_against_panel, slices_panel
 from airflow_mlops.cards.training import Training, cut
-from airflow_mlops.cards.verdict import verdict
+from airflow_mlops.cards.verdict import Verdict, verdict
 from airflow_mlops.core.records.data import DatasetRef, to_minute
 from airflow_mlops.core.utc import in_utc
 from airflow_mlops.pages import page_css, page_template
@@ -23,24 +26,53 @@ from airflow_mlops.training.core.metric_facts import REGRESSION
 _SPANS: Final = {"third": 2, "half": 3, "wide": 4, "full": 6}
 _LINE: Final = 6
 _FIGURES: Final = 2
+_MARK: Final = "<!-- registered -->"
+"""Where the page of a registered version says which model that is."""
 
 
 def card_page(training: Training) -> str:
     """Return the card as self-contained HTML, in light or dark as the reader's system is."""
+    return _rendered(training, verdict(training), _facts(training), _panels(training), _footer(training))
+
+
+def _rendered(
+    training: Training, found: Verdict, facts: list[tuple[str, str, str]], panels: list[Panel], footer: str
+) -> str:
     page = page_template("airflow_mlops", "cards/card.html.j2")
     text: str = page.render(
         css=page_css(),
         pipeline=training.pipeline,
-        verdict=verdict(training),
+        verdict=found,
         meta=[
             f"judged {in_utc(training.when):%d %b %Y %H:%M} UTC",
             f"MLflow run {training.evaluation.model.run_id[:8]}",
         ],
-        facts=_facts(training),
-        panels=_panels(training),
-        footer=_footer(training),
+        facts=facts,
+        panels=panels,
+        footer=footer,
+        mark=_MARK,
     )
     return text
+
+
+def unjudged_page(training: Training) -> str:
+    """Return the card of a model that could not be judged: the reason, and where the model comes from."""
+    reason = training.shown("; ".join(training.evaluation.reasons), 600)
+    sentence = f"{reason[:1].upper()}{reason[1:]}."
+    found = Verdict(Badge(BAD, "Not judged"), sentence, "It is not registered.")
+    features = training.features
+    facts = [
+        ("Learned from", f"{features.train.rows:,} rows", _span(features.train)),
+        ("Held out", f"{features.holdout.rows:,} rows", _span(features.holdout)),
+    ]
+    panels = [data_panel(training), leaks_panel(training), features_panel(training)]
+    panels += [lineage_panel(training), reproduce_panel(training)]
+    return _rendered(training, found, facts, filled(panels), "No figure was computed.")
+
+
+def with_registered(page: str, text: str) -> str:
+    """Return a card that says under its verdict which model was registered."""
+    return page.replace(_MARK, f'<p class="note">{escape(text)}</p>', 1)
 
 
 def _panels(training: Training) -> list[Panel]:
@@ -51,7 +83,9 @@ def _panels(training: Training) -> list[Panel]:
             *answer_panels(training),
             importances_panel(training),
             slices_panel(training),
+            *([slices_against_panel(training)] if training.evaluation.against_slices else []),
             *([groups_panel(training)] if training.evaluation.groups else []),
+            *([budget_panel(training)] if training.evaluation.budget else []),
             leaks_panel(training),
             data_panel(training),
             features_panel(training),

@@ -22,8 +22,10 @@ def remarks(pipeline: Pipeline) -> Iterator[str]:
         )
     if section.against_champion is not None and section.on_inconclusive is None:
         yield f"evaluate.on_inconclusive is not set: {section.policy} ({_WITHOUT_EVIDENCE})"
-    if section.groups and section.on_inconclusive is None and section.policy_of_groups != section.policy:
-        policy = f"{section.policy_of_groups} for evaluate.groups"
+    limited = {"slices_against_champion": section.slices_against_champion, "groups": section.groups}
+    keys = [f"evaluate.{key}" for key, limits in limited.items() if limits]
+    if keys and section.on_inconclusive is None and section.policy_of_parts != section.policy:
+        policy = f"{section.policy_of_parts} for {' and '.join(keys)}"
         yield f"evaluate.on_inconclusive is not set: {policy} ({_WITHOUT_EVIDENCE})"
     if pipeline.approve and pipeline.approve.author is None:
         found = "refuse" if pipeline.approve.refuses_author else "allow"

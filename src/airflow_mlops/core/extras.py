@@ -8,10 +8,9 @@ _BOOSTING: Final = ("catboost", "lightgbm", "xgboost")
 
 
 def how_to_install(module: str) -> str:
-    """Return the end of a message about a module that is not installed; empty when no extra brings it.
+    """Return the end of a message about a module that does not exist; empty when no extra brings it.
 
-    >>> how_to_install("xgboost.sklearn")
+    >>> how_to_install("xgboost")
     "; install it: pip install 'airflow-mlops[xgboost]'"
     """
-    top = module.partition(".")[0]
-    return f"; install it: pip install 'airflow-mlops[{top}]'" if top in _BOOSTING else ""
+    return f"; install it: pip install 'airflow-mlops[{module}]'" if module in _BOOSTING else ""

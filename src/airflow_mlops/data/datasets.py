@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 import pandas as pd
@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from airflow_mlops.core.errors import BackendError, DataRejected
 from airflow_mlops.core.records import DatasetRef
-from airflow_mlops.data.dataset_writer import group_rows
+from airflow_mlops.data.dataset_writer import as_table, group_rows, layout
 from airflow_mlops.data.digests import content_digest, types_of
+from airflow_mlops.data.parts import tables_of
 from airflow_mlops.storage.atomic import replacing
 from airflow_mlops.storage.locations import PLAIN_STORAGE, Storage
 
@@ -37,7 +38,8 @@ def write_dataset(
         if not place.fs.exists(place.path):
             with replacing(place.fs, place.path) as file:
                 rows = group_rows(int(frame.memory_usage().sum()), len(frame))
-                frame.to_parquet(file, index=False, row_group_size=rows)
+                table = as_table(frame, None)
+                pq.write_table(table, file, row_group_size=rows, **layout(table.schema))
     except pa.ArrowNotImplementedError as error:
         raise DataRejected(f"the rows cannot be stored: {error}; drop it with data.columns") from error
     except OSError as error:
@@ -62,12 +64,19 @@ def read_dataset(
     """Read a dataset back; raises BackendError when the file is gone or storage does not answer."""
     place = storage.locate(ref.uri)
     with _reading(ref):
+        if ref.of:
+            tables = [*tables_of(ref, columns or tuple(ref.columns), storage)]
+            frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+            return frame
         wanted = list(columns) if columns else None
         return pd.read_parquet(place.path, filesystem=place.fs, columns=wanted)
 
 
 def read_first(ref: DatasetRef, rows: int, storage: Storage = PLAIN_STORAGE) -> pd.DataFrame:
     """Return at most ``rows`` rows of a dataset, without reading the others; raises as ``read_dataset``."""
+    if ref.of:
+        with _reading(ref):
+            return _first_of_part(ref, rows, storage)
     place = storage.locate(ref.uri)
     with _reading(ref), place.fs.open(place.path, "rb") as file:
         parquet = pq.ParquetFile(file)
@@ -75,6 +84,17 @@ def read_first(ref: DatasetRef, rows: int, storage: Storage = PLAIN_STORAGE) -> 
         schema = parquet.schema_arrow
         table = schema.empty_table() if batch is None else pa.Table.from_batches([batch], schema)
         frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _first_of_part(ref: DatasetRef, rows: int, storage: Storage) -> pd.DataFrame:
+    found: list[pa.Table] = []
+    with closing(tables_of(ref, tuple(ref.columns), storage)) as tables:
+        for table in tables:
+            found.append(table)
+            if sum(one.num_rows for one in found) >= rows:
+                break
+    frame: pd.DataFrame = pa.concat_tables(found).slice(0, rows).unify_dictionaries().to_pandas()
     return frame
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -41,10 +41,12 @@ class ContentDigest:
             for part, content in _contents(frame.iloc[:, number]):
                 parts.setdefault(part, hashlib.sha256()).update(content)
 
-    def hexdigest(self) -> str:
-        """Return the digest of the rows so far."""
-        whole = hashlib.sha256(json.dumps(self._columns).encode())
-        for name, parts in self._parts.items():
+    def hexdigest(self, columns: Iterable[str] | None = None) -> str:
+        """Return the digest of the rows so far: of all columns, or of those named, in their order."""
+        names = list(self._columns if columns is None else columns)
+        whole = hashlib.sha256(json.dumps({name: self._columns[name] for name in names}).encode())
+        for name in names:
+            parts = self._parts[name]
             for part in sorted(parts):
                 whole.update(f"{name}\0{part}\0{parts[part].hexdigest()}\0".encode())
         return whole.hexdigest()

@@ -52,6 +52,10 @@ def sorted_tables(spill: Spill, keys_of: KeysOf, folder: Path) -> Iterator[pa.Ta
         spill.remove()
         yield table.take(pa.array(order_of(keys_of(table))))
         return
+    if _is_sorted(spill, keys_of):
+        yield from spill.tables()
+        spill.remove()
+        return
     parts = _parted(spill, _splitters(spill, keys_of), keys_of, folder)
     spill.remove()
     for number in sorted(parts):
@@ -61,6 +65,35 @@ def sorted_tables(spill: Spill, keys_of: KeysOf, folder: Path) -> Iterator[pa.Ta
             part.remove()
         else:
             yield from sorted_tables(part, keys_of, folder)
+
+
+def _is_sorted(spill: Spill, keys_of: KeysOf) -> bool:
+    """Whether the rows are in the order of their keys already, as far as numbers and times show it."""
+    last: pd.DataFrame | None = None
+    for table in spill.tables():
+        keys = keys_of(table)
+        whole = keys if last is None else pd.concat([last, keys], ignore_index=True)
+        if not _rises(whole):
+            return False
+        last = keys.tail(1)
+    return True
+
+
+def _rises(keys: pd.DataFrame) -> bool:
+    """Whether no row is before the one above it; False for keys of other kinds, or with gaps."""
+    equal = np.ones(max(len(keys) - 1, 0), dtype=bool)
+    for number in range(keys.shape[1]):
+        column = keys.iloc[:, number]
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            column = column.dt.tz_convert(None)
+        values = column.to_numpy()
+        if values.dtype.kind not in "iufM" or column.isna().any():
+            return False
+        above, below = values[:-1], values[1:]
+        if (equal & (below < above)).any():
+            return False
+        equal &= below == above
+    return True
 
 
 def order_of(keys: pd.DataFrame) -> np.ndarray:

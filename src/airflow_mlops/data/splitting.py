@@ -156,9 +156,15 @@ def _by_hash(frame: pd.DataFrame, data: Data, plan: Plan) -> Split:
     rule = SplitRule(kind="entity" if entity else "row", columns=columns, share=plan.share, scheme=SCHEME)
     if not entity:
         return Split(~held, held, "by a hash of each row", rule)
-    names = len(pd.unique(found))
-    chosen = len(pd.unique(found[held]))
-    return Split(~held, held, f"by entity: {chosen:,} of {names:,} {entity} are held out", rule)
+    names = _different(found)
+    chosen = int((fraction(names, plan.salt) < plan.share).sum())
+    return Split(~held, held, f"by entity: {chosen:,} of {len(names):,} {entity} are held out", rule)
+
+
+def _different(hashes: Hashes) -> Hashes:
+    """Return each hash once; sorting is quicker than a table where most of them differ."""
+    ordered = np.sort(hashes)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
 
 
 def _by_time(frame: pd.DataFrame, times: pd.Series, data: Data, plan: Plan) -> Split:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
@@ -28,10 +29,14 @@ _NO_TYPE: Final = "empty"
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Rows and their event times in UTC, None when they have none."""
+    """Rows and their event times in UTC, None when they have none.
+
+    ``taken`` are their places in the file that they come from, as a mask; None where they are not in one.
+    """
 
     frame: pd.DataFrame
     times: pd.Series | None = None
+    taken: NDArray[np.bool_] | None = None
 
 
 def set_apart(

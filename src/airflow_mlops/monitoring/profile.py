@@ -137,7 +137,7 @@ def reference_column(array: Any, bins: int, levels: int) -> ColumnProfile | None
     if kind == "categorical" and not _looks_like_time(array):
         return _count(array, _frequent(array, levels))
     if kind == "numeric":
-        values = _numbers(array)
+        values = np.sort(_numbers(array))  # what follows is several times as quick then
         edges = choose_edges(values[np.isfinite(values)], bins)
         return numeric_profile(values, edges, nulls=array.null_count).rounded()
     return None

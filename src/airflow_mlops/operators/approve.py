@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 APPROVAL: Final = "approval"
+_ANSWERED: Final = "answered"
 _FIRST_REQUEST: Final = "first_request"
 _SHORTEST: Final = timedelta(seconds=1)
 _LOG = logging.getLogger(__name__)
@@ -69,8 +70,14 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
     def execute(self, context: Context) -> Any:
         """Ask, and wait without a worker; a record that is not a request is returned.
 
-        Raises AirflowSkipException for a rollback.
+        A retry acts on the answer that an earlier try had. Raises AirflowSkipException for a rollback.
         """
+        kept: Any = context["task_state_store"].get(_ANSWERED)
+        if kept and kept["max_tries"] == context["ti"].max_tries:
+            _LOG.info(
+                "an earlier try has the answer: %s by %s", kept["answer"]["chosen"], kept["answer"]["by"]
+            )
+            return self._act(context, kept["answer"], kept["before"], kept["deadline"])
         with translated():
             asked = self._run(context, None)
             if not isinstance(asked, ApprovalRequest):
@@ -96,6 +103,20 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
             "at": str(event.get("responded_at") or ""),
             "user": str(user.get("id") or ""),
         }
+        # A clear changes max_tries, a retry does not: only after a clear are people asked again.
+        kept: dict[str, Any] = {
+            "answer": answer,
+            "before": before,
+            "deadline": deadline,
+            "max_tries": context["ti"].max_tries,
+        }
+        context["task_state_store"].set(_ANSWERED, kept)
+        return self._act(context, answer, before, deadline)
+
+    def _act(
+        self, context: Context, answer: Mapping[str, str], before: Mapping[str, Any] | None, deadline: str
+    ) -> Any:
+        """Keep an answer with the stage, and end or ask again."""
         with translated():
             found = self._run(context, before, answer=answer, others=self._others(context))
         until = datetime.fromisoformat(deadline) if deadline else None
@@ -110,7 +131,7 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
             if isinstance(asked, ApprovalRequest):
                 self._ask(context, asked, record, until)
         context["ti"].xcom_push(key=self.key, value=record)
-        super().execute_complete(context, dict(event))
+        super().execute_complete(context, _event(answer))
         return record
 
     def records(self, context: Context) -> dict[str, Any]:
@@ -140,6 +161,7 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
         self.assigned_users = [{"id": user, "name": user} for user in asked.by]
         self.defaults = [asked.on_timeout]
         self.response_timeout = max(until - datetime.now(UTC), _SHORTEST)
+        context["task_state_store"].delete(_ANSWERED)
         try:
             super().execute(context)
         except TaskAwaitingInput as parked:
@@ -192,3 +214,15 @@ class ApproveOperator(ApprovalOperator):  # type: ignore[misc]  # the provider h
             task.task_id
             for task in sorted(found, key=lambda task: len(task.get_flat_relative_ids(upstream=True)))
         )
+
+
+def _event(answer: Mapping[str, str]) -> dict[str, Any]:
+    """Return an answer as Airflow gives it to its own operator."""
+    user = {"id": answer["user"], "name": answer["by"]} if answer["user"] else None
+    at = datetime.fromisoformat(answer["at"]) if answer["at"] else datetime.now(UTC)
+    return {
+        "chosen_options": [answer["chosen"]],
+        "params_input": {},
+        "responded_at": at,
+        "responded_by_user": user,
+    }

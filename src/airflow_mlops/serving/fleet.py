@@ -49,6 +49,11 @@ class Fleet:
         return self._loaded.ready
 
     @property
+    def answers(self) -> bool:
+        """Whether this worker answers a request: a version that gets traffic is ready."""
+        return self.traffic.route(self.ready, 1.0) is not None
+
+    @property
     def versions(self) -> list[int]:
         """All versions wanted."""
         return sorted(self._view.document.versions)

@@ -35,7 +35,7 @@ async def _live(_request: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    ready = bool(server_of(request).fleet.ready)
+    ready = server_of(request).fleet.answers
     return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 

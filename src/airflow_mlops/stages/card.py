@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_mlops.core.records import Evaluation, FeatureSet
+import numpy as np
+
+from airflow_mlops.core.records import Evaluation, FeatureSet, ModelRef
+from airflow_mlops.core.tags import EVALUATION
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages import card_intervals
 from airflow_mlops.training import estimators
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_mlops.cards.importances import Importances
-    from airflow_mlops.training.contest import Challenge
+    from airflow_mlops.training.contest import Challenge, Contest
     from airflow_mlops.training.tracking import TaskRun
 
 _LOG = logging.getLogger(__name__)
@@ -32,17 +35,19 @@ def log_card(
     features: FeatureSet,
     model: Any,
     challenge: Challenge,
+    champion: Contest | None = None,
 ) -> str:
     """Draw the card, log it to the model's run, and return where MLflow's pages show it.
 
     Whatever goes wrong becomes a warning, and the answer is empty.
 
     :param challenge: the rows of the hold-out and what ``model`` says of them.
+    :param champion: the contest with the champion, whose answers are drawn beside.
     """
     try:
         run_ = call.mlflow.run(evaluation.model.run_id)
         known = run_.client.get_run(run_.run_id)
-        run_.text(draw(call, evaluation, features, model, challenge, known.data), CARD)
+        run_.text(draw(call, evaluation, features, model, challenge, known.data, champion), CARD)
     except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
         detail = f": {error}" if call.quotes_cells else ""
         _LOG.warning("the training card is not logged: %s%s", type(error).__name__, detail)
@@ -50,15 +55,50 @@ def log_card(
     return f"experiments/{known.info.experiment_id}/runs/{run_.run_id}/artifacts/{CARD}"
 
 
-def copy_card(call: StageCall, evaluation: Evaluation, run_: TaskRun) -> None:
-    """Copy the card of a judged model to the run of the one that is registered, if it has one."""
+def log_unjudged(call: StageCall, features: FeatureSet, model: ModelRef, reason: str) -> None:
+    """Keep with a model's run that it could not be judged, and why: tag, ``evaluation.json`` and card."""
+    from airflow_mlops.cards.page import unjudged_page
+    from airflow_mlops.cards.training import Training
+
+    evaluation = Evaluation(model=model, metrics={}, reasons=(f"it could not be judged: {reason}",))
+    nothing = metrics.Outcome(metrics.REGRESSION, np.zeros(0), np.zeros(0))
+    try:
+        run_ = call.mlflow.run(model.run_id)
+        data = run_.client.get_run(run_.run_id).data
+        run_.tag({EVALUATION: "failed"})
+        run_.json(evaluation.to_json(), "evaluation.json")
+        found = Training(
+            pipeline=call.pipeline.name,
+            when=call.clock(),
+            evaluation=evaluation,
+            features=features,
+            outcome=nothing,
+            params=data.params,
+            scores=data.metrics,
+            tags=data.tags,
+            function=call.pipeline.features or "",
+            target=call.pipeline.data.target,
+            samples=call.quotes_cells,
+        )
+        run_.text(unjudged_page(found), CARD)
+    except Exception as error:  # noqa: BLE001 - the reason itself is on the task
+        _LOG.warning("the training card is not logged: %s", type(error).__name__)
+
+
+def copy_card(call: StageCall, evaluation: Evaluation, run_: TaskRun, registered: str) -> None:
+    """Copy the card of a judged model to the run of the one that is registered, if it has one.
+
+    ``registered`` says under its verdict which model that is.
+    """
+    from airflow_mlops.cards.page import with_registered
+
     if not evaluation.card:
         return
     try:
         with tempfile.TemporaryDirectory() as folder:
             client = call.mlflow.run(evaluation.model.run_id).client
             found = Path(client.download_artifacts(evaluation.model.run_id, CARD, folder))
-            run_.text(found.read_text(encoding="utf-8"), CARD)
+            run_.text(with_registered(found.read_text(encoding="utf-8"), registered), CARD)
     except Exception as error:  # noqa: BLE001 - a picture is not worth a failed training
         _LOG.warning("the training card is not copied: %s", type(error).__name__)
 
@@ -70,6 +110,7 @@ def draw(
     model: Any,
     challenge: Challenge,
     run_data: Any,
+    champion: Contest | None = None,
 ) -> str:
     """Return the card as a page; ``run_data`` are parameters, figures and tags of the MLflow run."""
     from airflow_mlops.cards.page import card_page
@@ -90,7 +131,6 @@ def draw(
             outcome=outcome,
             classes=tuple(map(str, outcome.classes)),
             intervals=card_intervals.of_figures(evaluation.metrics, outcome, units),
-            slice_intervals=card_intervals.of_slices(evaluation.slices, rows, outcome, units),
             unit=units.what,
             params=run_data.params,
             scores=run_data.metrics,
@@ -100,6 +140,7 @@ def draw(
             function=call.pipeline.features or "",
             target=call.pipeline.data.target,
             samples=call.quotes_cells,
+            champion=champion.pair.theirs if champion and champion.pair else None,
         )
     )
 

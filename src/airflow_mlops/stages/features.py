@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from airflow_mlops.config.models import Data
 from airflow_mlops.core.errors import ConfigError, DataRejected
@@ -14,7 +16,9 @@ from airflow_mlops.core.records import DatasetRef, FeatureSet, SplitRule, Valida
 from airflow_mlops.core.records.data import OWN_TEST_SET
 from airflow_mlops.data import features, leaks
 from airflow_mlops.data.core.stable_hash import SCHEME
+from airflow_mlops.data.digests import ContentDigest, types_of
 from airflow_mlops.data.learning import for_learning, nested_columns
+from airflow_mlops.data.parts import write_part
 from airflow_mlops.data.repeated_rows import note_of_repeated, note_of_shared
 from airflow_mlops.data.row_times import times_of_part
 from airflow_mlops.data.splitting import entity_of, plan_of, split
@@ -47,8 +51,12 @@ def run(call: StageCall) -> FeatureSet:
     _LOG.info("%s: %s rows to train, %s held out", parted.how, *(f"{len(frame):,}" for frame in frames[:2]))
     known = (dataset.times, (test or dataset).times, dataset.times)[: len(frames)]
     times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
-    raw = [replace(call.write(frame), times=one) for frame, one in zip(frames, times, strict=True)]
-    made = [call.write(frame) for frame in built]
+    stored = [
+        _stored(call, parted.whole, side.taken, frame, one)
+        for side, frame, one in zip(parted.sides, frames, built, strict=True)
+    ]
+    raw = [replace(rows, times=one) for (rows, _), one in zip(stored, times, strict=True)]
+    made = [features_ for _, features_ in stored]
     return FeatureSet(
         train=raw[0],
         holdout=raw[1],
@@ -66,6 +74,26 @@ def run(call: StageCall) -> FeatureSet:
         validation=report.summary if report else "",
         leaks=probed,
     )
+
+
+def _stored(
+    call: StageCall, whole: DatasetRef | None, taken: Any, frame: pd.DataFrame, built: pd.DataFrame
+) -> tuple[DatasetRef, DatasetRef]:
+    """Return the raw rows and the features of one side; what is stored already is only marked.
+
+    :param taken: which rows of ``whole`` the side has, None where it has others than that file.
+    """
+    digest = ContentDigest(types_of(frame))
+    digest.add(frame)
+    if whole is None or taken is None:
+        raw = whole = call.write(frame)
+        taken = np.ones(len(frame), dtype=bool)
+    else:
+        raw = write_part(whole, taken, digest.hexdigest(), types_of(frame), call.storage)
+    if call.pipeline.features is not None:
+        return raw, call.write(built)
+    names = types_of(built)
+    return raw, write_part(whole, taken, digest.hexdigest(names), names, call.storage)
 
 
 def _useful(call: StageCall, parted: _Parted) -> tuple[list[pd.DataFrame], list[str]]:
@@ -104,31 +132,50 @@ def _built(call: StageCall, frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
 
 @dataclass(frozen=True, eq=False)
 class _Parted:
-    """Rows to train on, rows held out and rows of neither, if any; how they were chosen, what was noticed."""
+    """Rows to train on, rows held out and rows of neither, if any; how they were chosen, what was noticed.
+
+    ``whole`` is the dataset that has all of them as they are, None where they were changed.
+    """
 
     sides: tuple[Side, ...]
     how: str
     by: str
     rule: SplitRule
     notes: tuple[str, ...] = ()
+    whole: DatasetRef | None = None
 
 
 def _parted(call: StageCall, dataset: DatasetRef, test: DatasetRef | None) -> _Parted:
     """Hold out the test set, or else a part of the rows."""
     data = call.pipeline.data
-    frame = for_learning(features.labelled(call.read(dataset), data.target))
+    read = call.read(dataset)
+    known = np.flatnonzero(read[data.target].notna().to_numpy())
+    labelled = features.labelled(read, data.target)
+    frame = for_learning(labelled)
     _check_target(frame, data)
     if test is not None:
         return _with_test_set(call, frame, test)
     plan = plan_of(data, call.pipeline.evaluate.holdout, call.pipeline.train.weights)
     found = split(frame, data, plan, samples=call.quotes_cells)
+    as_stored = frame is labelled and not dataset.of
     sides = [
-        Side(frame[part].reset_index(drop=True), None if found.times is None else found.times[part])
+        Side(
+            frame[part].reset_index(drop=True),
+            None if found.times is None else found.times[part],
+            _marks(len(read), known[part]) if as_stored else None,
+        )
         for part in (found.teaches, found.held_out, found.aside)
         if part.any()
     ]
     _check_labels(frame[data.target], sides[0].frame[data.target])
-    return _Parted(tuple(sides), found.how, found.by, found.rule, found.notes)
+    whole = dataset if as_stored else None
+    return _Parted(tuple(sides), found.how, found.by, found.rule, found.notes, whole)
+
+
+def _marks(rows: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    marks = np.zeros(rows, dtype=bool)
+    marks[places] = True
+    return marks
 
 
 def _with_test_set(call: StageCall, frame: pd.DataFrame, test: DatasetRef) -> _Parted:

@@ -80,7 +80,8 @@ def _try(call: StageCall, estimator: Any, features: pd.DataFrame, rows: pd.DataF
 
 def _check_slices(call: StageCall, found: FeatureSet) -> None:
     section = call.pipeline.evaluate
-    for key, columns in (("slices", section.slices), ("groups", section.groups)):
+    slices = (("slices", section.slices), ("slices_against_champion", section.slices_against_champion))
+    for key, columns in (*slices, ("groups", section.groups)):
         for column in columns:
             if column not in found.holdout.columns or column == call.pipeline.data.target:
                 hint = did_you_mean(column, list(found.holdout.columns))

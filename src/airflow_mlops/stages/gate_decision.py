@@ -9,7 +9,8 @@ from airflow_mlops.core.records import Evaluation
 from airflow_mlops.core.records.training import NOT_WORSE
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.rivals import Rivals
-from airflow_mlops.training.core import group_limits, verdict
+from airflow_mlops.training.contest import Contest
+from airflow_mlops.training.core import group_limits, slice_limits, verdict
 from airflow_mlops.training.core.anchor import stricter, total_limits
 from airflow_mlops.training.core.verdict import Found, Verdict
 
@@ -31,8 +32,9 @@ def decided(
     section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
     compared = verdict.verdict(tuple(_found(call, rivals)))
     cautions = [judged.caution, *group_limits.skipped(judged.groups)]
-    reasons, unclear = (*reasons, *group_limits.beyond(judged.groups)), group_limits.unclear(judged.groups)
-    open_ = [] if section.policy_of_groups == verdict.ACCEPT else list(unclear)
+    reasons = (*reasons, *group_limits.beyond(judged.groups), *slice_limits.worse(judged.against_slices))
+    unclear = (*group_limits.unclear(judged.groups), *_slices_without_evidence(call, judged, champion))
+    open_ = [] if section.policy_of_parts == verdict.ACCEPT else list(unclear)
     if unclear and not open_:
         cautions.append(verdict.open_question(unclear))
     if section.against_champion is None:
@@ -48,7 +50,7 @@ def decided(
     asks = for_person and may_ask
     if open_:
         of_person = verdict.open_question(open_) if may_ask else verdict.unasked(open_)
-        reasons = (*reasons, of_person if for_person else verdict.rejected(open_))
+        reasons = (*reasons, of_person if for_person else verdict.rejected(open_, compared.advice))
     return replace(
         judged,
         comparisons=champion.comparisons if champion else (),
@@ -65,6 +67,19 @@ def decided(
         passed=not reasons,
         reasons=tuple(reasons),
     )
+
+
+def _slices_without_evidence(
+    call: StageCall, judged: Evaluation, champion: Contest | None
+) -> tuple[str, ...]:
+    """Say of which columns no value could be compared with the champion; nothing without a champion."""
+    columns = call.pipeline.evaluate.slices_against_champion
+    if champion is None or not columns:
+        return ()
+    if champion.pair is None or champion.unknown:
+        why = champion.problem or champion.unknown
+        return (f"no slice of {', '.join(columns)} is compared with version {champion.version}: {why}",)
+    return slice_limits.silent(judged.against_slices)
 
 
 def _found(call: StageCall, rivals: Rivals) -> Iterator[Found]:
@@ -85,6 +100,7 @@ def _found(call: StageCall, rivals: Rivals) -> Iterator[Found]:
                 problem=contest.problem,
                 unknown=contest.unknown,
                 left_out=contest.left_out,
+                next_step=contest.next_step,
             )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from airflow_mlops.core.records import Evaluation, FeatureSet, ModelRef
+from airflow_mlops.core.records import Check, Evaluation, FeatureSet, ModelRef
 from airflow_mlops.core.tags import EVALUATION, GATE_OUTCOME
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_card
 from airflow_mlops.stages.gate_decision import decided
 from airflow_mlops.stages.rivals import held_against
-from airflow_mlops.training import assessment, estimators, footprint, groups, scorers, slices
+from airflow_mlops.training import assessment, estimators, footprint, groups, scorers, slice_contest, slices
 from airflow_mlops.training.contest import Challenge
 from airflow_mlops.training.core import budget, gates, metrics
 from airflow_mlops.training.threads import shared_cores
@@ -45,7 +45,8 @@ def judged(
         units = units_of(rows, call.pipeline.data, timed=features.holdout.times is not None)
         challenge = Challenge(rows, target, outcome, units, scoring)
         rivals = held_against(call, features, challenge, names)
-        sliced = slices.judge(rows, outcome, section)
+        sliced = slices.judge(rows, outcome, section, units)
+        sliced_against = slice_contest.against_champion(challenge, rivals.champion, section)
         between = groups.judge(rows, outcome, section, units)
         costs = (
             tuple(footprint.cost(section.budget, call.mlflow.uri, model.model_uri, loaded, rows))
@@ -60,6 +61,7 @@ def judged(
         metrics=figures,
         checks=checks,
         slices=sliced,
+        against_slices=sliced_against,
         rows=outcome.rows,
         of_class=beside.of_class,
         test_set=features.test_set,
@@ -70,7 +72,9 @@ def judged(
         budget=costs,
     )
     evaluation = decided(call, found, own_reasons, rivals, may_ask=before is None)
-    evaluation = replace(evaluation, card=log_card(call, evaluation, features, loaded, challenge))
+    evaluation = replace(
+        evaluation, card=log_card(call, evaluation, features, loaded, challenge, rivals.champion)
+    )
     _log(call, evaluation)
     return evaluation
 
@@ -81,12 +85,25 @@ def _log(call: StageCall, evaluation: Evaluation) -> None:
     run_.metrics({f"holdout.{name}": value for name, value in evaluation.metrics.items()})
     run_.json(evaluation.to_json(), "evaluation.json")
     for item in evaluation.slices:
-        found = ", ".join(f"{check.name} {check.value:.4f}" for check in item.checks)
+        found = ", ".join(f"{check.name} {check.value:.4f}{_ends(check)}" for check in item.checks)
         _LOG.info("%s=%s: %s rows, %s", item.column, item.value, f"{item.rows:,}", found or item.skipped)
+    for part in evaluation.against_slices:
+        found = ", ".join(f"{each.metric} {each.interval}, {each.outcome}" for each in part.comparisons)
+        text = "%s=%s against the champion: %s rows, %s"
+        _LOG.info(text, part.column, part.value, f"{part.rows:,}", found or part.skipped)
     for text in filter(None, (evaluation.caution, evaluation.not_compared)):
         _LOG.warning("%s", text)
     ending = "passed" if evaluation.passed else "asks" if evaluation.asks else "failed"
     run_.tag({EVALUATION: ending, **({GATE_OUTCOME: evaluation.outcome} if evaluation.outcome else {})})
     _LOG.info("evaluation %s: %s; %s", ending, evaluation.summary, "; ".join(evaluation.reasons))
+    if skipped := [
+        item.skipped for items in (evaluation.slices, evaluation.against_slices) for item in items
+    ]:
+        silent = sum(map(bool, skipped))
+        run_.metrics({"slices.judged": float(len(skipped) - silent), "slices.not_judged": float(silent)})
     if evaluation.dummy:
         run_.metrics({f"dummy.{name}": value for name, value in evaluation.dummy.items()})
+
+
+def _ends(check: Check) -> str:
+    return "" if check.low is None or check.high is None else f" ({check.low:.4f} to {check.high:.4f})"

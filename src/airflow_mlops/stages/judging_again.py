@@ -96,4 +96,4 @@ class Judgement:
         run_ = self._call.mlflow.run(self._refit.run_id)
         run_.json(self.evaluation.to_json(), "evaluation.json")
         run_.tag({tag_names.EVALUATION: "passed" if self.evaluation.passed else "failed"})
-        copy_card(self._call, self.evaluation, run_)
+        copy_card(self._call, self.evaluation, run_, self._refit.beside_figures)

@@ -66,11 +66,12 @@ def run(call: StageCall) -> Refit:
         model_runs.log_profile(call, run_, fitted.raw, rows, scores)
         model_runs.log_data(call, run_, found)
         _log_evidence(run_, evaluation, agreement)
-        copy_card(call, evaluation, run_)
         digest = fitted.digest(recipe, rows.digests)
         about = {"positive": fitted.positive, "threshold": fitted.threshold, "format": fitted.format}
         more = {**about, "agreement": agreement, "caution": caution}
-        return _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), **more)
+        refit = _refit(judged, fitted.uri, run_.run_id, digest, len(fitted.raw), **more)
+        copy_card(call, evaluation, run_, refit.beside_figures)
+        return refit
 
 
 def _check_size(call: StageCall, model_uri: str) -> None:

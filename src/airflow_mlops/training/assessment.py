@@ -41,12 +41,22 @@ def beside(learned: pd.Series, outcome: metrics.Outcome, names: Sequence[str]) -
         if left_out
         else ""
     )
-    cautions = (score.caution, unknown, metrics.unseen_classes(names, outcome))
+    cautions = (score.caution, unknown, metrics.unseen_classes(names, outcome), _one_class(outcome))
     return Beside(
         of_class=class_of(outcome),
         dummy=score.metrics,
         unknown_labels=left_out,
         caution="; ".join(filter(None, cautions)),
+    )
+
+
+def _one_class(outcome: metrics.Outcome) -> str:
+    """Say that a hold-out has rows of one class of two only."""
+    if outcome.task != metrics.CLASSIFICATION or outcome.size != _TWO or len(outcome.absent_classes) != 1:
+        return ""
+    return (
+        f"no hold-out row is of the class {outcome.absent_classes[0]!r}: no figure says whether the model "
+        "finds it; hold out more rows"
     )
 
 

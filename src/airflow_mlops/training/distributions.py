@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+_OTHER_NAMES: Final = {"sklearn": "scikit-learn"}
+"""Modules that many models import and that are not named as their distribution is."""
 _PYTHONS_OWN: Final = sys.stdlib_module_names | {"__main__", "__mp_main__"}
 
 
@@ -27,6 +29,8 @@ def distribution_of(module: str) -> str | None:
     if top in _PYTHONS_OWN:
         return None
     path = tuple(sys.path)
+    if (named := _of_that_name(top, path)) is not None:
+        return named
     names = sorted(set(_installed(path).get(top, ())))
     if len(names) < 2:
         return names[0] if names else None
@@ -57,6 +61,20 @@ def place_of_module(module: ModuleType) -> Path | None:
 def is_pythons_own(module: str) -> bool:
     """Return whether a module belongs to the standard library, or is the program that runs."""
     return module.partition(".")[0] in _PYTHONS_OWN
+
+
+@functools.cache
+def _of_that_name(top: str, path: tuple[str, ...]) -> str | None:  # noqa: ARG001 - what the answer depends on
+    """Return the distribution with the name of a package, if it lists that package's file.
+
+    The others need not be read then.
+    """
+    try:
+        found = importlib.metadata.distribution(_OTHER_NAMES.get(top, top))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    holds = any(file.parts == (top, "__init__.py") for file in found.files or ())
+    return found.name if holds else None
 
 
 @functools.cache

@@ -15,6 +15,9 @@ from airflow_mlops.training.core.bootstrap import paired_bootstrap
 from airflow_mlops.training.core.comparison import Statistic, negated
 
 _DRAWS: Final = 200
+_ROWS: Final = 20_000
+"""Rows that show it where there is no doubt."""
+_NO_DOUBT: Final = 0.9999
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ def judge(target: pd.Series, outcome: metrics.Outcome, names: Sequence[str]) -> 
 
     ``target`` holds the labels that the model was fitted on. The dummy gives each row the shares of the
     classes, or the mean (``sklearn.dummy``, strategies ``prior`` and ``mean``). A metric that these rows do
-    not define is left out. The first metric is compared by a paired bootstrap of the rows.
+    not define is left out. The first metric is compared by a paired bootstrap of the rows: of a
+    sample of them where that leaves no doubt.
     """
     dummy = _fitted(target, outcome)
     figures: dict[str, float] = {}
@@ -62,6 +66,8 @@ def _fitted(target: pd.Series, outcome: metrics.Outcome) -> metrics.Outcome:
 def _caution(name: str, outcome: metrics.Outcome, dummy: metrics.Outcome) -> str:
     larger = metrics.facts(name).larger_is_better
     model, base = (_oriented(name, item, larger) for item in (outcome, dummy))
+    if _clearly_beats(name, outcome, dummy, larger):
+        return ""
     found = paired_bootstrap(model, base, outcome.rows, draws=_DRAWS)
     if not found.is_sound:
         return (
@@ -76,6 +82,20 @@ def _caution(name: str, outcome: metrics.Outcome, dummy: metrics.Outcome) -> str
         f"the model {verb} a dummy that knows no feature ({figures}; better by {found.difference:+.3f}, "
         f"95 % interval {found.low:+.3f} to {found.high:+.3f})"
     )
+
+
+def _clearly_beats(name: str, outcome: metrics.Outcome, dummy: metrics.Outcome, larger: bool) -> bool:
+    """Whether a sample of many rows leaves no doubt (99.99 %), so that resampling all of them is in vain."""
+    if outcome.rows < 2 * _ROWS:
+        return False
+    some = np.zeros(outcome.rows, dtype=bool)
+    some[np.random.default_rng(0).choice(outcome.rows, _ROWS, replace=False)] = True
+    try:
+        model, base = (_oriented(name, item.part(some), larger) for item in (outcome, dummy))
+    except MlopsError:  # the sample does not define the metric
+        return False
+    found = paired_bootstrap(model, base, _ROWS, draws=_DRAWS, confidence=_NO_DOUBT)
+    return found.is_sound and found.low > 0
 
 
 def _oriented(name: str, outcome: metrics.Outcome, larger: bool) -> Statistic:

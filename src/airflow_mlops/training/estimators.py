@@ -37,6 +37,8 @@ _NUMBERS: Final = frozenset(
     {"boolean", "decimal", "floating", "integer", "mixed-integer", "mixed-integer-float"}
 )
 """What columns of objects may hold that comes as something else in the rows of a caller."""
+_KILLED: Final = ("BrokenProcessPool", "TerminatedWorkerError")
+"""What concurrent.futures and joblib raise when a process of theirs is gone."""
 
 
 def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
@@ -87,14 +89,17 @@ def check_metrics(evaluate: Evaluate, estimator: Any) -> tuple[str, ...]:
         row = metrics.facts(name, task_of(estimator))
         if row.needs_probability and not hasattr(estimator, "predict_proba"):
             raise ConfigError(
-                f"metric {name} needs predict_proba, which {type(estimator).__name__} does not have"
+                f"metric {name} needs predict_proba, which {type(estimator).__name__} does not have: choose "
+                "a metric of labels such as accuracy or f1, or a train.estimator with probabilities, such as "
+                "sklearn.calibration.CalibratedClassifierCV around it"
             )
     return names
 
 
 def named_metrics(evaluate: Evaluate) -> tuple[str, ...]:
     """Return every metric that the section names, once each, the first of ``metrics`` first."""
-    sliced = (name for limits in evaluate.slices.values() for name in limits)
+    parts = (*evaluate.slices.values(), *evaluate.slices_against_champion.values())
+    sliced = (name for limits in parts for name in limits)
     named = (*evaluate.metrics, *evaluate.require, *evaluate.champion_limits, *sliced)
     return tuple(dict.fromkeys(named))
 
@@ -161,7 +166,21 @@ def fit(
         last = estimator[-1] if prepared else estimator
         name = type(getattr(last, "classifier", last)).__name__  # inside of NumberedClasses
         what = f"{name} cannot be fitted{users_line(error)}"
-        raise ConfigError(f"{what}: {text}{'' if prepared else _suspects(features)}") from error
+        hint = _out_of_memory(error) or ("" if prepared else _suspects(features))
+        raise ConfigError(f"{what}: {text}{hint}") from error
+
+
+def _out_of_memory(error: Exception) -> str:
+    """Say what helps when memory ran out: in this process, or in one of its own that was then killed."""
+    enough = "give the task more (train.resources.memory), or learn fewer rows (train.sample, train.window)"
+    if isinstance(error, MemoryError):
+        return f": the memory is not enough; {enough}"
+    if type(error).__name__ in _KILLED and "un-serialize" not in str(error):
+        return (
+            "; a process that the estimator started was killed, most likely because the memory ran out: "
+            f"start fewer (n_jobs), {enough}"
+        )
+    return ""
 
 
 def _suspects(features: pd.DataFrame) -> str:

@@ -22,6 +22,7 @@ from airflow_mlops.core.records import ModelFormat, Preprocessing
 from airflow_mlops.core.records.model_format import SKOPS
 from airflow_mlops.core.tags import MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.training import estimators, models
+from airflow_mlops.training.diverged import check_answers
 from airflow_mlops.training.model_format import format_of
 from airflow_mlops.training.needed_columns import needed_columns
 from airflow_mlops.training.preprocessing.learning import Learned, Learner
@@ -164,6 +165,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     expected = held.features()
     asked = expected[columns] if function is None else held.raw()[columns]
     answers, scores = estimators.answers(model, asked)
+    check_answers(answers, scores)
     same_answers(estimator, expected, answers, scores, samples=recipe.samples)
     own = [item for item in (function, kind) if item is not None]
     uri, form = _logged(run, recipe, model, own, raw, answers)

@@ -47,7 +47,7 @@ def _dataset(name: str, ref: DatasetRef) -> Any:
         name=name,
         digest=ref.digest[:_DIGEST],
         source_type="local" if "://" not in ref.uri or scheme == "file" else scheme,
-        source=json.dumps({"uri": ref.uri}),
+        source=json.dumps({"uri": ref.uri, **({"rows of": ref.of} if ref.of else {})}),
         schema=schema if len(schema) <= _SCHEMA else json.dumps({"columns": len(columns)}),
         profile=json.dumps(profile),
     )

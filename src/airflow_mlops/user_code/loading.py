@@ -88,7 +88,7 @@ def _import(name: str, path: str, base: Path) -> ModuleType:
             raise ConfigError(
                 f"cannot import {path!r}: no module {error.name!r}{did_you_mean(name, beside)}; "
                 f"looked beside the pipeline file ({folder}) and among the installed packages"
-                f"{how_to_install(name)}"
+                f"{how_to_install(error.name)}"
             ) from error
         raise ConfigError(
             f"cannot import {path!r}: it needs {error.name!r}, which is not installed"

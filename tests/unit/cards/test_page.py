@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_mlops.cards.page import card_page
+from airflow_mlops.cards.page import card_page, unjudged_page, with_registered
 from airflow_mlops.cards.training import Training
-from airflow_mlops.core.records import Check, Comparison, Leak, LeakProbe, Preprocessing, SliceCheck
+from airflow_mlops.core.records import (
+    BudgetCheck,
+    Check,
+    Comparison,
+    Leak,
+    LeakProbe,
+    Preprocessing,
+    SliceCheck,
+    SliceComparison,
+)
 from airflow_mlops.training.core import metrics
 from tests.support import cards
 
@@ -90,7 +99,9 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
         "218,569 rows to learn from, 54,712 to judge on.", "12 expectations on 273,281 rows hold",
         "by time: time_hour", "the strongest is hour, AUC 0.620", "flights_features:build",
         "HistGradientBoostingClassifier", "max_leaf_nodes = 25", "Lineage", "859389bf6597",
-        "mlflow.pyfunc.load_model", "0.684–0.695", "0.610 (0.599–0.621)", "judged 28 Nov 2026 10:05 UTC",
+        "mlflow.pyfunc.load_model", "0.684–0.695", "Trusted types sklearn.tree._tree.Tree",
+        "Format skops (the file names no code of your own): loading",
+        "0.610 (0.599–0.621)", "judged 28 Nov 2026 10:05 UTC",
     ):  # fmt: skip
         assert part in text, part
 
@@ -325,3 +336,104 @@ def test_long_lists_are_cut() -> None:
     text = checked(cards.training(evaluation=cards.evaluation(slices=many), features=wide))
     assert "76 more are not shown" in text
     assert "and 2,976 more" in text
+
+
+def test_the_champion_is_drawn_beside_with_its_name_and_the_rows_that_count() -> None:
+    champion = cards.two_classes(2_800, seed=5)
+    found = cards.training(champion=champion)
+    text = checked(found)
+    assert text.count("champion, version 2 (dashed)") == 2
+    assert text.count("The champion's curve is of the 2,800 rows that it has not learned from.") == 2
+    assert card_page(found).count('class="other"') == 2
+    alone = checked(cards.training())
+    assert "dashed" not in alone
+    one = champion.part(champion.truth == 0)
+    assert "dashed" not in checked(cards.training(champion=one))
+    whole = checked(cards.training(champion=cards.two_classes(seed=5)))
+    assert "dashed" in whole
+    assert "curve is of the" not in whole
+
+
+@pytest.mark.parametrize(
+    ("latency", "size", "said"),
+    [
+        ("met", "met", "Budget Met Time of one row: 12.3 ms, the budget is 50ms."),
+        ("met", "beyond", "Budget Beyond Size of files: 3.2 MB, the budget is 2MB."),
+        ("unclear", "met", "Budget Not judged Time of one row: 12.3 ms, the budget is 50ms."),
+    ],
+)
+def test_what_the_model_costs_is_held_against_its_budget(latency: str, size: str, said: str) -> None:
+    budget = (
+        BudgetCheck("latency", 0.0123, "50ms", latency, "median 12.3 ms, 95 % within 18.2 ms"),
+        BudgetCheck("size", 3.2e6, "2MB", size, "3.2 MB"),
+    )
+    text = checked(cards.training(evaluation=cards.evaluation(budget=budget)))
+    assert said in text
+    assert "One row: median 12.3 ms, 95 % within 18.2 ms." in text
+    assert ("the machine was too busy" in text) is (latency == "unclear")
+    assert "Budget" not in checked(cards.training())
+
+
+def compared(difference: float, outcome: str) -> Comparison:
+    low, high = difference - 0.03, difference + 0.03
+    return Comparison("roc_auc", 0.7, 0.7 - difference, difference, low, high, ">= -0.02", True, outcome)
+
+
+def test_slices_against_the_champion_begin_with_the_one_that_lost_most() -> None:
+    slices = (
+        SliceComparison("carrier", "UA", 900, (compared(0.01, "inconclusive"),)),
+        SliceComparison("carrier", "AA", 412, (compared(-0.09, "worse"),)),
+        SliceComparison("carrier", "HA", 12, skipped="fewer than 100 rows"),
+    )
+    text = checked(cards.training(evaluation=cards.evaluation(against_slices=slices)))
+    assert "Worse in 1 slice Clearly worse in carrier = AA: −0.090 roc_auc." in text
+    assert "of all 2 comparisons together. In 1 slice the rows are too few to be sure." in text
+    assert "1 slice is not compared: fewer than 100 rows." in text
+    hidden = checked(cards.training(evaluation=cards.evaluation(against_slices=slices), samples=False))
+    assert "carrier, value 2" in hidden
+    assert "carrier = " not in hidden
+    fine = checked(cards.training(evaluation=cards.evaluation(against_slices=slices[:1])))
+    assert "Not clearly worse Lowest in carrier = UA: +0.010 roc_auc; not clearly worse." in fine
+    none = checked(cards.training(evaluation=cards.evaluation(against_slices=slices[2:])))
+    assert "None compared No slice has rows enough to be compared." in none
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"anchor_version": 1, "anchor": 1, "lost": {"roc_auc": 0.006}},
+            "It stays the anchor; with this model at most 0.006 roc_auc may have been lost since.",
+        ),
+        ({"anchor_version": 1, "anchor": 1, "lost": {"roc_auc": 0.0}}, "version 1. It stays the anchor."),
+        (
+            {"anchor": None, "lost": {"roc_auc": 0.0}},
+            "best earlier champion. This model takes its place when it is registered.",
+        ),
+        ({"anchor_version": 1, "passed": False}, "The anchor is the best earlier champion, version 1."),
+    ],
+)
+def test_the_anchor_is_named_with_what_may_have_been_lost(changes: dict[str, Any], said: str) -> None:
+    assert said in checked(cards.training(evaluation=cards.evaluation(**changes)))
+    assert "anchor" not in checked(cards.training())
+
+
+def test_the_page_of_a_registered_version_says_which_model_that_is() -> None:
+    page = card_page(cards.training())
+    found = with_registered(page, "It has learned all 12 rows, <all> of them.")
+    assert "It has learned all 12 rows, <all> of them." in Page(found).text
+    assert "learned all 12" not in page
+    assert page.count("<!-- registered -->") == 1
+
+
+def test_a_model_that_could_not_be_judged_has_a_card_with_the_reason() -> None:
+    nothing = metrics.Outcome("regression", np.zeros(0), np.zeros(0))
+    evaluation = cards.evaluation(
+        metrics={}, checks=(), slices=(), comparisons=(), passed=False,
+        reasons=("it could not be judged: metric F1 is nan on <5> rows",),
+    )  # fmt: skip
+    page = Page(unjudged_page(cards.training(outcome=nothing, evaluation=evaluation, intervals={})))
+    assert "It could not be judged: metric F1 is nan on <5> rows. It is not registered." in page.text
+    assert "Held out 54,712 rows" in page.text
+    assert "218,569 rows to learn from" in page.text
+    assert not page.tags & {"script", "link", "img"}

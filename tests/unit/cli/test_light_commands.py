@@ -176,7 +176,7 @@ def test_graph_draws_tasks_order_and_assets(capsys: pytest.CaptureFixture[str]) 
     assert main(["graph", str(VALID / "everything.yaml")]) == 0
     text = capsys.readouterr().out
     assert "  tune ×n  after features\n" in text
-    assert "  register  after evaluate, refit  → asset everything/challenger\n" in text
+    assert "  register  after evaluate, refit, features  → asset everything/challenger\n" in text
     assert main(["graph", str(VALID / "everything.yaml"), "--format", "mermaid"]) == 0
     chart = capsys.readouterr().out
     assert chart.startswith("flowchart LR\n")

@@ -19,6 +19,7 @@ from airflow_mlops.__main__ import main
 from airflow_mlops.config.loader import load_pipeline
 from airflow_mlops.lifecycle.runner import StageRequest, run_stage
 from tests.support.mlflow_store import new_store
+from tests.support.project import stored
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "recipes"
 
@@ -55,7 +56,7 @@ def lived(folder: Path) -> dict[str, Any]:
 
 
 def rows_of(records: dict[str, Any], part: str, target: str) -> tuple[pd.DataFrame, pd.Series]:
-    rows = pd.read_parquet(records["features"][part]["uri"])
+    rows = stored(records["features"], part)
     return rows.drop(columns=target), rows[target]
 
 

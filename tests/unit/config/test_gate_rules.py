@@ -82,5 +82,5 @@ def test_render_says_what_the_gate_does_by_default(
     file = written(tmp_path, evaluate={"metrics": ["accuracy", "f1"], **evaluate})
     assert main(["render", str(file)]) == 0
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if line.startswith("#")] == said
+    assert [line for line in out.splitlines() if line.startswith("# evaluate")] == said
     assert yaml.safe_load(out)["name"] == "iris"

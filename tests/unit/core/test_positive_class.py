@@ -56,6 +56,11 @@ def test_two_texts_have_to_be_declared_and_the_message_has_both_and_the_key(matt
         check_declared(["no", "yes"], None, matters=matters)
 
 
+def test_a_text_beside_a_number_has_to_be_declared_too() -> None:
+    with pytest.raises(ConfigError, match="`positive: 1` or `positive: spam`"):
+        check_declared([1, "spam"], None, matters=False)
+
+
 def test_two_numbers_have_to_be_declared_only_where_the_choice_matters() -> None:
     assert check_declared([1, 2], None, matters=False) == 1
     with pytest.raises(ConfigError, match="write `positive: 1` or `positive: 2`"):

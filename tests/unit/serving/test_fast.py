@@ -110,6 +110,7 @@ def test_callers_at_once_get_their_own_answers(serving_registry: Registry, tmp_p
     uri = log(serving_registry, LogisticRegression().fit(NUMBERS, LABEL))
     with running_server(serving_registry, tmp_path) as client:
         client.must_load(1, uri)
+        assert client.get("/v2/health/ready").status_code == 503  # a request would get no answer
         client.traffic(1)
         rows = [{"a": 3.0 if n % 2 else -3.0, "b": 0.0, "c": 0.0} for n in range(60)]
         with ThreadPoolExecutor(8) as pool:

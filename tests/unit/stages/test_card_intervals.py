@@ -1,12 +1,10 @@
-"""The intervals of a card: entities are resampled whole, slices by themselves."""
+"""The intervals of a card: entities are resampled whole, whole figures."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from airflow_mlops.core.records import Check, SliceCheck
 from airflow_mlops.stages import card_intervals
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.units import Units, each_row
@@ -36,22 +34,6 @@ def test_ten_equal_rows_of_an_entity_are_one_witness() -> None:
     error = 1.96 * np.abs(found.truth[::10]).std() / np.sqrt(ROWS / 10)
     assert width(entities["mae"]) == pytest.approx(2 * error, rel=0.15)
     assert width(entities["mae"]) / width(rows["mae"]) == pytest.approx(np.sqrt(10), rel=0.2)
-
-
-def test_a_slice_has_the_interval_of_its_own_rows() -> None:
-    found = metrics.regression(RNG.normal(size=ROWS), np.zeros(ROWS))
-    plan = np.where(np.arange(ROWS) < 200, "basic", None)
-    checks = (Check("mae", 0.8, "<= 1", True),)
-    slices = [
-        SliceCheck("plan", "basic", 200, checks),
-        SliceCheck("plan", "(missing)", 800, checks),
-        SliceCheck("plan", "pro", 3, skipped="fewer than 100 rows"),
-    ]
-    intervals = card_intervals.of_slices(slices, pd.DataFrame({"plan": plan}), found, each_row(ROWS))
-    assert set(intervals) == {("plan", "basic", "mae"), ("plan", "(missing)", "mae")}
-    error = 1.96 * np.abs(found.truth[:200]).std() / np.sqrt(200)
-    assert width(intervals["plan", "basic", "mae"]) == pytest.approx(2 * error, rel=0.25)
-    assert width(intervals["plan", "basic", "mae"]) > width(intervals["plan", "(missing)", "mae"])
 
 
 def test_few_units_or_one_class_have_no_interval() -> None:

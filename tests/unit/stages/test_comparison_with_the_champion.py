@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import metrics as peer
 
@@ -17,7 +16,7 @@ from airflow_mlops.serving.model import _asked
 from airflow_mlops.training import estimators
 from airflow_mlops.training.mlflow_access import Mlflow
 from airflow_mlops.training.registry import Registry
-from tests.support.project import Project, customers
+from tests.support.project import Project, customers, stored
 
 STUMP = {"estimator": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 1, "max_features": 1}}
 
@@ -46,10 +45,11 @@ def test_a_clearly_worse_model_is_refused_without_a_limit_too(tmp_path: Path) ->
     assert worse.reasons[0].endswith("all of it is below 0")
     assert only.high < 0
     assert only.difference == pytest.approx(worse.metrics["roc_auc"] - first.metrics["roc_auc"])
-    assert "(worse)" in worse.summary
+    assert "clearly worse. " in worse.summary
+    assert "Failed: it is not registered; version 1 stays the champion" in worse.summary
     same = evaluated(project, "again")
-    assert "; against version 1: roc_auc +0.000 [+0.000, +0.000]" in same.summary
-    assert "worse" not in same.summary
+    assert "roc_auc +0.000 (95 % interval +0.000 to +0.000), not worse. Passed" in same.summary
+    assert "clearly" not in same.summary
 
 
 def test_a_champion_that_cannot_be_asked_is_told_and_refuses_nothing_without_a_limit(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_scores_are_those_of_the_positive_class_in_every_place(tmp_path: Path) -
     served = _asked(loaded, rows)
     assert served.scores == pytest.approx(scores)
     found = Evaluation.from_json(project.run("evaluate", {"features": features, "model": model}))
-    held = pd.read_parquet(features["holdout"]["uri"])
+    held = stored(features, "holdout")
     truth = held.pop("churned")
     expected = peer.average_precision_score(truth == "leaves", loaded.predict_proba(held)[:, 0])
     assert found.metrics["average_precision"] == pytest.approx(expected)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from airflow_mlops.core.errors import GateRejected
@@ -31,7 +32,7 @@ def test_three_outcomes_and_what_is_done_without_enough_evidence(shop: Shop) -> 
     (item,) = unclear.comparisons
     assert item.detectable
     assert f"600 rows show a difference of {item.detectable:.2g} (80 % power)" in unclear.rejection
-    assert f"shows {item.detectable:.2g} or more" in unclear.summary
+    assert f"a true difference in roc_auc of {item.detectable:.2g} or more in 4 of 5 cases" in unclear.summary
     with pytest.raises(GateRejected, match="not enough evidence"):
         shop.register(unclear)
     taken = shop.judged("alike", on_inconclusive="accept")
@@ -132,6 +133,34 @@ def test_a_champion_whose_files_are_gone_ends_in_a_clear_no(shop: Shop) -> None:
     found = shop.judged("good")
     assert (found.outcome, found.passed) == ("inconclusive", False)
     assert "not compared with the champion, version 1 (it cannot be loaded" in found.reasons[0]
+
+
+def test_a_model_that_is_worse_for_one_value_is_refused_although_it_is_better_on_the_whole(
+    tmp_path: Path,
+) -> None:
+    rows = table().assign(plan=lambda frame: np.where(frame["id"] % 4, "plus", "basic"))
+    rows["mixed"] = np.where(rows["plan"] == "basic", rows["poor"], rows["good"])
+    slices = {"slices_against_champion": {"plan": {"roc_auc": ">= -0.02"}}}
+    shop = Shop.create(tmp_path, rows, slices)
+    first = shop.judged("fair")
+    assert (first.passed, first.against_slices) == (True, ())
+    shop.register(first)
+    found = shop.judged("mixed")
+    assert (found.outcome, found.passed) == ("not_worse", False)
+    assert [item.comparisons[0].outcome for item in found.against_slices] == ["worse", "not_worse"]
+    assert found.reasons[0].startswith("worse for plan=basic (150 rows): roc_auc")
+    assert "Slices against the champion: clearly worse in 1 of 2. Failed" in found.summary
+    assert shop.judged("good").passed
+    few = shop.judged("good", min_slice_rows=500)
+    assert (few.outcome, few.passed) == ("not_worse", False)
+    assert (
+        "not enough evidence: no value of plan can be compared with the champion (plus: few" in few.reasons[0]
+    )
+    assert shop.judged("good", min_slice_rows=500, on_inconclusive="accept").passed
+    shutil.rmtree(tmp_path / "artifacts" / "churn" / "mlflow")
+    gone = shop.judged("good")
+    assert not gone.passed
+    assert "no slice of plan is compared with version 1: it cannot be loaded" in gone.reasons[0]
 
 
 def test_ten_rows_prove_nothing(tmp_path: Path) -> None:

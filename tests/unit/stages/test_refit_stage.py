@@ -17,7 +17,7 @@ from airflow_mlops.monitoring.champion import load_profile
 from airflow_mlops.training import models
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect
-from tests.support.project import Project, customers
+from tests.support.project import Project, customers, stored
 
 Records = dict[str, dict[str, Any]]
 
@@ -57,10 +57,8 @@ def test_all_rows_are_learned_with_the_parameters_that_were_judged(records: Reco
 def test_the_registered_model_is_that_of_a_plain_fit_on_all_rows(project: Project, records: Records) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    rows = pd.concat([pd.read_parquet(records["features"][side]["uri"]) for side in ("train", "holdout")])
-    seen = pd.concat(
-        [pd.read_parquet(records["features"][f"{side}_features"]["uri"]) for side in ("train", "holdout")]
-    )
+    rows = pd.concat([stored(records["features"], side) for side in ("train", "holdout")])
+    seen = pd.concat([stored(records["features"], f"{side}_features") for side in ("train", "holdout")])
     plain = HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(seen, rows["churned"])
     registered = models.load_model(project.tracking_uri, records["register"]["model_uri"])
     assert np.allclose(registered.predict_proba(rows), plain.predict_proba(seen))
@@ -85,7 +83,7 @@ def test_the_version_names_its_twin_both_digests_and_their_agreement(
 
 
 def test_the_agreement_is_that_of_the_two_models_on_the_hold_out(project: Project, records: Records) -> None:
-    rows = pd.read_parquet(records["features"]["holdout"]["uri"]).drop(columns="churned")
+    rows = stored(records["features"], "holdout").drop(columns="churned")
     uris = (records["train"]["model_uri"], records["refit"]["model_uri"])
     one, other = (models.load_model(project.tracking_uri, uri) for uri in uris)
     found = Refit.from_json(records["refit"])

@@ -10,7 +10,6 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected, GateRejected
@@ -19,7 +18,7 @@ from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, fluent
 from airflow_mlops.user_code.loading import load_object
 from tests.support.mlflow_store import new_store
-from tests.support.project import ENVIRONMENT, Project, customers
+from tests.support.project import ENVIRONMENT, Project, customers, stored
 
 TUNE = {"space": {"learning_rate": [0.05, 0.3, "log"], "max_leaf_nodes": [5, 15]}, "n_trials": 3}
 
@@ -358,7 +357,7 @@ def test_two_pipelines_may_each_have_a_module_of_the_same_name(tmp_path: Path) -
             f"def build(rows):\n    return rows[['visits']] * {number}\n"
         )
         features = project.run("features", {"dataset": project.run("ingest", {})})
-        frames.append(pd.read_parquet(features["train_features"]["uri"]))
+        frames.append(stored(features, "train_features"))
     assert frames[0]["visits"].max() == 0
     assert frames[1]["visits"].max() > 0
 

@@ -10,13 +10,16 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
+from airflow_mlops.training.estimators import assemble
 from airflow_mlops.training.models import load_model
 from airflow_mlops.training.registry import Registry
+from airflow_mlops.training.safe_format import trusted_types
 from airflow_mlops.training.tracking import connect, fluent
 from tests.support.project import Project
 
@@ -266,6 +269,24 @@ def test_a_file_without_code_of_its_own_gets_a_model_whose_loading_runs_none(
         load_model(own.tracking_uri, model["model_uri"])
 
 
+def test_a_type_that_the_model_does_not_list_is_not_built(project: Project, tmp_path: Path) -> None:
+    """Of a model that somebody else logged, whose files have no digest."""
+    rows = table()[["x"]]
+    model = assemble(rows, None, LogisticRegression().fit(rows, table()["y"]))
+    with fluent(project.tracking_uri):
+        mlflow.sklearn.save_model(
+            model,
+            tmp_path / "model",
+            serialization_format="skops",
+            skops_trusted_types=list(trusted_types(model)),
+        )
+    assert len(load_model(project.tracking_uri, str(tmp_path / "model")).predict(rows)) == len(rows)
+    described = tmp_path / "model" / "MLmodel"
+    described.write_text(described.read_text().replace("raw_rows.to_features", "raw_rows.as_trained"))
+    with pytest.raises(ConfigError, match=r"is not loaded: .*to_features"):
+        load_model(project.tracking_uri, str(tmp_path / "model"))
+
+
 def test_code_of_ones_own_is_agreement_to_run_it(trained: Any, run: Any) -> None:
     form = trained[1]["format"]
     assert (form["name"], form["trusted"]) == ("cloudpickle", [])
@@ -276,20 +297,23 @@ def test_code_of_ones_own_is_agreement_to_run_it(trained: Any, run: Any) -> None
 def test_a_challenger_of_one_format_is_compared_with_a_champion_of_the_other(
     project: Project, trained: Any
 ) -> None:
-    estimator = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"C": 0.5}}
-    for wanted, other in (("cloudpickle", "auto"), ("auto", "cloudpickle")):
-        for key, serialization in (("champion", wanted), ("challenger", other)):
-            own = project.changed(train={**estimator, "serialization": serialization}, name=f"of_{wanted}")
-            model = own.run("train", {"features": trained[0]}, key=key)
-            evaluation = own.run("evaluate", {"features": trained[0], "model": model}, key=key)
-            if key == "champion":
-                version = own.run("register", {"evaluation": evaluation}, key=key)["model_version"]
-        assert evaluation["champion_version"] == version
-        assert [item["difference"] for item in evaluation["comparisons"]] == [0.0]
-        found = Registry(own.tracking_uri, own.pipeline.name).client.get_model_version(
-            own.pipeline.name, str(version)
+    """The pickled model is judged twice: as the first one, and against that of skops, which follows it."""
+    features, models, found = trained[0], {}, []
+    for key, form in (("a", "cloudpickle"), ("b", "auto"), ("c", "cloudpickle")):
+        train = {"estimator": "sklearn.linear_model.LogisticRegression", "serialization": form}
+        own = project.changed(train=train, name="formats")
+        if form not in models:
+            models[form] = own.run("train", {"features": features}, key=key)
+        evaluation = own.run("evaluate", {"features": features, "model": models[form]}, key=key)
+        found.append(
+            (evaluation["champion_version"], [one["difference"] for one in evaluation["comparisons"]])
         )
-        assert f"Format: {'skops' if wanted == 'auto' else 'cloudpickle'} (" in found.description
+        own.run("register", {"evaluation": evaluation}, key=key)
+    assert found == [(None, []), (1, [0.0]), (2, [0.0])]
+    client = Registry(project.tracking_uri, "formats").client
+    texts = [client.get_model_version("formats", str(version)).description for version in (1, 2)]
+    assert "Format: cloudpickle (" in texts[0]
+    assert "Format: skops (" in texts[1]
 
 
 def test_a_class_of_ones_own_does_not_fit_into_skops_and_that_shows_before_the_run_is_opened(

@@ -91,3 +91,24 @@ def test_what_stands_beside_the_figures() -> None:
     assert (found.of_class, found.unknown_labels) == ("fraud", 1)
     assert found.caution == "1 of 41 rows do not count: the model was not trained on their label (maybe)"
     assert found.dummy["roc_auc"] == 0.5
+
+
+@pytest.mark.parametrize(("better", "resampled"), [(2.0, [20_000]), (0.0, [20_000, 50_000])])
+def test_all_of_many_rows_are_resampled_only_where_a_sample_leaves_a_doubt(
+    better: float, resampled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 50_000)
+    chance = 1 / (1 + np.exp(-better * (truth - 0.5) - rng.normal(0, 1, truth.size)))
+    outcome = metrics.classification(truth, chance > 0.5, [0, 1], np.column_stack([1 - chance, chance]))
+    asked: list[int] = []
+    bootstrap = dummy.paired_bootstrap
+
+    def counted(first: object, second: object, rows: int, **more: object) -> object:
+        asked.append(rows)
+        return bootstrap(first, second, rows, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dummy, "paired_bootstrap", counted)
+    found = dummy.judge(pd.Series(truth), outcome, ["roc_auc"])
+    assert asked == resampled
+    assert ("does not" in found.caution) == (better == 0)

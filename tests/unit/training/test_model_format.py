@@ -85,7 +85,13 @@ def test_types_that_hold_values_are_trusted_and_the_function_of_a_partial_is_a_t
 
 def test_the_text_says_what_loading_does_and_names_the_first_types() -> None:
     found = ModelFormat("skops", "why", tuple(f"a.T{number}" for number in range(11)))
-    assert str(found).startswith("skops (why): loading it builds objects of listed types, and runs no code")
-    assert str(found).endswith("; trusted types: a.T0, a.T1, a.T2, a.T3, a.T4, a.T5, a.T6, a.T7 and 3 more")
-    assert str(ModelFormat("cloudpickle", "why")) == "cloudpickle (why): loading it runs code of the model"
+    assert found.choice.startswith("skops (why): loading it builds objects of listed types, and runs no code")
+    assert str(found).endswith(
+        "skops (why); trusted types: a.T0, a.T1, a.T2, a.T3, a.T4, a.T5, a.T6, a.T7 and 3 more"
+    )
+    pickled = ModelFormat("cloudpickle", "why")
+    assert (str(pickled), pickled.choice) == (
+        "cloudpickle (why)",
+        "cloudpickle (why): loading it runs code of the model",
+    )
     assert not ModelFormat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ _DIAGONAL: Final = curves.Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 _MOST_CLASSES: Final = 8
 _MOST_CONFUSIONS: Final = 10
 _FEW_OF_A_CLASS: Final = 10
+_HALF: Final = 0.5
 _FEW_ROWS: Final = 100
 """With fewer rows, calibration that looks right shows nothing."""
 
@@ -64,9 +66,10 @@ def _roc(training: Training) -> Panel:
         f"ROC curve with area {number(area)}",
         axes,
         svg.line(axes, _DIAGONAL, "exact"),
+        *_champion(training, axes, curves.roc, (0.98, 0.14), "end"),
         svg.line(axes, curve),
         *_decided(training, axes),
-        svg.note(axes, 0.98, 0.06, f"area {number(area)}", anchor="end", style="named"),
+        svg.note(axes, 0.98, 0.06, f"this model, area {number(area)}", anchor="end", style="named"),
         svg.note(axes, 0.55, 0.47, "chance", anchor="start"),
     )
     at = float(np.interp(0.1, curve.x, curve.y))
@@ -75,9 +78,42 @@ def _roc(training: Training) -> Panel:
         "ROC curve",
         sentence,
         (_with_numbers(drawn, curve, "false positive rate", "true positive rate"),),
-        note=_few(training),
+        note=_notes(training),
         width="third",
     )
+
+
+def _champion(
+    training: Training,
+    axes: svg.Axes,
+    curve: Callable[[Any, Any], curves.Curve],
+    place: tuple[float, float],
+    anchor: str,
+) -> tuple[str, ...]:
+    """The curve of the champion, dashed, with its name at a place; nothing where it has none."""
+    found = training.champion
+    version = training.evaluation.champion_version
+    if found is None or found.scores is None or version is None:
+        return ()
+    ups = int((found.truth == 1).sum())
+    if not 0 < ups < found.rows:
+        return ()
+    drawn = curve(found.truth == 1, np.asarray(found.scores, dtype=float))
+    return (
+        svg.line(axes, drawn, "other"),
+        svg.note(axes, *place, f"champion, version {version} (dashed)", anchor=anchor, style="strong"),
+    )
+
+
+def _notes(training: Training) -> str:
+    """What limits the curves: few rows of a class, and rows that the champion has learned from."""
+    found, rows = training.champion, training.outcome.rows
+    fewer = (
+        f"The champion's curve is of the {count(found.rows, 'row')} that it has not learned from."
+        if found is not None and found.scores is not None and found.rows < rows
+        else ""
+    )
+    return " ".join(filter(None, (_few(training), fewer)))
 
 
 def _decided(training: Training, axes: svg.Axes) -> tuple[str, ...]:
@@ -98,21 +134,25 @@ def _precision_recall(training: Training) -> Panel:
     share = float(positive.mean())
     axes = svg.Axes(_SHARE, _SHARE, "recall", "precision")
     base = curves.Curve(np.array([0.0, 1.0]), np.array([share, share]))
+    order = np.argsort(curve.x)
+    at = float(np.interp(0.5, curve.x[order], curve.y[order]))
+    # Names where the curves are not: a good model's are at the top.
+    x, y, anchor = (0.98, 0.88, "end") if at < _HALF else (0.02, 0.03, "start")
     drawn = svg.chart(
         "Precision against recall",
         axes,
         svg.line(axes, base, "exact"),
+        *_champion(training, axes, curves.precision_recall, (x, y + 0.08), anchor),
         svg.line(axes, curve),
+        svg.note(axes, x, y, "this model", anchor=anchor, style="named"),
         svg.note(axes, 0.02, min(share + 0.03, 0.94), f"chance {percent(share)}"),
     )
-    order = np.argsort(curve.x)
-    at = float(np.interp(0.5, curve.x[order], curve.y[order]))
     sentence = f"Precision is {percent(at)} when half of {training.positive} are found."
     return Panel(
         "Precision and recall",
         sentence,
         (_with_numbers(drawn, curve, "recall", "precision"),),
-        note=_few(training),
+        note=_notes(training),
         width="third",
     )
 

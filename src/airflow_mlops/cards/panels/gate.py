@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_mlops.cards import svg
-from airflow_mlops.cards.core.scales import Scale, interval, number, scale_of
+from airflow_mlops.cards.core.scales import interval, number, scale_of
 from airflow_mlops.cards.panel import ASK, BAD, IDLE, OK, Badge, Items, Panel, Row, Rows, Table
 from airflow_mlops.cards.training import Training, count
 from airflow_mlops.cards.verdict import relation
 from airflow_mlops.core.limits import Limit
-from airflow_mlops.core.records import Check, Comparison, SliceCheck
+from airflow_mlops.core.records import Comparison, Evaluation
 from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
 
-_MOST_SLICES: Final = 24
-_UNKNOWN: Final = (float("nan"), float("nan"))
 _SCORES: Final = {"train": "On training", "cv": "In folds"}
 """Figures of the run that stand beside those of the hold-out, by the beginning of their names."""
 
@@ -98,12 +96,31 @@ def comparison_panel(training: Training) -> Panel:
     notes = [f"Same rows, paired: each resample draws the same {first.unit} for both."]
     if evaluation.left_out:
         notes.append(f"{count(evaluation.left_out, 'row')} that the champion has learned from did not count.")
+    if who := _anchor(evaluation):
+        notes.append(who)
     if first.detectable:
         least = f"{number(first.detectable)} {first.metric}"
         notes.append(f"A difference of {least} or more would be seen in 4 of 5 such hold-outs.")
     if evaluation.caution:
         notes.append(f"{training.shown(evaluation.caution)}.")
     return Panel("Comparison", f"{relation(first, version)}.", parts, badge, " ".join(notes))
+
+
+def _anchor(evaluation: Evaluation) -> str:
+    """Say who bounds the losses of all versions together, and what may have been lost by this one."""
+    if evaluation.anchor_version is None and evaluation.anchor is None and not evaluation.lost:
+        return ""
+    who = "The champion is the anchor itself, the best earlier champion."
+    if evaluation.anchor_version is not None:
+        who = f"The anchor is the best earlier champion, version {evaluation.anchor_version}."
+    if not evaluation.passed:
+        return who
+    if evaluation.anchor is None:
+        return f"{who} This model takes its place when it is registered."
+    lost = [f"{number(value)} {name}" for name, value in evaluation.lost.items() if value > 0]
+    if not lost:
+        return f"{who} It stays the anchor."
+    return f"{who} It stays the anchor; with this model at most {', '.join(lost)} may have been lost since."
 
 
 def _relation_badge(outcome: str, first: Comparison) -> Badge:
@@ -132,92 +149,3 @@ def _forest(metric: str, against: Iterable[tuple[str, tuple[Comparison, ...]]]) 
         rows.append(Row(label, drawn, text, bold=place == 0))
     limit_text = f"limit {found[0][1].limit} for the lower end" if limits else ""
     return Rows(tuple(rows), svg.axis_row(scale), f"difference in {metric}, larger is better", limit_text)
-
-
-def slices_panel(training: Training) -> Panel:
-    """Each value of the sliced columns against its limits."""
-    slices = training.evaluation.slices
-    if not slices:
-        return Panel(
-            "Slices",
-            "No part of the hold-out has a limit of its own.",
-            (Items(("evaluate.slices holds the values of a column to limits.",)),),
-            Badge(IDLE, "None"),
-        )
-    judged = [(item, check) for item in slices for check in item.checks]
-    missed = [(item, check) for item, check in judged if not check.passed]
-    badge = Badge(BAD, count(len(missed), "limit") + " missed") if missed else Badge(OK, "All met")
-    if not judged:
-        badge = Badge(ASK, "None judged")
-    metrics = list(dict.fromkeys(check.name for _, check in judged))
-    parts = tuple(_slices(training, metric) for metric in metrics)
-    skipped = [item for item in slices if not item.checks]
-    note = ""
-    if skipped:
-        some = count(len(skipped), "slice is", "slices are")
-        note = f"{some} not judged: {training.shown(skipped[0].skipped, 120)}."
-    return Panel("Slices", _worst_slice(training, judged, missed), parts, badge, note)
-
-
-def _worst_slice(
-    training: Training, judged: list[tuple[SliceCheck, Check]], missed: list[tuple[SliceCheck, Check]]
-) -> str:
-    if not judged:
-        return "No slice has rows enough to be judged."
-    item, check = min(missed or judged, key=lambda pair: _margin(pair[1]))
-    place = f"{training.slice_name(item)}: {check.name} {number(check.value)}"
-    return f"Missed in {place}, required is {check.limit}." if missed else f"Closest to its limit in {place}."
-
-
-def _margin(check: Check) -> float:
-    limit = Limit.parse(check.limit)
-    return check.value - limit.bound if limit.is_floor else limit.bound - check.value
-
-
-def _slices(training: Training, metric: str) -> Rows:
-    """The slices of one metric under the figure of all rows, on one scale."""
-    found = [
-        (item, check) for item in training.evaluation.slices for check in item.checks if check.name == metric
-    ]
-    found.sort(key=lambda pair: _margin(pair[1]))
-    shown = found[:_MOST_SLICES]
-    limits = {check.limit for _, check in shown}
-    whole = training.evaluation.metrics.get(metric)
-    span = training.intervals.get(metric, _UNKNOWN)
-    values = [check.value for _, check in shown]
-    values += [end for item, check in shown for end in _ends(training, item, check)]
-    values += [Limit.parse(limit).bound for limit in limits]
-    values += [] if whole is None else [whole, *span]
-    scale = scale_of(values)
-    rows = [_slice_row(training, scale, item, check) for item, check in shown]
-    if whole is not None:
-        limit = Limit.parse(next(iter(limits))).bound if len(limits) == 1 else None
-        drawn = svg.interval_row(scale, whole, *span, limit=limit)
-        size = count(training.evaluation.rows, "row")
-        rows.insert(0, Row("All rows", drawn, _with_interval(whole, *span), size, bold=True))
-    more = f"; {len(found) - len(shown):,} more are not shown" if len(found) > len(shown) else ""
-    limit_text = f"limit {next(iter(limits))}" if len(limits) == 1 else "each with its limit"
-    return Rows(tuple(rows), svg.axis_row(scale), f"{metric} on the hold-out{more}", limit_text)
-
-
-def _slice_row(training: Training, scale: Scale, item: SliceCheck, check: Check) -> Row:
-    low, high = _ends(training, item, check)
-    limit, tone = Limit.parse(check.limit).bound, _tone(check, low, high)
-    drawn = svg.interval_row(scale, check.value, low, high, limit=limit, tone=tone)
-    text = _with_interval(check.value, low, high)
-    return Row(training.slice_name(item), drawn, text, count(item.rows, "row"))
-
-
-def _ends(training: Training, item: SliceCheck, check: Check) -> tuple[float, float]:
-    return training.slice_intervals.get((item.column, item.value, check.name), _UNKNOWN)
-
-
-def _tone(check: Check, low: float, high: float) -> str:
-    """Colour a figure whose limit is missed, or lies inside its interval."""
-    if not check.passed:
-        return BAD
-    return ASK if low <= Limit.parse(check.limit).bound <= high else ""
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{number(value)} ({interval(low, high)})" if low == low else number(value)

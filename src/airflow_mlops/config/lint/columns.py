@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from airflow_mlops.config.expectations import expand_one
 from airflow_mlops.config.faults import KeyPath
 from airflow_mlops.config.lint.finding import Finding, Subject, sources
 from airflow_mlops.config.lint.preprocess import preprocessed_columns
-from airflow_mlops.config.models import Data, Source
+from airflow_mlops.config.models import Data, Evaluate, Source
 from airflow_mlops.config.suites import read_suite
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.suggestions import did_you_mean
@@ -30,7 +30,7 @@ ANOTHER_HEADER: Final = {"names", "header", "usecols", "columns", "skiprows", "c
 def columns(subject: Subject) -> Iterator[Finding]:
     """Target, keys, slices, groups and columns of expectations are in the data; no slice is on the target."""
     data, section = subject.pipeline.data, subject.pipeline.evaluate
-    for key, named, one in (("slices", section.slices, "slice"), ("groups", section.groups, "group")):
+    for key, named, one in _parts(section):
         if data.target in named:
             message = f"the target cannot be a {one}: choose another column"
             yield Finding(("evaluate", key, data.target), message)
@@ -41,7 +41,7 @@ def columns(subject: Subject) -> Iterator[Finding]:
     yield from _of_joins(subject)
     known = known_columns(data, subject.folder)
     if known is None:
-        for key, names in (("slices", section.slices), ("groups", section.groups)):
+        for key, names, _ in _parts(section):
             if names:
                 message = f"not checked that the data has {', '.join(names)}: no local header to read"
                 yield Finding(("evaluate", key), message, "note")
@@ -51,6 +51,13 @@ def columns(subject: Subject) -> Iterator[Finding]:
             where = data.source.filepath
             message = f"column {name!r} is not in {where}{did_you_mean(name, known)}{_separator_hint(known)}"
             yield Finding(path, message)
+
+
+def _parts(section: Evaluate) -> Iterator[tuple[str, Collection[str], str]]:
+    """Yield the keys of the gate that name columns of the raw rows, the columns, and what a value makes."""
+    yield "slices", section.slices, "slice"
+    yield "slices_against_champion", section.slices_against_champion, "slice"
+    yield "groups", section.groups, "group"
 
 
 def _separator_hint(known: Sequence[str]) -> str:
@@ -174,8 +181,8 @@ def _column_names(subject: Subject) -> Iterator[tuple[KeyPath, str]]:
             yield ("data", "columns", part, number), name
     if pipeline.train.weights:
         yield ("train", "weights"), pipeline.train.weights
-    yield from ((("evaluate", "slices", name), name) for name in pipeline.evaluate.slices)
-    yield from ((("evaluate", "groups", name), name) for name in pipeline.evaluate.groups)
+    for key, names, _ in _parts(pipeline.evaluate):
+        yield from ((("evaluate", key, name), name) for name in names)
     yield from () if pipeline.features else preprocessed_columns(subject)
     for number, entry in enumerate(pipeline.validate_.expect if pipeline.validate_ else ()):
         for item in expand_one(entry):

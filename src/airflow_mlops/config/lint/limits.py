@@ -12,12 +12,13 @@ from airflow_mlops.core.limits import Limit
 from airflow_mlops.training.core.metric_facts import MetricFacts, facts
 
 _AGAINST: Final = (("evaluate", "against_champion"), ("evaluate", "against_anchor"))
+_OF_SLICES: Final = "slices_against_champion"
 
 
 def limits(subject: Subject) -> Iterator[Finding]:
     """Every limit can be met and can fail."""
     for path, required in limits_by_section(subject.pipeline):
-        check = _against if path in _AGAINST else _floor
+        check = _against if path in _AGAINST or path[1] == _OF_SLICES else _floor
         for name, text in required.items():
             yield from check((*path, name), name, text)
 
@@ -29,6 +30,8 @@ def limits_by_section(pipeline: Pipeline) -> Iterator[tuple[KeyPath, Mapping[str
     yield from zip(_AGAINST, (section.champion_limits, section.anchor_limits), strict=True)
     for column, required in section.slices.items():
         yield ("evaluate", "slices", column), required
+    for column, required in section.slices_against_champion.items():
+        yield ("evaluate", _OF_SLICES, column), required
     if monitor and monitor.performance:
         yield ("monitor", "performance", "require"), monitor.performance.require
 

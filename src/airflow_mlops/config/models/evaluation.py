@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from airflow_mlops.config.models.budget import Budget
 from airflow_mlops.config.models.holdout import Holdout
 from airflow_mlops.config.models.leaks import Leaks, action_mapping
 from airflow_mlops.config.models.section import Section, short_forms
 from airflow_mlops.config.models.source import Source
-from airflow_mlops.config.values import GroupMeasure, Limit, Metric, StrictInt
+from airflow_mlops.config.values import FieldError, GroupMeasure, Limit, Metric, StrictInt
 
 
 class Evaluate(Section):
@@ -39,6 +39,11 @@ class Evaluate(Section):
     slices: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Limits per column of the raw rows, which each value of the column must meet.",
+    )
+    slices_against_champion: dict[str, Annotated[dict[Metric, Limit], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Limits per column of the raw rows on challenger minus champion; a model that is clearly "
+        "beyond its limit for one value of the column is refused.",
     )
     groups: dict[str, Annotated[dict[GroupMeasure, Limit], Field(min_length=1)]] = Field(
         default_factory=dict,
@@ -85,6 +90,15 @@ class Evaluate(Section):
         return self.on_inconclusive or ("reject" if self.against_champion else "accept")
 
     @property
-    def policy_of_groups(self) -> str:
-        """What is done without enough evidence about differences between groups."""
+    def policy_of_parts(self) -> str:
+        """What is done without enough evidence about slices, or about differences between groups."""
         return self.on_inconclusive or "reject"
+
+    @model_validator(mode="after")
+    def _slices_are_compared(self) -> Evaluate:
+        if self.slices_against_champion and self.against_champion is None:
+            raise FieldError(
+                "against_champion is off, so that nothing is refused: remove one of the two",
+                "slices_against_champion",
+            )
+        return self

@@ -25,6 +25,12 @@ from airflow_mlops.core.records.deployment import DeployRequest as DeployRequest
 from airflow_mlops.core.records.deployment import RolloutResult as RolloutResult
 from airflow_mlops.core.records.deployment import RolloutWait as RolloutWait
 from airflow_mlops.core.records.deployment import TrafficCheck as TrafficCheck
+from airflow_mlops.core.records.evaluation import Check as Check
+from airflow_mlops.core.records.evaluation import Comparison as Comparison
+from airflow_mlops.core.records.evaluation import Evaluation as Evaluation
+from airflow_mlops.core.records.evaluation import ModelRef as ModelRef
+from airflow_mlops.core.records.evaluation import SliceCheck as SliceCheck
+from airflow_mlops.core.records.evaluation import SliceComparison as SliceComparison
 from airflow_mlops.core.records.groups import GroupDifference as GroupDifference
 from airflow_mlops.core.records.groups import GroupRate as GroupRate
 from airflow_mlops.core.records.leaks import Leak as Leak
@@ -40,13 +46,8 @@ from airflow_mlops.core.records.monitoring import Triage as Triage
 from airflow_mlops.core.records.preprocessing import Preprocessing as Preprocessing
 from airflow_mlops.core.records.refit import Agreement as Agreement
 from airflow_mlops.core.records.refit import Refit as Refit
-from airflow_mlops.core.records.training import Check as Check
-from airflow_mlops.core.records.training import Comparison as Comparison
-from airflow_mlops.core.records.training import Evaluation as Evaluation
-from airflow_mlops.core.records.training import ModelRef as ModelRef
 from airflow_mlops.core.records.training import OwnResult as OwnResult
 from airflow_mlops.core.records.training import RegisteredVersion as RegisteredVersion
-from airflow_mlops.core.records.training import SliceCheck as SliceCheck
 from airflow_mlops.core.records.training import TuneResult as TuneResult
 
 

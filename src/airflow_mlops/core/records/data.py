@@ -66,10 +66,12 @@ class RowTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRef(Record):
-    """A Parquet file: where it is, what is in it. ``start``/``end`` are ISO times, end exclusive.
+    """Rows in Parquet: where they are, what is in them. ``start``/``end`` are ISO times, end exclusive.
 
     ``times`` are the event times of the rows, None when they have none. ``window`` says which rows of the
     source were taken.
+    Where ``of`` names a file, the rows are ``columns`` of those rows in it that ``uri`` marks: they are not
+    stored twice. ``airflow_mlops.data.datasets.read_dataset`` reads either kind.
     Of rows that were read from a source, ``left_out`` counts those that are not in the file, by reason, and
     ``notes`` say what was noticed while they were read.
     """
@@ -84,6 +86,7 @@ class DatasetRef(Record):
     window: str = ""
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    of: str = ""
 
     @property
     def summary(self) -> str:

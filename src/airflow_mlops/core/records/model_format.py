@@ -46,5 +46,6 @@ code of the model'
         return ", ".join(self.trusted[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
     def __str__(self) -> str:
-        """Return the choice, and the types that a loader trusts."""
-        return f"{self.choice}; trusted types: {self.types}" if self.trusted else self.choice
+        """Return the format, why it was chosen, and the types that a loader trusts."""
+        trusted = f"; trusted types: {self.types}" if self.trusted else ""
+        return f"{self.name} ({self.why}){trusted}"

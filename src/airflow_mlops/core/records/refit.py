@@ -51,3 +51,13 @@ class Refit(ModelRef):
         text = f"fitted on {self.rows:,} rows, the hold-out among them ({before}), in MLflow as run "
         text += f"{self.run_id[:8]}; the two agree on the hold-out: {self.agreement}"
         return text + (f"; {self.caution}" if self.caution else "")
+
+    @property
+    def beside_figures(self) -> str:
+        """What a reader of the judged model's figures should know about the registered one."""
+        agreed = f"; the two agree on the hold-out: {self.agreement}" if self.agreement else ""
+        text = (
+            f"The registered model has learned all {self.rows:,} rows, the hold-out among them. The figures "
+            f"are those of the judged model, which has learned {self.judged.rows:,}{agreed}."
+        )
+        return f"{text} Caution: {self.caution}." if self.caution else text

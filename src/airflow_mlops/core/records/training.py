@@ -1,22 +1,22 @@
-"""The records of tuning, training, evaluation and registration."""
+"""The records of tuning, training and registration."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from airflow_mlops.core.positive_class import about
 from airflow_mlops.core.record import Record
-from airflow_mlops.core.records.answers import Answer
-from airflow_mlops.core.records.budget import BudgetCheck
-from airflow_mlops.core.records.groups import GroupDifference
-from airflow_mlops.core.records.model_format import ModelFormat
-from airflow_mlops.core.records.preprocessing import Preprocessing
-
-NOT_WORSE: Final = "not_worse"
-WORSE: Final = "worse"
-INCONCLUSIVE: Final = "inconclusive"
+from airflow_mlops.core.records.evaluation import INCONCLUSIVE as INCONCLUSIVE
+from airflow_mlops.core.records.evaluation import NOT_WORSE as NOT_WORSE
+from airflow_mlops.core.records.evaluation import WORSE as WORSE
+from airflow_mlops.core.records.evaluation import Check as Check
+from airflow_mlops.core.records.evaluation import Comparison as Comparison
+from airflow_mlops.core.records.evaluation import Evaluation as Evaluation
+from airflow_mlops.core.records.evaluation import ModelRef as ModelRef
+from airflow_mlops.core.records.evaluation import SliceCheck as SliceCheck
+from airflow_mlops.core.records.evaluation import SliceComparison as SliceComparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,181 +52,12 @@ class TuneResult(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelRef(Record):
-    """A trained model in MLflow, not yet registered.
-
-    ``positive`` is the class of two that its score is about, where that does not go without saying;
-    ``threshold`` the probability of that class from which it predicts it, where ``train.threshold`` says so.
-    ``preprocess`` is what was put before the estimator, ``rounds`` how many early stopping has found.
-    ``format`` is that of its file.
-    """
-
-    name: str
-    model_uri: str
-    run_id: str
-    digest: str
-    params: Mapping[str, Any]
-    rows: int
-    positive: str = ""
-    threshold: float | None = None
-    preprocess: Preprocessing = field(default_factory=Preprocessing)
-    rounds: int | None = None
-    format: ModelFormat = field(default_factory=ModelFormat)
-
-    @property
-    def summary(self) -> str:
-        """Rows, MLflow run, positive class, threshold, rounds, steps before the estimator, notes, format."""
-        score = f"; its score is the probability of {self.positive!r}" if self.positive else ""
-        threshold = "" if self.threshold is None else f"; decision threshold {self.threshold:.3g}"
-        text = f"fitted on {self.rows:,} rows, in MLflow as run {self.run_id[:8]}{score}{threshold}"
-        rounds = [f"{self.rounds:,} rounds by early stopping"] if self.rounds else []
-        steps = [f"{name} {len(columns):,}" for name, columns in self.preprocess.steps.items()]
-        before = [f"columns before the estimator: {', '.join(steps)}"] if steps else []
-        form = [f"format {self.format}"] if self.format else []
-        return "; ".join([text, *rounds, *before, *self.preprocess.notes, *form])
-
-
-@dataclass(frozen=True, kw_only=True)
 class OwnResult(Record):
     """What a stage of the user's own returned, and the MLflow run that its figures are on, if any."""
 
     stage: str
     values: Mapping[str, Any]
     run_id: str = ""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One limit held against one figure, such as ``roc_auc`` 0.71 against ``>= 0.6``."""
-
-    name: str
-    value: float
-    limit: str
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Challenger minus champion on the same rows, larger is better, with a bootstrap interval.
-
-    ``outcome`` is ``not_worse``, ``worse`` or ``inconclusive``. With an empty ``limit`` only a model that is
-    ``worse`` is refused. ``detectable`` is the smallest difference that this hold-out shows with 80 % power,
-    None where that cannot be said; ``rows`` counted, in ``units`` of ``unit``, which were resampled.
-    """
-
-    metric: str
-    challenger: float
-    champion: float
-    difference: float
-    low: float
-    high: float
-    limit: str
-    passed: bool
-    outcome: str = ""
-    detectable: float | None = None
-    rows: int = 0
-    units: int = 0
-    unit: str = "rows"
-
-    @property
-    def interval(self) -> str:
-        """The difference with its interval, as text."""
-        return f"{self.difference:+.3g}, 95 % interval {self.low:+.3g} to {self.high:+.3g}"
-
-
-@dataclass(frozen=True)
-class SliceCheck:
-    """The hold-out rows with one value of a column against limits; ``skipped`` says why they were not."""
-
-    column: str
-    value: str
-    rows: int
-    checks: tuple[Check, ...] = ()
-    skipped: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation(Record):
-    """The gate's view of a model: figures, limits, comparison, verdict (``passed`` and ``reasons``).
-
-    ``of_class`` is the class of two that metrics such as recall are about; ``not_compared`` says why there is
-    no comparison with the champion although there is one. ``test_set`` is the digest of a hold-out that is a
-    test set of its own, ``caution`` says what a reader should know before the figures are believed.
-    ``outcome`` is that of all comparisons (``not_worse``, ``worse``, ``inconclusive``), empty without a
-    champion; with ``asks`` a person decides. ``against_anchor`` compares with ``anchor_version``, the best
-    earlier champion, where that is not the champion; ``anchor`` and ``lost`` are what the version gets as its
-    own anchor (None: itself) and as the largest loss per metric. ``left_out`` rows did not count, because the
-    champion has learned from them.
-    ``dummy`` are the figures of a model that knows no feature, ``unknown_labels`` the rows that do not count
-    because the model was not trained on their label.
-    ``groups`` are the differences between groups of rows that have a limit, ``budget`` what the model costs.
-    ``card`` is where MLflow's pages show the card of the training, empty when there is none.
-    ``approvals`` are the answers of people who accepted a model without enough evidence.
-    """
-
-    model: ModelRef
-    metrics: Mapping[str, float]
-    checks: tuple[Check, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
-    slices: tuple[SliceCheck, ...] = ()
-    champion_version: int | None = None
-    rows: int = 0
-    passed: bool = False
-    reasons: tuple[str, ...] = ()
-    of_class: str = ""
-    not_compared: str = ""
-    test_set: str = ""
-    caution: str = ""
-    outcome: str = ""
-    asks: bool = False
-    anchor_version: int | None = None
-    against_anchor: tuple[Comparison, ...] = ()
-    anchor: int | None = None
-    lost: Mapping[str, float] = field(default_factory=dict)
-    left_out: int = 0
-    dummy: Mapping[str, float] = field(default_factory=dict)
-    unknown_labels: int = 0
-    card: str = ""
-    groups: tuple[GroupDifference, ...] = ()
-    budget: tuple[BudgetCheck, ...] = ()
-    approvals: tuple[Answer, ...] = ()
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether further people have to answer."""
-        return self.asks
-
-    @property
-    def summary(self) -> str:
-        """Metrics, their class, the differences to earlier versions and between groups, and a caution."""
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in self.metrics.items())
-        of = about(self.of_class)
-        against = "".join(
-            f"; against {kind}version {version}: {item.metric} {item.difference:+.3f} "
-            f"[{item.low:+.3f}, {item.high:+.3f}]{_power(item)}{_worse(item)}"
-            for kind, version, items in (
-                ("", self.champion_version, self.comparisons),
-                ("the anchor, ", self.anchor_version, self.against_anchor),
-            )
-            for item in items
-        )
-        in_caution = self.not_compared in self.caution
-        missing = "" if in_caution else f"; not compared with the champion: {self.not_compared}"
-        dummy = "".join(f"; a dummy has {name} {value:.3f}" for name, value in list(self.dummy.items())[:1])
-        costs = [f"; {item.name}: {item.figures}" for item in self.budget]
-        parts = (figures, of, dummy, against, missing, *self._between_groups, *costs)
-        return "".join(parts) + (f"; {self.caution}" if self.caution else "")
-
-    @property
-    def _between_groups(self) -> list[str]:
-        return [f"; {item.column}: {item.measure} {item.figures}" for item in self.groups if item.figures]
-
-    @property
-    def rejection(self) -> str:
-        """The reasons of a failed gate; none while a person has to decide."""
-        if self.passed or self.asks:
-            return ""
-        return f"evaluation gate failed{about(self.of_class)}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,15 +84,6 @@ class RegisteredVersion(Record):
             else ""
         )
         return f"version {self.model_version}, alias {self.alias}{again}"
-
-
-def _worse(item: Comparison) -> str:
-    return " (worse)" if item.outcome == WORSE else ""
-
-
-def _power(item: Comparison) -> str:
-    """What difference the hold-out shows, for a comparison in which something could differ."""
-    return f", shows {item.detectable:.2g} or more" if item.detectable else ""
 
 
 def _short(value: Any) -> str:

@@ -59,6 +59,7 @@ def paired_bootstrap(
     strata: NDArray[Any] | None = None,
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
+    normal: bool = False,
     seed: int = 0,
 ) -> Interval:
     """Bootstrap challenger minus champion, each draw with the same rows for both.
@@ -67,7 +68,9 @@ def paired_bootstrap(
     number; ``units`` the unit of each row, shape (rows,), counted from 0, by default each row is one;
     ``strata`` the stratum of each unit, shape (units,): each draw has as many units of a stratum as there
     are; ``draws`` resamples, at most 200 from 20,000 units on, where the interval is normal with their
-    standard deviation; ``confidence`` of the two-sided interval.
+    standard deviation; ``confidence`` of the two-sided interval; ``normal`` that interval whatever the number
+    of units, for a confidence whose percentiles the draws do not reach, with the spread that units have
+    where the models are equal.
     Returns the figures on all rows and the interval. A draw in which the metric is undefined (one class
     only) is left out; if none is left the bounds are NaN, which no limit accepts.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 8.3 and 13.3; the wider
@@ -93,8 +96,9 @@ def paired_bootstrap(
     differences = np.concatenate(found)
     kept = differences[~np.isnan(differences)]
     freedom = _freedom(count, strata)
-    if count >= MANY_UNITS:
-        low, high = _normal_bounds(kept, first - second, freedom, confidence)
+    if normal or count >= MANY_UNITS:
+        few = (first - second) ** 2 / count if normal else 0.0
+        low, high = _normal_bounds(kept, first - second, freedom, confidence, few)
     else:
         low, high = _bounds(kept, freedom, confidence)
     detectable = _detectable(kept, freedom, confidence)
@@ -148,13 +152,17 @@ def _bounds(differences: Vector, freedom: float, confidence: float) -> tuple[flo
 
 
 def _normal_bounds(
-    differences: Vector, difference: float, freedom: float, confidence: float
+    differences: Vector, difference: float, freedom: float, confidence: float, more: float = 0.0
 ) -> tuple[float, float]:
-    """Return the bounds of a normal difference whose standard error is known from some draws."""
+    """Return the bounds of a normal difference whose standard error is known from some draws.
+
+    ``more`` is added to its square: few rows that all speak for one model have too small a spread (McNemar
+    1947 takes that of equal models, which is larger by the square of the difference).
+    """
     if differences.size <= 1:
         return float("nan"), float("nan")
     quantile = stats.t.ppf((1 + confidence) / 2, min(freedom, differences.size - 1))
-    half = float(differences.std(ddof=1) * quantile)
+    half = float(np.sqrt(differences.var(ddof=1) + more) * quantile)
     return difference - half, difference + half
 
 

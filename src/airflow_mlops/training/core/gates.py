@@ -14,8 +14,8 @@ from airflow_mlops.training.core.bootstrap import Interval
 def check(name: str, value: float, limit: str) -> Check:
     """Return whether one figure meets its limit.
 
-    >>> check("roc_auc", 0.71, ">= 0.8")
-    Check(name='roc_auc', value=0.71, limit='>= 0.8', passed=False)
+    >>> check("roc_auc", 0.71, ">= 0.8").passed
+    False
     """
     bound = Limit.parse(limit)
     return Check(name, value, str(bound), bound.holds(value))

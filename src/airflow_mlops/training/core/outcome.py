@@ -132,17 +132,28 @@ def classification(
     order = tuple(reversed(known)) if flipped else tuple(known)
     index = {label: position for position, label in enumerate(order)}
     labels = np.asarray(truth).tolist()
-    codes = np.array([index.get(label, UNKNOWN) for label in labels], dtype=np.int64)
+    codes = _coded(np.asarray(truth), labels, index)
     _check_unknown(labels, codes, order, scoring)
     return Outcome(
         CLASSIFICATION,
         codes,
-        _predicted(np.asarray(predicted).tolist(), index),
+        _predicted(np.asarray(predicted), index),
         None if probabilities is None else _checked(probabilities, len(order), flipped=flipped),
         order,
         scoring.others,
         _named(labels, codes) if scoring.samples else "",
     )
+
+
+def _coded(values: NDArray[Any], labels: Sequence[Any], index: Mapping[Any, int]) -> NDArray[np.int64]:
+    """Return the place of each label, UNKNOWN for one that has none."""
+    known = np.asarray(list(index))
+    if values.ndim != 1 or not known.size or {values.dtype.kind, known.dtype.kind} - set("bi"):
+        return np.array([index.get(label, UNKNOWN) for label in labels], dtype=np.int64)
+    rising = np.argsort(known)
+    at = rising[np.minimum(np.searchsorted(known[rising], values), known.size - 1)]
+    places = np.array(list(index.values()), dtype=np.int64)
+    return np.where(known[at] == values, places[at], UNKNOWN)
 
 
 def regression(
@@ -156,10 +167,10 @@ def regression(
     """
     values = np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float)
     if (bad := ~np.isfinite(values[0])).any():
-        raise DataRejected(f"the target is not a finite number in {_rows(bad)}: leave these rows out")
+        raise DataRejected(f"the target is not a finite number in {rows_in(bad)}: leave these rows out")
     if (bad := ~np.isfinite(values[1])).any():
         raise DataRejected(
-            f"the model predicts no finite number for {_rows(bad)}: it has diverged, or its features have "
+            f"the model predicts no finite number for {rows_in(bad)}: it has diverged, or its features have "
             "values that it cannot take; scale them, or make its steps smaller"
         )
     return Outcome(REGRESSION, *values, others=scoring.others)
@@ -217,13 +228,15 @@ def _named(labels: Sequence[Any], codes: NDArray[Any]) -> str:
     return f"{', '.join(found[:_SHOWN])}{more}"
 
 
-def _predicted(labels: Sequence[Any], index: Mapping[Any, int]) -> NDArray[Any]:
-    try:
-        return np.array([index[label] for label in labels], dtype=np.int64)
-    except KeyError as error:
+def _predicted(predicted: NDArray[Any], index: Mapping[Any, int]) -> NDArray[Any]:
+    labels = predicted.tolist()
+    found = _coded(predicted, labels, index)
+    if (unknown := np.flatnonzero(found == UNKNOWN)).size:
         raise ConfigError(
-            f"the model predicts {error.args[0]!r}, which is none of its classes_ ({quoted(list(index))})"
-        ) from error
+            f"the model predicts {labels[unknown[0]]!r}, which is none of its classes_ "
+            f"({quoted(list(index))})"
+        )
+    return found
 
 
 def _checked(probabilities: NDArray[Any], classes: int, *, flipped: bool) -> NDArray[Any]:
@@ -243,13 +256,13 @@ def _checked(probabilities: NDArray[Any], classes: int, *, flipped: bool) -> NDA
         first = values[np.flatnonzero(bad)[0]][:_SHOWN]
         found = ", ".join(f"{value:.4g}" for value in first.tolist())
         raise DataRejected(
-            f"the model's probabilities are not between 0 and 1 for {_rows(bad)} (the first: {found}): it "
+            f"the model's probabilities are not between 0 and 1 for {rows_in(bad)} (the first: {found}): it "
             "has diverged, or predict_proba gives something else"
         )
     return values
 
 
-def _rows(bad: NDArray[Any]) -> str:
+def rows_in(bad: NDArray[Any]) -> str:
     """Say how many rows are bad, and which come first, counted from 0."""
     places = np.flatnonzero(bad)
     shown = ", ".join(str(place) for place in places[:_SHOWN].tolist())

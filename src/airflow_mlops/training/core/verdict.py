@@ -32,18 +32,21 @@ class Found:
     problem: str = ""
     unknown: str = ""
     left_out: int = 0
+    next_step: str = "bring its columns back"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of all comparisons, and the reasons against the model.
 
-    ``worse`` are reasons that refuse it whatever the policy, ``missing`` says what evidence there is not.
+    ``worse`` are reasons that refuse it whatever the policy, ``missing`` says what evidence there is not, and
+    ``advice`` what would give it.
     """
 
     outcome: str = ""
     worse: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    advice: str = ""
 
 
 def verdict(found: Sequence[Found]) -> Verdict:
@@ -52,7 +55,14 @@ def verdict(found: Sequence[Found]) -> Verdict:
         return Verdict()
     worse = tuple(line for item in found for line in _worse(item))
     missing = tuple(line for item in found for line in _missing(item))
-    return Verdict(WORSE if worse else INCONCLUSIVE if missing else NOT_WORSE, worse, missing)
+    asked = any(_is_compared(item) for item in found)
+    advice = MORE_ROWS if asked or not missing else ""
+    return Verdict(WORSE if worse else INCONCLUSIVE if missing else NOT_WORSE, worse, missing, advice)
+
+
+def _is_compared(found: Found) -> bool:
+    """Whether more rows, or a wider limit, could change the outcome."""
+    return bool(found.comparisons) and not found.problem and not found.unknown
 
 
 def _worse(found: Found) -> Iterator[str]:
@@ -67,8 +77,8 @@ def _worse(found: Found) -> Iterator[str]:
 def _missing(found: Found) -> Iterator[str]:
     if found.problem or not found.comparisons:
         yield (
-            f"not compared with {found.who} ({found.problem or 'nothing to compare by'}); bring its columns "
-            "back, or move the alias champion on purpose"
+            f"not compared with {found.who} ({found.problem or 'nothing to compare by'}); "
+            f"{found.next_step or 'bring its columns back'}, or move the alias champion on purpose"
         )
         return
     if found.unknown:
@@ -130,9 +140,8 @@ def _rounded(value: float) -> int:
     return int(round(value / unit) * unit)
 
 
-NEXT_STEP: Final = (
-    "hold out more rows, widen the limit, or set evaluate.on_inconclusive to ask (a person decides) or accept"
-)
+MORE_ROWS: Final = "hold out more rows, widen the limit, or "
+_POLICY: Final = "set evaluate.on_inconclusive to ask (a person decides) or accept"
 
 
 def open_question(missing: Sequence[str]) -> str:
@@ -140,9 +149,9 @@ def open_question(missing: Sequence[str]) -> str:
     return f"not enough evidence: {'; '.join(missing)}"
 
 
-def rejected(missing: Sequence[str]) -> str:
-    """Return the reason of a gate that rejects for want of evidence."""
-    return f"{open_question(missing)}: {NEXT_STEP}"
+def rejected(missing: Sequence[str], advice: str = MORE_ROWS) -> str:
+    """Return the reason of a gate that rejects for want of evidence, with what helps."""
+    return f"{open_question(missing)}{f': {advice}' if advice else ', or '}{_POLICY}"
 
 
 def unasked(missing: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ def version_text(evaluation: Evaluation, tags: Mapping[str, str], *, has_twin: b
     who = "its judged twin" if has_twin else "it"
     sentences = [
         tags.get(LEARNED, ""),
-        f"On {evaluation.rows:,} rows that {who} had not seen: {evaluation.summary}",
+        f"On {evaluation.rows:,} rows that {who} had not seen: {evaluation.findings}",
         _code(tags),
         f"Format: {tags[MODEL_FORMAT]}" if MODEL_FORMAT in tags else "",
     ]

@@ -31,6 +31,7 @@ from airflow_mlops.model_steps.columns import (
 )
 from airflow_mlops.training.core import preprocessing as core
 from airflow_mlops.training.core.preprocessing import Needs
+from airflow_mlops.training.preprocessing.quick_fits import QuickEncoder, QuickImputer
 
 MODEL: Final = "model"
 _COMPONENTS: Final = 50
@@ -120,7 +121,7 @@ class _Steps:
 
     def _levels(self) -> OneHotEncoder:
         most = self.plan.max_levels + 1  # gaps are a level
-        return OneHotEncoder(handle_unknown="ignore", max_categories=most, sparse_output=self.plan.sparse)
+        return QuickEncoder(handle_unknown="ignore", max_categories=most, sparse_output=self.plan.sparse)
 
     def _ordinal(self) -> Pipeline:
         encoder = OrdinalEncoder(
@@ -154,7 +155,7 @@ class _Steps:
     def _filled(self, strategy: str) -> list[SimpleImputer]:
         if self.needs.gaps:
             return []
-        return [SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)]
+        return [QuickImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)]
 
     def _scaler(self) -> list[Any]:
         if not self.plan.scale:

@@ -36,6 +36,7 @@ from airflow_mlops.training.preprocessing import building
 from airflow_mlops.training.preprocessing.early_stopping import PATIENCE, best_rounds, booster_of, with_rounds
 from airflow_mlops.training.preprocessing.facts import are_plain, facts_of
 from airflow_mlops.training.preprocessing.needs import needs_of
+from airflow_mlops.training.preprocessing.quick_fits import as_plain
 from airflow_mlops.training.threshold import with_threshold
 
 _TWO: Final = 2
@@ -107,6 +108,7 @@ class Learner:
         whole = Pipeline([(PREPROCESS, steps), (building.MODEL, estimator)])
         fitted = self._fitted(whole)
         building.with_folds(steps, building.FOLDS)
+        as_plain(steps)
         return Learned(estimator=fitted, plan=planned, rounds=rounds)
 
     def _fitted(self, estimator: Any) -> Any:

@@ -8,22 +8,15 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.records import (
-    BudgetCheck,
-    Comparison,
-    Evaluation,
-    GroupDifference,
     ModelRef,
     OwnResult,
     Preprocessing,
     RegisteredVersion,
-    SliceCheck,
     TuneResult,
 )
-from airflow_mlops.core.records.training import INCONCLUSIVE, NOT_WORSE, WORSE
 from tests.support.defaults import said_by_default
 
 MODEL = ModelRef(name="churn", model_uri="m", run_id="0123456789abcdef", digest="d", params={}, rows=12_345)
-EVALUATION = Evaluation(model=MODEL, metrics={"roc_auc": 0.91234, "f1": 0.5})
 
 
 def search(worker: int, score: float | None, failed: int = 0, **params: Any) -> TuneResult:
@@ -58,53 +51,7 @@ def test_a_model_says_what_it_learned_from_and_where_it_is() -> None:
     assert MODEL.summary == "fitted on 12,345 rows, in MLflow as run 01234567"
 
 
-def test_an_evaluation_says_its_figures_and_the_difference_to_the_champion() -> None:
-    assert EVALUATION.summary == "roc_auc 0.912, f1 0.500"
-    better = Comparison("f1", 0.5, 0.4, 0.1, -0.02, 0.22, ">= 0", False)
-    beside = dataclasses.replace(EVALUATION, champion_version=6, comparisons=(better,))
-    told = "; against version 6: f1 +0.100 [-0.020, +0.220]"
-    assert beside.summary == f"roc_auc 0.912, f1 0.500{told}"
-    twice = dataclasses.replace(beside, comparisons=(better, better))
-    assert twice.summary == f"roc_auc 0.912, f1 0.500{told}{told}"
-
-
-def test_an_evaluation_of_a_release_without_outcomes_is_read() -> None:
-    figures = {"challenger": 0.5, "champion": 0.4, "difference": 0.1, "low": -0.02, "high": 0.22}
-    model = {"name": "churn", "model_uri": "m", "run_id": "0123", "digest": "d", "params": {}, "rows": 900}
-    found = Evaluation.from_json(
-        {
-            "kind": "Evaluation",
-            "version": 1,
-            "model": model,
-            "metrics": {"f1": 0.5},
-            "comparisons": [{"metric": "f1", **figures, "limit": ">= 0", "passed": False}],
-            "champion_version": 6,
-            "rows": 300,
-            "reasons": ["f1 0.1 is not >= 0"],
-        }
-    )
-    (item,) = found.comparisons
-    assert (item.outcome, item.detectable, found.asks, found.anchor, found.lost) == (
-        "",
-        None,
-        False,
-        None,
-        {},
-    )
-    assert found.summary == "f1 0.500; against version 6: f1 +0.100 [-0.020, +0.220]"
-    assert found.rejection == "evaluation gate failed: f1 0.1 is not >= 0"
-
-
-def test_an_evaluation_passes_only_when_it_is_said() -> None:
-    assert EVALUATION.rejection == "evaluation gate failed: "
-    failed = dataclasses.replace(EVALUATION, reasons=("f1 0.5 is not >= 0.6", "too few rows"))
-    assert failed.rejection == "evaluation gate failed: f1 0.5 is not >= 0.6; too few rows"
-    assert dataclasses.replace(failed, passed=True).rejection == ""
-    assert EVALUATION.rows == 0
-
-
-def test_what_a_slice_or_an_own_stage_does_not_say_is_empty() -> None:
-    assert (SliceCheck("plan", "basic", 9).checks, SliceCheck("plan", "basic", 9).skipped) == ((), "")
+def test_an_own_stage_needs_no_run() -> None:
     assert OwnResult(stage="export", values={}).run_id == ""
 
 
@@ -137,62 +84,14 @@ def test_a_model_says_what_its_score_is_and_what_is_before_the_estimator() -> No
     assert never.summary == f"{MODEL.summary}; decision threshold 0"
 
 
-SHOWN = Comparison("f1", 0.5, 0.4, 0.1, -0.02, 0.22, ">= 0", False, detectable=0.0321)
-LOST = Comparison("f1", 0.3, 0.4, -0.1, -0.2, -0.01, ">= 0", False, outcome="worse")
-
-
-def test_an_evaluation_says_what_it_was_compared_with_and_what_that_shows() -> None:
-    found = dataclasses.replace(
-        EVALUATION, of_class="fraud", dummy={"roc_auc": 0.5, "f1": 0.1}, champion_version=6,
-        comparisons=(SHOWN,), anchor_version=3, against_anchor=(LOST,),
-        groups=(
-            GroupDifference("plan", "equal_opportunity_difference", "<= 0.1", "met", 0.05, 0.0, 0.09),
-            GroupDifference("age", "equal_opportunity_difference", "<= 0.1", "unclear"),
-        ),
-        budget=(BudgetCheck("size", 3e6, "5MB", "met", "3 MB"),), caution="few rows",
-    )  # fmt: skip
-    assert found.summary == (
-        "roc_auc 0.912, f1 0.500 (of the class 'fraud'); a dummy has roc_auc 0.500; against version 6: f1 "
-        "+0.100 "
-        "[-0.020, +0.220], shows 0.032 or more; against the anchor, version 3: f1 -0.100 [-0.200, -0.010] "
-        "(worse); plan: equal_opportunity_difference 0.050 [0.000, 0.090]; size: 3 MB; few rows"
-    )
-
-
-def test_why_there_is_no_comparison_is_said_once() -> None:
-    alone = dataclasses.replace(EVALUATION, not_compared="it lacks a column")
-    assert alone.summary == ("roc_auc 0.912, f1 0.500; not compared with the champion: it lacks a column")
-    told = dataclasses.replace(alone, caution="not compared: it lacks a column")
-    assert told.summary == "roc_auc 0.912, f1 0.500; not compared: it lacks a column"
-
-
-def test_an_interval_has_signs() -> None:
-    assert SHOWN.interval == "+0.1, 95 % interval -0.02 to +0.22"
-
-
-def test_a_model_that_a_person_decides_about_is_not_rejected() -> None:
-    asked = dataclasses.replace(EVALUATION, asks=True, reasons=("too few rows",), of_class="fraud")
-    assert (asked.unfinished, asked.rejection) == (True, "")
-    failed = dataclasses.replace(asked, asks=False)
-    assert not failed.unfinished
-    assert failed.rejection == "evaluation gate failed (of the class 'fraud'): too few rows"
-
-
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
         (TuneResult, {}),
         (ModelRef, {}),
         (OwnResult, {}),
-        (Comparison, {"unit": "rows"}),
-        (SliceCheck, {}),
-        (Evaluation, {}),
         (RegisteredVersion, {"alias": "challenger"}),
     ],
 )
 def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
     assert said_by_default(kind) == said
-
-
-def test_the_outcomes_are_the_words_in_records_of_before() -> None:
-    assert (NOT_WORSE, WORSE, INCONCLUSIVE) == ("not_worse", "worse", "inconclusive")

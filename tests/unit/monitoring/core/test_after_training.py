@@ -182,3 +182,10 @@ def test_a_version_that_no_training_replaced_has_no_share() -> None:
     found = persisting("drift", {"price"}, 1, [decision(9)], TIMES)
     assert found is not None
     assert found.share is None
+
+
+def test_the_newest_training_says_whether_the_version_was_replaced() -> None:
+    found = persisting("drift", {"price"}, 3, [decision(9, 3), decision(7, 1)], TIMES)
+    assert found is not None
+    assert (found.share, found.replaced) == (None, False)
+    assert found.sentence() == "still there: the training that 2026-03-09 started has not replaced version 3"

@@ -237,3 +237,29 @@ def test_an_interval_of_many_units_lies_about_the_difference() -> None:
     found = paired_bootstrap(compare.mean(values + 0.2), compare.mean(values), rows, draws=3)
     assert found.difference == pytest.approx(0.2)
     assert (found.low, found.high) == pytest.approx((0.2, 0.2))
+
+
+def test_the_normal_interval_has_the_spread_of_equal_models() -> None:
+    """McNemar (1947): of 60 rows 12 speak for one model and 2 for the other, so the error is √14 / 60."""
+    rows = np.arange(60)
+    challenger, champion = rows < 42, (rows >= 12) & (rows < 44)
+    draws = {"draws": 4_000, "confidence": 0.99}
+    pair = compare.mean(challenger), compare.mean(champion)
+    found = paired_bootstrap(*pair, 60, normal=True, **draws)  # type: ignore[arg-type]
+    half = stats.t.ppf(0.995, 59) * 14**0.5 / 60
+    assert found.difference == pytest.approx(10 / 60)
+    assert (found.low, found.high) == pytest.approx((10 / 60 - half, 10 / 60 + half), abs=0.05 * half)
+    assert found.high - found.difference == pytest.approx(found.difference - found.low)
+    plain = paired_bootstrap(*pair, 60, **draws)  # type: ignore[arg-type]
+    assert plain.high - plain.difference != pytest.approx(plain.difference - plain.low, rel=1e-6)
+
+
+def test_the_normal_interval_of_rows_that_all_speak_for_one_model_has_a_width() -> None:
+    """No draw differs: the error is the difference over the root of the rows, t has one degree of freedom."""
+    ones, nothing = compare.mean(np.ones(16)), compare.mean(np.zeros(16))
+    found = paired_bootstrap(ones, nothing, 16, normal=True, draws=2)
+    assert (found.low, found.high) == pytest.approx((1 - 12.706205 / 4, 1 + 12.706205 / 4))
+    many = paired_bootstrap(compare.mean(np.ones(20_000)), compare.mean(np.zeros(20_000)), 20_000, draws=2)
+    assert (many.low, many.high) == (1, 1)
+    again = bootstrap._normal_bounds(np.array([1.0, 2.0, 3.0]), 0.0, 1e6, 0.95, 3.0)
+    assert again == pytest.approx((-2 * 4.302653, 2 * 4.302653))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.training.core import metrics
+from airflow_mlops.training.core.outcome import UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -241,3 +244,29 @@ def test_the_columns_of_two_classes_change_places_where_the_first_is_the_positiv
     )
     assert last.probabilities is not None
     assert last.probabilities.tolist() == [[0.3, 0.7]]
+
+
+LABELS = st.one_of(st.integers(-3, 5), st.booleans())
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5, unique=True), st.lists(LABELS, min_size=1, max_size=20))
+def test_labels_of_numbers_have_the_places_that_a_search_one_by_one_finds(
+    classes: list[int], truth: list[int]
+) -> None:
+    places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
+    expected = [places.get(label, UNKNOWN) for label in np.asarray(truth).tolist()]
+    said = [classes[0]] * len(truth)
+    lenient = metrics.Scoring(max_unknown=1.0) if set(expected) != {UNKNOWN} else None
+    if lenient is not None:
+        found = metrics.classification(truth, said, classes, scoring=lenient)
+        assert found.truth.tolist() == expected
+        assert set(found.predicted.tolist()) == {0}
+
+
+def test_two_classes_have_a_score_for_each_row_and_more_have_none() -> None:
+    two = metrics.classification([0, 1, 1], [0, 1, 1], [0, 1], np.array([0.1, 0.9, 0.8]))
+    assert two.scores is not None
+    assert two.scores.tolist() == [0.1, 0.9, 0.8]
+    three = metrics.classification([0, 1], [0, 1], [0, 1, 2], np.eye(3)[:2])
+    assert three.scores is None
+    assert metrics.classification([0, 1], [0, 1], [0, 1]).scores is None

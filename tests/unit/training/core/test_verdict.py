@@ -170,3 +170,31 @@ def test_a_question_that_nobody_was_asked_says_which_tasks_to_clear() -> None:
         "nobody "
         "was asked about this champion: clear the task evaluate and those after it"
     )
+
+
+MORE = "hold out more rows, widen the limit, or "
+POLICY = "set evaluate.on_inconclusive to ask (a person decides) or accept"
+
+
+@pytest.mark.parametrize(
+    ("items", "advice"),
+    [
+        ([found(UNCLEAR)], MORE),
+        ([found(UNCLEAR), found(problem="no column 'plan'")], MORE),
+        ([found(problem="no column 'plan'")], ""),
+        ([found(UNCLEAR, problem="no column 'plan'")], ""),
+        ([found(UNCLEAR, unknown="it does not say what it has learned")], ""),
+        ([found()], ""),
+    ],
+)
+def test_more_rows_help_where_models_were_compared(items: list[Found], advice: str) -> None:
+    seen = verdict.verdict(items)
+    assert seen.advice == advice
+    said = f": {MORE}{POLICY}" if advice else f", or {POLICY}"
+    assert verdict.rejected(["a", "b"], seen.advice) == f"not enough evidence: a; b{said}"
+
+
+@pytest.mark.parametrize(("step", "said"), [("", "bring its columns back"), ("wait a day", "wait a day")])
+def test_what_brings_a_comparison_back_may_be_another_step(step: str, said: str) -> None:
+    (text,) = verdict.verdict([found(problem="it is away", next_step=step)]).missing
+    assert text.endswith(f"(it is away); {said}, or move the alias champion on purpose")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.core.records import Comparison, DatasetRef, Evaluation, ModelRef
 from airflow_mlops.core.records.data import RowTimes
-from airflow_mlops.core.tags import GIT_CHANGED, GIT_COMMIT, LEARNED
+from airflow_mlops.core.tags import GIT_CHANGED, GIT_COMMIT, LEARNED, MODEL_FORMAT
 from airflow_mlops.training.core.version_text import learned_text, version_text
 
 MODEL = ModelRef(name="churn", model_uri="m", run_id="r", digest="d", params={}, rows=800)
@@ -35,8 +35,9 @@ def test_figures_comparison_and_commit_follow() -> None:
     )
     tags = {LEARNED: "Ridge, fitted to 800 rows", GIT_COMMIT: "0123456789abcdef", GIT_CHANGED: "features.py"}
     assert version_text(evaluation, tags) == (
-        "Ridge, fitted to 800 rows. On 200 rows that it had not seen: roc_auc 0.800; against version 3: "
-        "roc_auc +0.100 [+0.050, +0.150]. Code: commit 0123456789, and changes in features.py."
+        "Ridge, fitted to 800 rows. On 200 rows that it had not seen: roc_auc 0.800. Compared with "
+        "the champion, version 3, on the same rows: roc_auc +0.100 (95 % interval +0.050 to +0.150). "
+        "Code: commit 0123456789, and changes in features.py."
     )
 
 
@@ -73,3 +74,11 @@ def test_a_sentence_ends_with_one_full_stop() -> None:
     evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
     text = version_text(evaluation, {LEARNED: "Ridge; hold-out: by the column X."})
     assert text.startswith("Ridge; hold-out: by the column X. On 1,200 rows")
+
+
+def test_the_format_of_the_model_is_said_where_it_is_known() -> None:
+    evaluation = Evaluation(model=MODEL, metrics={"roc_auc": 0.8}, rows=1200)
+    text = version_text(evaluation, {MODEL_FORMAT: "skops (it fits)", GIT_COMMIT: "abc"})
+    assert text.count("Format:") == 1
+    assert ". Format: skops (it fits)." in text
+    assert "Format" not in version_text(evaluation, {GIT_COMMIT: "abc"})
