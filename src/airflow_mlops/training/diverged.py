@@ -27,8 +27,8 @@ first is nan: it has diverged; scale its features, make its steps smaller, or re
     values = answers if scores is None else scores
     if values.dtype.kind != "f":
         return
-    with np.errstate(invalid="ignore"):  # a half or single float does not hold the limit
-        bad = ~(np.abs(values.astype(float)) <= _LARGEST)
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.abs(values.astype(np.float64)) <= _LARGEST)  # as float32 the limit would be infinite
     if bad.any():
         first = float(values[np.flatnonzero(bad)[0]])
         raise DataRejected(
