@@ -50,8 +50,8 @@ def cross_validated(
 ) -> dict[str, float]:
     """Return mean and standard deviation of the metrics over three folds, as ``cv.NAME`` and ``cv.NAME.std``.
 
-    Rows of one group are in one fold; a row without a group is one of its own. Not for rows in time: a fold would be judged by what came after it.
-    Empty when a fold cannot be fitted or scored.
+    Rows of one group are in one fold; a row without a group is one of its own. Not for rows in time: a fold
+    would be judged by what came after it. Empty when a fold cannot be fitted or scored.
     """
     each: list[dict[str, float]] = []
     for learn, judge in _folds(estimator, features, target, groups):
