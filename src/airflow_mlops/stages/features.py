@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 _THREE: Final = 3
 """Sides of a split: rows that teach, rows that are held out, and those of neither where there are any."""
 _LARGE: Final = 4 << 20
-"""Bytes in memory from which on rows are not stored twice; fewer are files that can be opened by themselves."""
+"""Bytes in memory from which on rows are not stored twice; fewer are files that open by themselves."""
 
 
 def run(call: StageCall) -> FeatureSet:
