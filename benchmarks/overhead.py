@@ -1,6 +1,6 @@
 """What a training costs as our train DAG, as hand-written tasks and as a script: CPU seconds of each stage.
 
-    python benchmarks/overhead.py            100,000 rows, three rounds
+    python benchmarks/overhead.py            100,000 rows
     python benchmarks/overhead.py --full     5,000,000 rows
     python benchmarks/overhead.py --rows 1000000 --rounds 1
 
@@ -27,7 +27,7 @@ Each task runs in a process of its own, which Airflow's supervisor forks as the 
 a process that has imported Airflow and nothing of ours. Counted is the CPU time, user and system, of that
 process and of those that it starts, by getrusage. What answers Airflow's API, the scheduler and the DAG
 processor are left out; the parsing of the DAG file by each task is in.
-The arms take turns within a round; ratios are medians of those within a round.
+The arms take turns within a round; ratios are medians of those within the rounds.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--full", action="store_const", dest="rows", const=FULL, help="5,000,000 rows")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--start", metavar="DAG", help=argparse.SUPPRESS)
     parser.add_argument("--run", metavar="DAG", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -56,6 +56,7 @@ def test_every_module_that_is_named_exists_and_none_is_forgotten() -> None:
             "retry",
             "rollouts",
             "storage",
+            "users",
         }
         there = {path.stem for path in (source / kind).glob("*.py")} - shared
         assert {module.rpartition(".")[2] for module in named} == there

@@ -31,28 +31,31 @@ def _same(known: Any, label: Any) -> bool:
 
 def is_plain(classes: Sequence[Any]) -> bool:
     """Whether the classes are 0 and 1, or false and true: then 1 is the positive one without a word."""
-    return list(classes) == [0, 1]
+    return len(classes) == _TWO and 0 in classes and 1 in classes
 
 
 def positive_place(classes: Sequence[Any], declared: Any = None) -> int | None:
     """Return the place of the positive class among ``classes``; None unless there are two of them.
 
-    ``declared`` is ``data.positive``; without it the last of two classes counts. Raises ConfigError when it
-    is none of the classes, or when there are more than two.
+    ``declared`` is ``data.positive``; without it the larger of two classes counts, whatever their order.
+    Raises ConfigError when it is none of the classes, or when there are more than two.
 
     >>> positive_place(["fraud", "legit"], "fraud"), positive_place([0, 1]), positive_place(["a", "b", "c"])
     (0, 1, None)
     """
     named = quoted(classes)
     if declared is None:
-        return 1 if len(classes) == _TWO else None
+        return _larger(classes) if len(classes) == _TWO else None
     if len(classes) > _TWO:
         raise ConfigError(
             f"data.positive is for two classes, but the target has {len(classes):,} ({named}): remove it"
         )
     place = place_of(declared, classes)
     if place is None:
-        raise ConfigError(f"data.positive is {declared!r}, but the target has {named}: write one of them")
+        raise ConfigError(
+            f"data.positive is {declared!r}, but the target has {named}: write one of them"
+            + (", in quotes: YAML reads yes, no, on and off as flags" if isinstance(declared, bool) else "")
+        )
     return place if len(classes) == _TWO else None
 
 
@@ -76,10 +79,18 @@ def check_declared(classes: Sequence[Any], declared: Any, *, matters: bool) -> i
 
 
 def place_in_model(model: Any) -> int:
-    """Return the column of ``predict_proba`` that is the score of a two-class model, by default the last."""
-    declared = getattr(model, ATTRIBUTE, None)
-    place = None if declared is None else place_of(declared, _labels(model))
-    return 1 if place is None else place
+    """Return the column of ``predict_proba`` that is a two-class model's score, by default the larger."""
+    declared, classes = getattr(model, ATTRIBUTE, None), _labels(model)
+    place = None if declared is None else place_of(declared, classes)
+    return _larger(classes) if place is None else place
+
+
+def _larger(classes: Sequence[Any]) -> int:
+    """Return the place of the larger of two labels, and of the last one where they have no order."""
+    try:
+        return 0 if len(classes) == _TWO and classes[0] > classes[1] else 1
+    except TypeError:  # text beside numbers
+        return 1
 
 
 def class_in_question(classes: Sequence[Any], place: int | None) -> str:
@@ -88,7 +99,7 @@ def class_in_question(classes: Sequence[Any], place: int | None) -> str:
     >>> class_in_question(["fraud", "legit"], 0), class_in_question([0, 1], 1), class_in_question([0, 1], 0)
     ('fraud', '', '0')
     """
-    return "" if place is None or (is_plain(classes) and place == 1) else str(classes[place])
+    return "" if place is None or (is_plain(classes) and classes[place] == 1) else str(classes[place])
 
 
 def about(of_class: str) -> str:

@@ -61,8 +61,8 @@ def as_trained(values: pd.Series, dtype: Any, kind: str = "") -> pd.Series:
     name = str(dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         return _categories(values, dtype)
-    if name.startswith("datetime64"):
-        return _moments(values, name)
+    if name.startswith(("datetime64", "timedelta64")):
+        return _moments(values, name) if name.startswith("datetime64") else _spans(values, name)
     if name == "bool" or kind == "boolean":
         return _flags(values, name)
     if name.startswith(("int", "uint", "float")) and "[" not in name:  # pyarrow's have brackets
@@ -156,6 +156,21 @@ def _moments(values: pd.Series, dtype: Any) -> pd.Series:
     if (cast == moments)[moments.notna()].all():
         return cast
     return moments.dt.tz_convert(cast.dt.tz) if "," in dtype else moments
+
+
+def _spans(values: pd.Series, dtype: Any) -> pd.Series:
+    """Return spans of time in the unit of training, or in their own where that is finer."""
+    plain = values
+    if not pd.api.types.is_timedelta64_dtype(values.dtype):
+        plain = _objects(values)  # MLflow hands a row whose cell is missing on as a time
+        _refuse(values, [not isinstance(value, int | float) for value in plain], "is not a span of time")
+        _refuse(values, [not str(value).strip().isdigit() for value in plain], "is not a span of time")
+    try:
+        spans = pd.to_timedelta(plain)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"column {values.name!r}: {error}") from error
+    cast: pd.Series = spans.astype(dtype)
+    return cast if (cast == spans)[spans.notna()].all() else spans
 
 
 def _dates(values: pd.Series) -> pd.Series:

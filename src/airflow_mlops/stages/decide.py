@@ -8,6 +8,7 @@ from dataclasses import replace
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Answer, ApprovalRequest, Evaluation
 from airflow_mlops.core.records.deployment import APPROVE
+from airflow_mlops.core.records.evaluation_words import of_slices_against
 from airflow_mlops.core.tags import AUTHOR, EVALUATION, GATE_CAUTION
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.approve import comparison_lines
@@ -69,6 +70,7 @@ def _evidence(evaluation: Evaluation, author: str) -> Iterator[str]:
     for name, value in evaluation.metrics.items():
         yield f"| {name} | {value:.4f} |"
     yield from comparison_lines(evaluation.comparisons, "the champion")
+    yield from (f"- {text}" for text in of_slices_against(evaluation.against_slices))
     yield from comparison_lines(
         evaluation.against_anchor, f"version {evaluation.anchor_version}, the best earlier champion,"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.core.errors import MlopsError
 from airflow_mlops.core.records import Evaluation, FeatureSet, ModelRef
+from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_unjudged
 from airflow_mlops.stages.judging import judged
@@ -23,4 +24,8 @@ def run(call: StageCall) -> Evaluation:
     except MlopsError as error:
         if not error.retryable:  # another try gives the same answer
             log_unjudged(call, features, model, str(error))
+        raise
+    except Exception as error:  # the model's own code ran here, or memory was not enough
+        text = error_text(error, samples=call.quotes_cells)
+        log_unjudged(call, features, model, f"{type(error).__name__}: {text}")
         raise

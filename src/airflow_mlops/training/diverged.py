@@ -28,7 +28,7 @@ first is nan: it has diverged; scale its features, make its steps smaller, or re
     if values.dtype.kind != "f":
         return
     with np.errstate(invalid="ignore"):
-        bad = ~(np.abs(values) <= _LARGEST)
+        bad = ~(np.abs(values.astype(np.float64)) <= _LARGEST)  # as float32 the limit would be infinite
     if bad.any():
         first = float(values[np.flatnonzero(bad)[0]])
         raise DataRejected(

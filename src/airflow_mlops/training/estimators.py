@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
 from airflow_mlops.config.models import Data, Evaluate
 from airflow_mlops.core.errors import ConfigError
@@ -31,6 +32,10 @@ from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
 _KINDS: Final = ("boolean", "date")
+_WITHOUT_TARGET: Final = ("clusterer", "outlier_detector", "density_estimator")
+_NUMBERS: Final = frozenset(
+    {"boolean", "decimal", "floating", "integer", "mixed-integer", "mixed-integer-float"}
+)
 """What columns of objects may hold that comes as something else in the rows of a caller."""
 _KILLED: Final = ("BrokenProcessPool", "TerminatedWorkerError")
 """What concurrent.futures and joblib raise when a process of theirs is gone."""
@@ -60,6 +65,12 @@ def make_estimator(path: str, params: Mapping[str, Any], base: Path) -> Any:
         raise ConfigError(
             f"train.estimator: derive {path} from sklearn.base.BaseEstimator, "
             "with ClassifierMixin or RegressorMixin before it"
+        )
+    kind = get_tags(estimator).estimator_type
+    if kind in _WITHOUT_TARGET:
+        raise ConfigError(
+            f"train.estimator: {path} is a {kind.replace('_', ' ')}, which does not learn the target: "
+            "choose a classifier or a regressor"
         )
     return estimator
 
@@ -96,18 +107,32 @@ def named_metrics(evaluate: Evaluate) -> tuple[str, ...]:
 def check_target(target: pd.Series, estimator: Any, section: Data, names: Iterable[str]) -> list[Any]:
     """Return the classes of a target, none for a regressor; ``names`` are the metrics that are computed.
 
-    Raises ConfigError when ``data.positive`` has to be declared, or does not fit the target.
+    Raises ConfigError when ``data.positive`` has to be declared, or does not fit the target, and when a
+    regressor's target is no number.
     """
     if task_of(estimator) == metrics.REGRESSION:
         if section.positive is not None:
             raise ConfigError(
                 "data.positive is for two classes, but the estimator does regression: remove it"
             )
+        _check_numbers(target, estimator)
         return []
     classes = classes_in(target)
     matters = any(metrics.facts(name).of_a_class for name in names)
     check_declared(classes, section.positive, matters=matters)
     return classes
+
+
+def _check_numbers(target: pd.Series, estimator: Any) -> None:
+    """Refuse a target that scikit-learn would turn into numbers silently: text, times, spans of time."""
+    if pd.api.types.is_numeric_dtype(target.dtype):
+        return
+    found = pd.api.types.infer_dtype(target.astype(object), skipna=True)
+    if found not in _NUMBERS:
+        raise ConfigError(
+            f"{type(estimator).__name__} predicts numbers, but the target {target.name!r} is {found}: "
+            "write it as numbers (of a time, say, the days since a fixed one), or use a classifier"
+        )
 
 
 def classes_in(target: pd.Series) -> list[Any]:

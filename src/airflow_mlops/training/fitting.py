@@ -219,9 +219,18 @@ def same_answers(
     if not differs.any():
         return
     first = int(np.flatnonzero(differs)[0])
-    shown = f": {labels[first]!r}, fitted {expected[first]!r}" if samples else ""
+    shown = (
+        f": {_answer(labels, scores, first)}, fitted {_answer(expected, chances, first)}" if samples else ""
+    )
     raise ConfigError(
         f"the model that takes raw rows answers {int(differs.sum()):,} of {len(expected):,} rows of the "
-        f"hold-out otherwise than the estimator that was fitted (row {first}{shown}): the feature function "
-        "must give a row the same features each time, with and without other rows and columns"
+        f"hold-out otherwise than the estimator that was fitted (row {first}{shown}): a feature function "
+        "must give a row the same features each time, and an estimator the same answer, with and without "
+        "other rows and columns"
     )
+
+
+def _answer(labels: np.ndarray[Any, Any], scores: np.ndarray[Any, Any] | None, row: int) -> str:
+    """Return the answer of a row as text, with its score where there is one beside the label."""
+    label = repr(models.plain(labels[row]))
+    return label if scores is None or labels.dtype.kind == "f" else f"{label} (score {scores[row]:.6g})"

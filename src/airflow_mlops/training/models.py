@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -125,7 +126,20 @@ def _example(raw: pd.DataFrame) -> pd.DataFrame:
         values = example[name]
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             example[name] = values.dt.tz_convert(None)
+        elif _without_json(values):
+            example[name] = pd.Series([plain(value) for value in values], values.index, dtype=object)
     return example
+
+
+def _without_json(values: pd.Series) -> bool:
+    """Whether MLflow cannot write a column of an example: spans of time, say, or objects of a user."""
+    from mlflow.utils.proto_json_utils import NumpyEncoder
+
+    try:
+        json.dumps(values.tolist(), cls=NumpyEncoder)
+    except TypeError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

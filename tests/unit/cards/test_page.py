@@ -393,7 +393,7 @@ def test_slices_against_the_champion_begin_with_the_one_that_lost_most() -> None
     assert "carrier, value 2" in hidden
     assert "carrier = " not in hidden
     fine = checked(cards.training(evaluation=cards.evaluation(against_slices=slices[:1])))
-    assert "Nowhere worse Lowest in carrier = UA: +0.010 roc_auc; not clearly worse." in fine
+    assert "Not clearly worse Lowest in carrier = UA: +0.010 roc_auc; not clearly worse." in fine
     none = checked(cards.training(evaluation=cards.evaluation(against_slices=slices[2:])))
     assert "None compared No slice has rows enough to be compared." in none
 

@@ -145,3 +145,21 @@ def test_a_model_may_keep_its_classes_in_a_list_or_not_at_all() -> None:
     bare = type("Bare", (), {ATTRIBUTE: "b"})()
     assert place_in_model(bare) == 1
     assert ATTRIBUTE == "positive_class_"  # logged models keep it
+
+
+def test_a_word_that_yaml_reads_as_a_flag_is_to_be_quoted() -> None:
+    declared = yaml.safe_load("positive: yes")["positive"]
+    with pytest.raises(ConfigError, match="'no' and 'yes': write one of them, in quotes: YAML reads yes"):
+        check_declared(["no", "yes"], declared, matters=True)
+    with pytest.raises(ConfigError, match=r"write one of them$"):
+        check_declared(["no", "yes"], "maybe", matters=True)
+
+
+def test_one_is_positive_whatever_the_order_of_a_models_classes() -> None:
+    assert positive_place([1, 0]) == 0
+    assert positive_place([True, False]) == 0
+    assert positive_place([2, -1]) == 0
+    assert positive_place(["a", 1]) == 1
+    assert place_in_model(type("Model", (), {"classes_": [1, 0]})()) == 0
+    assert class_in_question([1, 0], 0) == ""
+    assert class_in_question([1, 0], 1) == "0"

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError, DataRejected
 from airflow_mlops.core.records import Evaluation
+from airflow_mlops.training import estimators
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect
 from tests.support.project import Project
@@ -220,6 +221,22 @@ def test_memory_that_runs_out_in_the_fit_says_what_helps(
     project = make(train={"estimator": estimator})
     with pytest.raises(ConfigError, match=rf"{said}.*train\.resources\.memory.*train\.sample"):
         project.trained()
+
+
+def test_memory_that_runs_out_in_the_gate_is_in_the_card_too(
+    make: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: Any) -> None:
+        raise MemoryError("Unable to allocate 2 GiB")
+
+    project = make()
+    features, model = project.trained()
+    monkeypatch.setattr(estimators, "ask", ask)
+    with pytest.raises(MemoryError):
+        project.run("evaluate", {"features": features, "model": model})
+    client = connect(project.tracking_uri)
+    card = Path(client.download_artifacts(model["run_id"], "card.html")).read_text()
+    assert "It could not be judged: MemoryError: Unable to allocate 2 GiB" in card
 
 
 def test_a_metric_that_needs_probabilities_says_what_to_do_before_the_fit(

@@ -23,7 +23,7 @@ def test_size_and_latency_are_told_and_hold_or_refuse(tmp_path: Path) -> None:
     record = wide.run("evaluate", inputs)
     met = Evaluation.from_json(record)
     assert [item.outcome for item in met.budget] == ["met", "met"]
-    assert "; latency: median " in met.summary
+    assert ". latency: median " in met.summary
     assert met.passed
     with pytest.raises(GateRejected, match="fitted to all rows: size is beyond"):
         small.run("refit", {"features": features, "evaluation": record})

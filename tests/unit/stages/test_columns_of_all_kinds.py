@@ -14,6 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.model_steps.raw_rows import as_trained
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload
@@ -35,6 +36,8 @@ COLUMNS: dict[str, Any] = {
     "zoned_with_gaps": pd.Series(pd.date_range("2024-01-01", periods=N, tz="UTC")).where(~THIRD),
     "day": [dt.date(2024, 1, 1 + i % 28) for i in range(N)],
     "money": [decimal.Decimal(i) / 4 for i in range(N)],
+    "span": pd.to_timedelta(np.arange(N), unit="s"),
+    "span_with_gaps": pd.Series(pd.to_timedelta(np.arange(N), unit="s")).where(~THIRD),
 }
 BUILD = "def build(rows):\n    return rows[['spend', 'visits']].assign(got={read})\n"
 READ = {
@@ -44,6 +47,8 @@ READ = {
     "moment_with_gaps": "rows['{name}'].dt.day.fillna(0).astype(float)",
     "zoned_with_gaps": "rows['{name}'].dt.day.fillna(0).astype(float)",
     "money": "rows['{name}'].astype(float)",
+    "span": "rows['{name}'].dt.total_seconds()",
+    "span_with_gaps": "rows['{name}'].dt.total_seconds().fillna(-1.0)",
 }
 
 
@@ -80,3 +85,43 @@ def test_a_model_that_answers_otherwise_than_its_estimator_is_refused() -> None:
         ConfigError, match=r"answers 1 of 3 rows .* otherwise .*row 1: .*0\.75.*fitted .*0\.5"
     ):
         same_answers(_Steady(0.5), features, np.array([0.5, 0.75, 0.5]), None)
+
+
+ALONE = """import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+
+def centred(frame):
+    return frame - frame.mean()
+
+
+def model():
+    return make_pipeline(FunctionTransformer(centred), LogisticRegression())
+"""
+
+
+def test_a_model_whose_answer_depends_on_the_rows_beside_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "beside_rows.py").write_text(ALONE)
+    table = customers(N)[["customer_id", "seen_at", "spend", "visits", "churned"]]
+    table["spend"] = table["spend"].fillna(0.0)
+    project = Project.create(tmp_path, table, features=None, train={"estimator": "beside_rows:model"})
+    with pytest.raises(ConfigError, match=r"answers golden row 0 otherwise alone than beside the other 19"):
+        project.trained()
+
+
+def test_a_span_of_time_keeps_its_value_or_is_refused() -> None:
+    span = "timedelta64[us]"
+
+    def got(value: Any) -> Any:
+        return as_trained(pd.Series([value], name="took", dtype=object), span).iloc[0]
+
+    assert got("P0DT0H1M30S") == got("0:01:30") == got(dt.timedelta(seconds=90)) == pd.Timedelta("90s")
+    assert pd.isna(got(None))
+    assert got("P0DT0H0M0.000000001S") == pd.Timedelta(1, unit="ns")
+    missing = as_trained(pd.Series([pd.NaT], name="took"), span)  # as MLflow hands on a row with a gap
+    assert (missing.dtype, missing.isna().all()) == (span, True)
+    for wrong in (90, 1.5, True, "90", "soon", pd.Timestamp("2026-01-01")):
+        with pytest.raises(ValueError, match="took"):
+            got(wrong)

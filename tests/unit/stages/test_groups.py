@@ -103,7 +103,7 @@ def test_the_gate_refuses_asks_or_accepts(tmp_path: Path) -> None:
     refused = judged()
     assert not refused.passed
     assert refused.reasons[0].startswith(f"side: {PARITY} 0.")
-    assert f"; side: {PARITY} 0." in refused.summary
+    assert f". side: {PARITY} 0." in refused.summary
     doubtful = {"groups": {"plan": {PARITY: "<= 0.05"}}}
     unclear = judged(**doubtful)
     assert unclear.reasons[0].startswith(f"not enough evidence: plan: {PARITY}")

@@ -64,8 +64,7 @@ def thinned(curve: Curve, most: int = MOST_POINTS) -> Curve:
     if len(curve.x) <= most:
         return curve
     length = np.r_[0, np.cumsum(np.abs(np.diff(curve.x)) + np.abs(np.diff(curve.y)))]
-    wanted = np.linspace(0, length[-1], most)
-    places = np.unique(np.r_[0, np.searchsorted(length, wanted).clip(0, len(length) - 1), len(length) - 1])
+    places = np.unique(np.searchsorted(length, np.linspace(0, length[-1], most)))
     return Curve(curve.x[places], curve.y[places])
 
 

@@ -107,7 +107,7 @@ def slices_against_panel(training: Training) -> Panel:
     judged = [(item, found) for item in slices for found in item.comparisons]
     worse = [pair for pair in judged if pair[1].outcome == WORSE]
     open_ = [pair for pair in judged if pair[1].outcome == INCONCLUSIVE]
-    badge = Badge(BAD, "Worse in " + count(len(worse), "slice")) if worse else Badge(OK, "Nowhere worse")
+    badge = Badge(BAD, "Worse in " + count(len(worse), "slice")) if worse else Badge(OK, "Not clearly worse")
     if not judged:
         badge = Badge(ASK, "None compared")
     notes = [f"95 % intervals, of all {count(len(judged), 'comparison')} together."] if judged else []

@@ -46,6 +46,8 @@ code of the model'
         return ", ".join(self.trusted[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
     def __str__(self) -> str:
-        """Return the format, why it was chosen, and the types that a loader trusts."""
+        """Return the format, why it was chosen, and the types that a loader trusts; empty when not known."""
+        if not self:
+            return ""
         trusted = f"; trusted types: {self.types}" if self.trusted else ""
         return f"{self.name} ({self.why}){trusted}"

@@ -31,9 +31,9 @@ def codes_of_numbers(values: Floats) -> Codes:
     known = np.isfinite(values)
     codes = np.zeros(len(values), dtype=np.int64)
     levels = np.unique(values[known])
-    if 0 < len(levels) * _ROWS_PER_LEVEL <= known.sum():
+    if len(levels) * _ROWS_PER_LEVEL <= known.sum():
         codes[known] = np.searchsorted(levels, values[known])
-    elif len(levels):
+    else:
         edges = np.unique(np.quantile(values[known], np.linspace(0, 1, BINS + 1)[1:-1]))
         codes[known] = np.searchsorted(edges, values[known], side="right")
     codes[~known] = codes.max(initial=0) + 1

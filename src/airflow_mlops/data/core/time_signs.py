@@ -111,7 +111,7 @@ def advice(column: str, texts: Sequence[str]) -> str:
             f'declare it under data, as `time: {{column: {column}, format: "%d.%m.%Y %H:%M"}}` (or a '
             f"format of {known}), {off}"
         )
-    ways = " or ".join(f'`time: {{column: {column}, format: "{form}"}}`' for form in found[:3])
+    ways = " or ".join(f'`time: {{column: {column}, format: "{form}"}}`' for form in found)
     both = ", whichever is right," if len(found) > 1 else ""
     return f"write {ways}{both} under data, {off}"
 

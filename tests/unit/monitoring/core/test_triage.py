@@ -301,3 +301,27 @@ def test_a_confirmed_finding_that_may_not_retrain_is_an_alert(rules: Rules, why:
     found = decide(window(10, "drift"), [], rules)
     assert found.action == "alert"
     assert found.reason == f"temp 1.62 drifted (effect >= 0.25) (2013-10); no retraining: {why}"
+
+
+def test_a_finding_that_is_there_after_its_training_is_evidence_only_for_the_same_columns() -> None:
+    columns = tuple(
+        ColumnDrift(name, "numeric", effect, 0.0, 1.0, drifted=effect > 0.5)
+        for name, effect in (("price", 0.9), ("age", 0.1))
+    )
+    report = dataclasses.replace(drift("drift"), columns=columns, drifted=("price",))
+    now = dataclasses.replace(window(1), drift=report)
+
+    def before(column: str) -> Triage:
+        evidence = {
+            "windows_in_a_row": {"drift": 1},
+            "drift": {"verdict": "drift", "effects": {column: 0.9}},
+        }
+        return Triage(
+            start="2012-12-01T00:00:00+00:00", end="2013-01-01T00:00:00+00:00", model_version=1,
+            action="retrain", causes=("drift",), reason="", evidence=evidence,
+        )  # fmt: skip
+
+    rules = Rules(retrain_when=("drift",))
+    assert set(decide(now, [], rules, decisions=[before("price")]).evidence["after_training"]) == {"drift"}
+    for other in ("age", "shop"):
+        assert "after_training" not in decide(now, [], rules, decisions=[before(other)]).evidence

@@ -163,3 +163,28 @@ def test_a_window_without_findings_says_what_was_seen(
     seen: tuple[PerformanceReport | None, DriftReport | None], told: str
 ) -> None:
     assert triage_text.all_clear(*seen) == told
+
+
+def judged(**more: object) -> PerformanceReport:
+    fields = {"start": START, "end": END, "model_version": 1, "rows": 9, "metrics": {}, "checks": (), **more}
+    return PerformanceReport(verdict="decay", **fields)  # type: ignore[arg-type]
+
+
+def test_answers_that_cannot_be_used_are_named_after_the_labels() -> None:
+    assert triage_text.label_problems(judged(answer_fault="3 rows have no answer")) == (
+        "predictions that cannot be used: 3 rows have no answer"
+    )
+    both = judged(answer_fault="no answer", label_faults=("no label",))
+    assert triage_text.label_problems(both) == (
+        "labels that cannot be used: no label; predictions that cannot be used: no answer"
+    )
+    assert triage_text.label_problems(judged()) == ""
+
+
+def test_a_missed_limit_names_the_class_of_its_figure() -> None:
+    missed, met = Check("recall", 0.5, ">= 0.6", False), Check("f1", 0.7, ">= 0.6", True)
+    assert triage_text.missed_limits(judged(checks=(missed, met), of_class="fraud")) == (
+        "recall 0.500 < 0.6 (of the class 'fraud')"
+    )
+    assert triage_text.missed_limits(judged(checks=(missed,))) == "recall 0.500 < 0.6"
+    assert triage_text.missed_limits(judged(checks=(met,), of_class="fraud")) == ""
