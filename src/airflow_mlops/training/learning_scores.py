@@ -50,8 +50,8 @@ def cross_validated(
 ) -> dict[str, float]:
     """Return mean and standard deviation of the metrics over three folds, as ``cv.NAME`` and ``cv.NAME.std``.
 
-    Rows of one group are in one fold. Not for rows in time: a fold would be judged by what came after it.
-    Empty when a fold cannot be fitted or scored.
+    Rows of one group are in one fold; a row without a group is one of its own. Not for rows in time: a fold
+    would be judged by what came after it. Empty when a fold cannot be fitted or scored.
     """
     each: list[dict[str, float]] = []
     for learn, judge in _folds(estimator, features, target, groups):
@@ -73,9 +73,12 @@ def _folds(
     if len(features) < 10 * _FOLDS:
         return
     if groups is not None:
-        if groups.nunique() < _FOLDS:
+        codes, names = pd.factorize(groups)
+        alone = codes < 0
+        codes[alone] = len(names) + np.arange(alone.sum())
+        if len(names) + alone.sum() < _FOLDS:
             return
-        yield from GroupKFold(_FOLDS).split(features, target, groups.to_numpy())
+        yield from GroupKFold(_FOLDS).split(features, target, codes)
     elif estimators.task_of(estimator) == metrics.CLASSIFICATION:
         if target.value_counts().min() >= _FOLDS:
             yield from StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(features, target)

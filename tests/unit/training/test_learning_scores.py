@@ -51,3 +51,15 @@ def test_rows_that_cannot_be_split_or_fitted_have_no_folds(target: list[object])
 
 def test_few_rows_have_no_folds() -> None:
     assert cross_validated(LogisticRegression(), FEATURES[:20], TARGET[:20], ["roc_auc"]) == {}
+
+
+def test_a_row_without_a_group_is_a_group_of_its_own() -> None:
+    named = pd.Series(np.arange(300) // 10)
+    gaps = named.astype("Int64").mask(named % 2 == 0)
+    alone = named.where(named % 2 == 1, 100 + np.arange(300))
+    model, names = LogisticRegression(), ["roc_auc"]
+    expected = cross_validated(model, FEATURES, TARGET, names, alone)
+    for groups in (gaps, gaps.astype(object), gaps.astype(float)):
+        found = cross_validated(model, FEATURES, TARGET, names, groups)
+        assert found["cv.roc_auc"] == pytest.approx(expected["cv.roc_auc"], abs=0.03)
+    assert cross_validated(model, FEATURES, TARGET, names, pd.Series([None] * 300, dtype=object))
