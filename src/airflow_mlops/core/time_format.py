@@ -101,5 +101,6 @@ def _from_letters(text: str) -> str | None:
     for letters, directive in _LETTERS:
         found = found.replace(letters, directive)
     date, clock, rest = found.partition("%H")
-    found = date.replace("mm", "%m") + clock + rest.replace("mm", "%M")
+    rest = re.sub(r"^(\W?)mm", r"\1%M", rest)  # beside the hour it is the minute
+    found = f"{date}{clock}{rest}".replace("mm", "%m")
     return found if "%Y" in found and not re.search(r"(?<!%)[a-su-z]", found.lower()) else None

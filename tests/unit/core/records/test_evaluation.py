@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from airflow_mlops.core.records import BudgetCheck, Comparison, Evaluation, GroupDifference, ModelRef
+from airflow_mlops.core.records import (
+    BudgetCheck,
+    Comparison,
+    Evaluation,
+    GroupDifference,
+    ModelRef,
+    Preprocessing,
+)
+from airflow_mlops.core.records.model_format import ModelFormat
 from tests.support.defaults import said_by_default
 
 MODEL = ModelRef(name="churn", model_uri="m", run_id="0123456789abcdef", digest="d", params={}, rows=12_345)
@@ -125,3 +133,25 @@ def test_rows_that_the_champion_has_learned_are_said_where_it_was_compared() -> 
     assert ". 1,200 rows that the champion has learned from do not count" in found.findings
     assert "do not count" not in dataclasses.replace(found, left_out=0).findings
     assert "do not count" not in dataclasses.replace(found, comparisons=()).findings
+
+
+def test_a_model_says_what_it_learned_from_and_where_it_is() -> None:
+    assert MODEL.summary == "fitted on 12,345 rows, in MLflow as run 01234567"
+
+
+def test_a_model_says_what_its_score_is_and_what_is_before_the_estimator() -> None:
+    steps = Preprocessing(
+        {"numbers": tuple(map(str, range(1_200))), "words": ("text",)}, notes=("an id is left out",)
+    )
+    found = dataclasses.replace(MODEL, positive="fraud", threshold=0.1234, preprocess=steps, rounds=1_500)
+    assert found.summary == (
+        "fitted on 12,345 rows, in MLflow as run 01234567; its score is the probability of 'fraud'; decision "
+        "threshold 0.123; 1,500 rounds by early stopping; columns before the estimator: numbers 1,200, "
+        "words 1; "
+        "an id is left out"
+    )
+    never = dataclasses.replace(MODEL, threshold=0.0, rounds=0)
+    assert never.summary == f"{MODEL.summary}; decision threshold 0"
+    said = dataclasses.replace(MODEL, format=ModelFormat("skops", "it fits"))
+    assert said.summary == f"{MODEL.summary}; format skops (it fits)"
+    assert said_by_default(ModelRef) == {}

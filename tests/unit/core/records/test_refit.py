@@ -55,3 +55,16 @@ def test_a_judged_model_that_is_kept_says_why() -> None:
 )
 def test_a_field_that_an_earlier_release_did_not_write_is_empty(kind: Any, said: dict[str, Any]) -> None:
     assert said_by_default(kind) == said
+
+
+def test_the_figures_are_said_to_be_those_of_the_judged_model() -> None:
+    text = (
+        "The registered model has learned all 10,000 rows, the hold-out among them. The figures are those of "
+        "the judged model, which has learned 8,000"
+    )
+    assert dataclasses.replace(REFIT, agreement=None).beside_figures == f"{text}."
+    agreed = f"{text}; the two agree on the hold-out: {REFIT.agreement}."
+    assert REFIT.beside_figures == agreed
+    assert dataclasses.replace(REFIT, caution="compare them").beside_figures == (
+        f"{agreed} Caution: compare them."
+    )

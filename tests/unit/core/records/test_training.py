@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.records import (
-    ModelRef,
     OwnResult,
-    Preprocessing,
     RegisteredVersion,
     TuneResult,
 )
 from tests.support.defaults import said_by_default
-
-MODEL = ModelRef(name="churn", model_uri="m", run_id="0123456789abcdef", digest="d", params={}, rows=12_345)
 
 
 def search(worker: int, score: float | None, failed: int = 0, **params: Any) -> TuneResult:
@@ -47,10 +43,6 @@ def test_the_workers_of_a_search_tell_the_best_of_all(found: list[TuneResult], t
     assert TuneResult.summary_of_all(found) == told
 
 
-def test_a_model_says_what_it_learned_from_and_where_it_is() -> None:
-    assert MODEL.summary == "fitted on 12,345 rows, in MLflow as run 01234567"
-
-
 def test_an_own_stage_needs_no_run() -> None:
     assert OwnResult(stage="export", values={}).run_id == ""
 
@@ -69,26 +61,10 @@ def test_a_search_names_the_class_of_its_score() -> None:
     assert found.summary == "5 trials, best roc_auc 0.900 (of the class 'fraud') (C=1)"
 
 
-def test_a_model_says_what_its_score_is_and_what_is_before_the_estimator() -> None:
-    steps = Preprocessing(
-        {"numbers": tuple(map(str, range(1_200))), "words": ("text",)}, notes=("an id is left out",)
-    )
-    found = dataclasses.replace(MODEL, positive="fraud", threshold=0.1234, preprocess=steps, rounds=1_500)
-    assert found.summary == (
-        "fitted on 12,345 rows, in MLflow as run 01234567; its score is the probability of 'fraud'; decision "
-        "threshold 0.123; 1,500 rounds by early stopping; columns before the estimator: numbers 1,200, "
-        "words 1; "
-        "an id is left out"
-    )
-    never = dataclasses.replace(MODEL, threshold=0.0, rounds=0)
-    assert never.summary == f"{MODEL.summary}; decision threshold 0"
-
-
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
         (TuneResult, {}),
-        (ModelRef, {}),
         (OwnResult, {}),
         (RegisteredVersion, {"alias": "challenger"}),
     ],
