@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core import (
     Counts,
     EpochCounts,
@@ -181,11 +182,27 @@ class MemoryAliases:
         self.tags: dict[int, dict[str, str]] = {}
         self.artifacts: dict[tuple[int, str], Any] = {}
         self.fuse = fuse or Fuse()
+        self.gone: set[int] = set()
+        self.forbidden = False
+        self.digests: dict[int, str] = {}
+
+    def _known(self, version: int) -> None:
+        if version in self.gone:
+            raise ConfigError(f"version {version} is not in MLflow")
+        if self.forbidden:
+            raise ConfigError("MLflow refuses: no permission")
+
+    def check(self, version: int) -> None:
+        self._known(version)
+
+    def digest(self, version: int) -> str:
+        return self.digests.get(version, "")
 
     def get(self, alias: str) -> int | None:
         return self.aliases.get(alias)
 
     def set(self, alias: str, version: int) -> None:
+        self._known(version)
         self.fuse()
         self.aliases[alias] = version
         self.fuse()
@@ -196,11 +213,13 @@ class MemoryAliases:
         self.fuse()
 
     def tag(self, version: int, tags: Mapping[str, str]) -> None:
+        self._known(version)
         self.fuse()
         self.tags.setdefault(version, {}).update(tags)
         self.fuse()
 
     def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
+        self._known(version)
         self.fuse()
         self.artifacts[version, filename] = payload
         self.fuse()

@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from airflow_mlops.serving import Settings
 from airflow_mlops.serving.app import create_app
+from airflow_mlops.training.promotable import check_promotable
 from tests.support.mlflow_store import new_store
 
 NAME = "flights"
@@ -140,6 +141,12 @@ class Registry:
 
     def delete(self, alias: str) -> None:
         self.client.delete_registered_model_alias(NAME, alias)
+
+    def check(self, version: int) -> None:
+        check_promotable(self.client, self.uri, NAME, version)
+
+    def digest(self, version: int) -> str:
+        return str(self.client.get_model_version(NAME, str(version)).source)
 
     def tag(self, version: int, tags: dict[str, str]) -> None:
         for key, value in tags.items():

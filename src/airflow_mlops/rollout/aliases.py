@@ -11,7 +11,10 @@ from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 
 
 class Aliases(Protocol):
-    """The moves in the model registry that a rollout makes; all idempotent."""
+    """What a rollout asks of the model registry; all idempotent.
+
+    Raises ConfigError for what is not there or forbidden, BackendError when the registry does not answer.
+    """
 
     def get(self, alias: str) -> int | None:
         """Return the version that an alias points at, or None."""
@@ -23,6 +26,14 @@ class Aliases(Protocol):
 
     def delete(self, alias: str) -> None:
         """Delete an alias; a missing one is harmless."""
+        ...
+
+    def check(self, version: int) -> None:
+        """Raise ConfigError when a version cannot become champion: it, its files or the right is missing."""
+        ...
+
+    def digest(self, version: int) -> str:
+        """Return what names the model of a version, empty when that is not known."""
         ...
 
     def tag(self, version: int, tags: Mapping[str, str]) -> None:

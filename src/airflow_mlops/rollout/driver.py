@@ -8,13 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
-from airflow_mlops.rollout.aliases import (
-    Aliases,
-    champion_after,
-    outcome_tags,
-    repair_aliases,
-    revert_aliases,
-)
+from airflow_mlops.rollout.aliases import Aliases, champion_after, outcome_tags, repair_aliases
 from airflow_mlops.rollout.core import (
     Ensure,
     Phase,
@@ -23,18 +17,15 @@ from airflow_mlops.rollout.core import (
     SetWeight,
     Shadow,
     advance,
-    begin_move,
-    close,
-    conflict,
     decide,
     outdated,
     rebased,
     restore,
-    result,
     rollout_id,
     wanted,
     withdrawn,
 )
+from airflow_mlops.rollout.moves import RegistryMoves
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import Target
 
@@ -183,16 +174,23 @@ class RolloutDriver:
             latest = self._store.latest(own.plan.name)
             if latest is None or not latest.terminal:
                 return
-            if lost and self._aliases is not None:
-                repair_aliases(own, latest, self._aliases)
             champion = champion_after(latest)
-            # Without a registry, only a lost race is a reason to set the traffic again.
-            on_record = lost if self._aliases is None else self._aliases.get("champion") == champion
-            if on_record:
+            if self._on_record(own, latest, lost=lost):
                 self._target.finalize(champion)
             again = self._store.latest(own.plan.name)
             if again is None or (again.id, again.phase) == (latest.id, latest.phase):
                 return
+
+    def _on_record(self, own: RolloutState, latest: RolloutState, *, lost: bool) -> bool:
+        """Whether the newest rollout's champion is the one on record, so that the traffic follows it."""
+        if self._aliases is None:
+            return lost  # without a registry, only a lost race is a reason to set the traffic again
+        try:
+            if lost:
+                repair_aliases(own, latest, self._aliases)
+            return self._aliases.get("champion") == champion_after(latest)
+        except ConfigError:  # a registry that refuses holds up no end
+            return lost
 
     def _change(self, id_: str, change: Callable[[RolloutState], RolloutState]) -> RolloutState:
         state, revision = self._store.get(id_)
@@ -206,7 +204,8 @@ class RolloutDriver:
         while not state.terminal:
             state, revision, moved = self._look(state, revision)
             if state.needs_registry and self._aliases is not None:
-                state, revision = self._move_aliases(state, revision, self._aliases)
+                moves = RegistryMoves(self._store, self._target, self._aliases, self._clock)
+                state, revision = moves.make(state, revision)
             elif not moved:
                 break
         return state
@@ -247,43 +246,6 @@ class RolloutDriver:
                 "a canary needs it to fall back to"
             )
         return health.status == "ok"
-
-    def _move_aliases(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
-        plan, found = state.plan, aliases.get("champion")
-        expected = {plan.champion_version}
-        if state.moving or state.phase is Phase.ROLLING_BACK:
-            expected.add(plan.model_version)
-        if found not in expected and state.outcome is not Phase.CONFLICT:
-            changed = conflict(state, found, self._clock())
-            return changed, self._store.save(changed, revision)
-        if state.phase is Phase.PROMOTING:
-            return self._promote(state, revision, aliases)
-        if state.outcome is not Phase.CONFLICT:
-            revert_aliases(plan, found, aliases)
-        return self._close(state, revision, aliases, champion=plan.champion_version)
-
-    def _promote(self, state: RolloutState, revision: int, aliases: Aliases) -> tuple[RolloutState, int]:
-        plan = state.plan
-        if not state.moving:
-            state = begin_move(state)
-            revision = self._store.save(state, revision)
-        if plan.champion_version is not None:
-            aliases.set("previous", plan.champion_version)
-        aliases.set("champion", plan.model_version)
-        if aliases.get("challenger") == plan.model_version:
-            aliases.delete("challenger")
-        return self._close(state, revision, aliases, champion=plan.model_version)
-
-    def _close(
-        self, state: RolloutState, revision: int, aliases: Aliases, *, champion: int | None
-    ) -> tuple[RolloutState, int]:
-        now = self._clock()
-        ended = close(state, now)
-        version = state.plan.model_version
-        aliases.tag(version, outcome_tags(ended, now))
-        aliases.attach(version, f"rollout/{ended.id}.json", result(ended).to_json())
-        self._target.finalize(champion)
-        return ended, self._store.save(ended, revision)
 
 
 def _should_persist(before: RolloutState, after: RolloutState) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ from airflow_mlops.lifecycle.call import StageCall
 _LOG = logging.getLogger(__name__)
 _THREE: Final = 3
 """Sides of a split: rows that teach, rows that are held out, and those of neither where there are any."""
+_LARGE: Final = 4 << 20
+"""Bytes in memory from which on rows are not stored twice; fewer are files that open by themselves."""
 
 
 def run(call: StageCall) -> FeatureSet:
@@ -53,6 +56,8 @@ def run(call: StageCall) -> FeatureSet:
     times = [times_of_part(one, side.times) for one, side in zip(known, parted.sides, strict=True)]
     stored = [
         _stored(call, parted.whole, side.taken, frame, one)
+        if _is_large(frames)
+        else (call.write(frame), call.write(one))
         for side, frame, one in zip(parted.sides, frames, built, strict=True)
     ]
     raw = [replace(rows, times=one) for (rows, _), one in zip(stored, times, strict=True)]
@@ -74,6 +79,11 @@ def run(call: StageCall) -> FeatureSet:
         validation=report.summary if report else "",
         leaks=probed,
     )
+
+
+def _is_large(frames: Sequence[pd.DataFrame]) -> bool:
+    """Whether a copy of these rows is worth avoiding."""
+    return sum(int(frame.memory_usage().sum()) for frame in frames) >= _LARGE
 
 
 def _stored(

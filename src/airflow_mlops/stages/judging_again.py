@@ -59,7 +59,7 @@ class Judgement:
         return judged_run in (version.run_id, version.tags.get(tag_names.JUDGED_RUN))
 
     def _take_over(self, kept: Evaluation | None) -> None:
-        """Go on with the evaluation that an earlier try has registered the model with, if it judged again."""
+        """Use the evaluation with which an earlier try registered the model, if it judged again."""
         if kept is not None and kept.champion_version != self.evaluation.champion_version:
             self.evaluation = kept
 

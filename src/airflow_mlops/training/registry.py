@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.records import Evaluation
+from airflow_mlops.core.tags import MODEL_DIGEST
+from airflow_mlops.training.promotable import check_promotable
 from airflow_mlops.training.tracking import connect, fluent, translated
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
@@ -67,6 +69,18 @@ class Registry:
             except MlflowException as error:
                 if error.error_code not in _ABSENT:
                     raise
+
+    def check(self, version: int) -> None:
+        """Raise ConfigError when ``version`` cannot become champion: it, its files or a right lacks."""
+        check_promotable(self.client, self.uri, self.name, version)
+
+    def digest(self, version: int) -> str:
+        """Return what names the model of ``version``: the digest that its training kept, else where it lies.
+
+        Empty when there is no such version.
+        """
+        found = next((item for item in self.versions() if item.version == version), None)
+        return "" if found is None else found.tags.get(MODEL_DIGEST) or found.model_uri
 
     def tag(self, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of ``version``."""

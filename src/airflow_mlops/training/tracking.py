@@ -68,7 +68,7 @@ def _create_tables(uri: str) -> None:
 
 @contextlib.contextmanager
 def translated(uri: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into BackendError (try again) or ConfigError (no right, bad URI)."""
+    """Turn MLflow's exceptions into BackendError (try again) or ConfigError (it is for good)."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -86,6 +86,8 @@ def translated(uri: str) -> Iterator[None]:
             raise ConfigError(
                 f"MLflow at {shown(uri)} refuses: {line}; check the connection's login"
             ) from error
+        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            raise ConfigError(f"MLflow at {shown(uri)}: {line}") from error
         if type(error).__name__ == "UnsupportedModelRegistryStoreURIException":
             raise ConfigError(f"MLflow does not know the URI {shown(uri)}: {line}") from error
         raise BackendError(f"MLflow at {shown(uri)}: {line}") from error

@@ -98,7 +98,7 @@ def test_the_traffic_half_runs_without_a_registry(tmp_path: Path, failures: int)
     state = world.run(registry=False)
     assert state.needs_registry
     assert world.aliases.aliases == before
-    assert world.target.current_weight(3) == (0 if failures else 100)
+    assert world.target.current_weight(3) == (0 if failures else 50)
     with pytest.raises(ConfigError, match="has no model registry"):
         world.driver(registry=False).finish(state.id)
     assert world.driver().finish(state.id).phase is (Phase.ROLLED_BACK if failures else Phase.PROMOTED)

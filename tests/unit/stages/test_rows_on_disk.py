@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ from airflow_mlops.core.records import FeatureSet
 from airflow_mlops.data import datasets
 from airflow_mlops.data.datasets import read_dataset
 from airflow_mlops.data.digests import content_digest
+from airflow_mlops.stages import features as features_stage
 from tests.support.project import Project, customers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def large() -> Iterator[None]:
+    """Take all rows for many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features_stage, "_LARGE", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +113,14 @@ def test_a_stage_reads_the_columns_of_a_side_once(
     plain.run(stage, inputs, key="counted")
     for (kind, _), times in seen.items():
         assert times <= most[kind], seen
+
+
+def test_few_rows_are_files_that_can_be_opened_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features_stage, "_LARGE", 4 << 20)
+    project = Project.create(tmp_path, features=None)
+    found = FeatureSet.from_json(project.run("features", {"dataset": project.run("ingest", {})}))
+    for side in (found.train, found.holdout, found.train_features, found.holdout_features):
+        assert side.of == ""
+        assert content_digest(pd.read_parquet(side.uri)) == side.digest

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import pytest
 
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.training.promotable import is_permanent
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.tracking import connect, task_run
 from tests.support.mlflow_store import new_store
@@ -102,6 +105,7 @@ def test_parameters_of_a_second_try_may_differ(uri: str, tmp_path: Path) -> None
 RACE = """
 import sys
 from airflow_mlops.training.tracking import task_run
+from airflow_mlops.training.promotable import is_permanent
 from airflow_mlops.training.registry import Registry
 with task_run(sys.argv[1], "churn", sys.argv[3], sys.argv[2], {}) as run:
     run.json({}, "model/MLmodel")
@@ -149,3 +153,56 @@ def test_a_path_that_cannot_be_a_database_is_one_line(tmp_path: Path, place: str
 def test_a_uri_of_an_unknown_kind_is_a_config_error() -> None:
     with pytest.raises((ConfigError, BackendError), match="ftp://"):
         Registry("ftp://somewhere", "churn").get("champion")
+
+
+def test_a_version_that_can_become_champion_leaves_no_trace_of_the_check(uri: str, tmp_path: Path) -> None:
+    registry = Registry(uri, "churn")
+    version = registered(registry, tmp_path, "a")
+    registry.check(version)
+    assert registry.version(version).aliases == ()
+    assert registry.digest(version) == registry.version(version).model_uri
+    registry.tag(version, {"mlops.model_digest": "abc"})
+    assert (registry.digest(version), registry.digest(9)) == ("abc", "")
+
+
+def test_a_version_that_cannot_become_champion_is_told_for_good(uri: str, tmp_path: Path) -> None:
+    registry = Registry(uri, "churn")
+    for key in ("a", "b"):
+        registered(registry, tmp_path, key)
+    folder = registry.client.get_run(registry.version(1).run_id).info.artifact_uri.removeprefix("file://")
+    shutil.rmtree(Path(folder, "model"))
+    with pytest.raises(ConfigError, match=r"files of version 1 of churn .* cannot be read"):
+        registry.check(1)
+    registry.client.delete_model_version("churn", "2")
+    with pytest.raises(ConfigError, match="not found"):
+        registry.check(2)
+    with pytest.raises(ConfigError, match="not found"):
+        registry.set("champion", 2)
+
+
+class _Answer(Exception):
+    def __init__(self, response: object) -> None:
+        super().__init__("answered")
+        self.response = response
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (FileNotFoundError("x"), True),
+        (PermissionError("x"), True),
+        (OSError("No such file or directory: 'MLmodel'"), True),
+        (ConnectionRefusedError("x"), False),
+        (TimeoutError("x"), False),
+        (OSError(28, "disk full"), False),
+        (_Answer(SimpleNamespace(status_code=404)), True),
+        (_Answer(SimpleNamespace(status_code=503)), False),
+        (_Answer({"ResponseMetadata": {"HTTPStatusCode": 403}}), True),
+        (_Answer({"ResponseMetadata": {"HTTPStatusCode": 500}}), False),
+    ],
+)
+def test_not_there_and_forbidden_are_for_good_and_silence_is_not(error: Exception, permanent: bool) -> None:
+    assert is_permanent(error) is permanent
+    wrapped = RuntimeError("downloading failed")
+    wrapped.__cause__ = error
+    assert is_permanent(wrapped) is permanent

@@ -164,7 +164,8 @@ def _no_new_requests(state: RolloutState) -> str:
 def _promoting(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     if seen.health.status == "failed" and not state.moving:
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}")
-    return replace(state, settled=seen.percent == 100)
+    # Whoever has the registry verifies it first: only then all traffic is asked for.
+    return replace(state, settled=state.may_take_all and seen.percent == 100)
 
 
 def _rolling_back(state: RolloutState, seen: Observation, _now: float) -> RolloutState:

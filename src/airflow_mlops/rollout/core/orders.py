@@ -60,7 +60,7 @@ def conflict(state: RolloutState, found: int | None, now: float) -> RolloutState
         f"{_version(state.plan.champion_version)}: no alias was moved. "
         "Start a new rollout from the present champion"
     )
-    changes = {"outcome": Phase.CONFLICT, "moving": False}
+    changes = {"outcome": Phase.CONFLICT, "moving": False, "verified": False}
     if state.phase is Phase.ROLLING_BACK:
         return replace(state, outcome=Phase.CONFLICT, reason=f"{state.reason}; {reason}")
     return move(state, Phase.ROLLING_BACK, now, "guard", reason, evidence_of(state), **changes)
@@ -71,10 +71,45 @@ def begin_move(state: RolloutState) -> RolloutState:
     return replace(state, moving=True)
 
 
-def close(state: RolloutState, now: float) -> RolloutState:
-    """Return the terminal state once the registry's moves are done."""
+def verified(state: RolloutState) -> RolloutState:
+    """Return the state of a promotion whose registry has all that it needs: it may take all traffic."""
+    return replace(state, verified=True)
+
+
+def give_up(state: RolloutState, reason: str, now: float) -> RolloutState:
+    """Return the state of a promotion that cannot be completed: the traffic goes back to the champion."""
+    evidence = evidence_of(state)
+    return move(state, Phase.ROLLING_BACK, now, "controller", reason, evidence, moving=False, verified=False)
+
+
+def abort(state: RolloutState, reason: str, who: str, now: float) -> RolloutState:
+    """Return the state that a person orders to be taken back, whatever it is doing; an ended one as it is.
+
+    Other than ``restore`` it also takes back a promotion whose aliases have begun to move.
+    """
+    if state.terminal or state.phase is Phase.ROLLING_BACK:
+        return state
+    evidence = evidence_of(state)
+    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence, moving=False, verified=False)
+
+
+def write_off(state: RolloutState, reason: str, who: str, now: float) -> RolloutState:
+    """Return the end of a rollout that a person ends although server or registry do not answer."""
+    if state.terminal:
+        return state
+    outcome = state.outcome if state.phase is Phase.ROLLING_BACK else Phase.ROLLED_BACK
+    return move(state, outcome, now, who, reason, evidence_of(state), moving=False, verified=False)
+
+
+def refused(state: RolloutState, reason: str, now: float) -> RolloutState:
+    """Return the end of a rollout whose orders the server refuses: another controller moves its traffic."""
+    return move(state, Phase.CONFLICT, now, "controller", reason, evidence_of(state))
+
+
+def close(state: RolloutState, now: float, reason: str = "") -> RolloutState:
+    """Return the terminal state once the registry's moves are done; ``reason`` in place of the state's."""
     to = Phase.PROMOTED if state.phase is Phase.PROMOTING else state.outcome
-    return move(state, to, now, "controller", state.reason, evidence_of(state))
+    return move(state, to, now, "controller", reason or state.reason, evidence_of(state))
 
 
 def outdated(plan: RolloutPlan, champion: int | None, newer: int | None) -> tuple[Phase, str] | None:

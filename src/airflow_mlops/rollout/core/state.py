@@ -139,7 +139,8 @@ class RolloutState(Record):
     version only shadows. ``accepted``: guards that a person saw and went on in spite of. ``reference``:
     what the target measured of the champion for its guards. ``watched``: seconds of the phase (of a step:
     since its traffic was read back) that somebody looked on, ``looked``: the clock at the last look,
-    ``fresh``: ``watched`` when a request was last counted.
+    ``fresh``: ``watched`` when a request was last counted. ``verified``: the registry has all that the
+    promotion needs; before that the canary keeps the share of its last step.
     """
 
     id: str
@@ -148,6 +149,7 @@ class RolloutState(Record):
     step: int = 0
     settled: bool = False
     moving: bool = False
+    verified: bool = False
     since: int | None = None
     entered: float = 0.0
     watched: float = 0.0
@@ -171,15 +173,28 @@ class RolloutState(Record):
 
     @property
     def needs_registry(self) -> bool:
-        """Whether the traffic is where it should be and only the registry's moves are left."""
+        """Whether nothing goes on without the registry: before all traffic moves, and after it has moved."""
+        if self.phase is Phase.PROMOTING and not self.may_take_all:
+            return True
         return self.settled and self.phase in (Phase.PROMOTING, Phase.ROLLING_BACK)
+
+    @property
+    def may_take_all(self) -> bool:
+        """Whether a promotion may give all traffic to the version: the registry is known to follow."""
+        return self.verified or self.moving
 
     @property
     def percent(self) -> int:
         """The canary's share of the traffic that this state asks for."""
         if self.phase in (Phase.STEP, Phase.PAUSED):
-            return 0 if self.step == SHADOW_STEP else self.plan.steps[self.step]
+            return self._step_percent
+        if self.phase is Phase.PROMOTING and not self.may_take_all:
+            return self._step_percent if self.plan.champion_version is not None else 0
         return 100 if self.phase in (Phase.PROMOTING, Phase.PROMOTED) else 0
+
+    @property
+    def _step_percent(self) -> int:
+        return 0 if self.step == SHADOW_STEP or not self.plan.steps else self.plan.steps[self.step]
 
     @property
     def step_requests(self) -> int:

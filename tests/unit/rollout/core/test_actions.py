@@ -29,7 +29,8 @@ OLD, NEW = Ensure(2, "models:/churn/2"), Ensure(3, "models:/churn/3")
         ("STEP", 1, (OLD, NEW, SetWeight(3, 2, 50))),
         ("PAUSED", 1, (OLD, NEW, SetWeight(3, 2, 50))),
         ("PAUSED", -1, (OLD, NEW, Shadow(3, 2))),
-        ("PROMOTING", 1, (OLD, NEW, SetWeight(3, 2, 100))),
+        ("PROMOTING", 1, (OLD, NEW, SetWeight(3, 2, 50))),
+        ("PROMOTING", -1, (OLD, NEW, SetWeight(3, 2, 0))),
         ("ROLLING_BACK", 1, (OLD, SetWeight(3, 2, 0))),
         ("PROMOTED", 1, ()),
         ("ROLLED_BACK", 1, ()),
@@ -50,10 +51,19 @@ def test_a_first_version_has_no_champion_to_keep(phase: str) -> None:
         actions
         == {
             "WARMING": (first,),
-            "PROMOTING": (first, SetWeight(1, None, 100)),
+            "PROMOTING": (first, SetWeight(1, None, 0)),
             "ROLLING_BACK": (SetWeight(1, None, 0),),
         }[phase]
     )
+
+
+@pytest.mark.parametrize("verified", [{"verified": True}, {"moving": True}])
+def test_all_traffic_is_asked_for_once_the_registry_is_known_to_follow(verified: dict[str, bool]) -> None:
+    promoting = dataclasses.replace(at_step(), phase=Phase.PROMOTING, **verified)
+    assert wanted(promoting) == (OLD, NEW, SetWeight(3, 2, 100))
+    first = new_state(RolloutPlan(name="churn", model_version=1, model_uri="models:/churn/1"), 0)
+    promoting = dataclasses.replace(first, phase=Phase.PROMOTING, **verified)
+    assert wanted(promoting) == (Ensure(1, "models:/churn/1"), SetWeight(1, None, 100))
 
 
 def test_a_first_version_is_never_a_shadow() -> None:

@@ -24,6 +24,7 @@ from airflow_mlops.rollout.core import (
     judge,
     new_state,
     result,
+    verified,
     wanted,
 )
 from tests.support.rollout_states import PLAN, SHADOWED, at_step, epoch, look, shadow_look
@@ -35,8 +36,10 @@ def test_a_good_canary_walks_through_its_steps() -> None:
     assert (state.label, actions[-1]) == ("STEP 2/2 (50 %)", SetWeight(3, 2, 50))
     state, _ = advance(state, look(50), 20)
     state, actions = advance(state, look(50, "ok", epoch(50, (400, 1))), 40)
-    assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(3, 2, 100))
-    assert not state.needs_registry
+    assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(3, 2, 50))
+    assert state.needs_registry
+    state, actions = advance(verified(state), look(50), 40)
+    assert (state.needs_registry, actions[-1]) == (False, SetWeight(3, 2, 100))
     state, _ = advance(state, look(100), 41)
     assert state.needs_registry
     assert [t.to for t in state.history] == [
@@ -112,7 +115,8 @@ def test_the_first_version_goes_straight_to_all_traffic() -> None:
     plan = RolloutPlan(name="churn", model_version=1, model_uri="models:/churn/1")
     state, _ = advance(new_state(plan, 0), look(champion=None), 0)
     state, actions = advance(state, look(champion=None), 0)
-    assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(1, None, 100))
+    assert (state.phase, actions[-1]) == (Phase.PROMOTING, SetWeight(1, None, 0))
+    assert wanted(verified(state))[-1] == SetWeight(1, None, 100)
 
 
 def test_a_paused_canary_is_still_guarded() -> None:
@@ -468,13 +472,15 @@ def test_a_pause_counts_what_is_seen_meanwhile() -> None:
 
 
 def test_a_promotion_can_be_taken_back_until_the_aliases_move() -> None:
-    promoting = dataclasses.replace(at_step(), phase=Phase.PROMOTING, settled=False)
+    promoting = dataclasses.replace(at_step(), phase=Phase.PROMOTING, settled=False, verified=True)
     for moving, phase in ((False, Phase.ROLLING_BACK), (True, Phase.PROMOTING)):
         state, _ = advance(dataclasses.replace(promoting, moving=moving), look(100, "failed"), 1)
         assert state.phase is phase
     assert [advance(promoting, look(percent), 1)[0].settled for percent in (99, 100)] == [False, True]
     settled = dataclasses.replace(promoting, settled=True)
     assert not advance(settled, look(50), 1)[0].settled
+    unverified = dataclasses.replace(promoting, verified=False)
+    assert not advance(unverified, look(100), 1)[0].settled
 
 
 def test_traffic_is_back_when_the_canary_has_none() -> None:

@@ -7,22 +7,27 @@ import pytest
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core import (
+    TERMINAL,
     Counts,
     EpochCounts,
     GuardPlan,
     Phase,
     RolloutPlan,
+    abort,
     advance,
     begin_move,
     close,
     conflict,
     decide,
+    give_up,
     new_state,
     outdated,
     rebased,
+    refused,
     restore,
     rollback_to,
     withdrawn,
+    write_off,
 )
 from tests.support.rollout_states import PLAN, at_step, epoch, look
 
@@ -38,6 +43,49 @@ def test_a_person_decides_a_paused_rollout() -> None:
         decide(paused, "stop", "ann", 6)
     with pytest.raises(ConfigError, match="not PAUSED"):
         decide(at_step(), "promote", "ann", 6)
+
+
+EVERY = [phase for phase in Phase if phase not in TERMINAL]
+
+
+@pytest.mark.parametrize("phase", EVERY)
+def test_a_person_can_take_back_whatever_goes_on(phase: Phase) -> None:
+    state = dataclasses.replace(at_step(), phase=phase, moving=phase is Phase.PROMOTING, verified=True)
+    after = abort(state, "aborted by ann", "ann", 9)
+    assert after.phase is Phase.ROLLING_BACK
+    if phase is not Phase.ROLLING_BACK:
+        assert (after.history[-1].who, after.reason) == ("ann", "aborted by ann")
+        assert (after.moving, after.verified, after.percent) == (False, False, 0)
+
+
+@pytest.mark.parametrize("phase", EVERY)
+def test_a_person_can_end_what_nothing_answers_for(phase: Phase) -> None:
+    state = dataclasses.replace(at_step(), phase=phase, moving=True, outcome=Phase.CONFLICT)
+    ended = write_off(state, "written off", "ann", 9)
+    assert ended.terminal
+    assert ended.phase is (Phase.CONFLICT if phase is Phase.ROLLING_BACK else Phase.ROLLED_BACK)
+    assert (ended.history[-1].who, ended.reason) == ("ann", "written off")
+
+
+def test_what_has_ended_stays_as_it_is() -> None:
+    ended = dataclasses.replace(at_step(), phase=Phase.PROMOTED)
+    assert abort(ended, "x", "ann", 9) == write_off(ended, "x", "ann", 9) == ended
+
+
+def test_a_promotion_that_cannot_be_completed_goes_back() -> None:
+    moving = dataclasses.replace(at_step(), phase=Phase.PROMOTING, moving=True, verified=True)
+    after = give_up(moving, "version 3 is gone", 9)
+    assert (after.phase, after.moving, after.verified) == (Phase.ROLLING_BACK, False, False)
+    assert (after.history[-1].who, after.reason) == ("controller", "version 3 is gone")
+
+
+def test_a_rollout_whose_orders_are_refused_ends_as_a_conflict() -> None:
+    after = refused(at_step(), "moved by another", 9)
+    assert (after.phase, after.reason, after.history[-1].who) == (
+        Phase.CONFLICT,
+        "moved by another",
+        "controller",
+    )
 
 
 def test_restore_leaves_a_promotion_that_moves_aliases() -> None:

@@ -75,8 +75,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
 def test_what_is_stored_keeps_its_keys() -> None:
     """Rollouts that an earlier release stored are read, and found by the same name."""
     assert set(at_step().to_json()) == {
-        "kind", "version", "id", "plan", "phase", "step", "settled", "moving", "since", "entered", "watched",
-        "looked", "fresh", "epochs", "outcome", "reason", "history", "accepted", "reference",
+        "kind", "version", "id", "plan", "phase", "step", "settled", "moving", "verified", "since", "entered",
+        "watched", "looked", "fresh", "epochs", "outcome", "reason", "history", "accepted", "reference",
     }  # fmt: skip
     stored = json.dumps(PLAN.to_json(), sort_keys=True).encode()
     assert rollout_id(PLAN) == f"churn-3-{hashlib.sha256(stored).hexdigest()[:12]}" == "churn-3-f4e28362d5b1"
@@ -103,7 +103,8 @@ def test_going_back_at_once_is_a_plan_without_steps_from_a_champion() -> None:
         ("STEP", 1, 50, False, "STEP 2/2 (50 %)"),
         ("PAUSED", 1, 50, False, "PAUSED"),
         ("PAUSED", -1, 0, True, "PAUSED"),
-        ("PROMOTING", 1, 100, False, "PROMOTING"),
+        ("PROMOTING", 1, 50, False, "PROMOTING"),
+        ("PROMOTING", -1, 0, False, "PROMOTING"),
         ("PROMOTED", 1, 100, False, "PROMOTED"),
         ("ROLLING_BACK", -1, 0, False, "ROLLING_BACK"),
         ("ROLLED_BACK", 1, 0, False, "ROLLED_BACK"),
@@ -119,9 +120,17 @@ def test_each_phase_asks_for_its_share_of_the_traffic(
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("settled", [True, False])
 def test_the_registry_moves_once_the_traffic_stands(phase: Phase, settled: bool) -> None:
-    state = dataclasses.replace(at_step(), phase=phase, settled=settled)
+    state = dataclasses.replace(at_step(), phase=phase, settled=settled, verified=True)
     assert state.needs_registry == (settled and phase.value in ("PROMOTING", "ROLLING_BACK"))
     assert state.terminal == (phase.value in ("PROMOTED", "ROLLED_BACK", "CONFLICT", "SUPERSEDED"))
+
+
+def test_a_promotion_waits_for_the_registry_before_all_traffic_moves() -> None:
+    promoting = dataclasses.replace(at_step(), phase=Phase.PROMOTING, settled=False)
+    assert (promoting.needs_registry, promoting.may_take_all, promoting.percent) == (True, False, 5)
+    for change in ({"verified": True}, {"moving": True}):  # moving alone: stored by an earlier release
+        found = dataclasses.replace(promoting, **change)
+        assert (found.needs_registry, found.may_take_all, found.percent) == (False, True, 100)
 
 
 def test_a_rollout_begins_with_the_request_for_it() -> None:
