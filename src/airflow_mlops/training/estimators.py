@@ -26,6 +26,7 @@ from airflow_mlops.core.positive_class import (
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.quoting import error_text
 from airflow_mlops.model_steps.raw_rows import CATEGORIES, to_features
+from airflow_mlops.training.column_names import renaming_hint
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import PREPROCESS
 from airflow_mlops.training.weights import fit_arguments
@@ -166,7 +167,11 @@ def fit(
         last = estimator[-1] if prepared else estimator
         name = type(getattr(last, "classifier", last)).__name__  # inside of NumberedClasses
         what = f"{name} cannot be fitted{users_line(error)}"
-        hint = _out_of_memory(error) or ("" if prepared else _suspects(features))
+        hint = (
+            _out_of_memory(error)
+            or renaming_hint(error, features)
+            or ("" if prepared else _suspects(features))
+        )
         raise ConfigError(f"{what}: {text}{hint}") from error
 
 
