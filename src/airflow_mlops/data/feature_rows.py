@@ -80,15 +80,14 @@ def _check_columns(together: pd.DataFrame, alone: pd.DataFrame, path: str) -> No
 def _check_order(
     features: pd.DataFrame, raw: pd.DataFrame, row: int, build: Build, path: str, *, samples: bool
 ) -> None:
-    """Raise ConfigError when what the function makes of one row stands at another place of its result."""
-    single = _alone(raw, row, build)
-    if single is None or len(single) != 1 or len(single.columns) != len(features.columns):
-        return
-    same = np.ones(len(features), dtype=bool)
-    for name, wanted in zip(features.columns, single.columns, strict=True):
-        same &= _equal(features[name], pd.Series([single[wanted].iloc[0]] * len(features)))
-    places = np.flatnonzero(same)
+    """Raise ConfigError when what the function makes of one row stands at another place of its result.
+
+    Where it makes the same of the next row, nothing is known: alone every row has the first rank, say.
+    """
+    places = _places(features, _alone(raw, row, build))
     if len(places) and row not in places:
+        if np.array_equal(places, _places(features, _alone(raw, (row + 1) % len(raw), build))):
+            return
         raise ConfigError(
             f"{path} returned the rows in another order: the features of row {row:,}"
             f"{_example(raw, row, samples, ' (', ')')} are at place {int(places[0]):,} of its result; do not "
@@ -147,3 +146,13 @@ def _example(
 def _cell(value: Any) -> str:
     text = str(value)
     return repr(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
+
+
+def _places(features: pd.DataFrame, single: pd.DataFrame | None) -> np.ndarray[Any, Any]:
+    """Return where the features of one row stand in the result; none where they cannot be compared."""
+    if single is None or len(single) != 1 or len(single.columns) != len(features.columns):
+        return np.array([], dtype=np.int64)
+    same = np.ones(len(features), dtype=bool)
+    for name, wanted in zip(features.columns, single.columns, strict=True):
+        same &= _equal(features[name], pd.Series([single[wanted].iloc[0]] * len(features)))
+    return np.flatnonzero(same)

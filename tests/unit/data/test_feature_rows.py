@@ -32,6 +32,7 @@ MERGED = (
 SORTED = "rows[['spend']].sort_values('spend')"
 SHIFTED = "rows[['visits']].assign(before=rows['visits'].shift(1, fill_value=0))"
 FEWER = "rows[['visits']].drop_duplicates() if len(rows) == 50 else rows[['visits']]"
+RANKED = "rows[[]].assign(place=rows.index[::-1] + 1.0 if len(rows) > 1 else 1.0)"
 FAULTY = {
     TWO_FEES: r"it must keep every row; row \d+ \(customer_id '\d+', .*\) alone gives 2 rows; join",
     DROPPED: r"row \d+ \(.*\) alone gives 0 rows",
@@ -39,6 +40,7 @@ FAULTY = {
     SORTED: r"another order or with another index: .*e\.g\. of the row with customer_id",
     SHIFTED: r"'before' of a row depends on the order of the rows .*e\.g\. of the row with customer_id",
     FEWER: "depends on the other rows",
+    RANKED: "feature 'place' of a row depends on the other rows",
 }
 
 CODE = """
