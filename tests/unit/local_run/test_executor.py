@@ -13,7 +13,12 @@ from airflow_mlops.training.tracking import task_run
 from tests.support.project import APPROVED, FEATURES, Laptop, customers, states
 
 DONE = "Version 1 of churn is the champion."
-FRAGILE = FEATURES.replace("    times", "    if len(rows) < 10:\n        raise ValueError('few')\n    times")
+TIRED = """    ALONE.append(len(rows) == 1)
+    if sum(ALONE) > 20:
+        raise ValueError('tired')
+    times"""
+WEARS_OUT = FEATURES.replace("    times", TIRED).replace("def build", "ALONE = []\n\n\ndef build")
+"""Answers a few rows alone, which are tried in training, and then no other."""
 
 
 def notes(document: dict[str, Any], task: str) -> list[str]:
@@ -87,7 +92,7 @@ def test_a_good_version_passes_its_canary(laptop: Laptop, monkeypatch: pytest.Mo
 def test_a_version_that_fails_its_callers_is_rolled_back_and_that_is_1(laptop: Laptop) -> None:
     laptop.write(**{**APPROVED, "approve": None})
     assert laptop.document()["message"] == DONE
-    laptop.code.write_text(FRAGILE)
+    laptop.code.write_text(WEARS_OUT)
     code, out, err = laptop.run()
     assert code == 1
     assert "ROLLING_BACK" in out

@@ -110,7 +110,7 @@ def test_five_thousand_classes_cost_what_the_rows_cost() -> None:
 
 def test_two_models_of_other_orders_have_the_same_codes_and_columns() -> None:
     truth = ["a", "b", "c", "a"]
-    scoring = metrics.Scoring(max_unknown=0.5)
+    scoring = metrics.Scoring("b", max_unknown=0.5)
     new = metrics.classification(
         truth, ["a", "b", "b", "b"], ["a", "b"], np.array([0.1, 0.9, 0.6, 0.7]), scoring
     )
@@ -139,9 +139,10 @@ def test_models_of_the_same_classes_keep_what_they_have() -> None:
     assert first.probabilities is second.probabilities is outcome.probabilities
     plain = metrics.classification([0, 1], [0, 1], [0, 1, 2])
     assert metrics.comparable(plain, outcome)[0].probabilities is None
-    assert metrics.comparable(metrics.classification([0], [0], [1, 0]), plain.part(np.array([True, False])))[
-        0
-    ].truth.tolist() == [1]
+    turned = metrics.classification([0], [0], [1, 0], scoring=metrics.Scoring(0))
+    first, second = metrics.comparable(turned, plain.part(np.array([True, False])))
+    assert first.classes == (1, 0, 2)
+    assert first.truth.tolist() == second.truth.tolist() == [1]
 
 
 def test_a_classifier_and_a_regressor_have_nothing_to_bring_together() -> None:
@@ -256,9 +257,9 @@ def test_labels_of_numbers_have_the_places_that_a_search_one_by_one_finds(
     places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
     expected = [places.get(label, UNKNOWN) for label in np.asarray(truth).tolist()]
     said = [classes[0]] * len(truth)
-    lenient = metrics.Scoring(max_unknown=1.0) if set(expected) != {UNKNOWN} else None
-    if lenient is not None:
-        found = metrics.classification(truth, said, classes, scoring=lenient)
+    last = classes[1] if len(classes) == 2 else None  # as the positive class it keeps its place
+    if set(expected) != {UNKNOWN}:
+        found = metrics.classification(truth, said, classes, scoring=metrics.Scoring(last, max_unknown=1.0))
         assert found.truth.tolist() == expected
         assert set(found.predicted.tolist()) == {0}
 
