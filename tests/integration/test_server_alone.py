@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from airflow_mlops.training.estimators import assemble
+from airflow_mlops.training.assembly import assemble
 from airflow_mlops.training.safe_format import trusted_types
 from tests.support.mlflow_store import new_store
 

@@ -14,7 +14,7 @@ from airflow_mlops.core.records.model_format import SKOPS
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.datasets import read_first
 from airflow_mlops.lifecycle.call import StageCall
-from airflow_mlops.training import estimators
+from airflow_mlops.training import assembly
 from airflow_mlops.training.core.row_choice import spread
 from airflow_mlops.training.model_format import format_of, is_proven
 from airflow_mlops.training.preprocessing.early_stopping import booster_of
@@ -55,7 +55,7 @@ def look(call: StageCall, found: FeatureSet, estimator: Any) -> None:
             every = call.read(found.train_features)
             fitted = _try(call, estimator, every, call.read(found.train))
     if not held:
-        trusted_types(estimators.assemble(few, None, fitted))
+        trusted_types(assembly.assemble(few, None, fitted))
 
 
 def _is_held_by_skops(call: StageCall) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from airflow_mlops.core.records import Evaluation
 from airflow_mlops.core.records.training import NOT_WORSE
@@ -29,11 +30,11 @@ def decided(
     is refused; without enough evidence ``evaluate.on_inconclusive`` decides. Where a person would decide and
     nobody can be asked any more (``may_ask`` is false), the model is refused.
     """
-    section, champion, anchor = call.pipeline.evaluate, rivals.champion, rivals.anchor_contest
+    section = call.pipeline.evaluate
     compared = verdict.verdict(tuple(_found(call, rivals)))
     cautions = [judged.caution, *group_limits.skipped(judged.groups)]
     reasons = (*reasons, *group_limits.beyond(judged.groups), *slice_limits.worse(judged.against_slices))
-    unclear = (*group_limits.unclear(judged.groups), *_slices_without_evidence(call, judged, champion))
+    unclear = (*group_limits.unclear(judged.groups), *_slices_without_evidence(call, judged, rivals.champion))
     open_ = [] if section.policy_of_parts == verdict.ACCEPT else list(unclear)
     if unclear and not open_:
         cautions.append(verdict.open_question(unclear))
@@ -53,20 +54,28 @@ def decided(
         reasons = (*reasons, of_person if for_person else verdict.rejected(open_, compared.advice))
     return replace(
         judged,
-        comparisons=champion.comparisons if champion else (),
-        champion_version=champion.version if champion else None,
-        left_out=champion.left_out if champion else 0,
-        not_compared=champion.problem if champion else "",
-        against_anchor=anchor.comparisons if anchor else (),
-        anchor_version=anchor.version if anchor else None,
-        anchor=rivals.anchor.version,
-        lost=rivals.anchor.lost,
+        **_compared(rivals),
         outcome=compared.outcome,
         caution="; ".join(filter(None, cautions)),
         asks=asks,
         passed=not reasons,
         reasons=tuple(reasons),
     )
+
+
+def _compared(rivals: Rivals) -> dict[str, Any]:
+    """Return the fields of an evaluation about the champion and the best earlier champion."""
+    champion, anchor = rivals.champion, rivals.anchor_contest
+    return {
+        "comparisons": champion.comparisons if champion else (),
+        "champion_version": champion.version if champion else None,
+        "left_out": champion.left_out if champion else 0,
+        "not_compared": champion.problem if champion else "",
+        "against_anchor": anchor.comparisons if anchor else (),
+        "anchor_version": anchor.version if anchor else None,
+        "anchor": rivals.anchor.version,
+        "lost": rivals.anchor.lost,
+    }
 
 
 def _slices_without_evidence(

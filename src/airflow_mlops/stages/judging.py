@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.core.records import Check, Evaluation, FeatureSet, ModelRef
+from airflow_mlops.core.records import BudgetCheck, Check, Evaluation, FeatureSet, ModelRef
 from airflow_mlops.core.tags import EVALUATION, GATE_OUTCOME
 from airflow_mlops.lifecycle.call import StageCall
 from airflow_mlops.stages.card import log_card
@@ -19,6 +20,9 @@ from airflow_mlops.training.contest import Challenge
 from airflow_mlops.training.core import budget, gates, metrics
 from airflow_mlops.training.threads import shared_cores
 from airflow_mlops.training.units_of_rows import units_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,11 +52,7 @@ def judged(
         sliced = slices.judge(rows, outcome, section, units)
         sliced_against = slice_contest.against_champion(challenge, rivals.champion, section)
         between = groups.judge(rows, outcome, section, units)
-        costs = (
-            tuple(footprint.cost(section.budget, call.mlflow.uri, model.model_uri, loaded, rows))
-            if before is None
-            else before.budget
-        )
+        costs = before.budget if before else _costs(call, model, loaded, rows)
     figures = metrics.compute(names, outcome)
     checks = tuple(gates.check(name, figures[name], limit) for name, limit in section.require.items())
     own_reasons = (*gates.floor_reasons(checks), *gates.slice_reasons(sliced), *budget.beyond(costs))
@@ -72,11 +72,16 @@ def judged(
         budget=costs,
     )
     evaluation = decided(call, found, own_reasons, rivals, may_ask=before is None)
-    evaluation = replace(
-        evaluation, card=log_card(call, evaluation, features, loaded, challenge, rivals.champion)
-    )
+    card = log_card(call, evaluation, features, loaded, challenge, rivals.champion)
+    evaluation = replace(evaluation, card=card)
     _log(call, evaluation)
     return evaluation
+
+
+def _costs(call: StageCall, model: ModelRef, loaded: Any, rows: pd.DataFrame) -> tuple[BudgetCheck, ...]:
+    """Measure the model against ``evaluate.budget``."""
+    limits = call.pipeline.evaluate.budget
+    return tuple(footprint.cost(limits, call.mlflow.uri, model.model_uri, loaded, rows))
 
 
 def _log(call: StageCall, evaluation: Evaluation) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from airflow_mlops.config.models import Data, Evaluate
@@ -25,14 +24,12 @@ from airflow_mlops.core.positive_class import (
 )
 from airflow_mlops.core.suggestions import did_you_mean
 from airflow_mlops.data.sources.quoting import error_text
-from airflow_mlops.model_steps.raw_rows import CATEGORIES, to_features
 from airflow_mlops.training.column_names import renaming_hint
 from airflow_mlops.training.core import metrics
 from airflow_mlops.training.core.preprocessing import PREPROCESS
 from airflow_mlops.training.weights import fit_arguments
 from airflow_mlops.user_code.loading import load_object, users_line
 
-_KINDS: Final = ("boolean", "date")
 _WITHOUT_TARGET: Final = ("clusterer", "outlier_detector", "density_estimator")
 _NUMBERS: Final = frozenset(
     {"boolean", "decimal", "floating", "integer", "mixed-integer", "mixed-integer-float"}
@@ -265,40 +262,6 @@ def positive_of(estimator: Any, positive: Any) -> str:
     if classes is None:
         return ""
     return class_in_question(classes, positive_place(classes, positive))
-
-
-def raw_step(raw: pd.DataFrame, build: Any) -> FunctionTransformer:
-    """Return the step from raw rows to features that remembers the types of training."""
-    arguments = {
-        "dtypes": {
-            str(name): _categories(dtype) if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
-            for name, dtype in raw.dtypes.items()
-        },
-        "optional": tuple(str(name) for name in raw.columns if raw[name].isna().any()),
-        "kinds": {
-            str(name): kind
-            for name, dtype in raw.dtypes.items()
-            if pd.api.types.is_object_dtype(dtype)
-            and (kind := pd.api.types.infer_dtype(raw[name], skipna=True)) in _KINDS
-        },
-        "build": build,
-    }
-    return FunctionTransformer(to_features, kw_args=arguments).fit(raw)
-
-
-def _categories(dtype: pd.CategoricalDtype) -> Any:
-    """Return a type of categories in plain values; as it is where a category is no plain value."""
-    known = dtype.categories
-    values = known.tolist()
-    if not all(isinstance(value, str | int | float) for value in values):
-        return dtype
-    return {CATEGORIES: values, "dtype": str(known.dtype), "ordered": bool(dtype.ordered)}
-
-
-def assemble(raw: pd.DataFrame, build: Any, estimator: Any) -> Pipeline:
-    """Return the model: raw rows in, prediction out. ``estimator`` is fitted already."""
-    model = Pipeline([("features", raw_step(raw, build)), ("model", estimator)])
-    return mark_positive(model, getattr(estimator, ATTRIBUTE, None))
 
 
 def _parameters(factory: Any) -> list[str] | None:

@@ -21,7 +21,7 @@ from airflow_mlops.core.json_keys import with_text_keys
 from airflow_mlops.core.records import ModelFormat, Preprocessing
 from airflow_mlops.core.records.model_format import SKOPS
 from airflow_mlops.core.tags import MODEL_FORMAT, TRUSTED_TYPES
-from airflow_mlops.training import estimators, models
+from airflow_mlops.training import assembly, estimators, models
 from airflow_mlops.training.diverged import check_answers
 from airflow_mlops.training.model_format import format_of
 from airflow_mlops.training.needed_columns import needed_columns
@@ -161,7 +161,7 @@ def fit_and_log(run: TaskRun, recipe: Recipe, estimator: Any, rows: Rows, held: 
     columns = used if function is None else needed_columns(raw, function, features, spent)
     del features
     raw = raw[columns]
-    model = estimators.assemble(raw, function, estimator)
+    model = assembly.assemble(raw, function, estimator)
     expected = held.features()
     asked = expected[columns] if function is None else held.raw()[columns]
     answers, scores = estimators.answers(model, asked)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.model_steps.raw_rows import as_trained
-from airflow_mlops.training.estimators import raw_step
+from airflow_mlops.training.assembly import raw_step
 
 SIX = dt.datetime(2025, 1, 31, 6, tzinfo=dt.UTC)
 NUMBERS = ("int8", "uint8", "int32", "int64", "uint64", "float32", "float64")

@@ -16,7 +16,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.tags import CODE_DIGEST, LEARNED, MODEL_FORMAT, TRUSTED_TYPES
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
-from airflow_mlops.training.estimators import assemble
+from airflow_mlops.training.assembly import assemble
 from airflow_mlops.training.models import load_model
 from airflow_mlops.training.registry import Registry
 from airflow_mlops.training.safe_format import trusted_types

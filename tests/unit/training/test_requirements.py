@@ -23,8 +23,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 import airflow_mlops
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.model_steps.columns import as_text
+from airflow_mlops.training.assembly import assemble
 from airflow_mlops.training.distributions import distribution_of
-from airflow_mlops.training.estimators import assemble
 from airflow_mlops.training.safe_format import requirements_of_types, trusted_types
 from airflow_mlops.training.shipping import packed
 from airflow_mlops.user_code.loading import is_installed, load_object

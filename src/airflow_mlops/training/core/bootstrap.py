@@ -87,13 +87,10 @@ def paired_bootstrap(
     """
     count = rows if units is None else int(units.max()) + 1
     draws = min(draws, _ENOUGH_DRAWS) if count >= MANY_UNITS else draws
-    ones = np.ones(rows)
-    first, second = challenger(ones), champion(ones)
-    found = []
-    for weights in resamples(count, draws, strata, np.random.default_rng(seed)):
-        of_rows = weights if units is None else np.take(weights, units, axis=1)
-        found.append(of_many(challenger, of_rows) - of_many(champion, of_rows))
-    differences = np.concatenate(found)
+    first, second = challenger(np.ones(rows)), champion(np.ones(rows))
+    drawn = resamples(count, draws, strata, np.random.default_rng(seed))
+    of_rows = drawn if units is None else (np.take(weights, units, axis=1) for weights in drawn)
+    differences = np.concatenate([of_many(challenger, some) - of_many(champion, some) for some in of_rows])
     kept = differences[~np.isnan(differences)]
     freedom = _freedom(count, strata)
     if normal or count >= MANY_UNITS:
