@@ -17,7 +17,7 @@ from typing import Any, cast
 import pytest
 
 from airflow_mlops.core.errors import BackendError, RolloutConflict
-from airflow_mlops.rollout import driver as rollout
+from airflow_mlops.rollout import moves
 from airflow_mlops.rollout.core import (
     Counts,
     EpochCounts,
@@ -89,8 +89,8 @@ NUMBERS: dict[Any, int] = {}
 def number(state: RolloutState) -> int:
     labels = tuple(t.to for t in state.history)
     epochs = tuple(e.epoch for e in state.epochs)
-    key = (state.id, state.phase, state.step, state.settled, state.moving, state.outcome, state.reason,
-           state.since, state.plan.champion_version, labels, epochs)  # fmt: skip
+    key = (state.id, state.phase, state.step, state.settled, state.verified, state.moving, state.outcome,
+           state.reason, state.since, state.plan.champion_version, labels, epochs)  # fmt: skip
     if key not in NUMBERS:
         NUMBERS[key] = len(SEEN)
         SEEN.append(state)
@@ -192,6 +192,9 @@ class Outside:
     def alias(self, name: str) -> int | None:
         return cast(Any, self.call(lambda w: (w, dict(w.aliases).get(name))))
 
+    def check(self, version: int) -> None:
+        self.call(lambda w: (w, None), True)
+
     def set(self, alias: str, version: int) -> None:
         self.call(lambda w: (replace(w, aliases=items({**dict(w.aliases), alias: version})), None))
 
@@ -208,7 +211,7 @@ class Outside:
 
 class AliasesOf:
     def __init__(self, outside: Outside) -> None:
-        self.get = outside.alias
+        self.get, self.check = outside.alias, outside.check
         self.set, self.delete, self.tag, self.attach = (
             outside.set, outside.delete, outside.tag, outside.attach,
         )  # fmt: skip
@@ -372,7 +375,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered = cache(judge)
     for module in (machine, transitions):
         monkeypatch.setattr(module, "judge", remembered)
-    monkeypatch.setattr(rollout, "result", lambda state: Told())
+    monkeypatch.setattr(moves, "result", lambda state: Told())
 
 
 def begin(failures: int) -> World:

@@ -13,7 +13,6 @@ from pathlib import Path
 import cloudpickle
 import pandas as pd
 import pytest
-import skops.io
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from sklearn.linear_model import LogisticRegression
@@ -25,7 +24,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.model_steps.columns import as_text
 from airflow_mlops.training.assembly import assemble
 from airflow_mlops.training.distributions import distribution_of
-from airflow_mlops.training.safe_format import requirements_of_types, trusted_types
+from airflow_mlops.training.safe_format import quiet_search, requirements_of_types, trusted_types
 from airflow_mlops.training.shipping import packed
 from airflow_mlops.user_code.loading import is_installed, load_object
 
@@ -228,7 +227,10 @@ def test_a_model_of_skops_answers_where_this_package_is_installed_without_what_i
     steps = make_pipeline(FunctionTransformer(as_text), OneHotEncoder(), LogisticRegression())
     model = assemble(raw, None, steps.fit(raw, [0, 0, 1, 1]))
     trusted = trusted_types(model)
-    (tmp_path / "model.skops").write_bytes(skops.io.dumps(model))
+    with quiet_search():
+        import skops.io
+
+        (tmp_path / "model.skops").write_bytes(skops.io.dumps(model))
     environment = tmp_path / "environment"
     environment.mkdir()
     requirements = [line.partition("==")[0] for line in requirements_of_types(trusted)]
