@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.boosters import ROUNDS, check, project
+from tests.support.boosters import ROUNDS, assert_served_as_trained, project
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -26,4 +26,4 @@ def test_a_model_of_catboost_is_logged_and_served_as_it_was_trained(tmp_path: Pa
     own = project(
         tmp_path, "catboost.CatBoostClassifier", iterations=ROUNDS, verbose=0, allow_writing_files=False
     )
-    check(own)
+    assert_served_as_trained(own)

@@ -56,7 +56,7 @@ def project(root: Path, estimator: str, **params: Any) -> Project:
     )
 
 
-def check(own: Project) -> None:
+def assert_served_as_trained(own: Project) -> None:
     """Train, and assert that what was logged loads as served and answers as the estimator did."""
     distribution = distribution_of(own.pipeline.train.estimator)  # xgboost, or xgboost-cpu
     assert distribution is not None

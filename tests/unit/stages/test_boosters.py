@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.boosters import ROUNDS, check, project
+from tests.support.boosters import ROUNDS, assert_served_as_trained, project
 
 OPTIONS = {"n_estimators": ROUNDS, "learning_rate": 0.3, "n_jobs": 1}
 
@@ -19,4 +19,4 @@ OPTIONS = {"n_estimators": ROUNDS, "learning_rate": 0.3, "n_jobs": 1}
 def test_a_boosted_model_is_logged_and_served_as_it_was_trained(
     tmp_path: Path, estimator: str, params: dict[str, Any]
 ) -> None:
-    check(project(tmp_path, estimator, **params))
+    assert_served_as_trained(project(tmp_path, estimator, **params))
