@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -74,8 +75,10 @@ async def _counts(request: Request) -> Response:
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
-    since = int(since_epoch)
-    counts = await server.ledger.counts(since)
+    since, at = int(since_epoch), time.time()
+    counts: dict[tuple[int, int], dict[str, Any]] = {**await server.ledger.counts(since)}
+    for key, rows in (await server.ledger.label_rows(since)).items():
+        counts[key] = {**counts.get(key, {}), "labels": {"at": at, "rows": rows}}
     epochs = [
         {
             **asdict(e),

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
+from airflow_mlops.serving.database import Batch, Database, LoggedRequest
 from airflow_mlops.serving.document import Document
-from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
+from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of
+from airflow_mlops.serving.label_store import LabelOutcome
 from airflow_mlops.serving.state_view import StateView
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -90,16 +91,19 @@ class Ledger:
         found = self._measure(pair)
         return {} if found is None else asdict(found)
 
-    async def label(self, request_id: str, label: Any, at: float) -> bool:
-        """Keep the true label of a logged request and count who was wrong; False for an unknown request.
+    async def label_rows(self, since: int) -> dict[tuple[int, int], list[list[Any]]]:
+        """Return the rows of answers and labels by (epoch, version) after an epoch, once ``counts`` ran."""
+        return await asyncio.to_thread(self._database.read_labels, since)
+
+    async def label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        """Keep the true label of a logged request and count who was wrong; see ``write_label``.
 
         A label that is sent again replaces the one before.
         """
         await self.flush()
-        if await self._label(request_id, label, at):
-            return True
-        if not self._view.others:
-            return False
+        found = await self._label(request_id, label, at)
+        if found.status != "unknown" or not self._view.others:
+            return found
         await self._gather()  # Another worker may have answered it a moment ago.
         return await self._label(request_id, label, at)
 
@@ -120,8 +124,8 @@ class Ledger:
         figures = batch.figures + _figures(batch.log)
         self._database.write_batch(replace(batch, figures=figures))
 
-    async def _label(self, request_id: str, label: Any, at: float) -> bool:
-        return await asyncio.to_thread(self._database.write_label, request_id, label, at, _events)
+    async def _label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        return await asyncio.to_thread(self._database.write_label, request_id, label, at)
 
     async def _gather(self) -> None:
         await self.flush()
@@ -177,10 +181,3 @@ def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
     if seconds:
         figures["seconds"] = seconds  # type: ignore[assignment]
     return figures
-
-
-def _events(found: LabelledRequest, label: Any) -> list[tuple[int, str]]:
-    wrong = {found.answered: is_wrong(found.predictions, label)} if found.answered == found.routed else {}
-    if found.shadow is not None:
-        wrong[found.shadow] = is_wrong(found.shadow_predictions, label)
-    return list(label_events(wrong, paired=found.shadowed is not None))

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
-from airflow_mlops.serving.guards import ENOUGH, Recent, Reference, Seen, events_of, is_wrong
+from airflow_mlops.serving.guards import ENOUGH, Recent, Reference, Seen, events_of
+from airflow_mlops.serving.labels import is_wrong
 from tests.support.server import ROW, TOKEN, Client, Registry, running_server
 
 REFERENCE = Reference(

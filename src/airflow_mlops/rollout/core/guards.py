@@ -24,12 +24,14 @@ class GuardPlan:
     """One guard of a plan: ``name``, its margin ``max_ratio``, and what it does when it finds harm.
 
     ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none.
+    ``label_delay_s`` (seconds) is the age from which the labels of a request are judged, None to learn it.
     """
 
     name: str
     max_ratio: float
     action: str = "rollback"
     tolerance: float | None = None
+    label_delay_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS and self.name != "prediction_shift":
@@ -41,7 +43,7 @@ class GuardPlan:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """Where the events of a guard are counted, and its words."""
 
     events: str
@@ -52,11 +54,11 @@ class _Kind:
     tolerates_margin: bool = False
 
 
-KINDS: Final[Mapping[str, _Kind]] = {
-    "error_rate": _Kind("failures", "requests", "fails more often", "failed", "failure"),
+KINDS: Final[Mapping[str, Kind]] = {
+    "error_rate": Kind("failures", "requests", "fails more often", "failed", "failure"),
     # A model may be somewhat slower for a reason: harm begins at the margin, not at the first difference.
-    "latency_p95": _Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True),
-    "quality": _Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
+    "latency_p95": Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True),
+    "quality": Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
 }
 
 
@@ -76,11 +78,15 @@ def find(guard: GuardPlan, epochs: Sequence[EpochCounts], *, harm_limit: float, 
     """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed."""
     if guard.name == "prediction_shift":
         return _shift(guard, epochs, harm_limit)
+    if guard.name == "quality":
+        from airflow_mlops.rollout.core.quality import find_quality  # it needs what is defined here
+
+        return find_quality(guard, epochs, harm_limit=harm_limit, pass_limit=pass_limit)
     return _rates(guard, KINDS[guard.name], epochs, harm_limit, pass_limit)
 
 
 def _rates(
-    guard: GuardPlan, kind: _Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
+    guard: GuardPlan, kind: Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
 ) -> Finding:
     null = guard.max_ratio if kind.tolerates_margin else 1.0
     worse, not_worse = (
@@ -113,7 +119,7 @@ def _rates(
         guard=guard.name,
         action=guard.action,
         harm=harm,
-        good=_good(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
+        good=good_words(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
         missing=missing,
         evidence={
             "canary": {kind.measured: measured, kind.events: events},
@@ -125,7 +131,10 @@ def _rates(
     )
 
 
-def _good(guard: GuardPlan, kind: _Kind, shown: str, log_es: tuple[float, float], limit: float) -> str | None:
+def good_words(
+    guard: GuardPlan, kind: Kind, shown: str, log_es: tuple[float, float], limit: float
+) -> str | None:
+    """Return why a guard passes, None if it does not; ``log_es`` are of its ratio and of its rate."""
     ratio_log_e, rate_log_e = log_es
     if ratio_log_e >= limit:
         return f"{kind.noun} ratio below {guard.max_ratio:g}: log E {ratio_log_e:.2f} >= {limit:.2f}"

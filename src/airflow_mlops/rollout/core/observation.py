@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
+
+from airflow_mlops.rollout.core.labelled import ArmLabels, JudgedLabels, judge_labels
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Counts:
 
     ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
-    champion's frozen scores that the score fell into, empty when nothing was scored.
+    champion's frozen scores that the score fell into, empty when nothing was scored. ``labels`` are the
+    server's counts by time and predicted class; they are not kept, see ``EpochCounts.labels``.
     """
 
     requests: int = 0
@@ -24,6 +27,7 @@ class Counts:
     labelled: int = 0
     wrong: int = 0
     deciles: tuple[int, ...] = ()
+    labels: ArmLabels | None = None
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -34,6 +38,7 @@ class Counts:
             self.labelled + other.labelled,
             self.wrong + other.wrong,
             tuple(a + b for a, b in zip_longest(self.deciles, other.deciles, fillvalue=0)),
+            self.labels or other.labels,
         )
 
     @property
@@ -48,6 +53,7 @@ class EpochCounts:
 
     ``both`` is set while the canary answered copies of the champion's requests: the events that the two
     shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
+    ``labels`` are those that are judged.
     """
 
     epoch: int
@@ -55,11 +61,20 @@ class EpochCounts:
     canary: Counts
     champion: Counts
     both: Counts | None = None
+    labels: JudgedLabels | None = None
 
     @property
     def share(self) -> float:
         """The chance that an event comes from the canary when both are alike."""
         return self.percent / 100 if self.both is None else 0.5
+
+    def after(self, before: EpochCounts | None, label_delay_s: float | None) -> EpochCounts:
+        """Return these counts with the labels that can be judged, given those that were judged ``before``."""
+        labels = judge_labels(
+            before.labels if before else None, self.canary.labels, self.champion.labels, label_delay_s
+        )
+        canary, champion = (replace(counts, labels=None) for counts in (self.canary, self.champion))
+        return replace(self, canary=canary, champion=champion, labels=labels)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, Health
+from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow
 
 if TYPE_CHECKING:
     import ssl
@@ -148,11 +149,14 @@ def health_of(item: Mapping[str, Any]) -> Health:
     return Health(str(item["status"]), str(item.get("detail", "")))
 
 
-def counts_of(found: Mapping[str, int]) -> Counts:
+def counts_of(found: Mapping[str, Any]) -> Counts:
     """Return a server's counts of one version in one epoch."""
     names = [f"decile_{number}" for number in range(DECILES)]
     deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
-    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+    labels = None
+    if counted := found.get("labels"):
+        labels = ArmLabels(float(counted["at"]), tuple(LabelRow(*row) for row in counted["rows"]))
+    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles, labels=labels)
 
 
 def _message(response: httpx.Response) -> str:
