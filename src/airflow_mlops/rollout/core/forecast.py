@@ -20,6 +20,8 @@ from airflow_mlops.rollout.core.evidence import (
 )
 from airflow_mlops.rollout.core.guards import KINDS, GuardPlan
 from airflow_mlops.rollout.core.judgement import harm_limit, pass_limit
+from airflow_mlops.rollout.core.labels_to_come import LabelsToCome, label_drift
+from airflow_mlops.rollout.core.odds import OddsProcess
 from airflow_mlops.rollout.core.state import RolloutPlan
 
 RATIOS: Final = (1.5, 2.0)
@@ -61,13 +63,20 @@ class Forecast:
 
 
 def forecast(
-    plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1, callers: int | None = None
+    plan: RolloutPlan,
+    *,
+    rps: float,
+    error_rate: float,
+    wrong_rate: float = 0.1,
+    callers: int | None = None,
+    labels: LabelsToCome | None = None,
 ) -> Forecast:
     """Return what each step of ``plan`` can detect, and when.
 
     ``rps`` are requests per second of both versions together, ``error_rate`` and ``wrong_rate`` the
     champion's shares of failures and of wrong predictions, within 0 and 1. ``callers`` is how many there are
-    when routing is sticky and each counts once, None when every request counts.
+    when routing is sticky and each counts once, None when every request counts. ``labels`` says how labels
+    come; by default each answer gets its label at once.
 
     >>> plan = RolloutPlan(
     ...     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 50)
@@ -81,8 +90,9 @@ def forecast(
     rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = [(guard, rates[guard.name]) for guard in (errors, *plan.guards) if guard.name in rates]
+    labels = labels or LabelsToCome()
     percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
-    steps = tuple(_step(plan, percent, guards, rps, callers) for percent in percents)
+    steps = tuple(_step(plan, percent, guards, rps, callers, labels) for percent in percents)
     count = 1 + len(plan.guards)
     shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
@@ -91,7 +101,7 @@ def forecast(
         f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
         steps=steps,
         shortest_s=sum(_shortest(plan, step, rps) for step in steps),
-        proposals=tuple(_proposals(plan, guards, steps, rps, callers)),
+        proposals=tuple(_proposals(plan, guards, steps, rps, callers, labels)),
     )
 
 
@@ -156,12 +166,20 @@ def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[f
 
 
 def _step(
-    plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float, callers: int | None
+    plan: RolloutPlan,
+    percent: int,
+    guards: list[tuple[GuardPlan, float]],
+    rps: float,
+    callers: int | None,
+    labels: LabelsToCome,
 ) -> StepForecast:
     # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
     share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
     needs = []
     for guard, rate in guards:
+        if guard.name == "quality":
+            needs.append(_quality_need(plan, guard, rate, percent, rps, labels))
+            continue
         null = guard.max_ratio if KINDS[guard.name].tolerates_margin else 1.0
         worse = {
             ratio: requests * requests_to_roll_back(ratio, share, rate, harm_limit(plan), null)
@@ -169,8 +187,39 @@ def _step(
         }
         good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
         needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
-    warnings = tuple(_warnings(plan, percent, needs, rps, callers))
+    blind = labels.blindness(plan.guards) if percent and rps else ""
+    hopeful = [need for need in needs if not (blind and need.guard == "quality")]
+    warnings = (*_warnings(plan, percent, hopeful, rps, callers), *([blind] if blind else []))
     return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
+
+
+def _quality_need(
+    plan: RolloutPlan, guard: GuardPlan, rate: float, percent: int, rps: float, labels: LabelsToCome
+) -> Need:
+    """Return the requests until labels have decided, those included that come while they are waited for."""
+    share, harm, enough = percent / 100, harm_limit(plan), pass_limit(plan)
+    if not percent:  # Of a pair of answers each label is that of both.
+
+        def paired(labelled: float) -> float:
+            return labelled / 2 / labels.coverage[1] + labels.delay_s * rps
+
+        worse = {ratio: paired(requests_to_roll_back(ratio, 0.5, rate, harm)) for ratio in RATIOS}
+        return Need(
+            guard=guard.name, rate=rate, worse=worse, good=paired(requests_to_pass(guard, 0.5, rate, enough))
+        )
+
+    def requests(log_e: Callable[[float], float], limit: float) -> float:
+        reach = labels.reach(guard)
+        return (
+            requests_needed(log_e, limit) / reach + labels.judged_after_s(guard) * rps if reach else math.inf
+        )
+
+    found, fine = OddsProcess.inferiority(1.0), OddsProcess.non_inferiority(guard.max_ratio)
+    worse = {ratio: requests(label_drift(found, share, rate, ratio), harm) for ratio in RATIOS}
+    good = requests(label_drift(fine, share, rate, 1.0), enough)
+    if guard.tolerance is not None:
+        good = min(good, requests(_tolerance_drift(guard.tolerance, rate, share), enough))
+    return Need(guard=guard.name, rate=rate, worse=worse, good=good)
 
 
 def _warnings(
@@ -219,12 +268,16 @@ def _proposals(
     steps: tuple[StepForecast, ...],
     rps: float,
     callers: int | None,
+    labels: LabelsToCome,
 ) -> list[str]:
     if not any(step.warnings for step in steps):
         return []
     if not rps:
         return ["there is no traffic to judge by: replay requests, or deploy with human approval"]
-    wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
+    wanted = max(
+        requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) / labels.share_for(guard)
+        for guard, rate in guards
+    )
     if callers is not None and wanted > callers:
         return [
             "random routing (a server without --sticky): every request counts, "

@@ -94,6 +94,11 @@ class JudgedLabels:
     late: tuple[int, ...] = (0, 0)
     numbers: int = 0
 
+    @property
+    def through(self) -> float:
+        """The time (epoch seconds) until which all has been judged."""
+        return self.blocks[-1].end if self.blocks else 0.0
+
 
 def judge_labels(
     before: JudgedLabels | None,
