@@ -10,8 +10,8 @@ _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 AGES: Final = (
-    *(1, 2, 3, 5, 8, 12, 20, 30, 45),
-    *(unit * count for unit, count in product((_MINUTE,), (1, 1.5, 2, 3, 5, 8, 12, 20, 30, 45))),
+    *(1, 2, 3, 5, 8, 10, 15, 20, 30, 45),
+    *(unit * count for unit, count in product((_MINUTE,), (1, 1.5, 2, 3, 5, 8, 10, 15, 20, 30, 45))),
     *(unit * count for unit, count in product((_HOUR,), (1, 1.5, 2, 3, 4, 6, 8, 12, 18))),
     *(unit * count for unit, count in product((_DAY,), (1, 1.5, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90))),
 )

@@ -7,25 +7,22 @@ of all rollouts need fewer: the figure is close to the median, not a guarantee.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_mlops.rollout.core.evidence import (
-    FAILURE_PRIOR,
-    FAILURE_SHARES,
-    EventShareProcess,
-    log_mean_exp,
-    mixture,
-)
 from airflow_mlops.rollout.core.guards import KINDS, GuardPlan
 from airflow_mlops.rollout.core.judgement import harm_limit, pass_limit
-from airflow_mlops.rollout.core.labels_to_come import LabelsToCome, label_drift
-from airflow_mlops.rollout.core.odds import OddsProcess
+from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
+from airflow_mlops.rollout.core.quality_forecast import quality_need
+from airflow_mlops.rollout.core.requests_needed import (
+    requests_needed,
+    requests_to_pass,
+    requests_to_roll_back,
+)
 from airflow_mlops.rollout.core.state import RolloutPlan
 
 RATIOS: Final = (1.5, 2.0)
-_NEVER: Final = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,66 +102,6 @@ def forecast(
     )
 
 
-def requests_to_roll_back(
-    ratio: float, share: float, rate: float, log_limit: float, null: float = 1.0
-) -> float:
-    """Return the requests after which a canary with ``ratio`` times the champion's events is found.
-
-    ``share`` is the canary's part of the traffic, ``rate`` the champion's share of events, ``null`` the
-    ratio that is still allowed. inf when it is never found.
-    """
-    process = EventShareProcess.inferiority(null)
-    return requests_needed(_drift(process, share * rate * ratio, (1 - share) * rate, share), log_limit)
-
-
-def requests_to_pass(guard: GuardPlan, share: float, rate: float, log_limit: float) -> float:
-    """Return the requests after which a canary that equals the champion passes a guard; inf for never."""
-    process = EventShareProcess.non_inferiority(guard.max_ratio)
-    by_ratio = requests_needed(_drift(process, share * rate, (1 - share) * rate, share), log_limit)
-    if guard.tolerance is None:
-        return by_ratio
-    return min(by_ratio, requests_needed(_tolerance_drift(guard.tolerance, rate, share), log_limit))
-
-
-def requests_needed(log_e: Callable[[float], float], limit: float) -> float:
-    """Return the smallest number of requests at which ``log_e`` reaches ``limit``; inf for never."""
-    high = 1.0
-    while log_e(high) < limit:
-        high *= 2
-        if high > _NEVER:
-            return math.inf
-    low = high / 2
-    while high - low > max(1.0, high / 1000):
-        middle = (low + high) / 2
-        low, high = (low, middle) if log_e(middle) >= limit else (middle, high)
-    return math.ceil(high)
-
-
-def _drift(
-    process: EventShareProcess, canary: float, champion: float, share: float
-) -> Callable[[float], float]:
-    """Return log E after n requests when each brings the expected part of an event."""
-    null = process.null_ratio
-    per_request = tuple(
-        canary * math.log(ratio / null)
-        + (canary + champion) * (math.log1p(share * (null - 1)) - math.log1p(share * (ratio - 1)))
-        for ratio in process.ratios
-    )
-    weights = mixture(null, process.ratios)
-    return lambda n: log_mean_exp(tuple(n * step for step in per_request), weights)
-
-
-def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[float], float]:
-    def per_request(part: float) -> float:
-        if not part:
-            return -math.inf if rate else -math.log1p(-tolerance)
-        fine = math.log1p(-part * tolerance) - math.log1p(-tolerance)
-        return rate * math.log(part) + (1 - rate) * fine
-
-    steps = tuple(per_request(part) for part in FAILURE_SHARES)
-    return lambda n: log_mean_exp(tuple(n * share * step for step in steps), FAILURE_PRIOR)
-
-
 def _step(
     plan: RolloutPlan,
     percent: int,
@@ -178,7 +115,8 @@ def _step(
     needs = []
     for guard, rate in guards:
         if guard.name == "quality":
-            needs.append(_quality_need(plan, guard, rate, percent, rps, labels))
+            worse, good = quality_need(plan, guard, rate, percent, rps, labels, RATIOS)
+            needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
             continue
         null = guard.max_ratio if KINDS[guard.name].tolerates_margin else 1.0
         worse = {
@@ -191,35 +129,6 @@ def _step(
     hopeful = [need for need in needs if not (blind and need.guard == "quality")]
     warnings = (*_warnings(plan, percent, hopeful, rps, callers), *([blind] if blind else []))
     return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
-
-
-def _quality_need(
-    plan: RolloutPlan, guard: GuardPlan, rate: float, percent: int, rps: float, labels: LabelsToCome
-) -> Need:
-    """Return the requests until labels have decided, those included that come while they are waited for."""
-    share, harm, enough = percent / 100, harm_limit(plan), pass_limit(plan)
-    if not percent:  # Of a pair of answers each label is that of both.
-
-        def paired(labelled: float) -> float:
-            return labelled / 2 / labels.coverage[1] + labels.delay_s * rps
-
-        worse = {ratio: paired(requests_to_roll_back(ratio, 0.5, rate, harm)) for ratio in RATIOS}
-        return Need(
-            guard=guard.name, rate=rate, worse=worse, good=paired(requests_to_pass(guard, 0.5, rate, enough))
-        )
-
-    def requests(log_e: Callable[[float], float], limit: float) -> float:
-        reach = labels.reach(guard)
-        return (
-            requests_needed(log_e, limit) / reach + labels.judged_after_s(guard) * rps if reach else math.inf
-        )
-
-    found, fine = OddsProcess.inferiority(1.0), OddsProcess.non_inferiority(guard.max_ratio)
-    worse = {ratio: requests(label_drift(found, share, rate, ratio), harm) for ratio in RATIOS}
-    good = requests(label_drift(fine, share, rate, 1.0), enough)
-    if guard.tolerance is not None:
-        good = min(good, requests(_tolerance_drift(guard.tolerance, rate, share), enough))
-    return Need(guard=guard.name, rate=rate, worse=worse, good=good)
 
 
 def _warnings(

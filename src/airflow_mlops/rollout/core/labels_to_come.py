@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.label_ages import age_class
-from airflow_mlops.rollout.core.evidence import log_mean_exp, mixture
 from airflow_mlops.rollout.core.guards import GuardPlan
 from airflow_mlops.rollout.core.labelled import MIN_DELAY_S, ArmLabels, LabelRow
-from airflow_mlops.rollout.core.odds import Block, OddsProcess, log_ratios
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
-
-_EVENTS = 50
-_LARGEST_BLOCK = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,24 +67,6 @@ class LabelsToCome:
             f"quality cannot be judged: labels come after {self.delay_s:g} s, but label_delay is "
             f"{guard.label_delay_s:g} s; raise it"
         )
-
-
-def label_drift(process: OddsProcess, share: float, rate: float, ratio: float) -> Callable[[float], float]:
-    """Return log E after n labelled requests, as expected when the canary is wrong ``ratio`` times as often.
-
-    ``share`` is the canary's part of the traffic, ``rate`` the champion's share of wrong predictions. A
-    block as large as this one loses nothing by its own base rate; those that are judged have at least 20
-    labels and lose a few percent.
-    """
-    wrong = (min(1.0, rate * ratio), rate)
-    size = _LARGEST_BLOCK
-    if share * rate:
-        size = min(_LARGEST_BLOCK, round(_EVENTS / (share * rate)))
-    observed = (round(size * share), size - round(size * share))
-    canary, champion = ((n, round(n * part)) for n, part in zip(observed, wrong, strict=True))
-    logs = log_ratios(Block(canary, champion), process.null_ratio, process.ratios)
-    weights = mixture(process.null_ratio, process.ratios)
-    return lambda n: log_mean_exp(tuple(n / size * value for value in logs), weights)
 
 
 @dataclass

@@ -159,11 +159,13 @@ def test_each_step_has_the_needs_of_its_guards() -> None:
     for step, share, factor in ((shadow, 0.5, 0.5), (first, 0.1, 1), (second, 0.5, 1)):
         for need, null in zip(step.needs, (1.0, 2.0, 1.0), strict=True):
             assert set(need.worse) == {1.5, 2.0}
+            if need.guard == "quality" and step.percent:
+                continue  # see test_quality_forecast.py
             for ratio, requests in need.worse.items():
                 assert requests == factor * requests_to_roll_back(ratio, share, need.rate, limit, null)
         errors = GuardPlan(name="error_rate", max_ratio=2.0, tolerance=0.02)
         assert step.needs[0].good == factor * requests_to_pass(errors, share, 0.01, math.log(20))
-        assert step.needs[2].good == factor * requests_to_pass(PLAN.guards[1], share, 0.2, math.log(20))
+    assert shadow.needs[2].good == requests_to_pass(PLAN.guards[1], 0.5, 0.2, math.log(20)) / 2
     assert found.rps == 50
     plain = forecast(dataclasses.replace(PLAN, guards=()), rps=50, error_rate=0.01)
     assert plain.guarantee.endswith("(alpha 0.05 shared with the hard floor)")
