@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from starlette.requests import Request
@@ -76,15 +76,19 @@ async def _counts(request: Request) -> Response:
     current = server.fleet.traffic.epoch
     await server.fleet.save()
     since, at = int(since_epoch), time.time()
-    counts: dict[tuple[int, int], dict[str, Any]] = {**await server.ledger.counts(since)}
-    for key, rows in (await server.ledger.label_rows(since)).items():
-        counts[key] = {**counts.get(key, {}), "labels": {"at": at, "rows": rows}}
+    counts = await server.ledger.counts(since)
+    labels = await server.ledger.label_rows(since)
     epochs = [
         {
             **asdict(e),
             "counts": {
                 "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
                 for (epoch, version), events in counts.items()
+                if epoch == e.epoch
+            },
+            "labels": {
+                str(version): {"at": at, "rows": rows}
+                for (epoch, version), rows in labels.items()
                 if epoch == e.epoch
             },
         }

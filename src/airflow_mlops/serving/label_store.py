@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS label_classes (
 CLASSES: Final = 20
 """Predicted classes of one split that are counted by themselves; further ones are counted together."""
 KEPT_S: Final = 100 * 86_400.0
-_STRETCHES: Final = ((300.0, 5.0), (3600.0, 60.0), (86_400.0, 600.0))
-"""(until so many seconds after the split began, length of a stretch); later ones are an hour long."""
+_STRETCHES: Final = ((86_400.0, 3600.0), (3600.0, 600.0), (300.0, 60.0))
+"""(seconds after the split began from which it is used, length of a stretch); at first they are 5 s long."""
 Stretch = tuple[float, float]
 Key = tuple[int, int, float, float, str, float]
 
@@ -76,9 +76,11 @@ def stretch_of(epoch: int, at: float) -> Stretch:
     >>> stretch_of(1_000_000_000, 1_000_007.0), stretch_of(1_000_000_000, 1_090_000.0)
     ((1000005.0, 5.0), (1087200.0, 3600.0))
     """
-    elapsed = at - epoch / 1000
-    length = next((length for until, length in _STRETCHES if elapsed < until), 3600.0)
-    return at // length * length, length
+    for since, length in _STRETCHES:
+        start = at // length * length
+        if start - epoch / 1000 >= since:  # Else it would reach into the shorter ones before it.
+            return start, length
+    return at // 5 * 5, 5.0
 
 
 def count_answers(connection: sqlite3.Connection, log: Iterable[LoggedRequest]) -> None:

@@ -69,8 +69,12 @@ class ModelServer:
         return self._call("GET", "/admin/state")
 
     def counts(self, since_epoch: int) -> list[dict[str, Any]]:
-        """Return the epochs after ``since_epoch`` with their counts."""
-        return list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        """Return the epochs after ``since_epoch`` with their counts, those of labels among them."""
+        epochs = list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        for epoch in epochs:
+            for version, labels in epoch.get("labels", {}).items():
+                epoch["counts"].setdefault(version, {})["labels"] = labels
+        return epochs
 
     def put_version(self, version: int, model_uri: str) -> Health:
         """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
