@@ -69,7 +69,8 @@ def test_a_correction_takes_back_what_was_counted_exactly_once(database: Databas
 def test_what_no_label_can_say_anything_about_is_not_counted(database: Database) -> None:
     log = [
         answer("free", epoch=0), answer("stood-in", answered=1),
-        answer("failed", None, answered=None, status=500), answer("many", None, rows=500), answer("arrays", "[[1, 2]]"),
+        answer("failed", None, answered=None, status=500),
+        answer("many", None, rows=500), answer("arrays", "[[1, 2]]"),
     ]  # fmt: skip
     database.write_batch(Batch(log=log))
     assert database.read_labels(-1) == {}
@@ -167,7 +168,8 @@ def test_rows_are_what_a_rollout_judges(database: Database) -> None:
     ("predictions", "expected"),
     [
         ("[1]", "1"), ("[-1]", "-1"), ("[1.0]", "1"), ("[0.5]", NUMBER), ("[1, 0.5]", NUMBER),
-        ("[1, 0]", SEVERAL), ("[1, 1]", "1"), ("[true]", "true"), ('["a, b"]', '"a, b"'), ("[null]", "null"), ("[]", None),
+        ("[1, 0]", SEVERAL), ("[1, 1]", "1"), ("[true]", "true"), ('["a, b"]', '"a, b"'), ("[null]", "null"),
+        ("[]", None),
         ('[{"a": 1}]', None), (None, None),
     ],
 )  # fmt: skip
