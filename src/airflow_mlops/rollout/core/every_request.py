@@ -42,7 +42,7 @@ def with_every_request(finding: Finding, epochs: Sequence[EpochCounts], plan: Ro
         return finding
     reason = (
         f"few callers have many failures: {failures} of all {requests} canary requests failed ({share:.1%}) "
-        f"against {base_failures} of {base} ({base_share:.1%}), though {canary.failures} of {canary.requests} "
-        "when each caller counts once"
+        f"against {base_failures} of {base} ({base_share:.1%}), though {canary.failures} of "
+        f"{canary.requests} when each caller counts once"
     )
     return replace(finding, good=None, missing=finding.missing or reason)

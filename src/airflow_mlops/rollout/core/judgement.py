@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_mlops.rollout.core.every_request import with_every_request
 from airflow_mlops.rollout.core.guards import Finding, GuardPlan, find
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
-from airflow_mlops.rollout.core.every_request import with_every_request
 from airflow_mlops.rollout.core.state import RolloutPlan
 
 FLOOR_REQUESTS: Final = 20
@@ -70,8 +70,8 @@ def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     Harm: a guard finds E >= (K + 1)/alpha against "the canary is no worse", K being the number of guards
     (Bonferroni: together they raise a false alarm with a chance of at most alpha K/(K + 1)); or more than
     half of at least 20 requests of one epoch failed while the champion's did not (every request, also those
-    of callers who count once, but none on which the champion, asked instead, failed too). Pass: every guard finds
-    E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
+    of callers who count once, but none on which the champion, asked instead, failed too). Pass: every guard
+    finds E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
     (R. Berger, *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
     """
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
