@@ -3,7 +3,7 @@
     python benchmarks/canary_quality.py                about 150 seconds
     python benchmarks/canary_quality.py --runs 20      a few seconds, larger errors
 
-Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every five minutes. The champion
+Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every ten minutes. The champion
 is wrong in 10 % of its answers. ``before`` is the rule that weighs wrong labels with the share of the traffic,
 as they come: what this package did first. ± is one standard error.
 """
@@ -29,7 +29,7 @@ LIMITS = {"harm_limit": math.log(3 / ALPHA), "pass_limit": math.log(1 / ALPHA)} 
 SHARE = 0.25
 PER_MINUTE = 100
 MINUTES = 120
-LOOK = 5
+LOOK = 10
 FLAGGED = 0.3
 """Share of the answers in which the prediction is 1."""
 
@@ -133,8 +133,8 @@ def judge(rng: np.random.Generator, case: Case) -> tuple[bool, bool, bool, bool,
     for number, (canary, champion) in enumerate(looks(rows), 1):
         process = EventShareProcess.inferiority(1.0).add(canary.wrong, champion.wrong, SHARE)
         before = before or process.log_e >= LIMITS["harm_limit"]
-        if harm or good:
-            continue  # The rollout has ended, or goes on to the next step.
+        if harm:
+            continue  # The rollout has ended; one that passes goes on and is judged further.
         judged = EpochCounts(1, 25, canary, champion).after(judged, case.label_delay_s)
         found = find(guard, [judged], **LIMITS)
         uneven = uneven or found.evidence["labelled_alike"]["log_e"] >= LIMITS["pass_limit"]

@@ -167,7 +167,7 @@ def _closed(
         for side, row in rows:
             if row.age <= delay:
                 strata[row.predicted] = _added(strata.get(row.predicted), side, row)
-        block = LabelBlock(end, tuple(strata[name] for name in sorted(strata)))
+        block = LabelBlock(end, tuple(_possible(strata[name]) for name in sorted(strata)))
         if block.labelled >= max(MIN_BLOCK, GROWTH * judged):
             for stratum in block.strata:
                 _cover(seen, stratum)
@@ -196,16 +196,20 @@ def _stretches(
 
 def _added(stratum: Stratum | None, side: int, row: LabelRow) -> Stratum:
     stratum = stratum or Stratum(row.predicted, (0, 0, 0), (0, 0, 0))
-    name = "champion" if side else "canary"
     increments = (row.answers, row.labelled, row.wrong)
-    added = tuple(a + b for a, b in zip(getattr(stratum, name), increments, strict=True))
-    return replace(stratum, **{name: _possible(added)})
+    before = stratum.champion if side else stratum.canary
+    added = tuple(a + b for a, b in zip(before, increments, strict=True))
+    return replace(stratum, champion=added) if side else replace(stratum, canary=added)
 
 
-def _possible(counts: tuple[int, ...]) -> tuple[int, ...]:
-    """Counts from a database that was edited, or half lost, stay within what they count."""
-    answers, labelled, wrong = (max(0, count) for count in counts)
-    return max(answers, labelled), labelled, min(wrong, labelled)
+def _possible(stratum: Stratum) -> Stratum:
+    """Keep counts of a database that was edited, or half lost, within what they count."""
+
+    def within(counts: tuple[int, ...]) -> tuple[int, ...]:
+        answers, labelled, wrong = (max(0, count) for count in counts)
+        return max(answers, labelled), labelled, min(wrong, labelled)
+
+    return Stratum(stratum.predicted, within(stratum.canary), within(stratum.champion))
 
 
 def _coverage(strata: Iterable[Stratum]) -> dict[str, tuple[int, int]]:

@@ -75,7 +75,7 @@ def test_a_label_that_comes_later_counts_for_nobody_and_is_reported() -> None:
 def test_a_correction_counts_until_its_request_is_judged() -> None:
     def corrected(age: float) -> JudgedLabels:
         taken_back = LabelRow(0.0, 60.0, "1", age, 0, 0, -2)
-        return look(1e6, (*minute(0, 30, 3), taken_back), minute(0, 90, 9), delay=600)
+        return look(1e6, (taken_back, *minute(0, 30, 3)), minute(0, 90, 9), delay=600)
 
     assert counts(corrected(300.0))[0][1] == (100, 30, 1)
     assert counts(corrected(1200.0))[0][1] == (100, 30, 3)
