@@ -3,9 +3,9 @@
     python benchmarks/canary_quality.py                about 150 seconds
     python benchmarks/canary_quality.py --runs 20      a few seconds, larger errors
 
-Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every ten minutes. The champion
-is wrong in 10 % of its answers. ``before`` is the rule that weighs wrong labels with the share of the traffic,
-as they come: what this package did first. ± is one standard error.
+Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every ten minutes. The
+champion is wrong in 10 % of its answers. ``before`` is the rule that weighs wrong labels with the share of
+the traffic, as they come: what this package did first. ± is one standard error.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from airflow_mlops.core.label_ages import age_class
 from airflow_mlops.rollout.core import Counts, EpochCounts, GuardPlan
 from airflow_mlops.rollout.core.evidence import EventShareProcess
-from airflow_mlops.rollout.core.guards import find
 from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow
+from airflow_mlops.rollout.core.quality import find_quality
 
 ALPHA = 0.05
 LIMITS = {"harm_limit": math.log(3 / ALPHA), "pass_limit": math.log(1 / ALPHA)}  # Two guards and the floor.
@@ -38,9 +38,9 @@ FLAGGED = 0.3
 class Case:
     """One situation; pairs are (canary, champion).
 
-    ``wrong_flagged`` and ``wrong`` are the shares of wrong predictions among the predictions 1 and 0, ``coverage``
-    and ``coverage_flagged`` the shares that get a label, ``delay_min`` their delay in minutes. ``corrected`` is
-    the share of the labels that say "wrong" at first and the truth three minutes later.
+    ``wrong_flagged`` and ``wrong`` are the shares of wrong predictions among the predictions 1 and 0,
+    ``coverage`` and ``coverage_flagged`` the shares that get a label, ``delay_min`` their delay in minutes.
+    ``corrected`` is the share of the labels that say "wrong" at first and the truth three minutes later.
     """
 
     name: str
@@ -68,8 +68,8 @@ CASES = (
          wrong_flagged=(0.3, 0.3)),
     Case(name="a tenth corrected after 3 min, label_delay: 5m", corrected=0.1, label_delay_s=300.0),
     Case(name="wrong twice as often", harmful=True, wrong=(0.2, 0.1), wrong_flagged=(0.2, 0.1)),
-    Case(name="twice, champion's labels 10 min later", harmful=True, wrong=(0.2, 0.1), wrong_flagged=(0.2, 0.1),
-         delay_min=(0.0, 10.0)),
+    Case(name="twice, champion's labels 10 min later", harmful=True, wrong=(0.2, 0.1),
+         wrong_flagged=(0.2, 0.1), delay_min=(0.0, 10.0)),
     Case(name="twice, 30 % labelled", harmful=True, wrong=(0.2, 0.1), wrong_flagged=(0.2, 0.1),
          coverage=(0.3, 0.3)),
     Case(name="twice, 15 % and 30 % labelled", harmful=True, wrong=(0.2, 0.1), wrong_flagged=(0.2, 0.1),
@@ -136,7 +136,7 @@ def judge(rng: np.random.Generator, case: Case) -> tuple[bool, bool, bool, bool,
         if harm:
             continue  # The rollout has ended; one that passes goes on and is judged further.
         judged = EpochCounts(1, 25, canary, champion).after(judged, case.label_delay_s)
-        found = find(guard, [judged], **LIMITS)
+        found = find_quality(guard, [judged], **LIMITS)
         uneven = uneven or found.evidence["labelled_alike"]["log_e"] >= LIMITS["pass_limit"]
         good = good or found.good is not None
         if found.harm:
@@ -150,9 +150,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     arguments = parser.parse_args()
     begun, runs = time.process_time(), arguments.runs
-    print(
-        f"alpha {ALPHA:g}, {runs} runs each; the guard shares alpha with two others: {ALPHA / 3:.3f} is its part"
-    )
+    print(f"alpha {ALPHA:g}, {runs} runs each; the guard has a third of alpha: {ALPHA / 3:.3f}")
     print(f"{'':<52}{'before':>10}{'this':>15}{'median':>9}{'passes':>9}{'labels not alike':>18}")
     for harmful, title in ((False, "false rollbacks"), (True, "rollbacks of a worse version")):
         print(title)
@@ -164,10 +162,8 @@ def main() -> None:
             harm, before, good, uneven = found[:, :4].mean(axis=0)
             error = math.sqrt(max(harm * (1 - harm), 1 / runs) / runs)
             minutes = f"{np.nanmedian(found[:, 4]):.0f} min" if harm else "-"
-            print(
-                f"  {case.name:<50}{before:>10.1%}{harm:>9.1%} ±{error:>4.1%}{minutes:>9}{good:>9.1%}{uneven:>18.1%}",
-                flush=True,
-            )
+            shares = f"{before:>10.1%}{harm:>9.1%} ±{error:>4.1%}{minutes:>9}{good:>9.1%}{uneven:>18.1%}"
+            print(f"  {case.name:<50}{shares}", flush=True)
     print(f"\n{time.process_time() - begun:.0f} CPU seconds")
 
 

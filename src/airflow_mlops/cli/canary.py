@@ -101,7 +101,8 @@ def _duration(text: str) -> float:
     from airflow_mlops.config.values import parse_duration
 
     try:
-        return float(parse_duration(text).total_seconds())
+        found: Any = parse_duration(text)
+        return float(found.total_seconds())
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -167,7 +167,12 @@ class Database:
             connection.executemany(_ADD_FIGURE, list(batch.figures.items()))
             connection.executemany(_SET_STATE, _json_rows(batch.state))
             connection.executemany(_ADD_REQUEST, batch.log)
-            label_store.count_answers(connection, batch.log)
+            answers = (
+                (item.epoch, item.routed, item.at, item.predictions)
+                for item in batch.log
+                if item.answered == item.routed
+            )
+            label_store.count_answers(connection, answers)
             if batch.keys:
                 pair = batch.keys[-1][:2]
                 connection.execute("DELETE FROM keys WHERE NOT (champion = ? AND canary = ?)", pair)

@@ -7,15 +7,12 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.label_ages import age_class
 from airflow_mlops.serving.guards import label_events
 from airflow_mlops.serving.labels import OTHER, is_wrong, predicted_class
-
-if TYPE_CHECKING:
-    from airflow_mlops.serving.database import LoggedRequest
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT NULL, at REAL NOT NULL);
@@ -83,15 +80,19 @@ def stretch_of(epoch: int, at: float) -> Stretch:
     return at // 5 * 5, 5.0
 
 
-def count_answers(connection: sqlite3.Connection, log: Iterable[LoggedRequest]) -> None:
-    """Count the answers of a traffic split that a label could come for."""
+def count_answers(
+    connection: sqlite3.Connection, answers: Iterable[tuple[int, int, float, str | None]]
+) -> None:
+    """Count the answers of a traffic split that a label could come for.
+
+    An answer is (epoch, version, epoch seconds, predictions as JSON).
+    """
     counts: Counter[Key] = Counter()
-    for item in log:
-        if item.epoch and item.answered == item.routed:
-            predicted = predicted_class(item.predictions)
-            if predicted is not None:
-                start, length = stretch_of(item.epoch, item.at)
-                counts[item.epoch, item.routed, start, length, predicted, 0.0] += 1
+    for epoch, version, at, predictions in answers:
+        predicted = predicted_class(predictions) if epoch else None
+        if predicted is not None:
+            start, length = stretch_of(epoch, at)
+            counts[epoch, version, start, length, predicted, 0.0] += 1
     known: dict[int, set[str]] = {}
     rows = []
     for (epoch, version, start, length, predicted, age), n in counts.items():

@@ -75,13 +75,12 @@ class Finding:
 
 
 def find(guard: GuardPlan, epochs: Sequence[EpochCounts], *, harm_limit: float, pass_limit: float) -> Finding:
-    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed."""
+    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed.
+
+    The guard ``quality`` has a module of its own, ``quality``.
+    """
     if guard.name == "prediction_shift":
         return _shift(guard, epochs, harm_limit)
-    if guard.name == "quality":
-        from airflow_mlops.rollout.core.quality import find_quality  # it needs what is defined here
-
-        return find_quality(guard, epochs, harm_limit=harm_limit, pass_limit=pass_limit)
     return _rates(guard, KINDS[guard.name], epochs, harm_limit, pass_limit)
 
 

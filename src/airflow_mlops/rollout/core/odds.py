@@ -52,7 +52,7 @@ class OddsProcess:
 
     >>> evidence = OddsProcess.inferiority(1.0).log_e([Block((90, 45), (30, 3))])
     >>> round(evidence, 2), evidence >= math.log(1 / 0.05)
-    (6.61, True)
+    (6.81, True)
     >>> evidence = OddsProcess.inferiority(1.0).log_e([Block((90, 9), (30, 3))])  # a tenth of both
     >>> evidence < 0
     True

@@ -24,7 +24,7 @@ from airflow_mlops.rollout.core import (
     rollout_id,
 )
 from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRateProcess
-from airflow_mlops.rollout.core.guards import find
+from airflow_mlops.rollout.core.judgement import find_harm as find
 from airflow_mlops.rollout.core.odds import Block, OddsProcess
 from tests.support.labels import with_labels
 from tests.support.simulation import at_most, runs

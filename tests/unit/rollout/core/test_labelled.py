@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from itertools import pairwise
 
 import pytest
 
-from airflow_mlops.core.label_ages import AGES, NUMBER, TOO_OLD, age_class
+from airflow_mlops.core.label_ages import NUMBER, TOO_OLD
 from airflow_mlops.rollout.core import Counts, EpochCounts, RolloutPlan, RolloutState, new_state
 from airflow_mlops.rollout.core.labelled import (
     ArmLabels,
@@ -15,7 +14,6 @@ from airflow_mlops.rollout.core.labelled import (
     judge_labels,
     unlabelled_classes,
 )
-from tests.support.labels import block
 
 
 def minute(
@@ -192,12 +190,3 @@ def test_a_state_of_a_release_before_has_no_labels() -> None:
     for epoch in document["epochs"]:
         del epoch["labels"], epoch["canary"]["labels"], epoch["champion"]["labels"]
     assert RolloutState.from_json(document) == state
-
-
-def test_ages_ascend_by_less_than_double_and_a_class_is_never_younger() -> None:
-    assert list(AGES) == sorted(set(AGES))
-    assert all(later <= 2 * sooner for sooner, later in pairwise(AGES))
-    for age in AGES:
-        assert age_class(age) == age
-        assert age_class(age + 0.001) > age
-    assert block(1.0).labelled == 0

@@ -7,9 +7,10 @@ import pytest
 
 from airflow_mlops.rollout.core import Counts, EpochCounts, GuardPlan, judge
 from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRateProcess
-from airflow_mlops.rollout.core.guards import Finding, find
+from airflow_mlops.rollout.core.guards import Finding
 from airflow_mlops.rollout.core.labelled import JudgedLabels
 from airflow_mlops.rollout.core.odds import Block, OddsProcess, log_e_differs
+from airflow_mlops.rollout.core.quality import find_quality
 from tests.support.labels import block, judged
 from tests.support.rollout_states import PLAN
 
@@ -18,7 +19,7 @@ LIMITS = {"harm_limit": math.log(60), "pass_limit": math.log(20)}
 
 
 def found(*epochs: EpochCounts, guard: GuardPlan = QUALITY) -> Finding:
-    return find(guard, epochs, **LIMITS)
+    return find_quality(guard, epochs, **LIMITS)
 
 
 def test_wrong_answers_are_weighed_with_the_labels_and_not_with_the_traffic() -> None:
