@@ -136,9 +136,11 @@ def server(command: list[str], port: int, path: str, folder: Path, **environment
 
 def admin(port: int, method: str, path: str, body: dict) -> None:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Authorization": f"Bearer {ADMIN_TOKEN}"},
+        f"http://127.0.0.1:{port}{path}",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {ADMIN_TOKEN}"},
         method=method,
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         answer.read()
 

@@ -29,8 +29,8 @@ _CLOSE: Final = (b"connection", b"close")
 class Front:
     """Rejects callers without the right token, answers predictions, and passes on the rest.
 
-    ``app`` answers callers, ``admin`` administrators: those whose connection came in at ``admin_port`` (None: they
-    have none). ``state`` is there once the lifespan of ``app`` has begun.
+    ``app`` answers callers, ``admin`` administrators: those whose connection came in at ``admin_port``
+    (None: they have none). ``state`` is there once the lifespan of ``app`` has begun.
     """
 
     state: AppState

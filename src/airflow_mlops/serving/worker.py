@@ -221,7 +221,7 @@ def _accepted(listener: socket.socket) -> socket.socket | None:
 
 
 def allow_files(connections: int) -> None:
-    """Raise this process' limit of open files as far as so many connections need it, and the system lets it."""
+    """Raise this process' limit of open files to what so many connections need, or to what is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_FILES
     if soft < wanted and soft != resource.RLIM_INFINITY:

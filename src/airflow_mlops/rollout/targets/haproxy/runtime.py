@@ -58,6 +58,23 @@ class HaproxyRuntime:
         rows = csv.DictReader(answer.removeprefix("# ").splitlines())
         return {row["svname"]: _stats(row) for row in rows}
 
+    def check_drawn(self) -> None:
+        """Raise ConfigError unless the configuration says that its rules draw each request at random.
+
+        The runtime API shows no rules; so they come with a stick table ``<backend>_drawn`` that says so.
+        """
+        answer = self._ask(f"show table {self.backend}_drawn")
+        if not answer.startswith("#"):
+            raise ConfigError(
+                f"HAProxy at {self.address}, backend {self.backend!r}: its requests are not drawn at "
+                "random, so a "
+                "caller who sends two kinds of rows in turn would decide about a version. Take over the "
+                "lines "
+                "`http-request set-var(txn.draw) rand(100)` to `use-server b` of that backend, and the "
+                "backend "
+                f"{self.backend}_drawn, from docker/haproxy.cfg of this version"
+            )
+
     def set_weight(self, server: str, weight: int) -> None:
         """Set the weight of a server, 0 to 256."""
         self._tell(f"set server {self.backend}/{server} weight {weight}")
