@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import httpx
 
 DECILES: Final = 10
-_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_EVENTS: Final = (
+    "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
+    "fallback_failures",
+)  # fmt: skip
 _TRIES: Final = 3
 _DENIED: Final = (401, 403)
 _WRONG: Final = (404, 422)
