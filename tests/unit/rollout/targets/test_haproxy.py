@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -300,6 +300,49 @@ def test_slow_answers_are_counted_against_a_limit_of_the_champion(
     assert (epoch.canary.timed, epoch.canary.slow) == (answered[str(slow)],) * 2
     assert epoch.champion.timed == answered["1"]
     assert seen.reference["latency_s"] < 1.5
+
+
+def test_a_runtime_api_that_goes_in_mid_canary_leaves_the_champion_serving(
+    place: Place, uris: Mapping[int, str]
+) -> None:
+    with closing(place.target(lease_s=0.5)) as target:
+        begin(target, uris, 50)
+        Path(place.haproxy.socket).unlink()
+        with pytest.raises(BackendError, match="no HAProxy answers"):
+            target.observe(2, 1, None)
+        until(lambda: not any(place.b.get("/admin/state").json()["weights"].values()))
+        until(lambda: place.answered_by(20) == {"1": 20})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (b"", ConfigError, "name a backend of haproxy.cfg"),
+        (b"220 mail ready\r\n", ConfigError, "220 mail ready"),
+        (b"# name,size\na,1\n", ConfigError, "is not HAProxy"),
+        (b"# pxname,svname,status,weight\nm,a,UP,x\n", ConfigError, "is not HAProxy"),
+    ],
+)
+def test_another_program_at_the_place_of_the_runtime_api_is_told_apart(
+    tmp_path: Path, answer: bytes, error: type[Exception], said: str
+) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def other() -> None:
+            with listener.accept()[0] as accepted:
+                accepted.recv(4096)
+                accepted.sendall(answer)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        slots = {"a": "http://127.0.0.1:9", "b": "http://127.0.0.1:9"}
+        with closing(HaproxyTarget("http://x", ADMIN_TOKEN, socket=path, slots=slots)) as target:
+            with pytest.raises(error, match=said):
+                target.current_weight(1)
+        thread.join()
 
 
 def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None:
