@@ -339,9 +339,9 @@ def test_another_program_at_the_place_of_the_runtime_api_is_told_apart(
         thread = threading.Thread(target=other)
         thread.start()
         slots = {"a": "http://127.0.0.1:9", "b": "http://127.0.0.1:9"}
-        with closing(HaproxyTarget("http://x", ADMIN_TOKEN, socket=path, slots=slots)) as target:
-            with pytest.raises(error, match=said):
-                target.current_weight(1)
+        target = HaproxyTarget("http://x", ADMIN_TOKEN, socket=path, slots=slots)
+        with closing(target), pytest.raises(error, match=said):
+            target.current_weight(1)
         thread.join()
 
 
