@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.positive_class import place_in_model
-from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
-from airflow_mlops.serving.gaps import without_gaps
-from airflow_mlops.serving.payload import BadInputError, Payload, Signature
+from airflow_mlops.serving.gaps import data_without_gaps, without_gaps
+from airflow_mlops.serving.model_input import ModelInput, column_of
+from airflow_mlops.serving.payload import BadInputError, Payload
 
 # Estimators whose predict() is the class of the highest predict_proba(): one pass gives both.
 _ONE_PASS: Final = frozenset({
@@ -37,7 +37,8 @@ class Predictions:
 class Prepared:
     """Checked rows, ready for a model. Those with the same ``key`` can be predicted together.
 
-    The values are in ``columns``, or row by row in ``plain``.
+    The values are in ``columns``, or row by row in ``plain``. A request that is predicted alone has no key,
+    and in ``data`` what the model takes; ``params`` are its inference parameters.
     """
 
     rows: int
@@ -45,6 +46,8 @@ class Prepared:
     columns: Mapping[str, list[Any]]
     payload: Payload
     plain: list[list[float]] | None = None
+    data: Any = None
+    params: Mapping[str, Any] | None = None
 
     @property
     def matrix(self) -> list[Any]:
@@ -67,7 +70,8 @@ class Model:
         self.uri = uri
         self._pyfunc = pyfunc
         self._raw = raw
-        self._signature = _compiled(pyfunc.metadata)
+        self._input = ModelInput(pyfunc.metadata)
+        self._signature = self._input.signature
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
@@ -80,8 +84,9 @@ class Model:
 
     def prepare(self, payload: Payload) -> Prepared:
         """Check rows against the signature; raises BadInputError naming the column."""
-        if self._signature is None:
-            return Prepared(payload.rows, None, {}, payload)
+        if self._signature is None or payload.params is not None or payload.index is not None:
+            data, rows = self._input.data(payload)
+            return Prepared(rows, None, {}, payload, data=data, params=self._input.params(payload))
         if self._bare is not None:
             plain = self._signature.plain_rows(payload)
             if plain is not None:
@@ -124,28 +129,31 @@ class Model:
         text = " ".join(str(error).split())[:200]
         if self._signature is None and getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
             return text  # MLflow holds the rows against a signature of tensors or of types without names
-        columns, gaps = without_gaps(item.by_name, self._dtypes)
+        if item.key is None:
+            data, gaps = data_without_gaps(item.data)
+            filled = replace(item, data=data)
+        else:
+            columns, gaps = without_gaps(item.by_name, self._dtypes)
+            filled = replace(item, columns=columns, plain=None)
         if not gaps:
             return ""
         try:
-            self._predicted([Prepared(item.rows, item.key, columns, item.payload)])
+            self._predicted([filled])
         except Exception:  # noqa: BLE001 - a model's own code may raise anything
             return ""
-        named = ", ".join(map(repr, gaps[:3]))
+        named = ", ".join(f"column {name!r}" if name else "the input" for name in gaps[:3])
         reason = f"{type(error).__name__}: {text}"
-        return f"column {named}: the model takes no null or infinite number there ({reason})"
+        return f"{named}: the model takes no null or infinite number there ({reason})"
 
     def _predicted(self, prepared: Sequence[Prepared]) -> Predictions:
         first = prepared[0]
         if first.key is None:
-            data = first.payload.columns
-            frame = _tensor(first.payload.array) if data is None else pd.DataFrame(data)
-            return Predictions(_plain(self._pyfunc.predict(frame)), None)
+            return Predictions(_plain(self._pyfunc.predict(first.data, params=first.params or None)), None)
         if self._bare is not None and first.key == self._required:
             rows = [row for item in prepared for row in item.matrix]
             return self._bare(np.array(rows, dtype="float64"))
         joined = {
-            name: _column([value for item in prepared for value in item.columns[name]], self._dtypes[name])
+            name: column_of([value for item in prepared for value in item.columns[name]], self._dtypes[name])
             for name in first.key
         }
         return self._predict_frame(pd.DataFrame(joined))
@@ -191,39 +199,6 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
         return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, place].tolist())
 
     return answer
-
-
-def _compiled(metadata: Any) -> Signature | None:
-    """Compile the signature; a column that it leaves open has the type that our metadata name."""
-    inputs = getattr(metadata.signature, "inputs", None)
-    if inputs is None or inputs.is_tensor_spec() or not inputs.has_input_names():
-        return None
-    left_open = (metadata.metadata or {}).get(COLUMN_TYPES, {})
-    named = [(c.name, _type_name(c.type), c.required) for c in inputs.inputs]
-    return Signature.compile([(name, left_open.get(name, type_), needed) for name, type_, needed in named])
-
-
-def _type_name(type_: Any) -> str:
-    return "any" if str(type_) == "Any" else str(getattr(type_, "name", type_))
-
-
-def _tensor(rows: Any) -> Any:
-    try:
-        return np.asarray(rows)
-    except ValueError as error:
-        raise BadInputError("the rows of a tensor must all have the same length") from error
-
-
-def _column(values: list[Any], dtype: str) -> Any:
-    if dtype == "str":
-        return pd.array(values, dtype="str")
-    if None in values and dtype.startswith(("int", "bool")):  # NumPy has no gaps in these
-        dtype = "object"
-    if dtype != "object":
-        return np.array(values, dtype=dtype)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values  # np.array would make a table of lists
-    return column
 
 
 def _plain(values: Any) -> list[Any]:
