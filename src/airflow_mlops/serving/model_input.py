@@ -12,7 +12,7 @@ import pandas as pd
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.params import read_params
 from airflow_mlops.serving.payload import BadInputError, Payload, Signature, Table
-from airflow_mlops.serving.tensors import read_tensors, specs_of
+from airflow_mlops.serving.tensors import TENSORS, read_tensors, specs_of
 
 
 class ModelInput:
@@ -74,18 +74,17 @@ class ModelInput:
         from mlflow.models import validate_schema
         from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
-        if payload.sent is None:
-            data = np.asarray(payload.array) if payload.columns is None else pd.DataFrame(payload.columns)
-            return data
-        kind, value = payload.sent
-        if kind == "text/csv":
-            data = pd.read_csv(io.StringIO(value), float_precision="round_trip")
-        elif self._typed:
+        kind, value = payload.sent or ("", None)
+        if self._typed and kind:
             if kind != "inputs":
                 raise BadInputError(f"this model takes inputs, got {kind}")
             return value
         try:
-            if kind != "text/csv":
+            if kind == "text/csv":
+                data = pd.read_csv(io.StringIO(value), float_precision="round_trip")
+            elif kind in ("", TENSORS):
+                data = _table(payload)
+            else:
                 data = infer_and_parse_data({kind: _exact(value, self._schema)}, self._schema)
             if self._schema is not None:
                 validate_schema(data, self._schema)
@@ -94,6 +93,16 @@ class ModelInput:
         except Exception as error:  # MLflow's own checks fail in many ways
             raise BadInputError(f"the request does not fit the model's signature: {error}") from error
         return data
+
+
+def _table(payload: Payload) -> Any:
+    """Return a request of tensors, or rows without a format, as a frame or as arrays."""
+    arrays = payload.sent[1] if payload.sent else {}
+    if payload.columns is not None:
+        return pd.DataFrame({n: arrays[n]().reshape(-1) if n in arrays else v for n, v in payload.columns.items()})
+    if payload.array is not None:
+        return next(iter(arrays.values()))() if arrays else np.asarray(payload.array)
+    return {name: array() for name, array in arrays.items()}
 
 
 def frame_of(

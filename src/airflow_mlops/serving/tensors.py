@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from airflow_mlops.serving.column_checks import number_in
 from airflow_mlops.serving.payload import BadInputError, Payload
 
 _FRAMES: Final = frozenset({"dataframe_split", "dataframe_records", "text/csv"})
+TENSORS: Final = "tensors"
+"""The format of a request that has arrays; its value maps names to functions that return them."""
 _NO_NAME: Final = ""
 Spec = tuple[str, Any, tuple[int, ...]]
 """Name (empty for a model of one array), NumPy type and shape, with -1 where any length is taken."""
@@ -60,23 +63,29 @@ def tensor(values: Any, dtype: Any, shape: tuple[int, ...], name: str = "", *, l
 
 def _only(payload: Payload, spec: Spec) -> Any:
     _, dtype, shape = spec
+    if payload.sent is not None and payload.sent[0] == TENSORS and len(payload.sent[1]) == 1:
+        return tensor(next(iter(payload.sent[1].values()))(), dtype, shape)
     if payload.array is not None:
         return tensor(payload.array, dtype, shape)
     columns = payload.columns
-    if payload.sent is None and columns is not None and len(columns) == 1:  # the only tensor of its request
-        return tensor(next(iter(columns.values())), dtype, shape)
     if payload.sent is not None and payload.sent[0] not in _FRAMES:
         raise BadInputError("this model takes one array without a name: send inputs as a list of rows")
     if columns is None:
         raise BadInputError(payload.fault)
-    cells = list(columns.values())
+    cells = [_numbers(column) if payload.is_text else column for column in columns.values()]
     if len(cells) == 1:
         return tensor(cells[0], dtype, shape, loose=True)
     return tensor(list(map(list, zip(*cells, strict=True))), dtype, shape)
 
 
 def _by_name(payload: Payload, names: Sequence[str]) -> Mapping[str, Any]:
-    found = payload.columns
+    if payload.sent is not None and payload.sent[0] == TENSORS:
+        arrays = payload.sent[1]
+        found = {name: arrays[name]() for name in names if name in arrays}
+    else:
+        found = payload.columns
+    if payload.is_text and found is not None:
+        found = {name: _numbers(column) for name, column in found.items()}
     if found is None and payload.sent is not None and isinstance(payload.sent[1], dict):
         found = payload.sent[1]  # tensors of several lengths
     if found is None and payload.array is not None and len(names) == 1:
@@ -86,6 +95,10 @@ def _by_name(payload: Payload, names: Sequence[str]) -> Mapping[str, Any]:
         named = ", ".join(map(repr, missing or names))
         raise BadInputError(f"input {named} is missing: send inputs as an object of names and arrays")
     return found
+
+
+def _numbers(cells: Sequence[Any]) -> list[Any]:
+    return [cell if cell is None else number_in(cell) for cell in cells]
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
