@@ -14,7 +14,7 @@ from airflow_mlops.serving.payload import Payload, parse
 
 JSON: Final = "application/json"
 _INLINE_BYTES: Final = 64 * 1024
-"""A compressed body of at most this size is read at once; the time of a larger one would be missed by others."""
+"""A compressed body of at most this size is read at once; others would wait for a larger one."""
 
 
 def reader_of(content_type: bytes) -> Callable[[bytes], Payload]:
@@ -26,7 +26,10 @@ def reader_of(content_type: bytes) -> Callable[[bytes], Payload]:
         return parse
     kind, _, rest = content_type.decode("latin-1").partition(";")
     fields = [field.partition("=") for field in rest.split(";") if field.strip()]
-    kind, names = kind.strip().lower(), {name.strip().lower(): value.strip(' "').lower() for name, _, value in fields}
+    kind, names = (
+        kind.strip().lower(),
+        {name.strip().lower(): value.strip(' "').lower() for name, _, value in fields},
+    )
     if kind not in (JSON, CSV):
         raise HTTPException(415, f"Content-Type must be {JSON} or {CSV}, got {kind!r}")
     if names.get("charset", "utf-8") not in ("utf-8", "utf8", "us-ascii"):
@@ -37,7 +40,7 @@ def reader_of(content_type: bytes) -> Callable[[bytes], Payload]:
 async def unpacked(headers: Mapping[bytes, bytes], body: bytes, limit: int) -> bytes:
     """Return a body without its compression; ``limit`` is in bytes of what comes out.
 
-    Raises HTTPException: 415 for an encoding that is not read here, 413 beyond the limit, 400 for a broken body.
+    Raises HTTPException: 415 for an encoding that is not known, 413 beyond the limit, 400 for a broken body.
     """
     coding = headers.get(b"content-encoding", b"").strip().lower()
     if coding in (b"", b"identity"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from airflow_mlops.serving.fast import agrees, array_model, is_quick
 from airflow_mlops.serving.gaps import data_without_gaps, without_gaps
 from airflow_mlops.serving.model_input import ModelInput, column_of
 from airflow_mlops.serving.payload import BadInputError, Payload
+from airflow_mlops.serving.tensor_types import TensorInfo
 
 # Estimators whose predict() is the class of the highest predict_proba(): one pass gives both.
 _ONE_PASS: Final = frozenset({
@@ -63,24 +65,31 @@ class Prepared:
 
 
 class Model:
-    """One version in memory; ``quick`` when a prediction costs less than handing it to a thread."""
+    """One version in memory.
+
+    ``outputs`` are the tensors of its answers, empty until that is known.
+    ``quick`` when a prediction costs less than handing it to a thread, ``signed`` when the model's signature
+    says what it takes.
+    """
 
     def __init__(self, version: int, uri: str, pyfunc: Any, raw: Any) -> None:
         self.version = version
         self.uri = uri
         self._pyfunc = pyfunc
         self._raw = raw
+        self.signed = getattr(pyfunc.metadata.signature, "inputs", None) is not None
         self._input = ModelInput(pyfunc.metadata)
         self._signature = self._input.signature
+        self.outputs = self._input.outputs
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
         self.quick = False
 
     @property
-    def columns(self) -> tuple[tuple[str, str], ...]:
-        """(name, MLflow type) of the columns that the model takes; empty when it names none."""
-        return tuple((c.name, c.type) for c in self._signature.columns) if self._signature else ()
+    def inputs(self) -> list[TensorInfo]:
+        """The tensors that the model takes; empty without a signature."""
+        return self._input.inputs
 
     def prepare(self, payload: Payload) -> Prepared:
         """Check rows against the signature; raises BadInputError naming the column."""
@@ -93,6 +102,14 @@ class Model:
                 return Prepared(payload.rows, self._required, {}, payload, plain)
         columns = self._signature.check(payload)
         return Prepared(payload.rows, tuple(columns), columns, payload)
+
+    def made_up(self) -> Prepared | None:
+        """Return a row of zeros and empty texts that fits the signature; None without named plain columns."""
+        if self._signature is None:
+            return None
+        fillers = {"str": "", "bool": False, "datetime64[ns]": datetime(1970, 1, 1)}
+        columns = {c.name: [fillers.get(c.dtype, 0)] for c in self._signature.columns}
+        return Prepared(1, tuple(columns), columns, Payload(1, columns))
 
     def shorten(self) -> bool:
         """Predict from arrays from now on if that gives the same answers; returns whether it does."""

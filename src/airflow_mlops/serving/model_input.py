@@ -12,6 +12,7 @@ import pandas as pd
 from airflow_mlops.core.tags import COLUMN_TYPES
 from airflow_mlops.serving.params import read_params
 from airflow_mlops.serving.payload import BadInputError, Payload, Signature, Table
+from airflow_mlops.serving.tensor_types import TensorInfo, tensors_of
 from airflow_mlops.serving.tensors import TENSORS, read_tensors, specs_of
 
 
@@ -24,6 +25,7 @@ class ModelInput:
 
     def __init__(self, metadata: Any) -> None:
         self._schema = metadata.get_input_schema()
+        self._outputs = metadata.get_output_schema()
         self._params = metadata.get_params_schema()
         self._typed = bool(getattr(metadata, "_is_signature_from_type_hint", lambda: False)())
         inputs = None if self._typed else self._schema
@@ -34,6 +36,16 @@ class ModelInput:
         named = columns is not None and inputs.has_input_names()
         self.signature = columns if named else None
         self._unnamed = None if named else columns
+
+    @property
+    def inputs(self) -> list[TensorInfo]:
+        """The tensors that the model takes, as the Open Inference Protocol describes them."""
+        return tensors_of(self._schema, "input")
+
+    @property
+    def outputs(self) -> list[TensorInfo]:
+        """The tensors that the signature promises; empty where it says nothing of the answers."""
+        return tensors_of(self._outputs)
 
     def params(self, payload: Payload) -> dict[str, Any]:
         """Return the inference parameters of a request; raises BadInputError."""
@@ -88,6 +100,8 @@ class ModelInput:
                 data = infer_and_parse_data({kind: _exact(value, self._schema)}, self._schema)
             if self._schema is not None:
                 validate_schema(data, self._schema)
+        except BadInputError:
+            raise
         except MlflowException as error:
             raise BadInputError(" ".join(str(error.message).split())[:300]) from error
         except Exception as error:  # MLflow's own checks fail in many ways
@@ -99,7 +113,9 @@ def _table(payload: Payload) -> Any:
     """Return a request of tensors, or rows without a format, as a frame or as arrays."""
     arrays = payload.sent[1] if payload.sent else {}
     if payload.columns is not None:
-        return pd.DataFrame({n: arrays[n]().reshape(-1) if n in arrays else v for n, v in payload.columns.items()})
+        return pd.DataFrame(
+            {n: arrays[n]().reshape(-1) if n in arrays else v for n, v in payload.columns.items()}
+        )
     if payload.array is not None:
         return next(iter(arrays.values()))() if arrays else np.asarray(payload.array)
     return {name: array() for name, array in arrays.items()}

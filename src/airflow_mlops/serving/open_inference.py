@@ -86,7 +86,8 @@ class InferRequest:
         if self.header_length is not None:
             if self.header_length > len(body):
                 raise BadInputError(
-                    f"{LENGTH_HEADER} is {self.header_length}, but the body with its binary data has {len(body)} bytes"
+                    f"{LENGTH_HEADER} is {self.header_length}, but the whole body has {len(body)} bytes: "
+                    "it must be the length of the JSON before the binary data"
                 )
             head, tail = body[: self.header_length], body[self.header_length :]
         try:
@@ -96,10 +97,13 @@ class InferRequest:
         self.id = request.id
         self.binary = request.parameters.get("binary_data_output") is True
         self.outputs = {
-            wanted.name: bool(wanted.parameters.get("binary_data", self.binary)) for wanted in request.outputs or ()
+            wanted.name: bool(wanted.parameters.get("binary_data", self.binary))
+            for wanted in request.outputs or ()
         }
         if any("classification" in wanted.parameters for wanted in request.outputs or ()):
-            raise BadInputError("the classification extension is not supported: read the predictions as they are")
+            raise BadInputError(
+                "the classification extension is not supported: read the predictions as they are"
+            )
         _fill(request.inputs, tail)
         params = {name: value for name, value in request.parameters.items() if name not in _OF_PROTOCOL}
         return _payload(request.inputs, params or None)
@@ -114,7 +118,9 @@ class InferRequest:
         by_name = {output.info.name: output for output in outputs}
         for name in self.outputs:
             if name not in by_name:
-                raise BadInputError(f"output {name!r} is unknown: this model has {', '.join(map(repr, by_name))}")
+                raise BadInputError(
+                    f"output {name!r} is unknown: this model has {', '.join(map(repr, by_name))}"
+                )
         return [(by_name[name], binary) for name, binary in self.outputs.items()]
 
 
@@ -172,8 +178,8 @@ def _fill(tensors: Sequence[_Tensor], tail: bytes) -> None:
             continue
         if type(size) is not int or one.data is not None or not 0 <= size <= len(tail) - at:
             raise BadInputError(
-                f"input {one.name!r} must have data, or the parameter binary_data_size and as many bytes of binary "
-                f"data after the JSON, whose length is in {LENGTH_HEADER}"
+                f"input {one.name!r} must have data, or the parameter binary_data_size and as many bytes of "
+                f"binary data after the JSON, whose length is in {LENGTH_HEADER}"
             )
         one.data = _binary(one, tail[at : at + size])
         at += size
@@ -193,7 +199,8 @@ def _binary(one: _Tensor, data: bytes) -> list[Any]:
         raise BadInputError(f"input {one.name!r}: its binary data is not {one.datatype}: {error}") from error
     if len(found) != prod(one.shape):
         raise BadInputError(
-            f"input {one.name!r}: shape {one.shape} holds {prod(one.shape)} values, its binary data has {len(found)}"
+            f"input {one.name!r}: shape {one.shape} holds {prod(one.shape)} values, "
+            f"its binary data has {len(found)}"
         )
     return found
 
