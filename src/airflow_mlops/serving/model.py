@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.positive_class import place_in_model
+from airflow_mlops.serving.answers import answer_of, plain_values
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
 from airflow_mlops.serving.gaps import data_without_gaps, without_gaps
@@ -29,10 +29,19 @@ _ONE_PASS: Final = frozenset({
 
 @dataclass(frozen=True)
 class Predictions:
-    """One prediction per row, JSON values, and the score of the positive class where there is one."""
+    """An answer of a model, and the scores of the positive class where there are some.
 
-    values: list[Any]
+    ``values`` has a prediction per row, unless the model answers in another shape. ``unnamed`` are the same
+    values without the name of their column, None where they have none.
+    """
+
+    values: Any
     scores: list[float] | None
+    unnamed: list[Any] | None = None
+
+    def is_by_row(self, rows: int) -> bool:
+        """Return whether there is one prediction for each of ``rows`` rows."""
+        return isinstance(self.values, list) and len(self.values) == rows
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,8 @@ class Prepared:
 class Model:
     """One version in memory.
 
-    ``outputs`` are the tensors of its answers, empty until that is known.
+    ``outputs`` are the tensors of its answers, empty until that is known; ``any_length`` once it has given an
+    answer of another shape than one prediction per row.
     ``quick`` when a prediction costs less than handing it to a thread, ``signed`` when the model's signature
     says what it takes.
     """
@@ -85,6 +95,7 @@ class Model:
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
         self.quick = False
+        self.any_length = False
 
     @property
     def inputs(self) -> list[TensorInfo]:
@@ -165,7 +176,7 @@ class Model:
     def _predicted(self, prepared: Sequence[Prepared]) -> Predictions:
         first = prepared[0]
         if first.key is None:
-            return Predictions(_plain(self._pyfunc.predict(first.data, params=first.params or None)), None)
+            return _answered(self._pyfunc.predict(first.data, params=first.params or None))
         if self._bare is not None and first.key == self._required:
             rows = [row for item in prepared for row in item.matrix]
             return self._bare(np.array(rows, dtype="float64"))
@@ -177,15 +188,23 @@ class Model:
 
     def _predict_frame(self, frame: pd.DataFrame) -> Predictions:
         if self._raw is None:
-            return Predictions(_plain(self._pyfunc.predict(frame)), None)
+            return _answered(self._pyfunc.predict(frame))
         return _asked(self._raw, frame)
+
+
+def _answered(values: Any) -> Predictions:
+    answer, unnamed = answer_of(values)
+    return Predictions(answer, None, unnamed)
 
 
 def _asked(model: Any, rows: Any) -> Predictions:
     """Return the labels and scores of a scikit-learn model, in one pass where one is enough."""
     binary = len(getattr(model, "classes_", ())) == 2 and hasattr(model, "predict_proba")
     if not binary:
-        values = _plain(model.predict(rows))
+        found = model.predict(rows)
+        if isinstance(found, pd.DataFrame | pd.Series):
+            return _answered(found)
+        values = plain_values(found)
         numeric = not hasattr(model, "classes_") and all(isinstance(v, float) for v in values)
         return Predictions(values, values if numeric else None)
     chances = np.asarray(model.predict_proba(rows))
@@ -196,7 +215,7 @@ def _asked(model: Any, rows: Any) -> Predictions:
         labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
     else:
         labels = model.predict(rows)
-    return Predictions(_plain(labels), [float(p) for p in chances[:, place_in_model(model)]])
+    return Predictions(plain_values(labels), [float(p) for p in chances[:, place_in_model(model)]])
 
 
 def _computed(model: Any) -> Callable[[Any], Predictions] | None:
@@ -211,18 +230,11 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
         if found is None:
             return _asked(model, rows)
         if classes is None:
-            values = _plain(found)
+            values = plain_values(found)
             return Predictions(values, values)
-        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, place].tolist())
+        return Predictions(plain_values(classes[found.argmax(axis=1)]), found[:, place].tolist())
 
     return answer
-
-
-def _plain(values: Any) -> list[Any]:
-    if isinstance(values, pd.DataFrame):
-        return [dict(zip(values.columns, row, strict=True)) for row in values.to_numpy().tolist()]
-    plain: list[Any] = np.asarray(values).tolist()
-    return [None if isinstance(v, float) and not math.isfinite(v) else v for v in plain]
 
 
 __all__ = ["BadInputError", "Model", "Predictions", "Prepared"]
