@@ -33,7 +33,7 @@ class ModelInput:
         self._tensors = specs_of(inputs) if is_tensor else None
         left_open = (metadata.metadata or {}).get(COLUMN_TYPES, {})
         columns = None if inputs is None or is_tensor else _compiled(inputs, left_open)
-        named = columns is not None and inputs.has_input_names()
+        named = inputs is not None and inputs.has_input_names()
         self.signature = columns if named else None
         self._unnamed = None if named else columns
 
@@ -68,7 +68,7 @@ class ModelInput:
             rows = [row if isinstance(row, list) else [row] for row in payload.array]
             if len({len(row) for row in rows}) > 1:
                 raise BadInputError("the rows must all have the same length")
-            given = dict(enumerate(map(list, zip(*rows, strict=True))))
+            given = {str(at): list(column) for at, column in enumerate(zip(*rows, strict=True))}
         if given is None:
             raise BadInputError(payload.fault)
         count = len(columns.columns)

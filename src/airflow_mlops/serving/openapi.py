@@ -49,12 +49,19 @@ def _json(schema: Schema) -> Mapping[str, Schema]:
 _PARAMETER: Final = re.compile(r"\{(\w+)(:\w+)?\}")
 _READY: Final = (200, 503)
 _PREDICT, _OPEN_INFERENCE, _STATE, _ADMIN = "predictions", "open inference", "state", "administration"
-_INFER: Final = {
-    "answer": {**_json(ref("InferResponse")), "application/octet-stream": {}},
-    "body": {**_json(ref("InferRequest")), "application/octet-stream": {}},
-    "header": {"Inference-Header-Content-Length": {"type": "string", "pattern": "^[0-9]{1,9}$"}},
-}
 _IN_STATE: Final = _json(ref("State"))
+
+
+def _infer(summary: str) -> Operation:
+    return Operation(
+        summary,
+        _OPEN_INFERENCE,
+        {**_json(ref("InferResponse")), "application/octet-stream": {}},
+        {**_json(ref("InferRequest")), "application/octet-stream": {}},
+        header={"Inference-Header-Content-Length": {"type": "string", "pattern": "^[0-9]{1,9}$"}},
+    )
+
+
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("POST", "/invocations"): Operation(
         "Predict, in MLflow's scoring protocol", _PREDICT, _json(ref("Predictions")),
@@ -95,15 +102,15 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/v2/models/{name}/ready"): Operation(
         "Whether the model answers", _OPEN_INFERENCE, _json(ref("Ready")), statuses=_READY,
     ),
-    ("POST", "/v2/models/{name}/infer"): Operation("Predict", _OPEN_INFERENCE, **_INFER),
+    ("POST", "/v2/models/{name}/infer"): _infer("Predict"),
     ("GET", "/v2/models/{name}/versions/{version}"): Operation(
         "Metadata of a version", _OPEN_INFERENCE, _json(ref("Metadata")),
     ),
     ("GET", "/v2/models/{name}/versions/{version}/ready"): Operation(
         "Whether a version answers", _OPEN_INFERENCE, _json(ref("Ready")),
     ),
-    ("POST", "/v2/models/{name}/versions/{version}/infer"): Operation(
-        "Predict with one version, without counting it", _OPEN_INFERENCE, **_INFER,
+    ("POST", "/v2/models/{name}/versions/{version}/infer"): _infer(
+        "Predict with one version, without counting it",
     ),
     ("PUT", "/admin/versions/{version}"): Operation(
         "Load a version", _ADMIN, _json(ref("Version")),

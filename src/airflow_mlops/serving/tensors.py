@@ -79,11 +79,10 @@ def _only(payload: Payload, spec: Spec) -> Any:
 
 
 def _by_name(payload: Payload, names: Sequence[str]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] | None = payload.columns
     if payload.sent is not None and payload.sent[0] == TENSORS:
         arrays = payload.sent[1]
         found = {name: arrays[name]() for name in names if name in arrays}
-    else:
-        found = payload.columns
     if payload.is_text and found is not None:
         found = {name: _numbers(column) for name, column in found.items()}
     if found is None and payload.sent is not None and isinstance(payload.sent[1], dict):
