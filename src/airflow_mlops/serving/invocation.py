@@ -146,9 +146,7 @@ class Invocations:
         epoch = traffic.counted_epoch(ready)
         first = not epoch or key is None or not traffic.pair or self._ledger.first(traffic.pair, key)
         deadline = started + self._timeout_s
-        request = _Request(
-            request_id, payload, referee, safe, traffic, ready, epoch, first, deadline, write
-        )
+        request = _Request(request_id, payload, referee, safe, traffic, ready, epoch, first, deadline, write)
         result = await (self._champion(request) if routed == referee else self._canary(request, routed))
         return self._concluded(request, routed, result, started)
 
@@ -185,11 +183,11 @@ class Invocations:
         """
         own = await self._run(request, request.referee)
         pair = request.traffic.pair
-        if own.error and pair and pair[1] in request.ready and pair[1] != request.referee:
-            if not self._signed(request):
-                other = await self._run(request, pair[1])
-                if other.error == own.error:
-                    return _Result(own, other, request.referee)
+        asked = own.error and pair is not None and pair[1] in request.ready and pair[1] != request.referee
+        if asked and pair is not None and not self._signed(request):
+            other = await self._run(request, pair[1])
+            if other.error == own.error:
+                return _Result(own, other, request.referee)
         return _Result(own, own, request.referee)
 
     async def _canary(self, request: _Request, routed: int) -> _Result:

@@ -71,7 +71,9 @@ class Ledger:
         if first:
             self._count(epoch, version, events_of(seen, self._measure(pair)))
         if every:
-            self._count(epoch, version, ("all_requests", "all_failures") if seen.failed else ("all_requests",))
+            self._count(
+                epoch, version, ("all_requests", "all_failures") if seen.failed else ("all_requests",)
+            )
         if more:
             self._count(epoch, version, more)
 

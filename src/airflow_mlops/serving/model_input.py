@@ -63,12 +63,12 @@ class ModelInput:
 
     def _by_position(self, columns: Signature, payload: Payload) -> pd.DataFrame:
         """Return a frame whose columns are held against the signature by their places."""
-        given = payload.columns
+        given: Mapping[Any, Sequence[Any]] | None = payload.columns
         if given is None and payload.array is not None:
             rows = [row if isinstance(row, list) else [row] for row in payload.array]
             if len({len(row) for row in rows}) > 1:
                 raise BadInputError("the rows must all have the same length")
-            given = {str(at): list(column) for at, column in enumerate(zip(*rows, strict=True))}
+            given = dict(enumerate(zip(*rows, strict=True)))
         if given is None:
             raise BadInputError(payload.fault)
         count = len(columns.columns)

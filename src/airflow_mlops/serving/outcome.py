@@ -1,7 +1,7 @@
 """What one version made of a request, decided in one place: ``run_version``.
 
-A version has answered when its predictions are there in time, fit the rows and are encoded, ready to be handed
-over. Whatever keeps it from that is its failure; what the caller did wrong is nobody's.
+A version has answered when its predictions are there in time, fit the rows and are encoded, ready to be
+handed over. Whatever keeps it from that is its failure; what the caller did wrong is nobody's.
 """
 
 from __future__ import annotations
