@@ -171,7 +171,7 @@ DIFFERENCES: Final = {
 }
 _HEAD: Final = """# Differences from mlflow models serve
 
-The model server takes what MLflow's scoring server takes, and answers it alike. `python -m tools.docs` writes
+The model server takes what MLflow's scoring server takes, and answers it alike; `python -m tools.docs` writes
 this page; `tests/unit/serving/test_mlflow_parity.py` sends more than a hundred requests to both
 servers and asserts that the answers are equal, and that they differ only as in this table.
 
@@ -189,7 +189,7 @@ def differences_page() -> str:
 _TAIL: Final = """
 
 Beside the requests: every path but `/ping` and the health checks asks for a token, as a header
-`Authorization: Bearer TOKEN`, in the address (`http://user:TOKEN@host`) or in `.netrc`; an error is
+`Authorization: Bearer TOKEN`, in the address (`http://user:TOKEN@host`) or in `.netrc`. An error is
 `{"error": "a sentence"}` instead of `error_code` and `message`; a prediction that takes longer than `--timeout`
 is 504.
 """

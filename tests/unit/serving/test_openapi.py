@@ -41,7 +41,6 @@ ADMINISTRATORS = [
     ("GET", "/admin/counts"),
     ("POST", "/admin/lease"),
     ("DELETE", "/admin/versions/{version}"),
-    ("PUT", "/admin/versions/{version}"),
     ("PUT", "/admin/traffic"),
 ]
 
