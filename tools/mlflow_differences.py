@@ -190,6 +190,6 @@ _TAIL: Final = """
 
 Beside the requests: every path but `/ping` and the health checks asks for a token, as a header
 `Authorization: Bearer TOKEN`, in the address (`http://user:TOKEN@host`) or in `.netrc`. An error is
-`{"error": "a sentence"}` instead of `error_code` and `message`; a prediction that takes longer than `--timeout`
-is 504.
+`{"error": "a sentence"}` instead of `error_code` and `message`. A prediction that takes longer than
+`--timeout` is 504.
 """

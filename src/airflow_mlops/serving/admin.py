@@ -17,7 +17,6 @@ from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
 
-
 _DIGITS: Final = 18
 """SQLite's whole numbers have 64 bits."""
 
