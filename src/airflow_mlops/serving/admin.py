@@ -15,8 +15,12 @@ from starlette.routing import Route
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.guards import BOTH
+from airflow_mlops.serving.model_uri import check_uri
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
+
+_DIGITS: Final = 18
+"""SQLite's whole numbers have 64 bits."""
 
 
 class _Version(msgspec.Struct):
@@ -32,6 +36,7 @@ async def _put_version(request: Request) -> Response:
     expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
+    check_uri(server_of(request).settings.name, version, body.model_uri)
     described = await server_of(request).fleet.put(version, body.model_uri, reload=body.reload)
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
@@ -70,8 +75,10 @@ async def _state(request: Request) -> Response:
 
 async def _counts(request: Request) -> Response:
     since_epoch = request.query_params.get("since_epoch", "0")
-    if not since_epoch.isdecimal():
-        raise ConfigError(f"since_epoch must be a whole number, got {since_epoch!r}")
+    if not since_epoch.isdecimal() or len(since_epoch) > _DIGITS:
+        raise ConfigError(
+            f"since_epoch must be a whole number of at most {_DIGITS} digits, got {since_epoch[:40]!r}"
+        )
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()

@@ -24,7 +24,11 @@ _EVENTS: Final = (
     "fallback_failures",
 )  # fmt: skip
 _TRIES: Final = 3
-_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+_DENIED: Final = (401, 403)
+_WRONG: Final = (404, 422)
+"""What a model server answers to an order that it will not take however often it is sent."""
+_BUCKET: Final = re.compile(r"^mlops_serving_latency_seconds_bucket\{([^}]*)\} (\S+)$", re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
 class UnreachableServerError(BackendError):
@@ -44,7 +48,8 @@ def _trusted() -> ssl.SSLContext:
 
 
 class ModelServer:
-    """One embedded model server at ``base_url``, with its bearer ``token``; ``timeout_s`` limits one call.
+    """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s``
+    limits one call.
 
     All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
     ConfigError when the token or the address is wrong.
@@ -113,10 +118,17 @@ class ModelServer:
         """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
         self._call("POST", "/admin/lease", {"lease_s": lease_s})
 
-    def latency(self) -> dict[str, int]:
-        """Return how many answers took at most so many seconds, since the server started."""
-        text = self._request("GET", "/metrics").text
-        return {limit: int(float(count)) for limit, count in _BUCKET.findall(text)}
+    def latency(self, version: int | None = None) -> dict[str, int]:
+        """Return how many answers took at most so many seconds, since the state folder was new.
+
+        Of all versions, or of the requests that were routed to one.
+        """
+        found: dict[str, int] = {}
+        for labels, count in _BUCKET.findall(self._request("GET", "/metrics").text):
+            known = dict(_LABEL.findall(labels))
+            if version is None or known.get("version") == str(version):
+                found[known["le"]] = found.get(known["le"], 0) + int(float(count))
+        return found
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         response = self._request(method, path, body)
@@ -137,13 +149,17 @@ class ModelServer:
         except httpx.HTTPError as error:
             raise UnreachableServerError(
                 f"no model server answers at {self.base_url} ({type(error).__name__}: {error}); "
-                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI"
+                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI. Its port for "
+                "administrators (--admin-port) is open only with AIRFLOW_MLOPS_ADMIN_TOKEN"
             ) from error
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code in _DENIED:
             raise ConfigError(
                 f"the model server at {self.base_url} refuses the token: put the server's "
-                "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
+                "AIRFLOW_MLOPS_ADMIN_TOKEN as password into the Airflow connection of the server, and its "
+                "administrators' address (--admin-port) as host"
             )
+        if response.status_code in _WRONG and (message := _error_of(response)):
+            raise ConfigError(f"the model server at {self.base_url} refuses {method} {path}: {message}")
         if response.is_error:
             kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
             where = f"{method} {self.base_url}{path}"
@@ -167,7 +183,12 @@ def counts_of(found: Mapping[str, Any]) -> Counts:
 
 
 def _message(response: httpx.Response) -> str:
+    return _error_of(response) or response.text[:200]
+
+
+def _error_of(response: httpx.Response) -> str:
+    """Return the message of a model server's error; empty when somebody else answered."""
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+        return ""
