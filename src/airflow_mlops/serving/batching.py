@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 
 from airflow_mlops.serving.model import Model, Predictions, Prepared
@@ -19,6 +20,7 @@ Outcome = Predictions | Exception
 class _Waiting:
     item: Prepared
     future: asyncio.Future[Predictions]
+    since: float
 
 
 class Batcher:
@@ -38,7 +40,7 @@ class Batcher:
     async def predict(self, item: Prepared) -> Predictions:
         """Return the predictions of one request; raises what the model raises for it."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(item, loop.create_future())
+        waiting = _Waiting(item, loop.create_future(), perf_counter())
         self._queue.append(waiting)
         if self.model.quick:
             # All that was read in this turn of the loop goes together; a thread would cost more.
@@ -55,14 +57,20 @@ class Batcher:
         self._thread.shutdown(wait=False)
 
     def _run_here(self) -> None:
+        # Whose batch of this turn comes first says nothing about a version: its time begins with its batch.
         while batch := self._take():
-            _answer(batch, self._outcomes([waiting.item for waiting in batch]))
+            begun = perf_counter()
+            outcomes = self._outcomes([waiting.item for waiting in batch])
+            took = perf_counter() - begun
+            _answer(batch, outcomes, [took] * len(batch))
 
     async def _run_in_thread(self) -> None:
         loop = asyncio.get_running_loop()
         while batch := self._take():
             items = [waiting.item for waiting in batch]
-            _answer(batch, await loop.run_in_executor(self._thread, self._outcomes, items))
+            outcomes, done = await loop.run_in_executor(self._thread, self._timed_outcomes, items)
+            # Here a version's own requests wait for each other, which is its time as well.
+            _answer(batch, outcomes, [done - waiting.since for waiting in batch])
 
     def _take(self) -> list[_Waiting]:
         """Take what waits and belongs together, oldest first; empty when nobody waits."""
@@ -75,6 +83,9 @@ class Batcher:
             batch.append(waiting)
             rows += waiting.item.rows
         return batch
+
+    def _timed_outcomes(self, items: Sequence[Prepared]) -> tuple[list[Outcome], float]:
+        return self._outcomes(items), perf_counter()
 
     def _outcomes(self, items: Sequence[Prepared]) -> list[Outcome]:
         """Return what the model answers to each request; one bad request does not fail its neighbours."""
@@ -109,11 +120,11 @@ def _split(found: Predictions, items: Sequence[Prepared]) -> list[Outcome]:
     return parts
 
 
-def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for waiting, outcome in zip(batch, outcomes, strict=True):
+def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome], seconds: Sequence[float]) -> None:
+    for waiting, outcome, took in zip(batch, outcomes, seconds, strict=True):
         if waiting.future.done():
             continue
         if isinstance(outcome, Exception):
             waiting.future.set_exception(outcome)
         else:
-            waiting.future.set_result(outcome)
+            waiting.future.set_result(Predictions(outcome.values, outcome.scores, took))

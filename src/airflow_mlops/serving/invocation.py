@@ -49,8 +49,11 @@ class _Outcome:
     seconds: float = 0.0
 
     def seen(self) -> Seen:
-        scores = None if self.predictions is None else self.predictions.scores
-        return Seen(self.status != 200, self.seconds, scores[0] if scores else None)
+        found = self.predictions
+        if found is None:
+            return Seen(self.status != 200, self.seconds)
+        seconds = self.seconds if found.seconds is None else found.seconds
+        return Seen(self.status != 200, seconds, found.scores[0] if found.scores else None)
 
     def logged(self, rows: int) -> tuple[str | None, str | None]:
         """The predictions and the scores as the request log keeps them."""

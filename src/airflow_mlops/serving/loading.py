@@ -17,6 +17,7 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
+from airflow_mlops.serving.warm_up import samples_of
 
 _NAMED: Final = 3
 """Golden rows that a message names."""
@@ -47,6 +48,8 @@ def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "")
     _try_golden(model, golden)
     if model.shorten():
         _try_golden(model, golden)
+    inputs = getattr(pyfunc.metadata.signature, "inputs", None)
+    model.samples = samples_of(local, golden, model.columns, inputs)
     return model
 
 

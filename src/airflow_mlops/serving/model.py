@@ -27,10 +27,14 @@ _ONE_PASS: Final = frozenset({
 
 @dataclass(frozen=True)
 class Predictions:
-    """One prediction per row, JSON values, and the score of the positive class where there is one."""
+    """One prediction per row, JSON values, and the score of the positive class where there is one.
+
+    ``seconds`` is the model's own time: what other versions and the event loop took is not in it.
+    """
 
     values: list[Any]
     scores: list[float] | None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,10 @@ class Prepared:
 
 
 class Model:
-    """One version in memory; ``quick`` when a prediction costs less than handing it to a thread."""
+    """One version in memory; ``quick`` when a prediction costs less than handing it to a thread.
+
+    ``samples`` are requests for a warm-up, None for none.
+    """
 
     def __init__(self, version: int, uri: str, pyfunc: Any, raw: Any) -> None:
         self.version = version
@@ -72,6 +79,7 @@ class Model:
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
         self.quick = False
+        self.samples: Any = None
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -12,7 +12,7 @@ from typing import Any
 class Counts:
     """What one version did: requests answered, and the events that guards look for.
 
-    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
+    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's 95th percentile just before);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
     champion's frozen scores that the score fell into, empty when nothing was scored.
     """
@@ -35,6 +35,10 @@ class Counts:
             self.wrong + other.wrong,
             tuple(a + b for a, b in zip_longest(self.deciles, other.deciles, fillvalue=0)),
         )
+
+    def without_latency_of(self, earlier: Counts) -> Counts:
+        """Return these counts without the timed requests of an earlier look at the same ones."""
+        return replace(self, timed=max(0, self.timed - earlier.timed), slow=max(0, self.slow - earlier.slow))
 
     @property
     def rate(self) -> float | None:
@@ -60,6 +64,16 @@ class EpochCounts:
     def share(self) -> float:
         """The chance that an event comes from the canary when both are alike."""
         return self.percent / 100 if self.both is None else 0.5
+
+    def without_latency_of(self, earlier: EpochCounts) -> EpochCounts:
+        """Return these counts without the timed requests of an earlier look at the same epoch."""
+        both = None if self.both is None else self.both.without_latency_of(earlier.both or Counts())
+        return replace(
+            self,
+            canary=self.canary.without_latency_of(earlier.canary),
+            champion=self.champion.without_latency_of(earlier.champion),
+            both=both,
+        )
 
 
 @dataclass(frozen=True)
