@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
+from airflow_mlops.serving.credentials import token_of
 from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.request_body import read_body
 
@@ -37,7 +38,7 @@ class Front:
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -47,7 +48,7 @@ class Front:
         path = scope["path"]
         headers = dict(scope["headers"])
         if path not in OPEN_PATHS:
-            token = headers.get(b"authorization", b"")
+            token = token_of(headers.get(b"authorization", b""))
             if not hmac.compare_digest(token, self._expected):
                 refusal = JSONResponse(
                     {"error": "the server's token is missing or wrong: send Authorization: Bearer TOKEN"},
