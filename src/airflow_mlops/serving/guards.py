@@ -1,7 +1,7 @@
 """What the guards of a canary count: events of single requests, against what the champion did before.
 
-Both versions are measured with the same rule. The deciles of the champion's scores are frozen once per canary.
-What is slow follows the load: each minute the limit becomes the 95th percentile of the champion's latest
+Both versions are measured with the same rule. The deciles of the champion's scores are frozen once per
+canary. What is slow follows the load: each minute the limit becomes the 95th percentile of the champion's latest
 answers, so that it is always known before the answers that are held against it.
 """
 
@@ -33,8 +33,8 @@ class Seen:
 class Reference:
     """What ``requests`` of the champion's answers were like when the canary began.
 
-    ``latency_s`` is the 95th percentile in seconds (a worker that has seen enough by itself uses its own, anew
-    each minute), ``deciles`` the nine cuts of the scores (None without).
+    ``latency_s`` is the 95th percentile in seconds (a worker that has seen enough by itself uses its own,
+    anew each minute), ``deciles`` the nine cuts of the scores (None without).
     """
 
     champion: int

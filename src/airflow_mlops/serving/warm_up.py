@@ -1,4 +1,4 @@
-"""A version that has just been loaded answers a few requests that nobody counts, until its times have settled.
+"""A version that has just been loaded answers requests that nobody counts, until its times have settled.
 
 Caches, lazy imports and compiled kernels are filled by them, on the same way and in the same thread as by the
 requests of callers.
@@ -50,7 +50,7 @@ class Samples:
 def samples_of(
     local: Path, golden: Mapping[str, Any], columns: Sequence[tuple[str, str]], inputs: Any
 ) -> Samples:
-    """Return requests for a model: its golden rows, else its input example, else rows made from its signature.
+    """Return requests for a model: golden rows, else its input example, else rows made from its signature.
 
     ``local`` is the model's folder, ``columns`` are (name, MLflow type) of the columns that it names,
     ``inputs`` its signature's inputs, None without.

@@ -109,8 +109,8 @@ def _rates(
     missing = _missing(guard.name, measured, base)
     if kind.relative and base_events > SATURATED * base:
         missing = (
-            f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} against a "
-            "limit that was set under another load"
+            f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} "
+            "against a limit that was set under another load"
         )
     harm = (
         f"the canary {kind.comparison} than the champion{_margin(null)}: {shown} against "

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
+from airflow_mlops.rollout.core.bursts import Bursts
+
 
 @dataclass(frozen=True)
 class Counts:
     """What one version did: requests answered, and the events that guards look for.
 
-    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's 95th percentile just before);
+    ``failures`` of ``requests``; ``slow`` of ``timed`` (beyond the champion's 95th percentile just before);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
     champion's frozen scores that the score fell into, empty when nothing was scored.
     """
@@ -52,6 +54,7 @@ class EpochCounts:
 
     ``both`` is set while the canary answered copies of the champion's requests: the events that the two
     shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
+    ``bursts`` are the failures by groups of callers and minutes, None where the target does not say.
     """
 
     epoch: int
@@ -59,6 +62,7 @@ class EpochCounts:
     canary: Counts
     champion: Counts
     both: Counts | None = None
+    bursts: Bursts | None = None
 
     @property
     def share(self) -> float:

@@ -102,7 +102,9 @@ class RolloutPlan(Record):
 
 def rollout_id(plan: RolloutPlan) -> str:
     """Return the name of the rollout of ``plan``: the same plan always finds the same rollout."""
-    canonical = json.dumps(plan.to_json(), sort_keys=True)
+    # A plan that an earlier release stored, which knew no such time, keeps its name.
+    fields = {key: value for key, value in plan.to_json().items() if key != "settle_s" or value}
+    canonical = json.dumps(fields, sort_keys=True)
     return f"{plan.name}-{plan.model_version}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 
 
