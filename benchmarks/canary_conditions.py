@@ -26,7 +26,9 @@ GROUPS = 64
 Array = np.ndarray
 
 
-def log_e(ours: Array, theirs: Array, share: float | Array, null: float = 1.0, *, worse: bool = True) -> Array:
+def log_e(
+    ours: Array, theirs: Array, share: float | Array, null: float = 1.0, *, worse: bool = True
+) -> Array:
     """The package's event-share process after each look, for (runs, looks) of new events."""
     make = EventShareProcess.inferiority if worse else EventShareProcess.non_inferiority
     ratios = make(null).ratios
@@ -57,7 +59,14 @@ def heading(title: str) -> None:
 
 
 def burst_table(
-    rng: np.random.Generator, share: float, *, ratio: float, size: int, apart: float, minutes: int, callers: int
+    rng: np.random.Generator,
+    share: float,
+    *,
+    ratio: float,
+    size: int,
+    apart: float,
+    minutes: int,
+    callers: int,
 ) -> Array:
     """Failures by minute, group of callers and arm: 3,000 requests a minute, 1 % of the champion's fail.
 
@@ -90,9 +99,7 @@ def judged_bursts(table: Array, share: float, plan: RolloutPlan) -> tuple[bool, 
 
 
 def bursts(rng: np.random.Generator, runs: int) -> None:
-    plan = RolloutPlan(
-        name="m", model_version=2, model_uri="models:/m/2", champion_version=1, tolerance=1e-4
-    )
+    plan = RolloutPlan(name="m", model_version=2, model_uri="models:/m/2", champion_version=1, tolerance=1e-4)
     heading("failures in bursts that stay on one arm, 60 minutes")
     cases = [
         ("no worse, bursts of 20", {"ratio": 1, "size": 20, "apart": 0.0}, "<= 0.05"),
@@ -165,7 +172,9 @@ def load(rng: np.random.Generator, runs: int) -> None:
             row(f"{words}, answers x {slower:g}: rolled back", alarms[0], alarms[1], wanted)
             if slower > 1:
                 first = [p & ~a for p, a in zip(passes, alarms, strict=True)]
-                row(f"{words}, answers x {slower:g}: passes, never rolled back", first[0], first[1], "<= 0.05")
+                row(
+                    f"{words}, answers x {slower:g}: passes, never rolled back", first[0], first[1], "<= 0.05"
+                )
 
 
 # Errors ---------------------------------------------------------------------------------------------------
@@ -180,9 +189,7 @@ def time_limits(rng: np.random.Generator, runs: int) -> None:
             slow_events(rng, runs, (np.full(looks, late), np.zeros(looks)), share, 1000)
             for late in (0.0, 0.002)
         )
-        now, before = (
-            (log_e(*events, share) >= np.log(2 / ALPHA)).any(axis=1) for events in (ours, theirs)
-        )
+        now, before = ((log_e(*events, share) >= np.log(2 / ALPHA)).any(axis=1) for events in (ours, theirs))
         row(f"one limit for both (before: half for the canary), split {share:.0%}", now, before, "<= 0.05")
 
 

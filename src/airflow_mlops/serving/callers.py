@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 from zlib import crc32
 
@@ -11,6 +12,16 @@ EVENT: Final = "failed"
 _MINUTES: Final = ((30, 1), (360, 10))
 """(until this minute of an epoch, minutes that are counted together); hours afterwards."""
 _HOUR: Final = 60
+
+
+CALLER: Final[ContextVar[Mapping[str, Any] | None]] = ContextVar("caller", default=None)
+"""The ASGI scope of the request that is being answered."""
+
+
+def current_event(epoch: int, now: float) -> str:
+    """Return the event that a failure of the present request counts as beside ``failures``."""
+    scope = CALLER.get()
+    return event_of(0 if scope is None else group_of(scope), epoch, now)
 
 
 def group_of(scope: Mapping[str, Any]) -> int:
@@ -24,7 +35,7 @@ def group_of(scope: Mapping[str, Any]) -> int:
 
 
 def event_of(group: int, epoch: int, now: float) -> str:
-    """Return the event that a failure counts as beside ``failures``.
+    """Return the event of a failure of one ``group`` of callers at one time.
 
     ``epoch`` begins with the time in milliseconds; ``now`` in epoch seconds. Minutes are counted from there,
     and later in longer stretches, so that an epoch of days stays small.

@@ -11,13 +11,13 @@ import random
 import re
 from typing import Any, Final
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
+from airflow_mlops.serving.callers import CALLER
 from airflow_mlops.serving.credentials import token_of
 from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.request_body import read_body
@@ -45,6 +45,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        CALLER.set(scope)
         path = scope["path"]
         headers = dict(scope["headers"])
         if path not in OPEN_PATHS:
@@ -80,11 +81,11 @@ class Front:
         try:
             body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
         except HTTPException as error:
-            answer = Answer(error.status_code, {"error": error.detail})
+            answer = Answer.error(error.status_code, error.detail)
         else:
             known = Headers(scope=scope) if state.settings.sticky else {}
             answer = await state.invocations.answer(body, request_id, known)
-        encoded = msgspec.json.encode(answer.body)
+        encoded = answer.body
         fields = [_JSON, (b"content-length", b"%d" % len(encoded)), *headers_of(answer, request_id)]
         if state.leaving or answer.status == 408:
             fields.append(_CLOSE)

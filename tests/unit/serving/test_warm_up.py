@@ -67,7 +67,9 @@ def test_rows_that_a_model_refuses_are_no_fault_and_are_said() -> None:
         raise RuntimeError("no such shop")
 
     found = warmed(Counting(refuse), Samples((BODY,), "a row made from its signature"))
-    assert found.startswith("not warmed up: the model does not take a row made from its signature (no such shop")
+    assert found.startswith(
+        "not warmed up: the model does not take a row made from its signature (no such shop"
+    )
 
 
 def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,9 @@ def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatc
 
 def test_without_rows_it_says_so() -> None:
     found = warmed(Counting(), Samples())
-    assert found == "not warmed up: it has no golden rows, no input example and no signature to make rows from"
+    assert (
+        found == "not warmed up: it has no golden rows, no input example and no signature to make rows from"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import httpx
 
 DECILES: Final = 10
-_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_EVENTS: Final = (
+    "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
+    "fallback_failures",
+)  # fmt: skip
 _CLUSTER: Final = "failed:"
 _TRIES: Final = 3
 _BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
@@ -156,9 +159,7 @@ def counts_of(found: Mapping[str, int]) -> Counts:
     return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
 
 
-def cells_of(
-    canary: Mapping[str, int], champion: Mapping[str, int]
-) -> Iterator[tuple[int, int]]:
+def cells_of(canary: Mapping[str, int], champion: Mapping[str, int]) -> Iterator[tuple[int, int]]:
     """Yield the (canary, champion) failures of each group of callers and minute in two servers' counts."""
     names = {name for found in (canary, champion) for name in found if name.startswith(_CLUSTER)}
     for name in sorted(names):

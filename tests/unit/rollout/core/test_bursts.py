@@ -21,7 +21,12 @@ from airflow_mlops.rollout.core.bursts import Bursts, bursts_of
 from tests.support.simulation import at_most, runs
 
 PLAN = RolloutPlan(
-    name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(50,), tolerance=0.0001
+    name="churn",
+    model_version=3,
+    model_uri="models:/churn/3",
+    champion_version=2,
+    steps=(50,),
+    tolerance=0.0001,
 )
 Cells = list[tuple[int, int]]
 

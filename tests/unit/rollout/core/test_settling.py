@@ -64,7 +64,10 @@ def test_a_version_that_stays_slow_is_rolled_back_once_it_has_settled() -> None:
     state, _ = advance(started(), seen(COLD), 30)
     state, _ = advance(state, seen(COLD + COLD, 3000, 150), 40)
     assert state.phase is Phase.ROLLING_BACK
-    assert "is slow more often than the champion times 2: 100 of 100 were slow against 100 of 2000" in state.reason
+    assert (
+        "is slow more often than the champion times 2: 100 of 100 were slow against 100 of 2000"
+        in state.reason
+    )
 
 
 def test_without_a_time_to_settle_the_same_answers_are_judged_at_once() -> None:
