@@ -1,4 +1,4 @@
-"""What the canary's guarantee needs, and what happens when it does not hold: bursts, cold starts, load, callers.
+"""What the canary's guarantee needs, and what happens when it does not hold.
 
     python benchmarks/canary_conditions.py              about two minutes
     python benchmarks/canary_conditions.py --runs 100   a quarter of it, larger errors

@@ -1,4 +1,4 @@
-"""Groups of callers and minutes: failures are counted by them, so that bursts from few callers can be told."""
+"""Groups of callers and minutes: failures are counted by them, so that bursts from few callers show."""
 
 from __future__ import annotations
 

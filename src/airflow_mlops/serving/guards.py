@@ -1,8 +1,8 @@
 """What the guards of a canary count: events of single requests, against what the champion did before.
 
 Both versions are measured with the same rule. The deciles of the champion's scores are frozen once per
-canary. What is slow follows the load: each minute the limit becomes the 95th percentile of the champion's latest
-answers, so that it is always known before the answers that are held against it.
+canary. What is slow follows the load: each minute the limit becomes the 95th percentile of the champion's
+latest answers, so that it is always known before the answers that are held against it.
 """
 
 from __future__ import annotations

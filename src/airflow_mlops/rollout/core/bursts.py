@@ -1,9 +1,9 @@
 """Failures that come in bursts from few callers: what they prove, and what they do not. Pure.
 
-The test of the errors takes each failure for an independent draw of an arm. Where requests are routed one by one
-at random that holds whatever the callers do. Where a proxy keeps a caller on one arm, a burst of failures counts
-as often as it has requests, and proves nothing. So failures are also counted by cluster: those of one group of
-callers within one minute.
+The test of the errors takes each failure for an independent draw of an arm. Where requests are routed one by
+one at random that holds whatever the callers do. Where a proxy keeps a caller on one arm, a burst of failures
+counts as often as it has requests, and proves nothing. So failures are also counted by cluster: those of one
+group of callers within one minute.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def with_bursts(
         return replace(finding, harm=None, good=None, missing=dispersion.reason(finding.harm))
     by_ratio = single["within_max_ratio"]["log_e"]
     by_rate = single["within_tolerance"]["log_e"]
-    if finding.good and (by_rate is None or by_rate < pass_limit):
-        if not dispersion.confirms(by_ratio, not_worse.log_e, pass_limit):
-            return replace(finding, good=None, missing=dispersion.reason(finding.good))
+    rests_on_ratio = finding.good and (by_rate is None or by_rate < pass_limit)
+    if rests_on_ratio and not dispersion.confirms(by_ratio, not_worse.log_e, pass_limit):
+        return replace(finding, good=None, missing=dispersion.reason(str(finding.good)))
     return finding
 
 
@@ -144,8 +144,8 @@ class _Dispersion:
     def reason(self, words: str) -> str:
         shown = "not known yet" if self.ratio is None else f"{self.ratio:.1f}"
         return (
-            f"failures come in bursts from few callers: {self.clusters} group(s) of callers and minutes have all "
-            f"of them, dispersion {shown} (1: independent), so this is not certain: {words}"
+            f"failures come in bursts from few callers: {self.clusters} group(s) of callers and minutes have "
+            f"all of them, dispersion {shown} (1: independent), so this is not certain: {words}"
         )
 
     def evidence(self, log_e: float) -> dict[str, Any]:
