@@ -7,8 +7,8 @@ Each run is a canary of 100,000 requests with a look after every fiftieth (or th
 other rules are what deployment tools do: a fixed threshold with one failed check, a two-sample z-test at
 each look, a Mann-Whitney test of the samples at each look. Every column sees the same requests.
 
-Then what the guarantee needs and what happens when it does not hold: see benchmarks/canary_conditions.py. At the
-end real rollbacks, measured: see benchmarks/rollback.py.
+Then what the guarantee needs and what happens when it does not hold: see benchmarks/canary_conditions.py.
+At the end real rollbacks, measured: see benchmarks/rollback.py.
 """
 
 from __future__ import annotations

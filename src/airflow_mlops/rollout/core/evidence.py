@@ -106,7 +106,8 @@ class EventShareProcess:
         """Return the process after more failures at one traffic share.
 
         ``canary`` and ``champion`` count failures (or parts of one), ``weight`` is the canary's share of the
-        traffic at that time. A share of 0 or 1 compares nothing and is left out. Raises ConfigError for impossible values.
+        traffic at that time. A share of 0 or 1 compares nothing and is left out. Raises ConfigError for
+        impossible values.
         """
         if canary < 0 or champion < 0 or not 0 <= weight <= 1:
             raise ConfigError(
