@@ -49,7 +49,7 @@ def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "")
     if model.shorten():
         _try_golden(model, golden)
     inputs = getattr(pyfunc.metadata.signature, "inputs", None)
-    model.samples = samples_of(local, golden, model.columns, inputs)
+    model.samples = samples_of(local, golden, inputs)
     return model
 
 
@@ -77,7 +77,7 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
     wrong = []
     scores = golden.get("scores") if found.scores is not None else None
     for what, got, expected in (
-        ("predicts", found.values, golden["predictions"]),
+        ("predicts", found.values if found.unnamed is None else found.unnamed, golden["predictions"]),
         ("scores", found.scores or [], scores or []),
     ):
         pairs = zip(got, expected, strict=True) if expected else ()

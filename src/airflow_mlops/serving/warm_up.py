@@ -47,28 +47,33 @@ class Samples:
     origin: str = ""
 
 
-def samples_of(
-    local: Path, golden: Mapping[str, Any], columns: Sequence[tuple[str, str]], inputs: Any
-) -> Samples:
+def samples_of(local: Path, golden: Mapping[str, Any], inputs: Any) -> Samples:
     """Return requests for a model: golden rows, else its input example, else rows made from its signature.
 
-    ``local`` is the model's folder, ``columns`` are (name, MLflow type) of the columns that it names,
-    ``inputs`` its signature's inputs, None without.
+    ``local`` is the model's folder, ``inputs`` its signature's inputs, None without.
     """
     if golden.get("rows"):
         return Samples(tuple(_golden_bodies(golden)), "its golden rows")
     example = local / "serving_input_example.json"
     if example.exists() and example.stat().st_size <= _EXAMPLE_BYTES:
         return Samples((example.read_bytes(),), "its input example")
-    row = [_VALUES.get(kind) for _, kind in columns]
-    if columns and None not in row:
-        table = {"columns": [name for name, _ in columns], "data": [row]}
-        return Samples((_body(dataframe_split=table),), "a row made from its signature")
-    if inputs is not None and inputs.is_tensor_spec() and not inputs.has_input_names():
+    body = None if inputs is None else _made_up(inputs)
+    return Samples() if body is None else Samples((body,), "a row made from its signature")
+
+
+def _made_up(inputs: Any) -> bytes | None:
+    """Return a request for one row that fits a signature's inputs; None where that cannot be made."""
+    if inputs.is_tensor_spec():
+        if inputs.has_input_names():
+            return None
         (spec,) = inputs.inputs
         shape = [1 if size < 0 else size for size in spec.shape]
-        return Samples((_body(inputs=np.zeros(shape).tolist()),), "a row made from its signature")
-    return Samples()
+        return _body(inputs=np.zeros(shape, dtype=spec.type).tolist())
+    if not inputs.has_input_names():
+        return None
+    row = [_VALUES.get(str(getattr(column.type, "name", column.type)).lower()) for column in inputs.inputs]
+    table = {"columns": [column.name for column in inputs.inputs], "data": [row]}
+    return None if None in row else _body(dataframe_split=table)
 
 
 async def warm_up(batcher: Batcher, samples: Samples) -> str:

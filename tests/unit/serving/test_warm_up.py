@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types.schema import Map
 
 from airflow_mlops.serving import warm_up as module
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.warm_up import ROUNDS, Samples, samples_of, warm_up
 
-COLUMNS = (("a", "double"), ("b", "string"))
+COLUMNS = Schema([ColSpec("double", "a"), ColSpec("string", "b")])
 BODY = b'{"dataframe_split": {"columns": ["a"], "data": [[1.0]]}}'
 
 
@@ -94,7 +94,7 @@ def test_without_rows_it_says_so() -> None:
 )
 def test_golden_rows_come_first_one_by_one(golden: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "serving_input_example.json").write_text("{}")
-    found = samples_of(tmp_path, golden, COLUMNS, None)
+    found = samples_of(tmp_path, golden, COLUMNS)
     assert found.origin == "its golden rows"
     assert [json.loads(body) for body in found.bodies] == [
         {"dataframe_split": {"columns": ["a", "b"], "data": [row]}} for row in ([1, "x"], [2, "y"])
@@ -103,22 +103,22 @@ def test_golden_rows_come_first_one_by_one(golden: dict[str, Any], tmp_path: Pat
 
 def test_an_input_example_comes_before_made_up_rows(tmp_path: Path) -> None:
     (tmp_path / "serving_input_example.json").write_bytes(BODY)
-    assert samples_of(tmp_path, {"rows": []}, COLUMNS, None) == Samples((BODY,), "its input example")
+    assert samples_of(tmp_path, {"rows": []}, COLUMNS) == Samples((BODY,), "its input example")
     (tmp_path / "serving_input_example.json").write_bytes(b" " * 100_000)
-    assert samples_of(tmp_path, {"rows": []}, COLUMNS, None).origin == "a row made from its signature"
+    assert samples_of(tmp_path, {"rows": []}, COLUMNS).origin == "a row made from its signature"
 
 
 @pytest.mark.parametrize(
-    ("columns", "inputs", "expected"),
+    ("inputs", "expected"),
     [
-        (COLUMNS, None, {"dataframe_split": {"columns": ["a", "b"], "data": [[1.0, "a"]]}}),
-        ((), Schema([TensorSpec(np.dtype("float64"), (-1, 2))]), {"inputs": [[0.0, 0.0]]}),
-        ((("a", "map"),), None, None),
-        ((), None, None),
+        (COLUMNS, {"dataframe_split": {"columns": ["a", "b"], "data": [[1.0, "a"]]}}),
+        (Schema([TensorSpec(np.dtype("float64"), (-1, 2))]), {"inputs": [[0.0, 0.0]]}),
+        (Schema([TensorSpec(np.dtype("float64"), (-1, 2), "a")]), None),
+        (Schema([ColSpec("double")]), None),
+        (Schema([ColSpec(Map("string"), "a")]), None),
+        (None, None),
     ],
 )
-def test_rows_made_from_a_signature(
-    columns: Sequence[tuple[str, str]], inputs: Any, expected: Any, tmp_path: Path
-) -> None:
-    found = samples_of(tmp_path, {}, columns, inputs)
+def test_rows_made_from_a_signature(inputs: Any, expected: Any, tmp_path: Path) -> None:
+    found = samples_of(tmp_path, {}, inputs)
     assert [json.loads(body) for body in found.bodies] == ([] if expected is None else [expected])

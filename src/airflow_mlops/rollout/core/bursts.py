@@ -47,8 +47,8 @@ class Bursts:
 def bursts_of(cells: Iterable[tuple[int, int]], *, random: bool = False) -> Bursts:
     """Return what the (canary, champion) failures of each cluster amount to.
 
-    >>> bursts_of([(1, 0), (0, 2), (1, 1)])
-    Bursts(clusters=3, canary=1.5, several=2, spread=2.0, variance=..., random=False)
+    >>> bursts_of([(1, 0), (0, 2), (2, 1)])
+    Bursts(clusters=3, canary=1.66..., several=2, spread=2.33..., variance=2.33..., random=False)
     """
     known = [(ours, theirs) for ours, theirs in cells if ours + theirs]
     canary = sum(ours for ours, _ in known)
