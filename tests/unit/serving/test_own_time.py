@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
+from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from airflow_mlops.serving import batching
@@ -34,7 +35,7 @@ class Takes:
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         inputs = Schema([ColSpec("double", "a")])
-        self.metadata = SimpleNamespace(signature=SimpleNamespace(inputs=inputs), metadata=None)
+        self.metadata = mlflow.models.Model(signature=ModelSignature(inputs=inputs))
         self._clock, self._seconds = clock, seconds
 
     def predict(self, frame: Any) -> Any:
@@ -65,6 +66,6 @@ def test_the_batch_of_another_version_in_the_same_turn_takes_no_time_of_ones_own
 
 
 def test_what_the_guards_see_is_that_time_and_that_of_the_request_where_there_are_no_predictions() -> None:
-    assert Outcome(Predictions([1], None, 0.25), seconds=0.9).seen().seconds == 0.25
+    assert Outcome(Predictions([1], None, seconds=0.25), seconds=0.9).seen().seconds == 0.25
     assert Outcome(Predictions([1], None), seconds=0.9).seen().seconds == 0.9
     assert Outcome(None, 504, "late", 10.0).seen().seconds == 10.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
+from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.types.schema import Map
 
@@ -26,9 +27,8 @@ class Counting:
     """A model of MLflow's kind that does with each call what it is told."""
 
     def __init__(self, does: Any = None) -> None:
-        self.metadata = SimpleNamespace(
-            signature=SimpleNamespace(inputs=Schema([ColSpec("double", "a")])), metadata=None
-        )
+        inputs = Schema([ColSpec("double", "a")])
+        self.metadata = mlflow.models.Model(signature=ModelSignature(inputs=inputs))
         self.rows: list[int] = []
         self._does = does
 
