@@ -9,7 +9,7 @@ import pytest
 
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving.callers import GROUPS, event_of, group_of
-from tests.support.server import TOKEN, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, Registry, running_server
 
 
 def scope(client: str = "10.0.0.1", **headers: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_the_failures_of_a_canary_arrive_at_the_rollout_by_group(
         client.traffic(kinds["champion"], {kinds["broken"]: 100})
         for number in range(30):
             client.predict(**{"X-Forwarded-For": f"10.0.0.{number}"})
-        target = LocalTarget(str(client.base_url), TOKEN)
+        target = LocalTarget(client.admin_url, ADMIN_TOKEN)
         try:
             (epoch,) = target.observe(kinds["broken"], kinds["champion"], 0).epochs
         finally:
