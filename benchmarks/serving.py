@@ -36,6 +36,7 @@ ECHO = "bare Starlette echo"
 LARGE = 1000
 TARGETS = {"linear": 50, "forest": 30}
 LARGE_TARGET, MEMORY_TARGET = 8, 0.6
+HEADS = ("req/s", "p50 ms", "p99 ms", "CPU ms", "not 200", "of echo")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def middle(rounds: list[Table]) -> Table:
 def show(found: tuple[Table, Table]) -> None:
     """Print both tables."""
     for title, table in zip(("single rows", f"{LARGE:,} rows per request"), found, strict=True):
-        heads = f"{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'not 200':>9}{'of echo':>9}{'of mlflow':>11}"
+        heads = "".join(f"{head:>9}" for head in HEADS) + f"{'of mlflow':>11}"
         memory_heads = f"{'MB':>8}{'of its MB':>11}" if title == "single rows" else ""
         print(f"\n{title:<38}{heads}{memory_heads}")
         for server, figures in table.items():
