@@ -28,7 +28,7 @@ from typing import Any
 from servers.callers import Callers
 from servers.haproxy import await_answers, haproxy
 from servers.models import train
-from servers.processes import TOKEN, Ours, asks_mlflow, memory, ours
+from servers.processes import ADMIN_TOKEN, Ours, asks_mlflow, memory, ours
 from servers.verdicts import Line, judge_log, judge_memory
 
 from airflow_mlops.serving.settings import Settings
@@ -50,14 +50,14 @@ def place(kind: str, folder: Path, uri: str, flags: list[str]) -> Iterator[tuple
     with ExitStack() as stack:
         if kind == "local":
             server = stack.enter_context(ours(NAME, uri, folder, *flags))
-            target: Any = LocalTarget(server.admin_url, TOKEN, timeout_s=60)
+            target: Any = LocalTarget(server.admin_url, ADMIN_TOKEN, timeout_s=60)
             port, servers = server.port, {1: server, 2: server}
         else:
             slots = {slot: stack.enter_context(ours(NAME, uri, folder, *flags)) for slot in "ab"}
             port, socket = stack.enter_context(haproxy(slots))
             addresses = {slot: server.admin_url for slot, server in slots.items()}
             target = HaproxyTarget(
-                f"http://127.0.0.1:{port}", TOKEN, socket=socket, slots=addresses, timeout_s=60
+                f"http://127.0.0.1:{port}", ADMIN_TOKEN, socket=socket, slots=addresses, timeout_s=60
             )
             servers = {1: slots["a"], 2: slots["b"]}
         stack.enter_context(closing(target))

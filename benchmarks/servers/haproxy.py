@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from servers.processes import TOKEN, Ours, free_port
+from servers.processes import Ours, free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "docker" / "haproxy.cfg"
 
@@ -42,7 +42,6 @@ def haproxy(slots: dict[str, Ours]) -> Iterator[tuple[int, str]]:
             "MLOPS_SOCKET": socket,
             "MLOPS_SLOT_A": f"127.0.0.1:{slots['a'].port}",
             "MLOPS_SLOT_B": f"127.0.0.1:{slots['b'].port}",
-            "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
         }
         command = [program(), "-db", "-q", "-f", str(CONFIGURATION)]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)

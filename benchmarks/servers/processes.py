@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TOKEN = "benchmark"
+TOKEN, ADMIN_TOKEN = "benchmark", "benchmark-admin"
+TOKENS = {"AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN, "AIRFLOW_MLOPS_ADMIN_TOKEN": ADMIN_TOKEN}
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -51,16 +52,16 @@ def server(command: list[str], port: int, path: str, folder: Path, **environment
 
 
 class Ours:
-    """A running model server of this package: its port, its process id and its state folder."""
+    """A running model server of this package: its ports, its process id and its state folder."""
 
-    def __init__(self, port: int, pid: int, state: Path) -> None:
+    def __init__(self, port: int, admin_port: int, pid: int, state: Path) -> None:
         self.port, self.pid, self.state = port, pid, state
-        self.admin_url = f"http://127.0.0.1:{port}"
+        self.admin_url = f"http://127.0.0.1:{admin_port}"
 
     def admin(self, method: str, path: str, body: dict) -> dict:
         request = urllib.request.Request(
             f"{self.admin_url}{path}", json.dumps(body).encode(),
-            {"Authorization": f"Bearer {TOKEN}"}, method=method,
+            {"Authorization": f"Bearer {ADMIN_TOKEN}"}, method=method,
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
@@ -77,12 +78,12 @@ class Ours:
 @contextmanager
 def ours(name: str, uri: str, folder: Path, *flags: str) -> Iterator[Ours]:
     """Run our model server as a user starts it, with a new state folder below ``folder``."""
-    port, state = free_port(), folder / f"state-{time.monotonic_ns()}"
+    port, admin_port, state = free_port(), free_port(), folder / f"state-{time.monotonic_ns()}"
     state.mkdir()
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--tracking-uri", uri]
-    command += ["--port", str(port), "--state-dir", str(state), *flags]
-    with server(command, port, "/ping", folder, AIRFLOW_MLOPS_SERVING_TOKEN=TOKEN) as pid:
-        yield Ours(port, pid, state)
+    command += ["--port", str(port), "--admin-port", str(admin_port), "--state-dir", str(state), *flags]
+    with server(command, port, "/ping", folder, **TOKENS) as pid:
+        yield Ours(port, admin_port, pid, state)
 
 
 def asks_mlflow(pid: int) -> bool:

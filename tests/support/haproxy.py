@@ -14,7 +14,6 @@ from pathlib import Path
 
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.rollout.targets.haproxy.runtime import HaproxyRuntime, ServerStats
-from tests.support.server import TOKEN
 
 CONFIGURATION = Path(__file__).parents[2] / "docker" / "haproxy.cfg"
 
@@ -42,7 +41,6 @@ class Haproxy:
             "MLOPS_SOCKET": self.socket,
             "MLOPS_SLOT_A": slots[0].removeprefix("http://"),
             "MLOPS_SLOT_B": slots[1].removeprefix("http://"),
-            "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
         }
         self._process: subprocess.Popen[bytes] | None = None
 

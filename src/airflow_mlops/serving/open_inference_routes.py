@@ -62,11 +62,14 @@ def _known_model(request: Request) -> str:
     return known
 
 
+SERVER_ROUTES: Final = [
+    Route("/v2/health/live", _live),
+    Route("/v2/health/ready", _ready),
+    Route("/v2", _server_metadata),
+]
 ROUTES: Final = [
     Route("/v2/models/{name}/infer", _infer, methods=["POST"]),
     Route("/v2/models/{name}/ready", _model_ready),
     Route("/v2/models/{name}", _model_metadata),
-    Route("/v2/health/live", _live),
-    Route("/v2/health/ready", _ready),
-    Route("/v2", _server_metadata),
+    *SERVER_ROUTES,
 ]

@@ -23,7 +23,7 @@ from airflow_mlops.testing.targets import TargetContract
 from tests.support import free_port
 from tests.support.haproxy import Haproxy, running_haproxy
 from tests.support.rollout import Rollout, plan_for, promoted_rollout
-from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, TOKENS, Client, Registry, running_server
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -37,8 +37,10 @@ class Place:
         self.caller = Client(base_url=haproxy.url, headers=HEADERS, timeout=30)
 
     def target(self, **options: float) -> HaproxyTarget:
-        slots = {"a": str(self.a.base_url), "b": str(self.b.base_url)}
-        return HaproxyTarget(self.haproxy.url, TOKEN, socket=self.haproxy.socket, slots=slots, **options)
+        slots = {"a": self.a.admin_url, "b": self.b.admin_url}
+        return HaproxyTarget(
+            self.haproxy.url, ADMIN_TOKEN, socket=self.haproxy.socket, slots=slots, **options
+        )
 
     def answered_by(self, requests: int) -> dict[str, int]:
         """Send requests; return how many each version answered."""
@@ -237,8 +239,13 @@ def test_slow_answers_are_counted_against_a_limit_of_the_champion(
 
 
 def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None:
-    slots = {"a": str(place.a.base_url), "b": str(place.b.base_url)}
-    good = {"base_url": place.haproxy.url, "token": TOKEN, "socket": place.haproxy.socket, "slots": slots}
+    slots = {"a": place.a.admin_url, "b": place.b.admin_url}
+    good = {
+        "base_url": place.haproxy.url,
+        "token": ADMIN_TOKEN,
+        "socket": place.haproxy.socket,
+        "slots": slots,
+    }
     for wrong, said in (
         ({"backend": "modle"}, "backend 'modle'.*name a backend of haproxy.cfg"),
         ({"backend": "model_labels"}, "lacks the server.*a_spare"),
@@ -289,17 +296,21 @@ def test_a_bad_canary_is_rolled_back(
 @contextmanager
 def server_process(registry: Registry, state_dir: Path) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
     """Serve in a process that can be killed."""
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     command = [sys.executable, "-m", "airflow_mlops.serving", "--name", NAME, "--port", str(port)]
-    command += ["--tracking-uri", registry.uri, "--state-dir", str(state_dir)]
-    environment = {
-        **os.environ,
-        "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    command += [
+        "--tracking-uri",
+        registry.uri,
+        "--state-dir",
+        str(state_dir),
+        "--admin-port",
+        str(admin_port),
+    ]
+    environment = {**os.environ, **TOKENS, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
-            with Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=30) as client:
+            url, admin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}"
+            with Client(admin_url, base_url=url, headers=HEADERS, timeout=30) as client:
                 until(lambda: _alive(client))
                 yield process, client
         finally:
