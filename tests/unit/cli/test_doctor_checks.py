@@ -52,7 +52,7 @@ from airflow_mlops.rollout.targets.model_server_probe import check_clock
 from tests.support import free_port
 from tests.support.haproxy import running_haproxy
 from tests.support.postgres import running_postgres
-from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, Registry, running_server
 
 VALID = Path(__file__).parents[2] / "corpus" / "valid"
 LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"
