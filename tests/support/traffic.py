@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -27,6 +28,12 @@ class Traffic:
         self.answered = 0
         self.failed: list[str] = []
         self.stopped = False
+
+    def await_answers(self, count: int) -> None:
+        """Wait until callers have got so many more answers."""
+        wanted, pause = self.answered + count, threading.Event()
+        while self.answered < wanted and not self.stopped:
+            pause.wait(0.02)
 
     async def run(self) -> None:
         await asyncio.gather(*(self._caller(number) for number in range(CALLERS)))
