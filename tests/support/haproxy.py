@@ -44,9 +44,9 @@ class Haproxy:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, configuration: Path = CONFIGURATION) -> None:
         """Start it and wait until its runtime API answers and has seen each slot."""
-        command = [program(), "-db", "-q", "-f", str(CONFIGURATION)]
+        command = [program(), "-db", "-q", "-f", str(configuration)]
         self._process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
         for _ in range(200):
             with suppress(BackendError):

@@ -174,7 +174,8 @@ class Client(httpx.Client):
     """A caller with the token; what it asks of ``/admin`` goes to ``admin_url`` with the token for that."""
 
     def __init__(self, admin_url: str = "", **fields: Any) -> None:
-        super().__init__(verify=_TLS, **fields)  # httpx would read the certificates for each client: 50 ms
+        # httpx would read the certificates for each client: 50 ms
+        super().__init__(**{"verify": _TLS, **fields})
         self.admin_url = admin_url
 
     def build_request(self, method: str, url: Any, **fields: Any) -> httpx.Request:

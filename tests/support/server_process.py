@@ -33,10 +33,12 @@ WAIT_LIMIT_S = 240
 class ServerProcess(Client):
     """A caller with the token whose every call is a connection of its own, so that any worker may answer."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, admin_url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, admin_url: str, **fields: Any) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         limits = httpx.Limits(max_keepalive_connections=0)
-        super().__init__(admin_url, base_url=url, headers=headers, timeout=WAIT_LIMIT_S, limits=limits)
+        super().__init__(
+            admin_url, base_url=url, headers=headers, timeout=WAIT_LIMIT_S, limits=limits, **fields
+        )
         self.process = process
 
     @property
@@ -52,8 +54,10 @@ class ServerProcess(Client):
 
 
 @contextmanager
-def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterator[ServerProcess]:
-    """Serve as a user would start it; yields a client with the token."""
+def running_process(
+    registry: Registry, state_dir: Path, *flags: str, **fields: Any
+) -> Iterator[ServerProcess]:
+    """Serve as a user would start it; yields a client with the token; ``fields`` are the client's."""
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", NAME, "--port", "0", *flags]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **TOKENS}
     process = subprocess.Popen(
@@ -71,7 +75,7 @@ def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterato
         url = next(_url(line, lines) for line in process.stderr if "serving flights on " in line)
         reader = threading.Thread(target=lambda: lines.extend(process.stderr or []))
         reader.start()
-        with ServerProcess(process, url, admin_url) as client:
+        with ServerProcess(process, url, admin_url, **fields) as client:
             yield client
     finally:
         process.send_signal(signal.SIGTERM)

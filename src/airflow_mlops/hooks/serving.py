@@ -26,7 +26,8 @@ class ServingAddress:
 class ServingHook(BaseHook):
     """Reads the model server's address and token from an Airflow connection.
 
-    :param serving_conn_id: the Airflow connection; its host is the administrators' base URL, its password their token.
+    :param serving_conn_id: the Airflow connection; its host is the administrators' base URL, its
+        password their token.
     """
 
     conn_name_attr = "serving_conn_id"

@@ -21,8 +21,8 @@ MAX_HEAD: Final = 65_536
 MAX_FIELDS: Final = 256
 _LINGER_S: Final = 2.0
 _LINGER: Final = 1 << 20
-"""Seconds and bytes that a caller who is refused may go on sending, before it is cut off: at once, it would see a
-broken connection in place of the reason."""
+"""Seconds and bytes that a caller who is refused may go on sending, before it is cut off: at once, it would
+see a broken connection in place of the reason."""
 KEEP_ALIVE_S: Final = 75
 """How long an idle connection is kept: longer than callers and load balancers do (5 to 60 s), so that it ends
 at their side and no request meets a connection that is just being closed."""
@@ -57,7 +57,7 @@ class Connections:
             connection.idle_since = asyncio.get_running_loop().time()
 
     def make_room(self) -> bool:
-        """Return whether one more connection may open; the one that has waited longest without a request goes."""
+        """Return whether one more may open; for it goes the one that has waited longest without a request."""
         if len(self._open) + self.opening < self._limit:
             return True
         waiting = [one for one in self._open.values() if not one.answering]
@@ -97,8 +97,8 @@ _NOBODY: Final = ("", 0)
 class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
     """One connection; ``request_began`` is when the first byte of a request came whose head is incomplete.
 
-    ``ends`` are the caller's address and ours. Times are those of the event loop. ``uvicorn`` are the arguments
-    of its protocol class.
+    ``ends`` are the caller's address and ours. Times are those of the event loop. ``uvicorn`` are the
+    arguments of its protocol class.
     """
 
     def __init__(self, connections: Connections, **uvicorn: Any) -> None:
@@ -161,7 +161,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
             raise ValueError(self._too_much)  # ends the parser's work; `send_400_response` follows
         super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Answer a request that cannot be read, as JSON like every other error (uvicorn)."""
         if self._too_much:
             self._refuse(self._too_much)

@@ -17,14 +17,15 @@ def uri_of(name: str, version: int) -> str:
 def check_uri(name: str, version: int, uri: str) -> None:
     """Raise ConfigError unless ``uri`` is ``version`` of the registered model ``name``.
 
-    Loading a model runs its code. Who may register a version of this model is the registry's decision; a folder, a
-    web address, another model or an alias that somebody can move would get around it.
+    Loading a model runs its code. Who may register a version of this model is the registry's decision; a
+    folder, a web address, another model or an alias that somebody can move would get around it.
 
     >>> check_uri("churn", 3, "models:/churn/3")
     """
     expected = uri_of(name, version)
     if uri != expected:
         raise ConfigError(
-            f"model_uri must be {expected} for version {version} of the model that this server serves, got {uri!r}: "
+            f"model_uri must be {expected} for version {version} of the model that this server serves, got "
+            f"{uri!r}: "
             "register the model under that name first"
         )

@@ -37,8 +37,8 @@ class Tokens:
     """The tokens of each role; several are valid at once while they are being changed.
 
     Without tokens for labels those for predictions are taken; without tokens for administrators nobody
-    administers. ``open_predictions``: predictions need no token. Raises ConfigError when a token has two roles
-    of which one is the administrators', or when nobody could ask for a prediction.
+    administers. ``open_predictions``: predictions need no token. Raises ConfigError when a token has two
+    roles of which one is the administrators', or when nobody could ask for a prediction.
     """
 
     predict: tuple[str, ...] = ()
@@ -55,7 +55,8 @@ class Tokens:
         if set(self.admin) & {*self.predict, *self.label}:
             raise ConfigError(
                 f"{ADMIN_VARIABLE} must differ from {PREDICT_VARIABLE} and {LABEL_VARIABLE}: whoever may ask "
-                "for predictions could load models and move the traffic. Choose another token for administrators"
+                "for predictions could load models and move the traffic. Choose another token for "
+                "administrators"
             )
 
 

@@ -20,14 +20,16 @@ _SAFE: Final = (
 def check_format(folder: Path, subject: str) -> None:
     """Raise ConfigError when loading the model in ``folder`` would run code of its own; reads, loads nothing.
 
-    Safe is what mlflow.sklearn loads with skops, beside no code, with trusted types of installed packages only.
+    Safe is what mlflow.sklearn loads with skops, beside no code, with trusted types of installed packages
+    only.
     """
     flavors = mlflow.models.Model.load(str(folder)).flavors
     function, sklearn = flavors.get("python_function", {}), flavors.get("sklearn", {})
     why = _objection(function, sklearn)
     if why:
         raise ConfigError(
-            f"{subject} is not loaded: {why}, and this server was started with --only-safe-formats. It takes {_SAFE}"
+            f"{subject} is not loaded: {why}, and this server was started with --only-safe-formats. It "
+            f"takes {_SAFE}"
         )
 
 

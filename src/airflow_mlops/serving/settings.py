@@ -33,11 +33,12 @@ class Settings:
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
     ``log_rows`` is how many requests the request log keeps.
 
-    ``token``, ``label_token`` and ``admin_token`` are for predicting, labelling and administering, each one token
-    or several (see ``Tokens``). Administrators come in at ``admin_host`` and ``admin_port`` (None: the port after
-    ``port``), if there is a token for them. ``open_loopback``: predictions need no token, on loopback only.
-    ``only_safe_formats``: no version is loaded whose format runs code of its own. ``max_connections`` is how many
-    callers' connections a worker keeps open. ``tls_cert`` and ``tls_key`` are PEM files. Raises ConfigError.
+    ``token``, ``label_token`` and ``admin_token`` are for predicting, labelling and administering, each one
+    token or several (see ``Tokens``). Administrators come in at ``admin_host`` and ``admin_port`` (None:
+    the port after ``port``), if there is a token for them. ``open_loopback``: predictions need no token, on
+    loopback only. ``only_safe_formats``: no version is loaded whose format runs code of its own.
+    ``max_connections`` is how many callers' connections a worker keeps open. ``tls_cert`` and ``tls_key``
+    are PEM files. Raises ConfigError.
     """
 
     name: str
@@ -73,7 +74,8 @@ class Settings:
             raise ConfigError(f"--max-connections must be at least 1, got {self.max_connections}")
         if self.open_loopback and not is_loopback(self.host):
             raise ConfigError(
-                f"--open-loopback must not be used with --host {self.host}: anybody who reaches that address could "
+                f"--open-loopback must not be used with --host {self.host}: anybody who reaches that "
+                "address could "
                 f"ask for predictions. Listen on 127.0.0.1, or leave it out and set {PREDICT_VARIABLE}"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -144,9 +146,12 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the server's command line; its results are the fields of Settings."""
     parser = argparse.ArgumentParser(
         prog="airflow-mlops serve",
-        description="Serve a registered model, with canary traffic. Tokens come from the environment, each one or "
-        f"several: {PREDICT_VARIABLE} for predictions; {LABEL_VARIABLE} for labels (else that of predictions); "
-        f"{ADMIN_VARIABLE} for versions and traffic, on a port of its own that is closed without it.",
+        description=(
+            "Serve a registered model, with canary traffic. Tokens come from the environment, each one or "
+            f"several: {PREDICT_VARIABLE} for predictions; {LABEL_VARIABLE} for labels (else that of "
+            "predictions); "
+            f"{ADMIN_VARIABLE} for versions and traffic, on a port of its own that is closed without it."
+        ),
         epilog="example: airflow-mlops serve --name churn --tracking-uri sqlite:///mlflow.db --state-dir s",
     )
     parser.add_argument("--name", required=True, help="registered model in MLflow")

@@ -20,7 +20,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"--tls-cert {settings.tls_cert} and --tls-key {settings.tls_key} cannot be used: {error}. Both must be "
+            f"--tls-cert {settings.tls_cert} and --tls-key {settings.tls_key} cannot be used: {error}. Both "
+            "must be "
             "PEM files, and the key must belong to the certificate"
         ) from error
     return context

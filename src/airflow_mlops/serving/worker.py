@@ -31,6 +31,7 @@ BALANCE_S: Final = 0.001
 LEAVE_S: Final = 0.05
 IDLE_S: Final = 5
 ADMIN_CONNECTIONS: Final = 64
+REFUSING: Final = 64
 _OTHER_FILES: Final = 256
 _FULL: Final = b'{"error":"the server has too many open connections: try again, or raise --max-connections"}'
 FULL: Final = (
@@ -51,6 +52,7 @@ class Worker(uvicorn.Server):
             None if own.admin_listener is None else socket.socket(fileno=own.admin_listener)
         )
         self._tls = tls_context(own.settings)
+        self._refusing = 0
         self._background: set[asyncio.Task[None]] = set()
         memory = SharedState.attach(own.memory, own.settings.state_dir, own.slots)
         self._app = create_app(own.settings, (memory, own.slot))
@@ -152,12 +154,23 @@ class Worker(uvicorn.Server):
     def _open(self, accepted: socket.socket, among: Connections, config: uvicorn.Config) -> bool:
         """Begin a connection, unless there are too many that are all at work."""
         if not among.make_room():
-            with accepted, contextlib.suppress(OSError):
-                accepted.send(FULL)
+            self._spawn(self._refuse(accepted))
             return False
         among.opening += 1
         self._spawn(self._connect(accepted, among, config))
         return True
+
+    async def _refuse(self, accepted: socket.socket) -> None:
+        """Say that there are too many, and read on for a moment: else the caller might not see the answer."""
+        with accepted, contextlib.suppress(OSError, TimeoutError):
+            self._refusing += 1
+            if self._tls is None and self._refusing <= REFUSING:
+                accepted.send(FULL)
+                accepted.shutdown(socket.SHUT_WR)
+                async with asyncio.timeout(1):
+                    while await asyncio.get_running_loop().sock_recv(accepted, 65_536):
+                        pass
+        self._refusing -= 1
 
     async def _connect(self, accepted: socket.socket, among: Connections, config: uvicorn.Config) -> None:
         def protocol() -> Connection:
@@ -221,7 +234,7 @@ def _accepted(listener: socket.socket) -> socket.socket | None:
 
 
 def allow_files(connections: int) -> None:
-    """Raise this process' limit of open files as far as so many connections need it, and the system lets it."""
+    """Raise this process' limit of open files to what so many connections need, or to what is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_FILES
     if soft < wanted and soft != resource.RLIM_INFINITY:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import httpx
 
 DECILES: Final = 10
-_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_EVENTS: Final = (
+    "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
+    "fallback_failures",
+)  # fmt: skip
 _TRIES: Final = 3
 _DENIED: Final = (401, 403)
 _WRONG: Final = (404, 422)
@@ -43,7 +46,8 @@ def _trusted() -> ssl.SSLContext:
 
 
 class ModelServer:
-    """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s`` limits one call.
+    """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s``
+    limits one call.
 
     All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
     ConfigError when the token or the address is wrong.
@@ -132,7 +136,8 @@ class ModelServer:
         except httpx.HTTPError as error:
             raise UnreachableServerError(
                 f"no model server answers at {self.base_url} ({type(error).__name__}: {error}); "
-                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI. It listens for administrators "
+                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI. It listens for "
+                "administrators "
                 "at --admin-host and --admin-port, and only with AIRFLOW_MLOPS_ADMIN_TOKEN"
             ) from error
         if response.status_code in _DENIED:

@@ -44,7 +44,10 @@ def probe_server(url: str, caller: Caller, slot: str = "") -> Iterator[TargetChe
             version = str(_json(client.get("/v2")).get("version", ""))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         name = caller.pipelines[0] if caller.pipelines else "MODEL"
-        fix = f"AIRFLOW_MLOPS_ADMIN_TOKEN=… airflow-mlops serve --name {name} --tracking-uri URI --state-dir FOLDER"
+        fix = (
+            f"AIRFLOW_MLOPS_ADMIN_TOKEN=… airflow-mlops serve --name {name} --tracking-uri URI "
+            "--state-dir FOLDER"
+        )
         text = f"no model server answers at {url} ({type(error).__name__})"
         yield TargetCheck(subject=_SUBJECT, part=slot, status="failed", message=text, fix=fix)
         return

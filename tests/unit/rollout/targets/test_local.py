@@ -41,9 +41,8 @@ class TestLocalTarget(TargetContract):
     def uris(self, serving_registry: Registry) -> Mapping[int, str]:
         return {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
 
-    def send(self, target: Target, requests: int) -> None:
-        for _ in range(requests):
-            assert self.client.predict().status_code == 200
+    def answered(self, target: Target, requests: int) -> list[int]:
+        return [int(self.client.predict().headers["x-model-version"]) for _ in range(requests)]
 
 
 class Overtaken(ModelServer):
