@@ -19,6 +19,8 @@ Ends = tuple[Address, Address]
 MAX_HEAD: Final = 65_536
 """Bytes of a request's first line and headers; nginx takes 32 kB, HAProxy 16 kB."""
 MAX_FIELDS: Final = 256
+_NEW_S: Final = 1.0
+"""Seconds that a connection may wait for its first or next request, however many others want in."""
 _LINGER_S: Final = 2.0
 _LINGER: Final = 1 << 20
 """Seconds and bytes that a caller who is refused may go on sending, before it is cut off: at once, it would
@@ -62,7 +64,7 @@ class Connections:
             return True
         waiting = [one for one in self._open.values() if not one.answering]
         oldest = min(waiting, key=lambda one: one.waits_since, default=None)
-        if oldest is None:
+        if oldest is None or oldest.waits_since > asyncio.get_running_loop().time() - _NEW_S:
             return False
         self.remove(oldest)
         oldest.transport.abort()

@@ -20,6 +20,7 @@ OPEN_PATHS: Final = frozenset(
 )
 """What load balancers and container platforms ask: no token, and nothing in the answer but a status."""
 _ADMIN: Final = "/admin/"
+_PREDICT: Final = "/invocations"
 _LABELS: Final = "/labels"
 _FIGURES: Final = "/metrics"
 _SEPARATORS: Final = re.compile(r"[,\s]+")
@@ -89,12 +90,16 @@ class Gate:
         self._predict = _encoded(tokens.predict)
         self._label = _encoded(tokens.label or tokens.predict)
         self._admin = _encoded(tokens.admin)
+        self._usual = b"Bearer " + self._predict[0] if self._predict else None
 
     def callers(self, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
         """Return why a request on the callers' port is refused; None when it goes on."""
+        header = headers.get(b"authorization", b"")
+        if path == _PREDICT and self._usual is not None and hmac.compare_digest(header, self._usual):
+            return None  # the short way of nearly all requests
         if path in OPEN_PATHS:
             return None
-        token = token_of(headers.get(b"authorization", b""))
+        token = token_of(header)
         if path == _LABELS or path.startswith(f"{_LABELS}/"):
             return None if _is_one_of(token, self._label) else self._refused(token, "labels", LABEL_VARIABLE)
         if path == _FIGURES and _is_one_of(token, self._admin):
