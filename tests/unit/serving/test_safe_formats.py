@@ -67,7 +67,7 @@ def test_only_formats_without_code_are_loaded(registry: Any, tmp_path: Path) -> 
         client.must_load(1, f"models:/{NAME}/1")
         assert client.traffic(1).status_code == 200
         assert client.predict({"x": 0.7}).json() == {"predictions": [1]}
-        for version, why in ((2, "its format is cloudpickle"), (3, "its loader is mlflow.pyfunc.model")):
+        for version, why in ((2, "its format is cloudpickle"), (3, "its loader is mlflow.pyfunc")):
             answer = client.load(version, f"models:/{NAME}/{version}").json()
             while answer["status"] == "loading":
                 answer = client.load(version, f"models:/{NAME}/{version}").json()
