@@ -14,6 +14,7 @@ from starlette.routing import Route
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.guards import BOTH
+from airflow_mlops.serving.model_uri import check_uri
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
 
@@ -34,6 +35,7 @@ async def _put_version(request: Request) -> Response:
     expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
+    check_uri(server_of(request).settings.name, version, body.model_uri)
     described = await server_of(request).fleet.put(version, body.model_uri, reload=body.reload)
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 

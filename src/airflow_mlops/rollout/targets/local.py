@@ -14,8 +14,9 @@ from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of, h
 class LocalTarget(Target):
     """One embedded model server.
 
-    ``base_url`` is its address, ``token`` its bearer token, ``lease_s`` how many seconds the server keeps
-    canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s`` the limit of one call.
+    ``base_url`` is the address of its administrators' port, ``token`` their token, ``lease_s`` how many
+    seconds the server keeps canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s``
+    the limit of one call.
     """
 
     name = "local"
