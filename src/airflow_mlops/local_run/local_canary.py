@@ -131,4 +131,5 @@ def with_short_waits(plan: RolloutPlan) -> RolloutPlan:
         hold_s=min(plan.hold_s, HOLD_S),
         shadow_s=min(plan.shadow_s, HOLD_S),
         step_timeout_s=min(plan.step_timeout_s, STEP_TIMEOUT_S),
+        settle_s=min(plan.settle_s, HOLD_S),
     )

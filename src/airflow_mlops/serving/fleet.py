@@ -116,7 +116,7 @@ class Fleet:
         described = self.describe(version)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if reload and described["detail"] == LOADED:
+        if reload and described["detail"].startswith(LOADED):
             copy = str(self._view.document.versions[version].copy)
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described

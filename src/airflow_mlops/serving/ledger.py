@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -31,6 +32,8 @@ class Ledger:
         self._waiting = Batch()
         self._writing = asyncio.Lock()
         self._recent = Recent()
+        self._renewed: Reference | None = None
+        self._renewed_of: Reference | None = None
 
     def first(self, pair: Pair, key: int) -> bool:
         """Return whether a caller is new to this canary; each counts once, as its requests are alike."""
@@ -69,7 +72,7 @@ class Ledger:
         all_failures. ``more`` are further events of any request.
         """
         if first:
-            self._count(epoch, version, events_of(seen, self._measure(pair)))
+            self._count(epoch, version, events_of(seen, self._current(pair)))
         if every:
             self._count(
                 epoch, version, ("all_requests", "all_failures") if seen.failed else ("all_requests",)
@@ -79,7 +82,7 @@ class Ledger:
 
     def count_pair(self, epoch: int, pair: Pair, champion: Seen, canary: Seen) -> None:
         """Count a request that both versions answered: one for its caller, one unseen."""
-        reference = self._measure(pair)
+        reference = self._current(pair)
         one, other = set(events_of(champion, reference)), set(events_of(canary, reference))
         self._count(epoch, pair[0], one)
         self._count(epoch, pair[1], other)
@@ -106,7 +109,7 @@ class Ledger:
 
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
-        found = self._measure(pair)
+        found = self._current(pair)
         return {} if found is None else asdict(found)
 
     async def label(self, request_id: str, label: Any, at: float) -> bool:
@@ -145,6 +148,18 @@ class Ledger:
     async def _gather(self) -> None:
         await self.flush()
         await self._view.settle()
+
+    def _current(self, pair: Pair | None) -> Reference | None:
+        """Return the reference of ``pair`` with the limit of this minute for slow answers."""
+        found = self._measure(pair)
+        if found is None:
+            return None
+        limit_s = self._recent.limit_s(found.champion, time.monotonic())
+        if limit_s is None or limit_s == found.latency_s:
+            return found
+        if self._renewed is None or self._renewed.latency_s != limit_s or self._renewed_of is not found:
+            self._renewed, self._renewed_of = replace(found, latency_s=limit_s), found
+        return self._renewed
 
     def _measure(self, pair: Pair | None) -> Reference | None:
         """Return the reference of ``pair``, frozen at the first request from which it can be."""

@@ -8,7 +8,16 @@ import pytest
 
 from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
-from airflow_mlops.serving.guards import ENOUGH, Recent, Reference, Seen, events_of, is_wrong
+from airflow_mlops.serving.guards import (
+    ENOUGH,
+    RENEW_S,
+    SAMPLE,
+    Recent,
+    Reference,
+    Seen,
+    events_of,
+    is_wrong,
+)
 from tests.support.server import ADMIN_TOKEN, ROW, Client, Registry, running_server
 
 REFERENCE = Reference(
@@ -40,6 +49,21 @@ def test_a_reference_is_the_champions_own_and_needs_enough_of_it() -> None:
     assert found.deciles == pytest.approx([n / 10 for n in range(1, 10)], abs=0.006)
     recent.add(3, Seen(False, 1.0))
     assert recent.freeze(1, 2) is recent.freeze(3, 4) is None
+
+
+def test_what_counts_as_slow_follows_the_champion_each_minute() -> None:
+    recent = Recent()
+    for _ in range(ENOUGH):
+        assert recent.limit_s(1, now=0.0) is None
+        recent.add(1, Seen(False, 0.01))
+    assert recent.limit_s(1, now=0.0) == pytest.approx(0.01)
+    for _ in range(SAMPLE):
+        recent.add(1, Seen(False, 0.05))
+    assert recent.limit_s(1, now=RENEW_S - 1) == pytest.approx(0.01)
+    assert recent.limit_s(1, now=RENEW_S) == pytest.approx(0.05)
+    assert recent.limit_s(3, now=RENEW_S) is None
+    recent.add(3, Seen(False, 0.1))
+    assert recent.limit_s(3, now=RENEW_S) is recent.limit_s(1, now=RENEW_S) is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +110,7 @@ def test_a_split_counts_latency_and_deciles_against_a_frozen_reference(canary: C
         assert counts.timed == counts.requests == sum(counts.deciles) > 0
     canary.traffic(1, {2: 60})
     canary.predict()
-    assert observe(canary).reference == seen.reference
+    assert observe(canary).reference["deciles"] == seen.reference["deciles"]
     canary.traffic(1)
     assert canary.get("/admin/state").json()["reference"] == {}
 

@@ -81,6 +81,10 @@ class Canary(Section):
     )
     hold: Duration = Field(canary_defaults.HOLD, description="Shortest duration of a step.")
     step_timeout: Duration = Field(canary_defaults.STEP_TIMEOUT, description="Longest duration of a step.")
+    settle: Duration = Field(
+        canary_defaults.SETTLE,
+        description="First time of a version with traffic whose latency is reported and not judged.",
+    )
     min_requests: StrictInt = Field(
         canary_defaults.MIN_REQUESTS, ge=1, description="Canary requests that a step needs."
     )

@@ -90,7 +90,9 @@ def forecast(
         guarantee=f"a version that is not worse is rolled back with a chance of at most {plan.alpha:.0%} "
         f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
         steps=steps,
-        shortest_s=sum(_shortest(plan, step, rps) for step in steps),
+        shortest_s=sum(
+            _shortest(plan, step, rps, settle_s=plan.settle_s if step is steps[0] else 0.0) for step in steps
+        ),
         proposals=tuple(_proposals(plan, guards, steps, rps, callers)),
     )
 
@@ -204,13 +206,16 @@ def _warnings(
     return found
 
 
-def _shortest(plan: RolloutPlan, step: StepForecast, rps: float) -> float:
+def _shortest(plan: RolloutPlan, step: StepForecast, rps: float, settle_s: float) -> float:
     hold = plan.hold_s if step.percent else plan.shadow_s
     if not rps:
         return math.inf
     enough = plan.min_requests / (rps * (step.percent / 100 if step.percent else 1))
-    evidence = max(need.good / rps for need in step.needs) if step.percent else 0.0
-    return max(hold, enough, evidence)
+    later = {"latency_p95": settle_s}
+    evidence = (
+        max(need.good / rps + later.get(need.guard, 0.0) for need in step.needs) if step.percent else 0.0
+    )
+    return max(hold, enough, evidence, settle_s)
 
 
 def _proposals(

@@ -17,13 +17,16 @@ from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRatePr
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
 
 ACTIONS: Final = ("warn", "pause", "rollback")
+SATURATED: Final = 0.5
+"""Share of the champion's own slow answers above which its limit tells fast from slow no longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GuardPlan:
     """One guard of a plan: ``name``, its margin ``max_ratio``, and what it does when it finds harm.
 
-    ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none.
+    ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none; latency
+    has none, as its limit follows the champion's load: only both arms at the same moments can be compared.
     """
 
     name: str
@@ -50,12 +53,13 @@ class _Kind:
     done: str
     noun: str
     tolerates_margin: bool = False
+    relative: bool = False
 
 
 KINDS: Final[Mapping[str, _Kind]] = {
     "error_rate": _Kind("failures", "requests", "fails more often", "failed", "failure"),
     # A model may be somewhat slower for a reason: harm begins at the margin, not at the first difference.
-    "latency_p95": _Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True),
+    "latency_p95": _Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True, True),
     "quality": _Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
 }
 
@@ -99,10 +103,15 @@ def _rates(
     events, measured = getattr(canary, kind.events), getattr(canary, kind.measured)
     base_events, base = getattr(champion, kind.events), getattr(champion, kind.measured)
     tolerable = -math.inf
-    if guard.tolerance is not None:
+    if guard.tolerance is not None and not kind.relative:
         tolerable = FailureRateProcess(guard.tolerance, measured, min(events, measured)).log_e
     shown = f"{events} of {measured} {kind.done}"
     missing = _missing(guard.name, measured, base)
+    if kind.relative and base_events > SATURATED * base:
+        missing = (
+            f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} "
+            "against a limit that was set under another load"
+        )
     harm = (
         f"the canary {kind.comparison} than the champion{_margin(null)}: {shown} against "
         f"{base_events} of {base}, log E {worse.log_e:.2f} >= {harm_limit:.2f}"

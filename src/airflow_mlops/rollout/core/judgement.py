@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_mlops.rollout.core.bursts import with_bursts
 from airflow_mlops.rollout.core.every_request import with_every_request
 from airflow_mlops.rollout.core.guards import Finding, GuardPlan, find
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
@@ -73,11 +74,14 @@ def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     of callers who count once, but none on which the champion, asked instead, failed too). Pass: every guard
     finds E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
     (R. Berger, *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
+    Where a target does not route each request by itself, failures that come in bursts from few callers are
+    inconclusive as well.
     """
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = (errors, *plan.guards)
     limits = {"harm_limit": harm_limit(plan), "pass_limit": pass_limit(plan)}
     findings = tuple(find(guard, epochs, **limits) for guard in guards)
+    findings = (with_bursts(findings[0], errors, epochs, (harm_limit(plan), pass_limit(plan))), *findings[1:])
     findings = (with_every_request(findings[0], epochs, plan), *findings[1:])
     harms = [f.harm for f in findings if f.harm and f.action == "rollback"]
     return Judgement(

@@ -76,8 +76,8 @@ def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState
 
 
 def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _confirm_traffic(_merge_counts(state, seen), seen)
-    plan, judgement = state.plan, judge(state.epochs, state.plan)
+    state = _settle(_confirm_traffic(_merge_counts(state, seen), seen))
+    plan, judgement = state.plan, judge(state.judged, state.plan)
     stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
@@ -93,8 +93,8 @@ def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
 
 
 def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _confirm_traffic(_merge_counts(state, seen), seen)
-    judgement = judge(state.epochs, state.plan)
+    state = _settle(_confirm_traffic(_merge_counts(state, seen), seen))
+    judgement = judge(state.judged, state.plan)
     stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
@@ -138,7 +138,7 @@ def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enou
 
 def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     state = _merge_counts(state, seen)
-    judgement = judge(state.epochs, state.plan)
+    judgement = judge(state.judged, state.plan)
     evidence = evidence_of(state, judgement)
     if seen.health.status == "failed":
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
@@ -198,6 +198,17 @@ def _confirm_traffic(state: RolloutState, seen: Observation) -> RolloutState:
     if there and not state.settled:
         return replace(state, settled=True, watched=0.0, fresh=0.0)
     return state
+
+
+def _settle(state: RolloutState) -> RolloutState:
+    """Remember what was counted in the version's first ``settle_s`` seconds, once they are over.
+
+    Only its latency is left out: a version that fails is stopped at once.
+    """
+    plan = state.plan
+    if not plan.settle_s or state.cold is not None or not state.settled or state.watched < plan.settle_s:
+        return state
+    return replace(state, cold=state.epochs)
 
 
 def _merge_counts(state: RolloutState, seen: Observation) -> RolloutState:

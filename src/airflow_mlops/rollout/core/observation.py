@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
+
+from airflow_mlops.rollout.core.bursts import Bursts
 
 
 @dataclass(frozen=True)
 class Counts:
     """What one version did: requests answered, and the events that guards look for.
 
-    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
+    ``failures`` of ``requests``; ``slow`` of ``timed`` (beyond the champion's 95th percentile just before);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
     champion's frozen scores that the score fell into, empty when nothing was scored. Where a caller counts
     once, ``all_failures`` of ``all_requests`` count every request; 0 where nothing counts them apart.
@@ -44,6 +46,10 @@ class Counts:
             self.fallback_failures + other.fallback_failures,
         )
 
+    def without_latency_of(self, earlier: Counts) -> Counts:
+        """Return these counts without the timed requests of an earlier look at the same ones."""
+        return replace(self, timed=max(0, self.timed - earlier.timed), slow=max(0, self.slow - earlier.slow))
+
     @property
     def every_request(self) -> tuple[int, int]:
         """(requests, failures) over every request, also those of callers who were counted already.
@@ -68,6 +74,7 @@ class EpochCounts:
 
     ``both`` is set while the canary answered copies of the champion's requests: the events that the two
     shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
+    ``bursts`` are the failures by groups of callers and minutes, None where the target does not say.
     """
 
     epoch: int
@@ -75,11 +82,22 @@ class EpochCounts:
     canary: Counts
     champion: Counts
     both: Counts | None = None
+    bursts: Bursts | None = None
 
     @property
     def share(self) -> float:
         """The chance that an event comes from the canary when both are alike."""
         return self.percent / 100 if self.both is None else 0.5
+
+    def without_latency_of(self, earlier: EpochCounts) -> EpochCounts:
+        """Return these counts without the timed requests of an earlier look at the same epoch."""
+        both = None if self.both is None else self.both.without_latency_of(earlier.both or Counts())
+        return replace(
+            self,
+            canary=self.canary.without_latency_of(earlier.canary),
+            champion=self.champion.without_latency_of(earlier.champion),
+            both=both,
+        )
 
 
 @dataclass(frozen=True)

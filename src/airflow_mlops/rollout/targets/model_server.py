@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
@@ -22,6 +22,7 @@ _EVENTS: Final = (
     "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
     "fallback_failures",
 )  # fmt: skip
+_CLUSTER: Final = "failed:"
 _TRIES: Final = 3
 _DENIED: Final = (401, 403)
 _WRONG: Final = (404, 422)
@@ -172,6 +173,13 @@ def counts_of(found: Mapping[str, int]) -> Counts:
     names = [f"decile_{number}" for number in range(DECILES)]
     deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
     return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+
+
+def cells_of(canary: Mapping[str, int], champion: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """Yield the (canary, champion) failures of each group of callers and minute in two servers' counts."""
+    names = {name for found in (canary, champion) for name in found if name.startswith(_CLUSTER)}
+    for name in sorted(names):
+        yield canary.get(name, 0), champion.get(name, 0)
 
 
 def _message(response: httpx.Response) -> str:
