@@ -55,6 +55,11 @@ class Fleet:
         return self.traffic.route(self.ready, 1.0) is not None
 
     @property
+    def looking(self) -> bool:
+        """Whether the champion is still being looked up in MLflow."""
+        return self._adopting is not None and not self._adopting.done()
+
+    @property
     def versions(self) -> list[int]:
         """All versions wanted."""
         return sorted(self._view.document.versions)

@@ -277,4 +277,8 @@ class Invocations:
                 return f"version {version} is loading, try again shortly"
             if status == "failed" and version == self._fleet.traffic.champion:
                 return f"version {version} cannot serve: {detail}"
+        if self._fleet.looking:
+            return "the champion is being looked up in MLflow and loaded, try again shortly"
+        if self._fleet.ready:
+            return f"version {min(self._fleet.ready)} is loaded, but no version has traffic: deploy it"
         return "no model is loaded yet: set the alias champion on a version and deploy it"
