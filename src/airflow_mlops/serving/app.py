@@ -30,6 +30,8 @@ from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
+PRUNE_S: Final = 10.0
+COMPLAIN_S: Final = 60.0
 Seat = tuple[SharedState, int]
 
 
@@ -41,7 +43,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
+        database = await asyncio.to_thread(Database, settings.database, settings.log_limits)
         memory, slot = seat or (SharedState.private(settings.state_dir), 0)
         await asyncio.to_thread(restore, memory, database, now())
         state = AppState(settings, database, StateView(memory, database, slot))
@@ -66,7 +68,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
 async def _keep(state: AppState) -> None:
     """Follow what other workers changed, write down answers, notice a lease that runs out."""
     loop, memory, slot = asyncio.get_running_loop(), state.view.memory, state.view.slot
-    followed, due = memory.document.number, 0.0
+    followed, due, pruned, complained = memory.document.number, 0.0, loop.time(), -COMPLAIN_S
     while True:
         await asyncio.sleep(POLL_S)
         try:
@@ -79,6 +81,13 @@ async def _keep(state: AppState) -> None:
                 await state.fleet.save()
                 await state.ledger.flush()
                 slot.flushed = wanted
+                if loop.time() >= pruned + PRUNE_S:
+                    pruned = loop.time()
+                    await asyncio.to_thread(state.database.prune)
+        except sqlite3.Error as error:  # The log of the server may lie on the same full disk.
+            if loop.time() >= complained + COMPLAIN_S:
+                complained = loop.time()
+                log.error("cannot write the server's state: %s; next try in %s s", error, FLUSH_S)  # noqa: TRY400
         except Exception:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.serving.pruning import ROUND, LogLimits, delete_orphans, prepare, prune
 from airflow_mlops.storage import sqlite
 
 _SCHEMA: Final = """
@@ -115,11 +117,15 @@ class Batch:
 class Database:
     """The SQLite file of one server; calls block, so make them off the event loop."""
 
-    def __init__(self, path: Path, log_rows: int) -> None:
-        self._log_rows = log_rows
+    def __init__(self, path: Path, limits: LogLimits) -> None:
+        self._limits = limits
+        self._opened = (time.time(), time.monotonic())
+        self._orphans = True
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                prepare(str(path))
             self._connection = sqlite.connect(path)
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA)
@@ -192,11 +198,22 @@ class Database:
             connection.executemany(
                 "INSERT INTO shadows (request_id, version, predictions) VALUES (?, ?, ?)", batch.shadows
             )
-            for table in ("requests", "shadows"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE id <= (SELECT MAX(id) FROM {table}) - ?",  # noqa: S608
-                    (self._log_rows,),
-                )
+            prune(connection, self._limits, self._now(), len(batch.log))
+        self._delete_orphans()
+
+    def prune(self) -> None:
+        """Delete some of what has become too old, where nothing is written that would do so."""
+        with self._writing() as connection:
+            prune(connection, self._limits, self._now())
+
+    def _now(self) -> float:
+        # A wall clock that jumps ahead must not empty the log.
+        return self._opened[0] + time.monotonic() - self._opened[1]
+
+    def _delete_orphans(self) -> None:
+        if self._orphans:
+            with self._writing() as connection:
+                self._orphans = delete_orphans(connection) >= ROUND
 
     def write_label(self, request_id: str, label: Any, at: float, events: Events) -> bool:
         """Keep the true label of the latest logged request of that id; False when there is none.

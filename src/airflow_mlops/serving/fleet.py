@@ -82,13 +82,14 @@ class Fleet:
         self._loaded.follow(self._view.document)
 
     async def save(self) -> None:
-        """Write a split that changed by itself."""
+        """Store a split that changed by itself, or that could not be stored before."""
         traffic = self._view.document.traffic
         if traffic.expired(now().steady):
             async with self._view.changing() as document:
                 if document.traffic.epoch != traffic.epoch:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
-                    await self._view.write(document)
+                    await self._view.withdraw(document)
+        await self._view.save()
 
     async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
         """Load a version in all workers; returns how it is, which may still be loading.
@@ -125,7 +126,10 @@ class Fleet:
         await asyncio.to_thread(forget, version, self._folder)
 
     async def set_traffic(self, change: Change) -> Traffic:
-        """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
+        """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready.
+
+        One that only takes traffic from canaries acts at once, even if it cannot be stored.
+        """
         async with self._view.changing() as document:
             following = document.traffic.apply(change, now())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
@@ -135,7 +139,10 @@ class Fleet:
             if missing:
                 states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
-            await self._view.write(document.with_traffic(following))
+            if following.only_takes(document.traffic):
+                await self._view.withdraw(document.with_traffic(following))
+            else:
+                await self._view.write(document.with_traffic(following))
             if following.pair != document.traffic.pair:
                 self._view.memory.forget_keys()
             return following

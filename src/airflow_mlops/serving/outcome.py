@@ -21,6 +21,7 @@ from airflow_mlops.serving.payload import BadInputError
 
 log = logging.getLogger(__name__)
 LOGGED_ROWS: Final = 100
+LOGGED_BYTES: Final = 16_384
 REFUSED: Final = 400
 TIMED_OUT: Final = 504
 _INLINE_VALUES: Final = 2_000
@@ -64,7 +65,7 @@ class Outcome:
 
     def logged(self, rows: int) -> tuple[str | None, str | None]:
         """Return the predictions and the scores as the request log keeps them."""
-        if self.predictions is None or rows > LOGGED_ROWS:
+        if self.predictions is None or rows > LOGGED_ROWS or len(self.encoded) > LOGGED_BYTES:
             return None, None
         scores = self.predictions.scores
         return self.encoded.decode(), None if scores is None else encode(scores).decode()

@@ -34,7 +34,7 @@ def serve(settings: Settings) -> int:
         )
         return PORT_REFUSED
     with listener:
-        database = Database(settings.database, settings.log_rows)
+        database = Database(settings.database, settings.log_limits)
         try:
             with FileLock(settings.state_dir / "server.lock", blocking=False):
                 logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)

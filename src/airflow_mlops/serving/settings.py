@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.pruning import LogLimits
 
 MAX_WORKERS: Final = 64
 TOKEN_VARIABLE: Final = "AIRFLOW_MLOPS_SERVING_TOKEN"  # noqa: S105 - a variable's name
@@ -23,7 +24,8 @@ class Settings:
     model to load, ``read_s`` how long a caller may take to send a request, ``drain_s`` how long open requests
     may take at shutdown, all in seconds; ``workers`` is the number of processes;
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
-    ``log_rows`` is how many requests the request log keeps. Raises ConfigError without a token.
+    the request log, with its labels, keeps ``log_rows`` requests of ``log_days`` days in ``log_size`` bytes at
+    most. Raises ConfigError without a token.
     """
 
     name: str
@@ -37,7 +39,9 @@ class Settings:
     load_wait_s: float = 30.0
     read_s: float = 20.0
     drain_s: int = 10
-    log_rows: int = 1_000_000
+    log_rows: int = LogLimits.rows
+    log_days: float = LogLimits.days
+    log_size: int = LogLimits.size
     sticky: str | None = None
     workers: int = 1
 
@@ -46,10 +50,20 @@ class Settings:
             raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
         if not self.read_s > 0 or not self.timeout_s > 0:
             raise ConfigError("--timeout and --read-timeout must be more than 0 seconds")
+        if self.log_rows < 1 or not self.log_days > 0 or self.log_size < _LEAST_LOG:
+            raise ConfigError(
+                "--log-rows must be at least 1, --log-days more than 0, --log-size at least 1MB; got "
+                f"{self.log_rows}, {self.log_days:g}, {self.log_size}"
+            )
         if not self.token:
             raise ConfigError(
                 f"the model server needs a token: set {TOKEN_VARIABLE} (callers send it as bearer token)"
             )
+
+    @property
+    def log_limits(self) -> LogLimits:
+        """The limits of the request log."""
+        return LogLimits(rows=self.log_rows, days=self.log_days, size=self.log_size)
 
     @property
     def database(self) -> Path:
@@ -63,12 +77,29 @@ class Settings:
         return cls(token=environment.get(TOKEN_VARIABLE, ""), **arguments)
 
 
+def size_in_bytes(text: str) -> int:
+    """Return the bytes of a size such as 500MB or 2GB (powers of 1024); raises ValueError.
+
+    >>> size_in_bytes("2GB"), size_in_bytes("4096")
+    (2147483648, 4096)
+    """
+    number = text.strip().upper()
+    for power, unit in enumerate(("KB", "MB", "GB", "TB"), start=1):
+        if number.endswith(unit):
+            return int(float(number.removesuffix(unit)) * 1024**power)
+    return int(number.removesuffix("B"))
+
+
+_LEAST_LOG: Final = 1024**2
 _OPTIONS: Final = {
     "--host": ("host", str, "address to listen on"),
     "--port": ("port", int, "port to listen on"),
     "--timeout": ("timeout_s", float, "seconds per prediction"),
     "--read-timeout": ("read_s", float, "seconds that a caller may take to send a request"),
     "--workers": ("workers", int, "number of processes"),
+    "--log-rows": ("log_rows", int, "requests that the request log keeps, with their labels"),
+    "--log-days": ("log_days", float, "days that the request log keeps"),
+    "--log-size": ("log_size", size_in_bytes, "bytes that the state file may use, such as 500MB"),
     "--sticky": ("sticky", str, "keep a caller on one version: header:NAME or column:NAME"),
 }
 

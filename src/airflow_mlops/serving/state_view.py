@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,12 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops.serving import grants
 from airflow_mlops.serving.database import Database, Epoch
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.shared_memory import SharedState, WorkerSlot
 from airflow_mlops.serving.traffic import Moment, Traffic
 
+log = logging.getLogger(__name__)
 SETTLE_S: Final = 2.0
+MARKED: Final = "marked"
+"""The key by which a stored state says that its canary traffic is granted by a file as well."""
 POLL_S: Final = 0.02
 
 
@@ -38,8 +44,13 @@ def restore(memory: SharedState, database: Database, moment: Moment) -> None:
     with memory.lock():
         if memory.document.number:
             return
-        saved = Document.from_json(database.read_state())
-        saved = saved.with_traffic(saved.traffic.since_start(moment))
+        found = database.read_state()
+        saved = Document.from_json(found)
+        traffic = saved.traffic.since_start(moment)
+        if found.get(MARKED) and traffic.gives and not grants.granted(memory.folder, traffic.epoch):
+            log.warning("canary traffic of %s was taken away and could not be stored", dict(traffic.weights))
+            traffic = traffic.lapse()
+        saved = saved.with_traffic(traffic)
         memory.document.write(saved.to_json())
     for *_, key in database.read_keys():
         memory.claim(key)
@@ -55,6 +66,7 @@ class StateView:
         self._number = 0
         self._document = Document()
         self._changing = asyncio.Lock()
+        self.unstored = ""
         self.slot.pid = os.getpid()
 
     @property
@@ -96,9 +108,32 @@ class StateView:
             yield found.with_traffic(self.lapsed(found.traffic))
 
     async def write(self, document: Document) -> None:
-        """Put a state in force; the caller holds ``changing``."""
-        await asyncio.to_thread(store, self._database, document, now().wall)
+        """Put a state in force, once it is stored; the caller holds ``changing``."""
+        await asyncio.to_thread(store, self._database, self.memory.folder, document, now().wall)
+        self.unstored = ""
         self.memory.document.write(document.to_json())
+
+    async def withdraw(self, document: Document) -> None:
+        """Put a state in force that only takes traffic away: at once, whether or not it can be stored.
+
+        The caller holds ``changing``. ``unstored`` says why it could not be stored; ``save`` tries again.
+        """
+        self.memory.document.write(document.to_json())
+        try:
+            await self.write(document)
+        except sqlite3.Error as error:
+            self._keep_unstored(error)
+
+    async def save(self) -> None:
+        """Store a state that could not be stored before."""
+        if self.unstored:
+            async with self.changing() as document:
+                await self.write(document)
+
+    def _keep_unstored(self, error: sqlite3.Error) -> None:
+        self.unstored = f"the state folder cannot be written: {error}"
+        grants.revoke(self.memory.folder)
+        log.warning("canary traffic was taken away, but %s", self.unstored)
 
     def adopt(self, propose: Callable[[Document], Document]) -> Document:
         """Change what is not worth waiting for, such as a reference; returns the state afterwards.
@@ -125,8 +160,11 @@ class StateView:
             await asyncio.sleep(POLL_S / 4)
 
 
-def store(database: Database, document: Document, at: float) -> None:
+def store(database: Database, folder: Path, document: Document, at: float) -> None:
     """Write a state to disk, with the epoch that it begins."""
     split = document.traffic
+    if split.gives:
+        grants.grant(folder, split.epoch)
     epoch = Epoch(split.epoch, at, split.champion, split.weights, split.shadow)
-    database.write_state(document.to_json(), epoch)
+    database.write_state({**document.to_json(), MARKED: True}, epoch)
+    grants.revoke(folder, but=split.epoch if split.gives else None)

@@ -13,6 +13,7 @@ import pytest
 from airflow_mlops.serving.database import Database, LoggedRequest
 from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import WAITING_ROWS, Ledger
+from airflow_mlops.serving.pruning import LogLimits
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import StateView
 from tests.support.server import ROW, Registry, running_server
@@ -55,7 +56,7 @@ def test_a_full_disk_costs_no_caller_an_answer_and_no_count(
 
 def test_what_waits_for_a_full_disk_is_bounded_and_the_rest_is_counted(tmp_path: Path) -> None:
     path, surplus = tmp_path / "s.sqlite", 7
-    database = Database(path, log_rows=10 * WAITING_ROWS)
+    database = Database(path, LogLimits(rows=10 * WAITING_ROWS))
     ledger = Ledger(database, StateView(SharedState.private(tmp_path), database))
 
     def answer(count: int) -> None:
