@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,9 @@ _TLS = httpx.create_ssl_context()
 
 
 class Client(httpx.Client):
-    """A caller with the token."""
+    """A caller with the token; ``stop`` ends the server."""
+
+    stop: Callable[[], None]
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(verify=_TLS, **fields)  # httpx would read the certificates for each client: 50 ms
@@ -231,6 +233,13 @@ def running_server(registry: Registry, state_dir: Path, **options: Any) -> Itera
         port = server.servers[0].sockets[0].getsockname()[1]
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=240) as client:
+
+            def stop() -> None:
+                client.close()
+                server.should_exit = True
+                thread.join(240)
+
+            client.stop = stop
             yield client
     finally:
         server.should_exit = True

@@ -55,9 +55,11 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            await state.invocations.close()
-            await state.fleet.close()
-            await state.ledger.flush()
+            for close in (state.invocations.close, state.fleet.close, state.ledger.flush):
+                try:
+                    await close()
+                except sqlite3.Error:
+                    log.exception("not everything could be stored")
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
@@ -87,7 +89,7 @@ async def _keep(state: AppState) -> None:
         except sqlite3.Error as error:  # The log of the server may lie on the same full disk.
             if loop.time() >= complained + COMPLAIN_S:
                 complained = loop.time()
-                log.error("cannot write the server's state: %s; next try in %s s", error, FLUSH_S)  # noqa: TRY400
+                log.error("cannot write the server's state: %s; next try in %s s", error, FLUSH_S)
         except Exception:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
 

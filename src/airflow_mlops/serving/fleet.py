@@ -70,8 +70,10 @@ class Fleet:
         if self._adopting is not None:
             self._adopting.cancel()
             await asyncio.gather(self._adopting, return_exceptions=True)
-        await self.save()
-        await self._loaded.close()
+        try:
+            await self.save()
+        finally:
+            await self._loaded.close()
 
     async def loaded(self) -> None:
         """Wait until this worker has loaded what can be loaded."""

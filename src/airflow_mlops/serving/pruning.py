@@ -5,6 +5,7 @@ In rounds, so that no write takes long: each deletes at most 5,000 requests, or 
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ _GIVE_BACK: Final = "PRAGMA incremental_vacuum(500)"
 
 @dataclass(frozen=True, kw_only=True)
 class LogLimits:
-    """How much of the request log is kept: at most ``rows`` requests, ``days`` old, in ``size`` bytes of file."""
+    """How much of the request log is kept: ``rows`` requests of ``days`` days, in ``size`` bytes of file."""
 
     rows: int = 1_000_000
     days: float = 90.0
@@ -42,11 +43,12 @@ def prune(connection: sqlite3.Connection, limits: LogLimits, now: float, added: 
     """
     most = max(ROUND, 2 * added)
     oldest, newest = connection.execute("SELECT MIN(id), MAX(id) FROM requests").fetchone()
-    large = _used(connection) > limits.size
+    surplus = max(0.0, 1 - limits.size / _used(connection))
     if oldest is None:
-        deleted = _delete_copies(connection, limits, most if large else 0)
+        deleted = _delete_copies(connection, limits, most if surplus else 0)
     else:
-        last = newest if large else max(newest - limits.rows, _last_before(connection, limits, now, most))
+        large = oldest - 1 + math.ceil(surplus * (newest - oldest + 1))
+        last = max(newest - limits.rows, large, _last_before(connection, limits, now, most))
         last = min(last, oldest + most - 1)
         deleted = _delete_until(connection, last) if last >= oldest else 0
         _delete_copies(connection, limits, 0)

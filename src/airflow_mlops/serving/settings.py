@@ -24,8 +24,8 @@ class Settings:
     model to load, ``read_s`` how long a caller may take to send a request, ``drain_s`` how long open requests
     may take at shutdown, all in seconds; ``workers`` is the number of processes;
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
-    the request log, with its labels, keeps ``log_rows`` requests of ``log_days`` days in ``log_size`` bytes at
-    most. Raises ConfigError without a token.
+    the request log, with its labels, keeps ``log_rows`` requests of ``log_days`` days in ``log_size`` bytes.
+    Raises ConfigError without a token.
     """
 
     name: str

@@ -90,6 +90,7 @@ class WorkerSlot:
     serving = property(lambda self: bool(self._words[1]), lambda self, value: self._set(1, int(value)))
     flushed = property(lambda self: int(self._words[2]), lambda self, value: self._set(2, value))
     connections = property(lambda self: int(self._words[3]), lambda self, value: self._set(3, value))
+    unstored = property(lambda self: bool(self._words[4]), lambda self, value: self._set(4, int(value)))
 
     def _set(self, index: int, value: int) -> None:
         self._words[index] = value

@@ -89,6 +89,11 @@ class StateView:
         return [slot for slot in self.memory.slots if slot.pid and slot is not self.slot]
 
     @property
+    def stored(self) -> bool:
+        """Whether the state in force is on the disk as well."""
+        return not any(slot.unstored for slot in self.memory.slots)
+
+    @property
     def peers(self) -> list[WorkerSlot]:
         """The slots of all workers that answer callers, and that of this one."""
         return [slot for slot in self.memory.slots if slot.serving or slot is self.slot]
@@ -111,6 +116,7 @@ class StateView:
         """Put a state in force, once it is stored; the caller holds ``changing``."""
         await asyncio.to_thread(store, self._database, self.memory.folder, document, now().wall)
         self.unstored = ""
+        self.slot.unstored = False
         self.memory.document.write(document.to_json())
 
     async def withdraw(self, document: Document) -> None:
@@ -122,18 +128,16 @@ class StateView:
         try:
             await self.write(document)
         except sqlite3.Error as error:
-            self._keep_unstored(error)
+            self.unstored = f"the state folder cannot be written: {error}"
+            self.slot.unstored = True
+            grants.revoke(self.memory.folder)
+            log.warning("canary traffic was taken away, but %s", self.unstored)
 
     async def save(self) -> None:
         """Store a state that could not be stored before."""
         if self.unstored:
             async with self.changing() as document:
                 await self.write(document)
-
-    def _keep_unstored(self, error: sqlite3.Error) -> None:
-        self.unstored = f"the state folder cannot be written: {error}"
-        grants.revoke(self.memory.folder)
-        log.warning("canary traffic was taken away, but %s", self.unstored)
 
     def adopt(self, propose: Callable[[Document], Document]) -> Document:
         """Change what is not worth waiting for, such as a reference; returns the state afterwards.
@@ -163,8 +167,11 @@ class StateView:
 def store(database: Database, folder: Path, document: Document, at: float) -> None:
     """Write a state to disk, with the epoch that it begins."""
     split = document.traffic
-    if split.gives:
-        grants.grant(folder, split.epoch)
+    try:
+        if split.gives:
+            grants.grant(folder, split.epoch)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
     epoch = Epoch(split.epoch, at, split.champion, split.weights, split.shadow)
     database.write_state({**document.to_json(), MARKED: True}, epoch)
     grants.revoke(folder, but=split.epoch if split.gives else None)

@@ -110,9 +110,9 @@ class Traffic:
         return any(self.weights.values()) or self.shadow is not None
 
     def only_takes(self, before: Traffic) -> bool:
-        """Whether this split differs from ``before`` by canaries that get less, and by nothing else."""
+        """Whether canaries get less than ``before`` or nothing, and nothing else changes."""
         return (
-            self.epoch != before.epoch
+            (self.epoch != before.epoch or not self.gives)
             and self.champion == before.champion
             and self.shadow in (None, before.shadow)
             and all(percent <= before.weights.get(v, 0) for v, percent in self.weights.items())
