@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
 from airflow_mlops.serving.credentials import token_of
-from airflow_mlops.serving.invocation import Answer
+from airflow_mlops.serving.prediction_request import Answer
 from airflow_mlops.serving.request_body import read_body
 
 OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})

@@ -27,7 +27,7 @@ async def _infer(request: Request) -> Response:
         return encode(infer_answer(server.settings.name, version, request_id, values))
 
     answer = await server.invocations.answer(
-        await body_of(request), request_id, request.headers, read=read_infer, write=write
+        await body_of(request), request_id, request.headers, read=read_infer, write=write, splits=False
     )
     headers = {name.decode(): value.decode() for name, value in headers_of(answer, request_id)}
     return Response(answer.body, answer.status, headers, "application/json")

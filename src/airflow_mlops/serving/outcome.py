@@ -71,15 +71,18 @@ class Outcome:
         return self.encoded.decode(), None if scores is None else encode(scores).decode()
 
 
-async def run_version(batcher: Batcher, ask: Ask, write: Write, deadline: float, limit: float) -> Outcome:
+async def run_version(
+    batcher: Batcher, ask: Ask, write: Write, deadline: float, limit: float, *, at_once: bool = True
+) -> Outcome:
     """Have one version answer a request until ``deadline`` (loop time), and return how that went.
 
-    ``ask`` gets the predictions, ``limit`` is the time that a request has, in seconds, for messages.
+    ``ask`` gets the predictions, ``limit`` is the time that a request has, in seconds, for messages;
+    ``at_once`` is False for a request that is answered in parts.
     """
     version, started = batcher.model.version, time.perf_counter()
     timeout = asyncio.timeout_at(deadline)
     try:
-        if batcher.model.quick:  # Done within this turn of the loop: nothing could interrupt it.
+        if batcher.model.quick and at_once:  # Done within this turn of the loop: nothing could interrupt it.
             return await _answer(batcher, ask, write, started)
         async with timeout:
             return await _answer(batcher, ask, write, started)
