@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -56,8 +57,8 @@ def whole(parts: Sequence[Part], body: bytes, read: Read) -> Payload:
 
 def joined(found: Sequence[Predictions]) -> Predictions:
     """Return the predictions of all parts as one."""
-    values = [value for part in found for value in part.values]
-    scores = [score for part in found for score in part.scores or ()]
+    values = list(chain.from_iterable(part.values for part in found))
+    scores = list(chain.from_iterable(part.scores or () for part in found))
     return Predictions(values, scores if len(scores) == len(values) else None)
 
 
@@ -124,7 +125,7 @@ def _members(values: dict[str, Any]) -> bytes:
 def _cut(body: bytes, start: int, end: int) -> Iterator[bytes | None]:
     """Yield the elements between two places of a body in groups; None when they cannot be told apart."""
     between = _BETWEEN.get(body[start : start + 1], _BETWEEN_VALUES)
-    while end - start > 2 * PART_BYTES:
+    while end - start > 1.25 * PART_BYTES:
         for number, found in enumerate(between.finditer(body, start + PART_BYTES, end)):
             group = body[start : found.start(1)]
             if _valid(group):

@@ -74,7 +74,7 @@ class PredictionRequest:
             except BadInputError as error:
                 raise located(error, rows) from error
             rows += prepared.rows
-        return joined(found)
+        return await asyncio.to_thread(joined, found)
 
     def rows(self, outcome: Outcome) -> int:
         """Return the number of rows; that of a big request is known by its answer."""
