@@ -17,6 +17,9 @@ from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
 
+_DIGITS: Final = 18
+"""SQLite's whole numbers have 64 bits."""
+
 
 class _Version(msgspec.Struct):
     model_uri: Annotated[str, msgspec.Meta(min_length=1)]
@@ -71,8 +74,10 @@ async def _state(request: Request) -> Response:
 
 async def _counts(request: Request) -> Response:
     since_epoch = request.query_params.get("since_epoch", "0")
-    if not since_epoch.isdecimal():
-        raise ConfigError(f"since_epoch must be a whole number, got {since_epoch!r}")
+    if not since_epoch.isdecimal() or len(since_epoch) > _DIGITS:
+        raise ConfigError(
+            f"since_epoch must be a whole number of at most {_DIGITS} digits, got {since_epoch[:40]!r}"
+        )
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -34,32 +34,40 @@ Read = Callable[[bytes], Payload]
 Part = Callable[[], Payload]
 
 
-def parts_of(body: bytes, read: Read, *, splits: bool) -> list[Part]:
-    """Return what gives the rows of a big body, part by part; blocks, so call it off the event loop.
+@dataclass(frozen=True)
+class BigRequest:
+    """A request in parts; ``whole`` gives all of its rows at once. Both block."""
+
+    parts: Sequence[Part]
+    whole: Part
+
+
+def big_request(body: bytes, read: Read, *, splits: bool) -> BigRequest:
+    """Return what gives the rows of a big body; blocks, so call it off the event loop.
 
     ``splits`` says that the body may be in one of MLflow's JSON formats. Raises BadInputError.
     """
     texts = split_body(body) if splits else None
     if texts is not None:
-        return [partial(read, text) for text in texts]
+        return BigRequest([partial(read, text) for text in texts], partial(read, body))
     payload = read(body)
-    columns = payload.columns
-    if not columns:
-        return [lambda: payload]
-    step = max(1, PART_VALUES // len(columns))
-    return [partial(_rows, payload, start, step) for start in range(0, payload.rows, step)]
-
-
-def whole(parts: Sequence[Part], body: bytes, read: Read) -> Payload:
-    """Return all rows at once, for a model that must have them together; blocks."""
-    return parts[0]() if len(parts) == 1 else read(body)
+    columns, parts = payload.columns, [lambda: payload]
+    if columns:
+        step = max(1, PART_VALUES // len(columns))
+        parts = [partial(_rows, payload, start, step) for start in range(0, payload.rows, step)]
+    return BigRequest(parts, lambda: payload)
 
 
 def joined(found: Sequence[Predictions]) -> Predictions:
     """Return the predictions of all parts as one."""
     values = list(chain.from_iterable(part.values for part in found))
     scores = list(chain.from_iterable(part.scores or () for part in found))
-    return Predictions(values, scores if len(scores) == len(values) else None)
+    unnamed = list(chain.from_iterable(part.unnamed or () for part in found))
+    return Predictions(
+        values,
+        scores if len(scores) == len(values) else None,
+        unnamed if len(unnamed) == len(values) else None,
+    )
 
 
 def located(error: BadInputError, before: int) -> BadInputError:
@@ -111,6 +119,9 @@ def _frame(text: bytes, key: str) -> tuple[bytes, bytes] | None:
     if key == "data":
         if name != "dataframe_split" or not isinstance(inner, dict) or inner.get("data") != []:
             return None
+        labels = inner.get("index")
+        if labels is not None and (not isinstance(labels, list) or labels != list(range(len(labels)))):
+            return None  # Labels that a model may look at.
         kept = {other: value for other, value in inner.items() if other not in ("data", "index")}
         return b"{" + before + b"{" + _members(kept) + b'"data":[', b"]}}"
     return (b"{" + before + b"[", b"]}") if name == key and inner == [] else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from airflow_mlops.serving.big_requests import PART_BYTES, Part, Read, parts_of
+from airflow_mlops.serving.big_requests import PART_BYTES, Read, big_request
 from airflow_mlops.serving.database import LoggedRequest
 from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.guards import Seen
@@ -67,10 +67,10 @@ class Invocations:
         if not ready:
             return Answer.error(503, self._nothing_ready())
         try:
-            parts: Sequence[Part] = ()
+            big = None
             if len(body) > PART_BYTES:
-                parts = await asyncio.to_thread(parts_of, body, read, splits=splits)
-            payload = await asyncio.to_thread(parts[0]) if parts else read(body)
+                big = await asyncio.to_thread(big_request, body, read, splits=splits)
+            payload = read(body) if big is None else await asyncio.to_thread(big.parts[0])
             key = self._key(traffic, headers, payload)
             draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
             routed = traffic.route(ready, draw)
@@ -78,7 +78,7 @@ class Invocations:
                 return Answer.error(503, self._nothing_ready())
             referee = traffic.champion if traffic.champion in ready else routed
             referee = routed if referee is None else referee
-            safe = None if parts else ready[referee].model.prepare(payload)
+            safe = None if big else ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.refuse()
             return Answer.error(REFUSED, str(error))
@@ -88,9 +88,7 @@ class Invocations:
         request = PredictionRequest(
             request_id,
             payload,
-            body,
-            read,
-            parts,
+            big,
             referee,
             safe,
             traffic,
@@ -149,7 +147,7 @@ class Invocations:
         When half of the time is over the champion begins as well, and answers the caller if the canary does
         not do so in time. The canary keeps its time: it is counted by what it does until the deadline.
         """
-        if request.ready[routed].model.quick and not request.parts:
+        if request.ready[routed].model.quick and request.big is None:
             own = await self._run(request, routed)
             return await self._or_champion(request, routed, own)
         canary = asyncio.create_task(self._run(request, routed))
@@ -185,7 +183,7 @@ class Invocations:
             request.write,
             request.deadline + extra_s,
             self._timeout_s,
-            at_once=not request.parts,
+            at_once=request.big is None,
         )
 
     def _count(self, request: PredictionRequest, routed: int, result: Result) -> None:

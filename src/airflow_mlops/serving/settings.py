@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.pruning import LogLimits
@@ -91,7 +91,7 @@ def size_in_bytes(text: str) -> int:
 
 
 _LEAST_LOG: Final = 1024**2
-_OPTIONS: Final = {
+_OPTIONS: Final[Mapping[str, tuple[str, Callable[[str], Any], str]]] = {
     "--host": ("host", str, "address to listen on"),
     "--port": ("port", int, "port to listen on"),
     "--timeout": ("timeout_s", float, "seconds per prediction"),
