@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -83,6 +85,8 @@ async def _keep(state: AppState) -> None:
                 await state.fleet.save()
                 await state.ledger.flush()
                 slot.flushed = wanted
+                if await state.fleet.take_out_blocked():
+                    _start_again(state)
                 if loop.time() >= pruned + PRUNE_S:
                     pruned = loop.time()
                     await asyncio.to_thread(state.database.prune)
@@ -92,6 +96,13 @@ async def _keep(state: AppState) -> None:
                 log.error("cannot write the server's state: %s; next try in %s s", error, FLUSH_S)
         except Exception:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
+
+
+def _start_again(state: AppState) -> None:
+    """End a worker whose champion is blocked: another one takes its place, and no version is blamed."""
+    if state.view.memory.fd is not None:
+        log.critical("the champion's predictions do not return: this worker ends, another one starts")
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Label(msgspec.Struct):

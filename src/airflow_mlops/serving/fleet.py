@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.core.errors import BackendError, RolloutConflict
-from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.batching import THREADS, Batcher
 from airflow_mlops.serving.document import Wanted
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
@@ -22,6 +22,8 @@ from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
 RETRY_S: Final = 10.0
+BLOCKED: Final = 3
+"""Time-outs after which a prediction is not expected to return any more."""
 # Of several workers' reports on a version the one that comes first here counts.
 _WORST: Final = ("failed", "unreachable", "loading", "ok")
 
@@ -92,6 +94,23 @@ class Fleet:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
                     await self._view.withdraw(document)
         await self._view.save()
+
+    async def take_out_blocked(self) -> bool:
+        """Take the traffic from canaries whose predictions never return; True if the champion's do not.
+
+        A canary is ``failed`` then, as if its code had ended the process, and is not run any more.
+        """
+        champion = False
+        for version in self._loaded.blocked(BLOCKED * self._settings.timeout_s):
+            if version == self.traffic.champion:
+                champion = True
+                continue
+            reason = f"none of its last predictions has returned: {THREADS} threads are blocked"
+            async with self._view.changing() as document:
+                await self._view.withdraw(document.quarantine_version(version, reason, now().wall))
+            log.error("version %s has no traffic any more: %s", version, reason)
+            self.follow()
+        return champion
 
     async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
         """Load a version in all workers; returns how it is, which may still be loading.
