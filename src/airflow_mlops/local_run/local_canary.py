@@ -66,7 +66,7 @@ class LocalRollouts:
             self._stack.enter_context(fluent(self.paths.tracking_uri))
             server = model_server(self.paths.name, self.paths.tracking_uri, self.paths.own / "server")
             self._server = self._stack.enter_context(server)
-        return LocalTarget(base_url=self._server.base_url, token=self._server.token)
+        return LocalTarget(base_url=self._server.admin_url, token=self._server.admin_token)
 
     def adapted(self, plan: RolloutPlan) -> RolloutPlan:
         """Return the plan with short waits."""
@@ -124,11 +124,14 @@ class LocalRollouts:
 def with_short_waits(plan: RolloutPlan) -> RolloutPlan:
     """Return the plan with its waiting times cut: traffic comes as fast as the server answers.
 
-    The requests and the evidence that a step needs stay as they are.
+    The requests and the evidence that a step needs stay as they are. Labels follow their answers at once.
     """
+    guards = tuple(replace(g, label_delay_s=None) if g.name == "quality" else g for g in plan.guards)
     return replace(
         plan,
+        guards=guards,
         hold_s=min(plan.hold_s, HOLD_S),
         shadow_s=min(plan.shadow_s, HOLD_S),
         step_timeout_s=min(plan.step_timeout_s, STEP_TIMEOUT_S),
+        settle_s=min(plan.settle_s, HOLD_S),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.guards import BOTH
+from airflow_mlops.serving.model_uri import check_uri
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
 
@@ -34,6 +36,7 @@ async def _put_version(request: Request) -> Response:
     expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
+    check_uri(server_of(request).settings.name, version, body.model_uri)
     described = await server_of(request).fleet.put(version, body.model_uri, reload=body.reload)
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
@@ -81,14 +84,20 @@ async def _counts(request: Request) -> Response:
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
-    since = int(since_epoch)
+    since, at = int(since_epoch), time.time()
     counts = await server.ledger.counts(since)
+    labels = await server.ledger.label_rows(since)
     epochs = [
         {
             **asdict(e),
             "counts": {
                 "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
                 for (epoch, version), events in counts.items()
+                if epoch == e.epoch
+            },
+            "labels": {
+                str(version): {"at": at, "rows": rows}
+                for (epoch, version), rows in labels.items()
                 if epoch == e.epoch
             },
         }

@@ -7,12 +7,10 @@ import logging
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,12 +18,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
-from airflow_mlops.serving import admin, client_routes, open_inference_routes
+from airflow_mlops.serving import admin, client_routes, label_routes, open_inference_routes
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
 from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
-from airflow_mlops.serving.request_body import body_as
+from airflow_mlops.serving.roles import Gate
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
@@ -49,7 +47,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
         memory, slot = seat or (SharedState.private(settings.state_dir), 0)
         await asyncio.to_thread(restore, memory, database, now())
         state = AppState(settings, database, StateView(memory, database, slot))
-        front.state = app.state.server = state
+        front.state = app.state.server = admin_app.state.server = state
         await state.fleet.open()
         keeper = asyncio.create_task(_keep(state))
         try:
@@ -65,7 +63,8 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
-    front = Front(app, settings.token)
+    admin_app = Starlette(routes=_ADMIN_ROUTES, exception_handlers=_HANDLERS)
+    front = Front(app, admin_app, Gate(settings.tokens))
     return front
 
 
@@ -105,18 +104,6 @@ def _start_again(state: AppState) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _Label(msgspec.Struct):
-    request_id: str
-    label: Any
-
-
-async def _labels(request: Request) -> Response:
-    body = await body_as(request, _Label, '{"request_id": "…", "label": …}')
-    if await server_of(request).ledger.label(body.request_id, body.label, time.time()):
-        return JSONResponse({"request_id": body.request_id})
-    raise HTTPException(404, f"request {body.request_id!r} is not in the request log")
-
-
 async def _ping(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
@@ -124,6 +111,17 @@ async def _ping(_request: Request) -> Response:
 async def _health(request: Request) -> Response:
     ready = sorted(server_of(request).fleet.ready)
     return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+
+async def _has_champion(request: Request) -> Response:
+    champion = server_of(request).fleet.traffic.champion is not None
+    return JSONResponse({"champion": champion}, 200 if champion else 503)
+
+
+async def _has_traffic(request: Request) -> Response:
+    split = server_of(request).fleet.traffic
+    traffic = split.champion is not None or any(split.weights.values())
+    return JSONResponse({"traffic": traffic}, 200 if traffic else 503)
 
 
 async def _metrics(request: Request) -> Response:
@@ -160,12 +158,17 @@ _HANDLERS: Final = {
     RolloutConflict: _error(409),
     BackendError: _error(503),
 }
-_ROUTES: Final = [
+_BOTH: Final = [
     Route("/ping", _ping),
-    Route("/health", _health),
     Route("/metrics", _metrics),
-    Route("/labels", _labels, methods=["POST"]),
+    Route("/health/champion", _has_champion),
+    Route("/health/traffic", _has_traffic),
+]
+_ROUTES: Final = [
+    *_BOTH,
+    Route("/health", _health),
+    *label_routes.ROUTES,
     *client_routes.ROUTES,
     *open_inference_routes.ROUTES,
-    *admin.ROUTES,
 ]
+_ADMIN_ROUTES: Final = [*_BOTH, *client_routes.ABOUT, *open_inference_routes.SERVER_ROUTES, *admin.ROUTES]

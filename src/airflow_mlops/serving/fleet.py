@@ -15,6 +15,7 @@ from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
 from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
+from airflow_mlops.serving.model_uri import check_uri, uri_of
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import WorkerSlot
 from airflow_mlops.serving.state_view import POLL_S, StateView, now
@@ -54,6 +55,11 @@ class Fleet:
     def answers(self) -> bool:
         """Whether this worker answers a request: a version that gets traffic is ready."""
         return self.traffic.route(self.ready, 1.0) is not None
+
+    @property
+    def looking(self) -> bool:
+        """Whether the champion is still being looked up in MLflow."""
+        return self._adopting is not None and not self._adopting.done()
 
     @property
     def versions(self) -> list[int]:
@@ -132,7 +138,7 @@ class Fleet:
         described = self.describe(version)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if reload and described["detail"] == LOADED:
+        if reload and described["detail"].startswith(LOADED):
             copy = str(self._view.document.versions[version].copy)
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described
@@ -205,8 +211,10 @@ class Fleet:
         return (status, detail, ready) if order == wanted.order else ("loading", "", ready)
 
     def _load(self, version: int, wanted: Wanted) -> Model:
+        check_uri(self._settings.name, version, wanted.uri)  # the state on disk may name anything
         copy = "" if not wanted.copy else str(wanted.copy)
-        return load(version, wanted.uri, self._folder, self._fetcher, copy)
+        strict = self._settings.only_safe_formats
+        return load(version, wanted.uri, self._folder, self._fetcher, copy, only_safe=strict)
 
     async def _adopt_champion(self) -> None:
         name = self._settings.name
@@ -214,7 +222,7 @@ class Fleet:
             try:
                 version = await asyncio.to_thread(self._fetcher.version_of, name, "champion")
                 if version is not None and self.traffic.generation == 0:
-                    await self.put(version, f"models:/{name}/{version}")
+                    await self.put(version, uri_of(name, version))
                     change = Change(champion=version, weights={}, generation=1, lease_s=None)
                     if self.traffic.generation == 0:
                         await self.set_traffic(change)

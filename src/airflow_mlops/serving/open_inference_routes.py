@@ -42,7 +42,7 @@ class _Call:
         declared = [] if batcher is None else batcher.model.outputs
         outputs = outputs_of(msgspec.json.decode(encoded), declared)
         if batcher is not None and not declared:
-            batcher.model.outputs = [output.info for output in outputs]
+            batcher.model.outputs = [output.info.of_any_rows for output in outputs]
         id_ = self.asked.id or self.request_id
         body, head = infer_answer(self.server.settings.name, number, id_, self.asked.chosen(outputs))
         if head is not None:
@@ -142,7 +142,8 @@ async def _learn_outputs(batcher: Batcher, limit: float) -> None:
     deadline = asyncio.get_running_loop().time() + limit
     outcome = await run_version(batcher, ask, lambda *_: b"", deadline, limit)
     if not outcome.failed:
-        model.outputs = [output.info for output in outputs_of(msgspec.json.decode(outcome.encoded), [])]
+        outputs = outputs_of(msgspec.json.decode(outcome.encoded), [])
+        model.outputs = [output.info.of_any_rows for output in outputs]
 
 
 async def _model_ready(request: Request) -> Response:
@@ -174,6 +175,11 @@ def _known_version(request: Request) -> Batcher:
     return batcher
 
 
+SERVER_ROUTES: Final = [
+    Route("/v2/health/live", _live),
+    Route("/v2/health/ready", _ready),
+    Route("/v2", _server_metadata),
+]
 ROUTES: Final = [
     Route("/v2/models/{name}/infer", _infer, methods=["POST"]),
     Route("/v2/models/{name}/ready", _model_ready),
@@ -181,7 +187,5 @@ ROUTES: Final = [
     Route("/v2/models/{name}/versions/{version}/infer", _infer_version, methods=["POST"]),
     Route("/v2/models/{name}/versions/{version}/ready", _version_ready),
     Route("/v2/models/{name}/versions/{version}", _version_metadata),
-    Route("/v2/health/live", _live),
-    Route("/v2/health/ready", _ready),
-    Route("/v2", _server_metadata),
+    *SERVER_ROUTES,
 ]

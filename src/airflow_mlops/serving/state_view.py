@@ -16,6 +16,7 @@ from typing import Final
 from airflow_mlops.serving import grants
 from airflow_mlops.serving.database import Database, Epoch
 from airflow_mlops.serving.document import Document
+from airflow_mlops.serving.saved_state import document_of
 from airflow_mlops.serving.shared_memory import SharedState, WorkerSlot
 from airflow_mlops.serving.traffic import Moment, Traffic
 
@@ -45,7 +46,9 @@ def restore(memory: SharedState, database: Database, moment: Moment) -> None:
         if memory.document.number:
             return
         found = database.read_state()
-        saved = Document.from_json(found)
+        saved, fault = document_of(found, moment.wall)
+        if fault:
+            log.error("the state on disk cannot be (%s): no canary gets traffic until the next order", fault)
         traffic = saved.traffic.since_start(moment)
         if found.get(MARKED) and traffic.gives and not grants.granted(memory.folder, traffic.epoch):
             log.warning("canary traffic of %s was taken away and could not be stored", dict(traffic.weights))

@@ -90,7 +90,7 @@ def number(state: RolloutState) -> int:
     labels = tuple(t.to for t in state.history)
     epochs = tuple(e.epoch for e in state.epochs)
     key = (state.id, state.phase, state.step, state.settled, state.verified, state.moving, state.outcome,
-           state.reason, state.since, state.plan.champion_version, labels, epochs)  # fmt: skip
+           state.reason, state.since, state.plan.champion_version, labels, epochs, state.cold)  # fmt: skip
     if key not in NUMBERS:
         NUMBERS[key] = len(SEEN)
         SEEN.append(state)

@@ -24,7 +24,7 @@ def fill(database: Database, ids: range, at: float, predictions: str = "[1]") ->
     log = [LoggedRequest(f"r{i}", at, 8, 1, 1, 200, 1, predictions, None, 0.1) for i in ids]
     database.write_batch(Batch(log=log, shadows=[(f"r{i}", 2, predictions) for i in ids]))
     for i in ids:
-        database.write_label(f"r{i}", 1, at, lambda *_: [])
+        database.write_label(f"r{i}", 1, at)
 
 
 def kept(path: Path) -> dict[str, set[str]]:

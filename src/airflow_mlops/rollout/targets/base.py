@@ -55,12 +55,15 @@ class ConnectionField:
 
 
 ADDRESS: Final = ConnectionField(
-    option="base_url", place="host", help="address of the server", example="http://127.0.0.1:8500"
+    option="base_url",
+    place="host",
+    help="the administrators' address of the server (its --admin-port)",
+    example="http://127.0.0.1:8501",
 )
 TOKEN: Final = ConnectionField(
     option="token",
     place="password",
-    help="the server's AIRFLOW_MLOPS_SERVING_TOKEN",
+    help="the server's AIRFLOW_MLOPS_ADMIN_TOKEN",
     example="TOKEN",
 )
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.rollout.core import EpochCounts, Health, Observation
+from airflow_mlops.rollout.core.bursts import bursts_of
 from airflow_mlops.rollout.targets.base import CALL_TIMEOUT_S, LEASE_S, Target, TargetCheck
-from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of, health_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, cells_of, counts_of, health_of
 
 
 class LocalTarget(Target):
     """One embedded model server.
 
-    ``base_url`` is its address, ``token`` its bearer token, ``lease_s`` how many seconds the server keeps
-    canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s`` the limit of one call.
+    ``base_url`` is the address of its administrators' port, ``token`` their token, ``lease_s`` how many
+    seconds the server keeps canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s``
+    the limit of one call.
     """
 
     name = "local"
@@ -99,4 +101,7 @@ def _epoch(item: Mapping[str, Any], version: int, champion: int | None) -> Epoch
     found = item["counts"]
     canary, rest = counts_of(found.get(str(version), {})), counts_of(found.get(str(champion), {}))
     both = counts_of(found.get("both", {})) if item.get("shadow") == version else None
-    return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both)
+    # The server routes each request at random: bursts are reported and cannot mislead.
+    cells = cells_of(found.get(str(version), {}), found.get(str(champion), {}))
+    bursts = bursts_of(cells, random=True)
+    return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both, bursts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, Health
+from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow
 
 if TYPE_CHECKING:
     import ssl
@@ -22,7 +23,11 @@ _EVENTS: Final = (
     "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
     "fallback_failures",
 )  # fmt: skip
+_CLUSTER: Final = "failed:"
 _TRIES: Final = 3
+_DENIED: Final = (401, 403)
+_WRONG: Final = (404, 422)
+"""What a model server answers to an order that it will not take however often it is sent."""
 _BUCKET: Final = re.compile(r"^mlops_serving_latency_seconds_bucket\{([^}]*)\} (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -44,7 +49,8 @@ def _trusted() -> ssl.SSLContext:
 
 
 class ModelServer:
-    """One embedded model server at ``base_url``, with its bearer ``token``; ``timeout_s`` limits one call.
+    """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s``
+    limits one call.
 
     All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
     ConfigError when the token or the address is wrong.
@@ -72,8 +78,12 @@ class ModelServer:
         return self._call("GET", "/admin/state")
 
     def counts(self, since_epoch: int) -> list[dict[str, Any]]:
-        """Return the epochs after ``since_epoch`` with their counts."""
-        return list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        """Return the epochs after ``since_epoch`` with their counts, those of labels among them."""
+        epochs = list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        for epoch in epochs:
+            for version, labels in epoch.get("labels", {}).items():
+                epoch["counts"].setdefault(version, {})["labels"] = labels
+        return epochs
 
     def put_version(self, version: int, model_uri: str) -> Health:
         """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
@@ -140,13 +150,17 @@ class ModelServer:
         except httpx.HTTPError as error:
             raise UnreachableServerError(
                 f"no model server answers at {self.base_url} ({type(error).__name__}: {error}); "
-                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI"
+                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI. Its port for "
+                "administrators (--admin-port) is open only with AIRFLOW_MLOPS_ADMIN_TOKEN"
             ) from error
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code in _DENIED:
             raise ConfigError(
                 f"the model server at {self.base_url} refuses the token: put the server's "
-                "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
+                "AIRFLOW_MLOPS_ADMIN_TOKEN as password into the Airflow connection of the server, and its "
+                "administrators' address (--admin-port) as host"
             )
+        if response.status_code in _WRONG and (message := _error_of(response)):
+            raise ConfigError(f"the model server at {self.base_url} refuses {method} {path}: {message}")
         if response.is_error:
             kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
             where = f"{method} {self.base_url}{path}"
@@ -159,15 +173,30 @@ def health_of(item: Mapping[str, Any]) -> Health:
     return Health(str(item["status"]), str(item.get("detail", "")))
 
 
-def counts_of(found: Mapping[str, int]) -> Counts:
+def counts_of(found: Mapping[str, Any]) -> Counts:
     """Return a server's counts of one version in one epoch."""
     names = [f"decile_{number}" for number in range(DECILES)]
     deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
-    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+    labels = None
+    if counted := found.get("labels"):
+        labels = ArmLabels(float(counted["at"]), tuple(LabelRow(*row) for row in counted["rows"]))
+    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles, labels=labels)
+
+
+def cells_of(canary: Mapping[str, int], champion: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """Yield the (canary, champion) failures of each group of callers and minute in two servers' counts."""
+    names = {name for found in (canary, champion) for name in found if name.startswith(_CLUSTER)}
+    for name in sorted(names):
+        yield canary.get(name, 0), champion.get(name, 0)
 
 
 def _message(response: httpx.Response) -> str:
+    return _error_of(response) or response.text[:200]
+
+
+def _error_of(response: httpx.Response) -> str:
+    """Return the message of a model server's error; empty when somebody else answered."""
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+        return ""

@@ -51,9 +51,10 @@ class HaproxyTarget(Target):
     """Two slots behind HAProxy.
 
     ``socket`` is the runtime API (a path, or host:port), ``slots`` maps HAProxy's two server names to the
-    addresses of their model servers, ``backend`` is the name in haproxy.cfg. ``token`` is the servers' bearer
-    token, ``lease_s`` how many seconds a canary keeps its traffic when nobody renews it, ``timeout_s`` the
-    limit of one call. ``base_url`` is where callers come in; the target itself does not need it.
+    addresses of their administrators' ports, ``backend`` is the name in haproxy.cfg. ``token`` is the
+    servers' token for administrators, ``lease_s`` how many seconds a canary keeps its traffic when nobody
+    renews it, ``timeout_s`` the limit of one call. ``base_url`` is where callers come in; the target itself
+    does not need it.
     """
 
     name = "haproxy"
@@ -71,8 +72,8 @@ class HaproxyTarget(Target):
         ConnectionField(
             option="slots",
             place="extra.haproxy.slots",
-            help="the addresses of the two model servers by HAProxy's names for them",
-            example={"a": "http://host-a:8500", "b": "http://host-b:8500"},
+            help="the administrators' addresses of the two model servers by HAProxy's names for them",
+            example={"a": "http://host-a:8501", "b": "http://host-b:8501"},
             kind=Mapping,
         ),
         ConnectionField(
@@ -215,6 +216,7 @@ class HaproxyTarget(Target):
                 f"HAProxy's backend {self._haproxy.backend!r} lacks the server(s) {', '.join(missing)}: "
                 "the slots of the connection and of haproxy.cfg must have the same names"
             )
+        self._haproxy.check_drawn()
         states, silent = {}, {}
         for slot, server in self._servers.items():
             try:
