@@ -140,7 +140,8 @@ class RolloutState(Record):
     what the target measured of the champion for its guards. ``watched``: seconds of the phase (of a step:
     since its traffic was read back) that somebody looked on, ``looked``: the clock at the last look,
     ``fresh``: ``watched`` when a request was last counted. ``verified``: the registry has all that the
-    promotion needs; before that the canary keeps the share of its last step.
+    promotion needs; before that the canary keeps the share of its last step. ``rejected``: the version was
+    taken back because of what it did. ``digest`` names its model, empty when that is not known.
     """
 
     id: str
@@ -161,6 +162,8 @@ class RolloutState(Record):
     history: tuple[Transition, ...] = ()
     accepted: tuple[str, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
+    rejected: bool = False
+    digest: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phase", Phase(self.phase))

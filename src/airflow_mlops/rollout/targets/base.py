@@ -79,6 +79,23 @@ class TargetCheck:
     part: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderedBy:
+    """Who gives a target its orders: the identity of a rollout store, and where that store is, for people.
+
+    ``takeover``: a person says that the orders count in spite of another controller. Without an identity no
+    other controller is noticed.
+    """
+
+    controller: str = ""
+    place: str = ""
+    takeover: bool = False
+
+    def fields(self) -> dict[str, str]:
+        """Return what an order carries in JSON."""
+        return {"controller": self.controller, "place": self.place} if self.controller else {}
+
+
 class Target(ABC):
     """A place that serves models and splits traffic between two versions.
 
@@ -86,7 +103,8 @@ class Target(ABC):
     hooks, the connection form, the schema and the reference page are derived from them.
 
     All calls are idempotent and absolute: the same call twice leaves the same state. They raise
-    BackendError when the place does not answer (retryable) and ConfigError when it refuses the caller.
+    BackendError when the place does not answer (retryable), ConfigError when it refuses the caller, and
+    TrafficHeld when another controller moves its traffic.
     """
 
     name: ClassVar[str]
@@ -103,6 +121,8 @@ class Target(ABC):
     """
     program: ClassVar[str] = ""
     """The program that has to run beside the target, for ``doctor``."""
+    orders: OrderedBy = OrderedBy()
+    """Who gives the orders; a target that can notice a second controller passes it on."""
 
     @classmethod
     def options(cls, connection: Connection) -> dict[str, Any]:
@@ -175,6 +195,10 @@ class Target(ABC):
     def close(self) -> None:
         """Close the connections."""
         return
+
+    def identify(self, orders: OrderedBy) -> None:
+        """Give all further orders in the name of ``orders``."""
+        self.orders = orders
 
     @abstractmethod
     def ensure(self, version: int, model_uri: str) -> Health:

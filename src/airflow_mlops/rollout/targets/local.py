@@ -7,7 +7,13 @@ from typing import Any
 
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.rollout.core import EpochCounts, Health, Observation
-from airflow_mlops.rollout.targets.base import CALL_TIMEOUT_S, LEASE_S, Target, TargetCheck
+from airflow_mlops.rollout.targets.base import (
+    CALL_TIMEOUT_S,
+    LEASE_S,
+    OrderedBy,
+    Target,
+    TargetCheck,
+)
 from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of, health_of
 
 
@@ -41,6 +47,10 @@ class LocalTarget(Target):
     def close(self) -> None:
         """Close the connections."""
         self._server.close()
+
+    def identify(self, orders: OrderedBy) -> None:
+        """Give all further orders in the name of ``orders``."""
+        self._server.orders = orders
 
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version``; its health is ``loading`` when that takes longer than the server waits."""

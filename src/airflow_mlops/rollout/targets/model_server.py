@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.errors import BackendError, ConfigError, TrafficHeld
 from airflow_mlops.rollout.core import Counts, Health
+from airflow_mlops.rollout.targets.base import OrderedBy
 
 if TYPE_CHECKING:
     import ssl
@@ -42,14 +43,16 @@ def _trusted() -> ssl.SSLContext:
 class ModelServer:
     """One embedded model server at ``base_url``, with its bearer ``token``; ``timeout_s`` limits one call.
 
-    All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
-    ConfigError when the token or the address is wrong.
+    All calls raise UnreachableServerError when nobody answers, BackendError for another failure, ConfigError
+    when the token or the address is wrong and TrafficHeld when another controller than that of ``orders``
+    moves the traffic.
     """
 
     def __init__(self, base_url: str, token: str, timeout_s: float) -> None:
         import httpx  # loaded here: what is known about a target is read without it
 
         self.base_url = base_url.rstrip("/")
+        self.orders = OrderedBy()
         # No connection outlives its call: a triggerer lives for weeks and nobody closes its targets.
         self._client = httpx.Client(
             base_url=self.base_url,
@@ -73,7 +76,8 @@ class ModelServer:
 
     def put_version(self, version: int, model_uri: str) -> Health:
         """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
-        return health_of(self._call("PUT", f"/admin/versions/{version}", {"model_uri": model_uri}))
+        body = {"model_uri": model_uri, **_named(self.orders)}
+        return health_of(self._call("PUT", f"/admin/versions/{version}", body))
 
     def drop_version(self, version: int) -> None:
         """Unload a version."""
@@ -98,12 +102,14 @@ class ModelServer:
             "lease_s": lease_s,
             "shadow": shadow,
             "generation": self.state()["generation"] + 1,
+            **self.orders.fields(),
+            **({"takeover": True} if self.orders.takeover else {}),
         }
         self._call("PUT", "/admin/traffic", body)
 
     def renew(self, lease_s: float | None) -> None:
         """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
-        self._call("POST", "/admin/lease", {"lease_s": lease_s})
+        self._call("POST", "/admin/lease", {"lease_s": lease_s, **_named(self.orders)})
 
     def latency(self) -> dict[str, int]:
         """Return how many answers took at most so many seconds, since the server started."""
@@ -136,11 +142,17 @@ class ModelServer:
                 f"the model server at {self.base_url} refuses the token: put the server's "
                 "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
             )
+        if response.status_code == httpx.codes.LOCKED:
+            raise TrafficHeld(_message(response))
         if response.is_error:
             kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
             where = f"{method} {self.base_url}{path}"
             raise kind(f"{where} answered {response.status_code}: {_message(response)}")
         return response
+
+
+def _named(orders: OrderedBy) -> dict[str, str]:
+    return {"controller": orders.controller} if orders.controller and not orders.takeover else {}
 
 
 def health_of(item: Mapping[str, Any]) -> Health:

@@ -28,6 +28,7 @@ from airflow_mlops.rollout.targets.base import (
     LEASE_S,
     TOKEN,
     ConnectionField,
+    OrderedBy,
     Target,
     TargetCheck,
 )
@@ -128,9 +129,15 @@ class HaproxyTarget(Target):
         for server in self._servers.values():
             server.close()
 
+    def identify(self, orders: OrderedBy) -> None:
+        """Give all further orders in the name of ``orders``."""
+        self.orders = orders
+        for server in self._servers.values():
+            server.orders = orders
+
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version`` in its slot, or in the slot that the champion does not use."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         slot = view.slot_of(version)
         if slot is None:
             dead = view.dead_slot_of(version)
@@ -142,7 +149,7 @@ class HaproxyTarget(Target):
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
         """Send ``percent`` of the traffic to ``version`` and renew its lease."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         canary_slot, champion_slot = view.slot_of(version), view.slot_of(champion)
         if percent and canary_slot is None:
             raise BackendError(f"version {version} is not loaded in a slot that answers: load it first")
@@ -188,7 +195,7 @@ class HaproxyTarget(Target):
 
     def finalize(self, champion: int | None) -> None:
         """Send all traffic to ``champion``; the other slot becomes free."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         slot = view.slot_of(champion)
         if champion is not None and slot is None:
             raise BackendError(
