@@ -51,7 +51,7 @@ class Control:
         raise TrafficHeld(
             f"another rollout controller moves the traffic of {name}: rollout store {self.place or '?'} "
             f"({self.controller}), last order {at:%Y-%m-%d %H:%M:%S} UTC, held for {self.ends - steady:.0f} "
-            "s more: no traffic was moved. Wait for its rollout or end it there: a server has one rollout store"
+            "s more: no traffic was moved. Wait for its rollout or end it: one server, one rollout store"
         )
 
     @staticmethod

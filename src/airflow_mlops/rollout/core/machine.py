@@ -21,6 +21,7 @@ from airflow_mlops.rollout.core.actions import Action, wanted
 from airflow_mlops.rollout.core.judgement import Judgement, judge
 from airflow_mlops.rollout.core.observation import EpochCounts, Observation
 from airflow_mlops.rollout.core.state import SHADOW_STEP, Phase, RolloutState
+from airflow_mlops.rollout.core.tolerance import with_tolerance
 from airflow_mlops.rollout.core.transitions import NOT_MOVED, evidence_of, move, roll_back
 
 
@@ -56,7 +57,18 @@ def _add_observed_time(state: RolloutState, now: float) -> RolloutState:
 
 
 def _pending(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    return move(state, Phase.WARMING, now, "controller", "loading", since=seen.epoch)
+    plan, why = with_tolerance(state.plan, seen.alone)
+    measured = {"error_rate": plan.tolerance, "error_rate_why": why} if why else {}
+    return move(
+        state,
+        Phase.WARMING,
+        now,
+        "controller",
+        f"loading; {why}" if why else "loading",
+        since=seen.epoch,
+        plan=plan,
+        reference={**state.reference, **measured},
+    )
 
 
 def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState:

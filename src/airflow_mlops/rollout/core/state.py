@@ -44,7 +44,8 @@ class RolloutPlan(Record):
     ``steps`` are the canary's percents of traffic, ascending; empty means: straight to all traffic once
     healthy. ``hold_s`` and ``step_timeout_s`` are the shortest and longest time of a step in seconds,
     ``min_requests`` the canary requests that it needs. ``alpha`` limits false rollbacks; a step passes on
-    evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``.
+    evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``; None is
+    measured of the champion when the rollout begins, and kept in the plan of its state.
     ``on_inconclusive`` (``pause``, ``promote``, ``rollback``) is for a step that runs out of time;
     ``pause_timeout_s`` (seconds) is how long a pause waits for a person before it is rolled back.
     ``gap_s`` is the most that one look adds to the time of a step, in seconds: time in which nobody looked
@@ -65,7 +66,7 @@ class RolloutPlan(Record):
     min_requests: int = canary_defaults.MIN_REQUESTS
     alpha: float = canary_defaults.ALPHA
     max_ratio: float = canary_defaults.MAX_RATIO
-    tolerance: float = canary_defaults.TOLERANCE
+    tolerance: float | None = canary_defaults.TOLERANCE
     on_inconclusive: str = canary_defaults.ON_INCONCLUSIVE
     request: str = ""
     guards: tuple[GuardPlan, ...] = ()

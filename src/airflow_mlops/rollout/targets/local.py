@@ -14,7 +14,7 @@ from airflow_mlops.rollout.targets.base import (
     Target,
     TargetCheck,
 )
-from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of, health_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, counts_alone, counts_of, health_of
 
 
 class LocalTarget(Target):
@@ -70,6 +70,9 @@ class LocalTarget(Target):
         """Return the version's health and traffic, and the counts after epoch ``since``."""
         state = self._server.state()
         epochs: tuple[EpochCounts, ...] = ()
+        alone = None
+        if since is None and champion is not None:
+            alone = counts_alone(self._server.counts(0), champion)
         if since is not None:
             epochs = tuple(
                 _epoch(item, version, champion)
@@ -85,6 +88,7 @@ class LocalTarget(Target):
             epochs=epochs,
             shadow=state.get("shadow"),
             reference=state.get("reference", {}),
+            alone=alone,
         )
 
     def current_weight(self, version: int) -> int:

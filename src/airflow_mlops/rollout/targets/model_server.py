@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
@@ -165,6 +165,18 @@ def counts_of(found: Mapping[str, int]) -> Counts:
     names = [f"decile_{number}" for number in range(DECILES)]
     deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
     return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+
+
+def counts_alone(epochs: Iterable[Mapping[str, Any]], champion: int) -> Counts:
+    """Return what a champion answered while no canary had traffic, of a server's epochs."""
+    return sum(
+        (
+            counts_of(item["counts"].get(str(champion), {}))
+            for item in epochs
+            if item["champion"] == champion and not any(item["weights"].values())
+        ),
+        Counts(),
+    )
 
 
 def _message(response: httpx.Response) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from airflow_mlops.rollout.core import Counts, EpochCounts
 from airflow_mlops.rollout.targets.haproxy.split import Reading, Split, epoch_counts, undisturbed
 from airflow_mlops.rollout.targets.haproxy.view import View
-from airflow_mlops.rollout.targets.model_server import ModelServer, counts_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, counts_alone, counts_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,13 @@ class Counting:
                 champion = self._of_slot(split.champion_slot, split.champion_, split.champion, view)
                 if canary is not None and champion is not None:
                     yield epoch_counts(split, readings, (canary, champion))
+
+    def alone(self, champion: int | None, view: View) -> Counts | None:
+        """Return what a champion answered while no canary had traffic; None when its slot does not answer."""
+        slot = view.slot_of(champion)
+        if slot is None or champion is None:
+            return None
+        return counts_alone(self.servers[slot].counts(0), champion)
 
     def _of_slot(
         self, slot: str | None, begin: Reading | None, version: int | None, view: View

@@ -187,6 +187,7 @@ class HaproxyTarget(Target):
             epoch=view.epoch,
             epochs=tuple(self._counting.counts(wanted, view)),
             reference={} if limit is None else {"latency_s": float(limit)},
+            alone=self._counting.alone(champion, view) if since is None else None,
         )
 
     def current_weight(self, version: int) -> int:

@@ -56,9 +56,9 @@ class View:
             other = control and control["controller"] != orders.controller
             if other and orders.controller and not orders.takeover:
                 raise TrafficHeld(
-                    f"another rollout controller moves the traffic of slot {slot}: rollout "
-                    f"store {control['place'] or '?'} ({control['controller']}), held for {control['held_s']:.0f} "
-                    "s more: no traffic was moved. Wait for its rollout or end it there"
+                    f"another rollout controller moves the traffic of slot {slot}: rollout store "
+                    f"{control['place'] or '?'} ({control['controller']}), held for "
+                    f"{control['held_s']:.0f} s more: no traffic was moved. Wait for its rollout or end it"
                 )
         return self
 
