@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +116,8 @@ def _sight(pipeline: Pipeline, deploy: Deploy, *, takeover: bool = False) -> Ite
     from airflow_mlops.hooks.rollouts import airflow_rollouts
     from airflow_mlops.rollout.targets.base import OrderedBy
 
+    with redirect_stdout(sys.stderr):  # where Airflow's log says what it found
+        access = MlflowHook(pipeline.mlflow_conn_id).access()
     rollouts, store = airflow_rollouts(), airflow_rollouts().store()
     sight = Sight(pipeline.name, store, None, None, deploy.canary.poll.total_seconds())
     try:
@@ -123,7 +125,6 @@ def _sight(pipeline: Pipeline, deploy: Deploy, *, takeover: bool = False) -> Ite
         sight.target.identify(OrderedBy(controller=store.identity, place=store.place, takeover=takeover))
     except MlopsError as error:
         sight.unavailable.append(str(error))
-    access = MlflowHook(pipeline.mlflow_conn_id).access()
     with access.signed_in():
         try:
             sight.registry = access.registry(pipeline.name)

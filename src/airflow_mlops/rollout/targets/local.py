@@ -50,6 +50,7 @@ class LocalTarget(Target):
 
     def identify(self, orders: OrderedBy) -> None:
         """Give all further orders in the name of ``orders``."""
+        super().identify(orders)
         self._server.orders = orders
 
     def ensure(self, version: int, model_uri: str) -> Health:

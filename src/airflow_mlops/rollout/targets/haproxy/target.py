@@ -131,7 +131,7 @@ class HaproxyTarget(Target):
 
     def identify(self, orders: OrderedBy) -> None:
         """Give all further orders in the name of ``orders``."""
-        self.orders = orders
+        super().identify(orders)
         for server in self._servers.values():
             server.orders = orders
 
