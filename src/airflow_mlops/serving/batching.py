@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 from airflow_mlops.serving.model import Model, Predictions, Prepared
+from airflow_mlops.serving.model_thread import ModelThread
 
 MAX_ROWS: Final = 1024
+SLOW_S: Final = 0.25
+"""From when on a batch counts as slow: those that wait get another thread."""
+THREADS: Final = 8
+MOST_WAITING: Final = 10_000
 Outcome = Predictions | Exception
+
+
+class ModelEndedError(Exception):
+    """The code of a model asked to end the process."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +33,25 @@ class _Waiting:
 
 
 class Batcher:
-    """Predicts for one model, in a thread of its own, so that a slow version cannot hold up another.
+    """Predicts for one model, in threads of its own, so that a slow version cannot hold up another.
 
-    ``mark`` holds the version and the number of requests while the model's code runs: who finds it set after
-    the process has died knows why.
+    One batch is predicted at a time, so that the next one gathers. A batch that takes longer than 0.25 s
+    holds up nobody: the next one has a thread of its own, up to eight, as MLflow's own server calls a
+    model from several threads. ``mark`` holds the version and the number of requests while the model's code
+    runs: who finds it set after the process has died knows why.
     """
 
     def __init__(self, model: Model, mark: Any) -> None:
         self.model = model
         self._mark = mark
+        self._inside = 0
+        self._marking = threading.Lock()
         self._queue: deque[_Waiting] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{model.version}")
-        self._task: asyncio.Task[None] | None = None
+        self._began: dict[ModelThread, float] = {}
+        self._idle: list[ModelThread] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._relief: asyncio.TimerHandle | None = None
+        self._process = os.getpid()
 
     async def predict(self, item: Prepared) -> Predictions:
         """Return the predictions of one request; raises what the model raises for it."""
@@ -44,25 +62,69 @@ class Batcher:
             # All that was read in this turn of the loop goes together; a thread would cost more.
             if len(self._queue) == 1:
                 loop.call_soon(self._run_here)
-        elif self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run_in_thread())
+        else:
+            self._relieve()
+            if len(self._queue) > MOST_WAITING:
+                self._forget_who_gave_up()
         return await waiting.future
 
-    async def close(self) -> None:
-        """Let the waiting requests finish and give the thread back."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
-        self._thread.shutdown(wait=False)
+    def blocked(self, seconds: float) -> bool:
+        """Whether no thread is left, as each has been busy with one batch for longer than ``seconds``."""
+        now = monotonic()
+        return len(self._began) == THREADS and all(now - began > seconds for began in self._began.values())
+
+    async def close(self, seconds: float = 60.0) -> None:
+        """Let the waiting requests finish, for ``seconds`` at most, and give the threads back."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        for thread in (*self._idle, *self._began):
+            thread.end()
+
+    def _forget_who_gave_up(self) -> None:
+        self._queue = deque(waiting for waiting in self._queue if not waiting.future.done())
+        if len(self._queue) > MOST_WAITING:
+            waiting = self._queue.pop()
+            text = f"{MOST_WAITING} requests wait for it already"
+            waiting.future.set_exception(BlockingIOError(text))
 
     def _run_here(self) -> None:
         while batch := self._take():
             _answer(batch, self._outcomes([waiting.item for waiting in batch]))
 
-    async def _run_in_thread(self) -> None:
-        loop = asyncio.get_running_loop()
-        while batch := self._take():
-            items = [waiting.item for waiting in batch]
-            _answer(batch, await loop.run_in_executor(self._thread, self._outcomes, items))
+    def _relieve(self) -> None:
+        """See to it that what waits is predicted soon: start a thread unless one will be free in a moment."""
+        if self._relief is not None:
+            self._relief.cancel()
+            self._relief = None
+        if not self._queue or len(self._began) == THREADS:
+            return
+        newest = max(self._began.values(), default=0.0)
+        wait = newest + SLOW_S - monotonic() if self._began else 0.0
+        if wait > 0:
+            self._relief = asyncio.get_running_loop().call_later(wait, self._relieve)
+            return
+        thread = self._idle.pop() if self._idle else ModelThread(f"model-{self.model.version}")
+        self._began[thread] = monotonic()
+        task = asyncio.create_task(self._run_in(thread))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_in(self, thread: ModelThread) -> None:
+        try:
+            while batch := self._take():
+                self._began[thread] = monotonic()
+                items = [waiting.item for waiting in batch]
+                _answer(batch, await thread.call(self._outcomes, items))
+                if self._other_is_quick(thread):
+                    break  # Two at a time would only make smaller batches.
+        finally:
+            del self._began[thread]
+            self._idle.append(thread)
+        self._relieve()
+
+    def _other_is_quick(self, thread: ModelThread) -> bool:
+        now = monotonic()
+        return any(now - began < SLOW_S for other, began in self._began.items() if other is not thread)
 
     def _take(self) -> list[_Waiting]:
         """Take what waits and belongs together, oldest first; empty when nobody waits."""
@@ -78,16 +140,25 @@ class Batcher:
 
     def _outcomes(self, items: Sequence[Prepared]) -> list[Outcome]:
         """Return what the model answers to each request; one bad request does not fail its neighbours."""
-        mark = self._mark
-        mark[1], mark[0] = len(items), self.model.version
+        self._count_inside(len(items))
         try:
             return _split(self.model.predict(items), items)
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
             if len(items) == 1:
                 return [error]
+        except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit would end this process
+            if len(items) == 1:
+                return [ModelEndedError(f"the model's code raised {type(error).__name__}({error})")]
         finally:
-            mark[0] = 0
+            if os.getpid() != self._process:
+                os._exit(0)  # The model forked, and this is the child: it must not answer as well.
+            self._count_inside(-len(items))
         return [outcome for item in items for outcome in self._outcomes([item])]
+
+    def _count_inside(self, more: int) -> None:
+        with self._marking:
+            self._inside += more
+            self._mark[1], self._mark[0] = self._inside, self.model.version if self._inside else 0
 
 
 def _fits(first: Prepared, following: Prepared, rows: int) -> bool:
@@ -99,6 +170,8 @@ def _split(found: Predictions, items: Sequence[Prepared]) -> list[Outcome]:
     rows = sum(item.rows for item in items)
     if items[0].key is not None and len(found.values) != rows:
         raise ValueError(f"the model returned {len(found.values)} predictions for {rows} rows")
+    if len(items) == 1:
+        return [found]
     parts: list[Outcome] = []
     start = 0
     for item in items:

@@ -11,7 +11,6 @@ import random
 import re
 from typing import Any, Final
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -80,11 +79,11 @@ class Front:
         try:
             body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
         except HTTPException as error:
-            answer = Answer(error.status_code, {"error": error.detail})
+            answer = Answer.error(error.status_code, error.detail)
         else:
             known = Headers(scope=scope) if state.settings.sticky else {}
             answer = await state.invocations.answer(body, request_id, known)
-        encoded = msgspec.json.encode(answer.body)
+        encoded = answer.body
         fields = [_JSON, (b"content-length", b"%d" % len(encoded)), *headers_of(answer, request_id)]
         if state.leaving or answer.status == 408:
             fields.append(_CLOSE)

@@ -3,73 +3,82 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.database import LoggedRequest
+from airflow_mlops.serving.encoding import encode
 from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import Ledger
 from airflow_mlops.serving.model import Predictions, Prepared
+from airflow_mlops.serving.outcome import REFUSED, Outcome, Write, run_version, write_predictions
 from airflow_mlops.serving.payload import BadInputError, Payload, parse
 from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
 from airflow_mlops.serving.traffic import Traffic
 
-log = logging.getLogger(__name__)
-LOGGED_ROWS: Final = 100
 COPIES: Final = 64
-_REFUSED: Final = 400
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the caller gets; ``version`` is who answered."""
+    """What the caller gets: a status and a ``body`` of JSON; ``version`` is who answered."""
 
     status: int
-    body: dict[str, Any]
+    body: bytes
     version: int | None = None
     fallback: bool = False
 
-
-@dataclass(frozen=True)
-class _Outcome:
-    """How one version answered a request; ``seconds`` is its own time."""
-
-    predictions: Predictions | None
-    status: int = 200
-    detail: str = ""
-    seconds: float = 0.0
-
-    def seen(self) -> Seen:
-        scores = None if self.predictions is None else self.predictions.scores
-        return Seen(self.status != 200, self.seconds, scores[0] if scores else None)
-
-    def logged(self, rows: int) -> tuple[str | None, str | None]:
-        """The predictions and the scores as the request log keeps them."""
-        if self.predictions is None or rows > LOGGED_ROWS:
-            return None, None
-        scores = self.predictions.scores
-        return _json(self.predictions.values), None if scores is None else _json(scores)
+    @classmethod
+    def error(cls, status: int, text: str, version: int | None = None, *, fallback: bool = False) -> Answer:
+        """Return the answer to a request that nobody could answer."""
+        return cls(status, encode({"error": text}), version, fallback)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """A request that can be answered, and the traffic split that it met."""
+    """A request that can be answered, and the traffic split that it met.
+
+    ``deadline`` is on the clock of the event loop. ``first`` is False for a caller who was counted already.
+    """
 
     id: str
     payload: Payload
+    referee: int
     safe: Prepared
     traffic: Traffic
     ready: Mapping[int, Batcher]
     epoch: int
+    first: bool
+    deadline: float
+    write: Write
+
+    async def ask(self, batcher: Batcher) -> Predictions:
+        """Return the predictions of one version."""
+        model = batcher.model
+        return await batcher.predict(
+            self.safe if model.version == self.referee else model.prepare(self.payload)
+        )
+
+
+@dataclass(frozen=True)
+class _Result:
+    """How a request ended: what its version did, what the caller got, whether the champion stepped in."""
+
+    own: Outcome
+    given: Outcome
+    version: int
+    fallback: bool = False
+
+    @property
+    def both_refuse(self) -> bool:
+        """Whether two versions failed on the request in the same way."""
+        return self.own is not self.given and self.own.error == self.given.error != ""
 
 
 class Invocations:
@@ -98,44 +107,58 @@ class Invocations:
         request_id: str,
         headers: Mapping[str, str] = MappingProxyType({}),
         read: Callable[[bytes], Payload] = parse,
+        write: Write = write_predictions,
     ) -> Answer:
         """Answer one request and count it against the version that it was routed to.
 
         A request that the champion refuses, by its signature or for a null that it cannot take, is the
-        fault of its caller and counts for nobody. One that the canary fails is answered by the champion
-        and counts as a failure of the canary. ``read`` turns the body into rows, ``headers`` (lower case)
-        may hold the key of sticky routing.
+        fault of its caller and counts for nobody; so is one on which champion and canary fail alike, where no
+        signature says what they take. One that the canary fails is answered by the champion and counts as a
+        failure of the canary. Every version has the same time. ``read`` turns the body into rows, ``write``
+        makes the body of the answer, ``headers`` (lower case) may hold the key of sticky routing.
         """
-        started = time.perf_counter()
+        started = asyncio.get_running_loop().time()
         traffic, ready = self._fleet.traffic, self._fleet.ready
         if not ready:
-            return Answer(503, {"error": self._nothing_ready()})
+            return Answer.error(503, self._nothing_ready())
         try:
             payload = read(body)
             key = self._key(traffic, headers, payload)
             draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
             routed = traffic.route(ready, draw)
             if routed is None:
-                return Answer(503, {"error": self._nothing_ready()})
+                return Answer.error(503, self._nothing_ready())
             referee = traffic.champion if traffic.champion in ready else routed
             referee = routed if referee is None else referee
             safe = ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.refuse()
-            return Answer(_REFUSED, {"error": str(error)})
-        epoch = self._epoch(traffic, ready, key)
-        request = _Request(request_id, payload, safe, traffic, ready, epoch)
-        if routed == referee:
-            first = await self._run(ready[routed], lambda: safe, self._timeout_s)
-            answer, outcome = _answer(first, routed), first
-        else:
-            answer, first, outcome = await self._canary(request, routed, referee)
-        if answer.status == _REFUSED:
+            return Answer.error(REFUSED, str(error))
+        epoch = traffic.counted_epoch(ready)
+        first = not epoch or key is None or not traffic.pair or self._ledger.first(traffic.pair, key)
+        deadline = started + self._timeout_s
+        request = _Request(request_id, payload, referee, safe, traffic, ready, epoch, first, deadline, write)
+        result = await (self._champion(request) if routed == referee else self._canary(request, routed))
+        return self._concluded(request, routed, result, started)
+
+    def _concluded(self, request: _Request, routed: int, result: _Result, started: float) -> Answer:
+        """Count and log a request, and return its answer."""
+        given = result.given
+        if given.status == REFUSED or (result.both_refuse and not self._signed(request)):
             self._ledger.refuse()
-            return Answer(_REFUSED, answer.body)
-        self._log(request, routed, answer, outcome, time.perf_counter() - started)
-        self._count(request, routed, first)
+            alike = "" if given.status == REFUSED else "no version takes this request: "
+            return Answer.error(REFUSED, alike + given.detail, result.version, fallback=result.fallback)
+        if given.failed:
+            answer = Answer.error(given.status, given.detail, result.version, fallback=result.fallback)
+        else:
+            answer = Answer(200, given.body, result.version, result.fallback)
+        seconds = asyncio.get_running_loop().time() - started
+        self._log(request, routed, answer, given, seconds)
+        self._count(request, routed, result)
         return answer
+
+    def _signed(self, request: _Request) -> bool:
+        return request.ready[request.referee].model.signed
 
     def _key(self, traffic: Traffic, headers: Mapping[str, str], payload: Payload) -> int | None:
         if self._sticky is None or traffic.pair is None:
@@ -143,70 +166,86 @@ class Invocations:
         key = self._sticky.of(headers, payload)
         return None if key is None else hashed(key, traffic.pair[1])
 
-    def _epoch(self, traffic: Traffic, ready: Mapping[int, Batcher], key: int | None) -> int:
-        """Return the epoch to count for; a caller who was counted already counts for none."""
-        epoch = traffic.counted_epoch(ready)
-        if epoch and key is not None and traffic.pair and not self._ledger.first(traffic.pair, key):
-            return 0
-        return epoch
+    async def _champion(self, request: _Request) -> _Result:
+        """Have the champion answer.
 
-    async def _canary(
-        self, request: _Request, routed: int, referee: int
-    ) -> tuple[Answer, _Outcome, _Outcome]:
-        """Return the answer, how the canary answered, and what the caller got."""
-        # Half of the time for the canary, so that a slow one leaves the champion time to answer.
-        limit, canary = self._timeout_s / 2, request.ready[routed]
-        first = await self._run(canary, lambda: canary.model.prepare(request.payload), limit)
-        if first.status == 200:
-            return _answer(first, routed), first, first
-        second = await self._run(request.ready[referee], lambda: request.safe, limit)
-        return _answer(second, referee, fallback=True), first, second
+        Where no signature says what a request must be like and the champion fails on it, a canary is asked as
+        well: both arms are judged by the same rule.
+        """
+        own = await self._run(request, request.referee)
+        pair = request.traffic.pair
+        asked = own.error and pair is not None and pair[1] in request.ready and pair[1] != request.referee
+        if asked and pair is not None and not self._signed(request):
+            other = await self._run(request, pair[1])
+            if other.error == own.error:
+                return _Result(own, other, request.referee)
+        return _Result(own, own, request.referee)
 
-    def _count(self, request: _Request, routed: int, outcome: _Outcome) -> None:
-        seen, traffic = outcome.seen(), request.traffic
+    async def _canary(self, request: _Request, routed: int) -> _Result:
+        """Have the canary answer, or the champion when the canary fails.
+
+        When half of the time is over the champion begins as well, and answers the caller if the canary does
+        not do so in time. The canary keeps its time: it is counted by what it does until the deadline.
+        """
+        if request.ready[routed].model.quick:
+            own = await self._run(request, routed)
+            return await self._or_champion(request, routed, own)
+        canary = asyncio.create_task(self._run(request, routed))
+        standby: asyncio.Task[Outcome] | None = None
+        try:
+            half = request.deadline - self._timeout_s / 2 - asyncio.get_running_loop().time()
+            await asyncio.wait({canary}, timeout=max(0.0, half))
+            if not canary.done():
+                standby = asyncio.create_task(self._run(request, request.referee))
+            own = await canary
+            return await self._or_champion(request, routed, own, standby)
+        finally:
+            canary.cancel()
+            if standby is not None:
+                standby.cancel()
+
+    async def _or_champion(
+        self, request: _Request, routed: int, own: Outcome, standby: asyncio.Task[Outcome] | None = None
+    ) -> _Result:
+        if not own.failed:
+            return _Result(own, own, routed)
+        given = await (standby or self._run(request, request.referee))
+        return _Result(own, given, request.referee, fallback=True)
+
+    async def _run(self, request: _Request, version: int, extra_s: float = 0.0) -> Outcome:
+        return await run_version(
+            request.ready[version], request.ask, request.write, request.deadline + extra_s, self._timeout_s
+        )
+
+    def _count(self, request: _Request, routed: int, result: _Result) -> None:
+        seen, traffic = result.own.seen(), request.traffic
         if routed == traffic.champion and not seen.failed:
             self._ledger.remember(routed, seen)
         if traffic.shadow is None or traffic.pair is None or traffic.shadow not in request.ready:
-            self._ledger.count(request.epoch, routed, seen, traffic.pair)
+            more = ("fallback_failures" if result.given.failed else "fallbacks",) if result.fallback else ()
+            sticky = self._sticky is not None
+            self._ledger.count(
+                request.epoch, routed, seen, traffic.pair, first=request.first, every=sticky, more=more
+            )
         elif len(self._copies) < COPIES:
             task = asyncio.create_task(self._shadow(request, traffic.pair, seen))
             self._copies.add(task)
             task.add_done_callback(self._copies.discard)
 
     async def _shadow(self, request: _Request, pair: tuple[int, int], champion: Seen) -> None:
-        canary = request.ready[pair[1]]
-        outcome = await self._run(canary, lambda: canary.model.prepare(request.payload), self._timeout_s)
-        self._ledger.count_pair(request.epoch, pair, champion, outcome.seen())
+        taken = asyncio.get_running_loop().time() - (request.deadline - self._timeout_s)
+        outcome = await self._run(request, pair[1], extra_s=taken)  # A copy has its time from now on.
+        if request.first:
+            self._ledger.count_pair(request.epoch, pair, champion, outcome.seen())
         self._ledger.log_shadow(request.id, pair[1], outcome.logged(request.safe.rows)[0])
 
-    async def _run(self, batcher: Batcher, prepare: Callable[[], Prepared], limit: float) -> _Outcome:
-        version, started = batcher.model.version, time.perf_counter()
-        try:
-            prepared = prepare()
-            started = time.perf_counter()
-            if batcher.model.quick:  # Done within this turn of the loop: nothing could interrupt it.
-                found = await batcher.predict(prepared)
-            else:
-                async with asyncio.timeout(limit):
-                    found = await batcher.predict(prepared)
-            return _Outcome(found, seconds=time.perf_counter() - started)
-        except BadInputError as error:
-            return _Outcome(None, _REFUSED, str(error), time.perf_counter() - started)
-        except TimeoutError:
-            return _Outcome(None, 504, f"version {version} did not answer within {limit:g} s", limit)
-        except Exception as error:
-            log.debug("version %s failed", version, exc_info=True)
-            text = " ".join(str(error).split())[:200]
-            detail = f"version {version} failed: {type(error).__name__}: {text}"
-            return _Outcome(None, 500, detail, time.perf_counter() - started)
-
-    def _log(self, request: _Request, routed: int, answer: Answer, outcome: _Outcome, seconds: float) -> None:
+    def _log(self, request: _Request, routed: int, answer: Answer, outcome: Outcome, seconds: float) -> None:
         predictions, scores = outcome.logged(request.safe.rows)
         self._ledger.log(
             LoggedRequest(
                 request_id=request.id,
                 at=time.time(),
-                epoch=request.epoch,
+                epoch=request.epoch if request.first else 0,
                 routed=routed,
                 answered=answer.version if answer.status == 200 else None,
                 status=answer.status,
@@ -225,13 +264,3 @@ class Invocations:
             if status == "failed" and version == self._fleet.traffic.champion:
                 return f"version {version} cannot serve: {detail}"
         return "no model is loaded yet: set the alias champion on a version and deploy it"
-
-
-def _json(values: Any) -> str:
-    return msgspec.json.encode(values, enc_hook=str).decode()
-
-
-def _answer(outcome: _Outcome, version: int, *, fallback: bool = False) -> Answer:
-    if outcome.predictions is None:
-        return Answer(outcome.status, {"error": outcome.detail}, version, fallback)
-    return Answer(200, {"predictions": outcome.predictions.values}, version, fallback)

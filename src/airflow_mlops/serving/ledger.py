@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -51,12 +51,31 @@ class Ledger:
             self._waiting.figures.update(_figures([item]))
             self._waiting.figures["unlogged"] += 1
 
-    def count(self, epoch: int, version: int, seen: Seen, pair: Pair | None) -> None:
+    def count(
+        self,
+        epoch: int,
+        version: int,
+        seen: Seen,
+        pair: Pair | None,
+        *,
+        first: bool = True,
+        every: bool = False,
+        more: Sequence[str] = (),
+    ) -> None:
         """Count an answer against the version that the request was routed to.
 
-        ``pair`` is (champion, canary) while there is a canary.
+        ``pair`` is (champion, canary) while there is a canary. ``first`` is False for a request of a caller
+        who was counted already; with ``every`` such requests have counts of their own, all_requests and
+        all_failures. ``more`` are further events of any request.
         """
-        self._count(epoch, version, events_of(seen, self._measure(pair)))
+        if first:
+            self._count(epoch, version, events_of(seen, self._measure(pair)))
+        if every:
+            self._count(
+                epoch, version, ("all_requests", "all_failures") if seen.failed else ("all_requests",)
+            )
+        if more:
+            self._count(epoch, version, more)
 
     def count_pair(self, epoch: int, pair: Pair, champion: Seen, canary: Seen) -> None:
         """Count a request that both versions answered: one for its caller, one unseen."""

@@ -60,13 +60,18 @@ class Prepared:
 
 
 class Model:
-    """One version in memory; ``quick`` when a prediction costs less than handing it to a thread."""
+    """One version in memory.
+
+    ``quick`` when a prediction costs less than handing it to a thread, ``signed`` when the model's signature
+    says what it takes.
+    """
 
     def __init__(self, version: int, uri: str, pyfunc: Any, raw: Any) -> None:
         self.version = version
         self.uri = uri
         self._pyfunc = pyfunc
         self._raw = raw
+        self.signed = getattr(pyfunc.metadata.signature, "inputs", None) is not None
         self._signature = _compiled(pyfunc.metadata)
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
         self._bare: Callable[[Any], Predictions] | None = None

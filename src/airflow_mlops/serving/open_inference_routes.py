@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.serving.app_state import server_of
+from airflow_mlops.serving.encoding import encode
 from airflow_mlops.serving.front import headers_of, request_id_of
 from airflow_mlops.serving.open_inference import infer_answer, model_metadata, read_infer
 from airflow_mlops.serving.request_body import body_of
@@ -20,14 +22,15 @@ async def _infer(request: Request) -> Response:
     server = server_of(request)
     request_id = request_id_of(request.headers.get("x-request-id", "").encode("latin-1"))
     _known_model(request)
+
+    def write(version: int, values: Sequence[Any], _encoded: bytes) -> bytes:
+        return encode(infer_answer(server.settings.name, version, request_id, values))
+
     answer = await server.invocations.answer(
-        await body_of(request), request_id, request.headers, read=read_infer
+        await body_of(request), request_id, request.headers, read=read_infer, write=write
     )
-    body = answer.body
-    if answer.status == 200:
-        body = infer_answer(server.settings.name, answer.version, request_id, body["predictions"])
     headers = {name.decode(): value.decode() for name, value in headers_of(answer, request_id)}
-    return JSONResponse(body, answer.status, headers)
+    return Response(answer.body, answer.status, headers, "application/json")
 
 
 async def _live(_request: Request) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_mlops.rollout.core.every_request import with_every_request
 from airflow_mlops.rollout.core.guards import Finding, GuardPlan, find
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
 from airflow_mlops.rollout.core.state import RolloutPlan
@@ -68,14 +69,16 @@ def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
 
     Harm: a guard finds E >= (K + 1)/alpha against "the canary is no worse", K being the number of guards
     (Bonferroni: together they raise a false alarm with a chance of at most alpha K/(K + 1)); or more than
-    half of at least 20 requests of one epoch failed while the champion's did not. Pass: every guard finds
-    E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
+    half of at least 20 requests of one epoch failed while the champion's did not (every request, also those
+    of callers who count once, but none on which the champion, asked instead, failed too). Pass: every guard
+    finds E >= 1/alpha against "the canary is worse than its margin"; as all must, no correction is due
     (R. Berger, *Technometrics* 24, 1982). A guard without counts never passes. Neither: inconclusive.
     """
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = (errors, *plan.guards)
     limits = {"harm_limit": harm_limit(plan), "pass_limit": pass_limit(plan)}
     findings = tuple(find(guard, epochs, **limits) for guard in guards)
+    findings = (with_every_request(findings[0], epochs, plan), *findings[1:])
     harms = [f.harm for f in findings if f.harm and f.action == "rollback"]
     return Judgement(
         findings=findings,
@@ -101,12 +104,14 @@ def _floor(epochs: Sequence[EpochCounts]) -> str | None:
         # When both fail, going back to the champion helps nobody: the cause lies outside the canary.
         if _breaks_floor(epoch.canary) and not _breaks_floor(epoch.champion):
             where = f"at {epoch.percent} % traffic" if epoch.both is None else "in the shadow"
+            requests, failures = epoch.canary.every_request
             return (
-                f"{epoch.canary.failures} of {epoch.canary.requests} canary requests failed {where} "
+                f"{failures} of {requests} canary requests failed {where} "
                 f"(limit {FLOOR_RATE:.0%} of at least {FLOOR_REQUESTS})"
             )
     return None
 
 
 def _breaks_floor(counts: Counts) -> bool:
-    return counts.requests >= FLOOR_REQUESTS and counts.failures > FLOOR_RATE * counts.requests
+    requests, failures = counts.every_request
+    return requests >= FLOOR_REQUESTS and failures > FLOOR_RATE * requests

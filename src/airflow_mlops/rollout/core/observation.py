@@ -14,7 +14,9 @@ class Counts:
 
     ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
-    champion's frozen scores that the score fell into, empty when nothing was scored.
+    champion's frozen scores that the score fell into, empty when nothing was scored. Where a caller counts
+    once, ``all_failures`` of ``all_requests`` count every request; 0 where nothing counts them apart.
+    ``fallback_failures`` are those of a canary on which the champion, asked instead, failed as well.
     """
 
     requests: int = 0
@@ -24,6 +26,9 @@ class Counts:
     labelled: int = 0
     wrong: int = 0
     deciles: tuple[int, ...] = ()
+    all_requests: int = 0
+    all_failures: int = 0
+    fallback_failures: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -34,7 +39,22 @@ class Counts:
             self.labelled + other.labelled,
             self.wrong + other.wrong,
             tuple(a + b for a, b in zip_longest(self.deciles, other.deciles, fillvalue=0)),
+            self.all_requests + other.all_requests,
+            self.all_failures + other.all_failures,
+            self.fallback_failures + other.fallback_failures,
         )
+
+    @property
+    def every_request(self) -> tuple[int, int]:
+        """(requests, failures) over every request, also those of callers who were counted already.
+
+        A request on which both versions failed is no failure here: it says nothing against the canary.
+        """
+        apart = self.all_requests > self.requests
+        requests, failures = (
+            (self.all_requests, self.all_failures) if apart else (self.requests, self.failures)
+        )
+        return requests, max(0, failures - self.fallback_failures)
 
     @property
     def rate(self) -> float | None:

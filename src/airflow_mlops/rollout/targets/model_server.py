@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import httpx
 
 DECILES: Final = 10
-_EVENTS: Final = ("requests", "failures", "timed", "slow", "labelled", "wrong")
+_EVENTS: Final = (
+    "requests", "failures", "timed", "slow", "labelled", "wrong", "all_requests", "all_failures",
+    "fallback_failures",
+)  # fmt: skip
 _TRIES: Final = 3
 _BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
