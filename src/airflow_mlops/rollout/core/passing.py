@@ -93,7 +93,7 @@ class _Evidence:
         for process, logs in self._processes:
             null, ratios = process.null_ratio, np.array(process.ratios)
             both = np.log1p(share * (null - 1))[:, None] - np.log1p(np.outer(share, ratios - 1))
-            logs += failures[0][:, None] * np.log(ratios / null) + sum(failures)[:, None] * both
+            logs += failures[0][:, None] * np.log(ratios / null) + (failures[0] + failures[1])[:, None] * both
         if self._tolerance is not None:
             shares = np.array(FAILURE_SHARES)
             with np.errstate(divide="ignore", invalid="ignore"):
