@@ -14,6 +14,7 @@ from airflow_mlops.cli.reference import reference as cli_page
 from airflow_mlops.config.schema import as_text, build_schema, model_schema
 from airflow_mlops.config.schema import reference as pipeline_page
 from tools.awkward_inputs import awkward_page
+from tools.mlflow_differences import differences_page
 from tools.task_page import task_page
 
 ROOT: Final = Path(__file__).parents[1]
@@ -22,6 +23,7 @@ GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/pipeline.md": lambda: pipeline_page(model_schema()),
     "docs/reference/tasks.md": task_page,
     "docs/reference/awkward_inputs.md": awkward_page,
+    "docs/reference/mlflow_differences.md": differences_page,
     "src/airflow_mlops/config/airflow_mlops.schema.json": lambda: as_text(build_schema()),
 }
 

@@ -19,6 +19,9 @@ from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.state_view import now
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds, Traffic
 
+_DIGITS: Final = 18
+"""SQLite's whole numbers have 64 bits."""
+
 
 class _Version(msgspec.Struct):
     model_uri: Annotated[str, msgspec.Meta(min_length=1)]
@@ -89,8 +92,10 @@ def _control(traffic: Traffic) -> dict[str, Any]:
 
 async def _counts(request: Request) -> Response:
     since_epoch = request.query_params.get("since_epoch", "0")
-    if not since_epoch.isdecimal():
-        raise ConfigError(f"since_epoch must be a whole number, got {since_epoch!r}")
+    if not since_epoch.isdecimal() or len(since_epoch) > _DIGITS:
+        raise ConfigError(
+            f"since_epoch must be a whole number of at most {_DIGITS} digits, got {since_epoch[:40]!r}"
+        )
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()

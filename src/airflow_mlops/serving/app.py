@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict, TrafficHeld
-from airflow_mlops.serving import admin, open_inference_routes
+from airflow_mlops.serving import admin, client_routes, open_inference_routes
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
@@ -117,8 +117,13 @@ def _error(status: int) -> Any:
     return handler
 
 
-async def _refusal(_request: Request, error: Any) -> Response:
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+async def _refusal(request: Request, error: Any) -> Response:
+    detail, headers = error.detail, error.headers or {}
+    if error.status_code == 405 and "Allow" in headers:
+        detail = f"{request.method} is not allowed at {request.url.path}: use {headers['Allow']}"
+    elif error.status_code == 404 and detail == "Not Found":
+        detail = f"there is nothing at {request.url.path}: GET /openapi.json lists the paths"
+    return JSONResponse({"error": detail}, error.status_code, headers)
 
 
 async def _disk_error(_request: Request, error: Exception) -> Response:
@@ -139,6 +144,7 @@ _ROUTES: Final = [
     Route("/health", _health),
     Route("/metrics", _metrics),
     Route("/labels", _labels, methods=["POST"]),
+    *client_routes.ROUTES,
     *open_inference_routes.ROUTES,
     *admin.ROUTES,
 ]

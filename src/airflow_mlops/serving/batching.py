@@ -142,7 +142,11 @@ class Batcher:
         """Return what the model answers to each request; one bad request does not fail its neighbours."""
         self._count_inside(len(items))
         try:
-            return _split(self.model.predict(items), items)
+            found = self.model.predict(items)
+            if len(items) == 1:
+                self.model.any_length |= not found.is_by_row(items[0].rows)
+                return [found]
+            return _split(found, items)
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
             if len(items) == 1:
                 return [error]
@@ -168,16 +172,15 @@ def _fits(first: Prepared, following: Prepared, rows: int) -> bool:
 def _split(found: Predictions, items: Sequence[Prepared]) -> list[Outcome]:
     """Return the part of a batch's predictions that belongs to each request."""
     rows = sum(item.rows for item in items)
-    if items[0].key is not None and len(found.values) != rows:
-        raise ValueError(f"the model returned {len(found.values)} predictions for {rows} rows")
-    if len(items) == 1:
-        return [found]
+    if not found.is_by_row(rows):  # each request is predicted alone then
+        raise ValueError(f"the model returned no prediction per row for {rows} rows")
     parts: list[Outcome] = []
     start = 0
     for item in items:
         end = start + item.rows
         scores = None if found.scores is None else found.scores[start:end]
-        parts.append(Predictions(found.values[start:end], scores))
+        unnamed = None if found.unnamed is None else found.unnamed[start:end]
+        parts.append(Predictions(found.values[start:end], scores, unnamed))
         start = end
     return parts
 

@@ -9,9 +9,9 @@ import binascii
 def token_of(header: bytes) -> bytes:
     """Return the token that an ``Authorization`` header carries, empty when there is none.
 
-    ``header`` is its value. Clients that cannot send a bearer token send HTTP Basic credentials (RFC 7617), as
-    an address ``http://user:TOKEN@host`` or a ``.netrc`` file make them: the password is the token, or the user
-    name where the password is empty. The name of the scheme may be written in any case (RFC 9110, 11.1).
+    ``header`` is its value. Clients that cannot send a bearer token send HTTP Basic credentials (RFC 7617),
+    as ``http://user:TOKEN@host`` or a ``.netrc`` file make them: the password is the token, or the user name
+    where the password is empty. The name of the scheme may be written in any case (RFC 9110, 11.1).
 
     >>> token_of(b"bearer abc")
     b'abc'

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_mlops.serving.app_state import AppState
 from airflow_mlops.serving.credentials import token_of
 from airflow_mlops.serving.invocation import Answer
+from airflow_mlops.serving.media_types import reader_of
 from airflow_mlops.serving.request_body import read_body
 
 OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
@@ -77,12 +78,13 @@ class Front:
         state = self.state
         request_id = request_id_of(headers.get(b"x-request-id", b""))
         try:
+            read = reader_of(headers.get(b"content-type", b""))
             body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
         except HTTPException as error:
             answer = Answer.error(error.status_code, error.detail)
         else:
             known = Headers(scope=scope) if state.settings.sticky else {}
-            answer = await state.invocations.answer(body, request_id, known)
+            answer = await state.invocations.answer(body, request_id, known, read)
         encoded = answer.body
         fields = [_JSON, (b"content-length", b"%d" % len(encoded)), *headers_of(answer, request_id)]
         if state.leaving or answer.status == 408:

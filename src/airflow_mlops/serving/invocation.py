@@ -59,11 +59,20 @@ class _Request:
     write: Write
 
     async def ask(self, batcher: Batcher) -> Predictions:
-        """Return the predictions of one version."""
+        """Return the predictions of one version.
+
+        The champion may answer in any shape, as with MLflow's scoring server. A canary must have a prediction
+        per row if the champion has: raises ValueError otherwise.
+        """
         model = batcher.model
-        return await batcher.predict(
-            self.safe if model.version == self.referee else model.prepare(self.payload)
-        )
+        if model.version == self.referee:
+            return await batcher.predict(self.safe)
+        prepared = model.prepare(self.payload)
+        found = await batcher.predict(prepared)
+        if not found.is_by_row(prepared.rows) and not self.ready[self.referee].model.any_length:
+            shape = len(found.values) if isinstance(found.values, list) else type(found.values).__name__
+            raise ValueError(f"the model returned {shape} predictions for {prepared.rows} rows")
+        return found
 
 
 @dataclass(frozen=True)

@@ -186,15 +186,12 @@ def _bounded(batch: Batch) -> Batch:
 
 def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
     figures: Counter[str] = Counter()
-    seconds = 0.0
     for item in log:
         figures[f"answers:{item.routed}:{item.status}"] += 1
         figures["fallbacks"] += item.answered is not None and item.answered != item.routed
-        seconds += item.seconds
+        figures[f"seconds:{item.routed}"] += item.seconds  # type: ignore[assignment]
         bucket = next((limit for limit in BUCKETS if item.seconds <= limit), float("inf"))
-        figures[f"bucket:{bucket:g}"] += 1
-    if seconds:
-        figures["seconds"] = seconds  # type: ignore[assignment]
+        figures[f"bucket:{item.routed}:{bucket:g}"] += 1
     return figures
 
 

@@ -74,7 +74,7 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
     wrong = []
     scores = golden.get("scores") if found.scores is not None else None
     for what, got, expected in (
-        ("predicts", found.values, golden["predictions"]),
+        ("predicts", found.values if found.unnamed is None else found.unnamed, golden["predictions"]),
         ("scores", found.scores or [], scores or []),
     ):
         pairs = zip(got, expected, strict=True) if expected else ()

@@ -18,6 +18,8 @@ from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.ledger import BUCKETS
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+EARLIER: Final = "earlier"
+"""The version of answers that were counted before latencies were counted by version."""
 _COUNTERS: Final = {
     "refused": "Requests that no model could answer: the caller's fault.",
     "fallbacks": "Requests that the champion answered in place of a canary.",
@@ -59,11 +61,33 @@ class _Figures(Collector):
         for version, percent in sorted(shares.items()):
             weights.add_metric([str(version)], percent)
         yield weights
-        names = [f"{limit:g}" for limit in (*BUCKETS, float("inf"))]
-        counts = accumulate(self._figures.get(f"bucket:{name}", 0) for name in names)
-        yield HistogramMetricFamily(
+        yield self._latency()
+
+    def _latency(self) -> Metric:
+        family = HistogramMetricFamily(
             "mlops_serving_latency_seconds",
-            "Time from request to answer.",
-            buckets=list(zip([*names[:-1], "+Inf"], counts, strict=True)),
-            sum_value=self._figures.get("seconds", 0.0),
+            "Time from request to answer, by the version that the request was routed to.",
+            labels=["version"],
         )
+        names = [f"{limit:g}" for limit in (*BUCKETS, float("inf"))]
+        for version in sorted({_latency_of(name) for name in self._figures} - {None}, key=_number):
+            # Servers before 0.2 had one figure for all versions.
+            prefix, total = (
+                ("bucket", "seconds") if version == EARLIER else (f"bucket:{version}", f"seconds:{version}")
+            )
+            counts = accumulate(self._figures.get(f"{prefix}:{name}", 0) for name in names)
+            buckets = list(zip([*names[:-1], "+Inf"], counts, strict=True))
+            family.add_metric([str(version)], buckets=buckets, sum_value=self._figures.get(total, 0.0))
+        return family
+
+
+def _latency_of(figure: str) -> str | None:
+    """Return the version whose latency a figure is about, None for another figure."""
+    kind, *parts = figure.split(":")
+    if kind != "bucket":
+        return None
+    return parts[0] if len(parts) == 2 else EARLIER
+
+
+def _number(version: str | None) -> tuple[int, str]:
+    return (int(version), "") if version and version.isdecimal() else (0, version or "")

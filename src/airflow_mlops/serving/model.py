@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from airflow_mlops.core.positive_class import place_in_model
-from airflow_mlops.core.tags import COLUMN_TYPES
+from airflow_mlops.serving.answers import answer_of, plain_values
 from airflow_mlops.serving.arithmetic import computation
 from airflow_mlops.serving.fast import agrees, array_model, is_quick
-from airflow_mlops.serving.gaps import without_gaps
-from airflow_mlops.serving.payload import BadInputError, Payload, Signature
+from airflow_mlops.serving.gaps import data_without_gaps, without_gaps
+from airflow_mlops.serving.model_input import ModelInput, column_of
+from airflow_mlops.serving.payload import BadInputError, Payload
+from airflow_mlops.serving.tensor_types import TensorInfo
 
 # Estimators whose predict() is the class of the highest predict_proba(): one pass gives both.
 _ONE_PASS: Final = frozenset({
@@ -27,17 +29,27 @@ _ONE_PASS: Final = frozenset({
 
 @dataclass(frozen=True)
 class Predictions:
-    """One prediction per row, JSON values, and the score of the positive class where there is one."""
+    """An answer of a model, and the scores of the positive class where there are some.
 
-    values: list[Any]
+    ``values`` has a prediction per row, unless the model answers in another shape. ``unnamed`` are the same
+    values without the name of their column, None where they have none.
+    """
+
+    values: Any
     scores: list[float] | None
+    unnamed: list[Any] | None = None
+
+    def is_by_row(self, rows: int) -> bool:
+        """Return whether there is one prediction for each of ``rows`` rows."""
+        return isinstance(self.values, list) and len(self.values) == rows
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Checked rows, ready for a model. Those with the same ``key`` can be predicted together.
 
-    The values are in ``columns``, or row by row in ``plain``.
+    The values are in ``columns``, or row by row in ``plain``. A request that is predicted alone has no key,
+    and in ``data`` what the model takes; ``params`` are its inference parameters.
     """
 
     rows: int
@@ -45,6 +57,8 @@ class Prepared:
     columns: Mapping[str, list[Any]]
     payload: Payload
     plain: list[list[float]] | None = None
+    data: Any = None
+    params: Mapping[str, Any] | None = None
 
     @property
     def matrix(self) -> list[Any]:
@@ -62,6 +76,8 @@ class Prepared:
 class Model:
     """One version in memory.
 
+    ``outputs`` are the tensors of its answers, empty until that is known; ``any_length`` once it has given an
+    answer of another shape than one prediction per row.
     ``quick`` when a prediction costs less than handing it to a thread, ``signed`` when the model's signature
     says what it takes.
     """
@@ -72,27 +88,39 @@ class Model:
         self._pyfunc = pyfunc
         self._raw = raw
         self.signed = getattr(pyfunc.metadata.signature, "inputs", None) is not None
-        self._signature = _compiled(pyfunc.metadata)
+        self._input = ModelInput(pyfunc.metadata)
+        self._signature = self._input.signature
+        self.outputs = self._input.outputs
         self._dtypes = {c.name: c.dtype for c in self._signature.columns} if self._signature else {}
         self._bare: Callable[[Any], Predictions] | None = None
         self._required: tuple[str, ...] = ()
         self.quick = False
+        self.any_length = False
 
     @property
-    def columns(self) -> tuple[tuple[str, str], ...]:
-        """(name, MLflow type) of the columns that the model takes; empty when it names none."""
-        return tuple((c.name, c.type) for c in self._signature.columns) if self._signature else ()
+    def inputs(self) -> list[TensorInfo]:
+        """The tensors that the model takes; empty without a signature."""
+        return self._input.inputs
 
     def prepare(self, payload: Payload) -> Prepared:
         """Check rows against the signature; raises BadInputError naming the column."""
-        if self._signature is None:
-            return Prepared(payload.rows, None, {}, payload)
+        if self._signature is None or payload.params is not None or payload.index is not None:
+            data, rows = self._input.data(payload)
+            return Prepared(rows, None, {}, payload, data=data, params=self._input.params(payload))
         if self._bare is not None:
             plain = self._signature.plain_rows(payload)
             if plain is not None:
                 return Prepared(payload.rows, self._required, {}, payload, plain)
         columns = self._signature.check(payload)
         return Prepared(payload.rows, tuple(columns), columns, payload)
+
+    def made_up(self) -> Prepared | None:
+        """Return a row of zeros and empty texts that fits the signature; None without named plain columns."""
+        if self._signature is None:
+            return None
+        fillers = {"str": "", "bool": False, "datetime64[ns]": datetime(1970, 1, 1)}
+        columns = {c.name: [fillers.get(c.dtype, 0)] for c in self._signature.columns}
+        return Prepared(1, tuple(columns), columns, Payload(1, columns))
 
     def shorten(self) -> bool:
         """Predict from arrays from now on if that gives the same answers; returns whether it does."""
@@ -129,43 +157,54 @@ class Model:
         text = " ".join(str(error).split())[:200]
         if self._signature is None and getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
             return text  # MLflow holds the rows against a signature of tensors or of types without names
-        columns, gaps = without_gaps(item.by_name, self._dtypes)
+        if item.key is None:
+            data, gaps = data_without_gaps(item.data)
+            filled = replace(item, data=data)
+        else:
+            columns, gaps = without_gaps(item.by_name, self._dtypes)
+            filled = replace(item, columns=columns, plain=None)
         if not gaps:
             return ""
         try:
-            self._predicted([Prepared(item.rows, item.key, columns, item.payload)])
+            self._predicted([filled])
         except Exception:  # noqa: BLE001 - a model's own code may raise anything
             return ""
-        named = ", ".join(map(repr, gaps[:3]))
+        named = ", ".join(f"column {name!r}" if name else "the input" for name in gaps[:3])
         reason = f"{type(error).__name__}: {text}"
-        return f"column {named}: the model takes no null or infinite number there ({reason})"
+        return f"{named}: the model takes no null or infinite number there ({reason})"
 
     def _predicted(self, prepared: Sequence[Prepared]) -> Predictions:
         first = prepared[0]
         if first.key is None:
-            data = first.payload.columns
-            frame = _tensor(first.payload.array) if data is None else pd.DataFrame(data)
-            return Predictions(_plain(self._pyfunc.predict(frame)), None)
+            return _answered(self._pyfunc.predict(first.data, params=first.params or None))
         if self._bare is not None and first.key == self._required:
             rows = [row for item in prepared for row in item.matrix]
             return self._bare(np.array(rows, dtype="float64"))
         joined = {
-            name: _column([value for item in prepared for value in item.columns[name]], self._dtypes[name])
+            name: column_of([value for item in prepared for value in item.columns[name]], self._dtypes[name])
             for name in first.key
         }
         return self._predict_frame(pd.DataFrame(joined))
 
     def _predict_frame(self, frame: pd.DataFrame) -> Predictions:
         if self._raw is None:
-            return Predictions(_plain(self._pyfunc.predict(frame)), None)
+            return _answered(self._pyfunc.predict(frame))
         return _asked(self._raw, frame)
+
+
+def _answered(values: Any) -> Predictions:
+    answer, unnamed = answer_of(values)
+    return Predictions(answer, None, unnamed)
 
 
 def _asked(model: Any, rows: Any) -> Predictions:
     """Return the labels and scores of a scikit-learn model, in one pass where one is enough."""
     binary = len(getattr(model, "classes_", ())) == 2 and hasattr(model, "predict_proba")
     if not binary:
-        values = _plain(model.predict(rows))
+        found = model.predict(rows)
+        if isinstance(found, pd.DataFrame | pd.Series):
+            return _answered(found)
+        values = plain_values(found)
         numeric = not hasattr(model, "classes_") and all(isinstance(v, float) for v in values)
         return Predictions(values, values if numeric else None)
     chances = np.asarray(model.predict_proba(rows))
@@ -176,7 +215,7 @@ def _asked(model: Any, rows: Any) -> Predictions:
         labels = np.asarray(model.classes_)[chances.argmax(axis=1)]
     else:
         labels = model.predict(rows)
-    return Predictions(_plain(labels), [float(p) for p in chances[:, place_in_model(model)]])
+    return Predictions(plain_values(labels), [float(p) for p in chances[:, place_in_model(model)]])
 
 
 def _computed(model: Any) -> Callable[[Any], Predictions] | None:
@@ -191,51 +230,11 @@ def _computed(model: Any) -> Callable[[Any], Predictions] | None:
         if found is None:
             return _asked(model, rows)
         if classes is None:
-            values = _plain(found)
+            values = plain_values(found)
             return Predictions(values, values)
-        return Predictions(_plain(classes[found.argmax(axis=1)]), found[:, place].tolist())
+        return Predictions(plain_values(classes[found.argmax(axis=1)]), found[:, place].tolist())
 
     return answer
-
-
-def _compiled(metadata: Any) -> Signature | None:
-    """Compile the signature; a column that it leaves open has the type that our metadata name."""
-    inputs = getattr(metadata.signature, "inputs", None)
-    if inputs is None or inputs.is_tensor_spec() or not inputs.has_input_names():
-        return None
-    left_open = (metadata.metadata or {}).get(COLUMN_TYPES, {})
-    named = [(c.name, _type_name(c.type), c.required) for c in inputs.inputs]
-    return Signature.compile([(name, left_open.get(name, type_), needed) for name, type_, needed in named])
-
-
-def _type_name(type_: Any) -> str:
-    return "any" if str(type_) == "Any" else str(getattr(type_, "name", type_))
-
-
-def _tensor(rows: Any) -> Any:
-    try:
-        return np.asarray(rows)
-    except ValueError as error:
-        raise BadInputError("the rows of a tensor must all have the same length") from error
-
-
-def _column(values: list[Any], dtype: str) -> Any:
-    if dtype == "str":
-        return pd.array(values, dtype="str")
-    if None in values and dtype.startswith(("int", "bool")):  # NumPy has no gaps in these
-        dtype = "object"
-    if dtype != "object":
-        return np.array(values, dtype=dtype)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values  # np.array would make a table of lists
-    return column
-
-
-def _plain(values: Any) -> list[Any]:
-    if isinstance(values, pd.DataFrame):
-        return [dict(zip(values.columns, row, strict=True)) for row in values.to_numpy().tolist()]
-    plain: list[Any] = np.asarray(values).tolist()
-    return [None if isinstance(v, float) and not math.isfinite(v) else v for v in plain]
 
 
 __all__ = ["BadInputError", "Model", "Predictions", "Prepared"]

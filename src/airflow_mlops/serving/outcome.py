@@ -66,8 +66,9 @@ class Outcome:
         """Return the predictions and the scores as the request log keeps them."""
         if self.predictions is None or rows > LOGGED_ROWS:
             return None, None
-        scores = self.predictions.scores
-        return self.encoded.decode(), None if scores is None else encode(scores).decode()
+        scores, unnamed = self.predictions.scores, self.predictions.unnamed
+        shown = self.encoded if unnamed is None else encode(unnamed)
+        return shown.decode(), None if scores is None else encode(scores).decode()
 
 
 async def run_version(batcher: Batcher, ask: Ask, write: Write, deadline: float, limit: float) -> Outcome:

@@ -7,24 +7,22 @@ for doubles, and 2.0 for a whole number: JSON does not tell them apart.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.column_checks import CELLS, CHECKS, Check
 
 FORMATS: Final = ("dataframe_split", "dataframe_records", "inputs", "instances")
-_INT64: Final = 2**63
-_INT32: Final = 2**31
+_LLM_KEYS: Final = ("messages", "prompt", "input")
+_SPLIT_KEYS: Final = frozenset({"columns", "data", "index"})
 _FLOATS: Final = {float}
-_STRINGS: Final = {str}
+_NAMES: Final = {str, int, float}
 
 
 class BadInputError(ConfigError):
@@ -33,23 +31,29 @@ class BadInputError(ConfigError):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of as many values as there are ``names``."""
+    """Rows of as many values as there are ``names``; a name may be a number."""
 
-    names: list[str]
+    names: list[Any]
     rows: list[list[Any]]
 
 
 @dataclass(frozen=True)
 class Payload:
-    """The rows of a request: named columns, or an ``array`` when the request names none.
+    """The rows of a request: columns with names, or an ``array`` when the request has none.
 
-    Columns come as ``given`` or lie in a ``table``.
+    Columns come as ``given`` or lie in a ``table``; a request of neither says in ``fault`` why it has no
+    columns. ``sent`` is the format and the value as they came, for a model whose input is no such table.
+    ``params`` are inference parameters, ``index`` the labels of the rows.
     """
 
     rows: int
     given: Mapping[str, Sequence[Any]] | None = None
     array: Any = None
     table: Table | None = None
+    params: Mapping[str, Any] | None = None
+    index: list[Any] | None = None
+    sent: tuple[str, Any] | None = None
+    fault: str = ""
 
     @cached_property
     def columns(self) -> Mapping[str, Sequence[Any]] | None:
@@ -57,6 +61,11 @@ class Payload:
         if self.table is None:
             return self.given
         return {name: [row[i] for row in self.table.rows] for i, name in enumerate(self.table.names)}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are cells of a CSV file."""
+        return self.sent is not None and self.sent[0] == "text/csv"
 
 
 def read_json(body: bytes) -> Any:
@@ -78,106 +87,73 @@ def parse(body: bytes) -> Payload:
     {'age': [30, 41]}
     """
     data = read_json(body)
-    found = [key for key in FORMATS if isinstance(data, dict) and key in data]
+    found = [key for key in FORMATS if key in data] if isinstance(data, dict) else []
     if len(found) != 1:
-        raise BadInputError(f"the body must be a JSON object with exactly one of {', '.join(FORMATS)}")
-    value = data[found[0]]
-    payload = _split(value) if found[0] == "dataframe_split" else _tensor_or_records(found[0], value)
+        raise BadInputError(_no_format(data))
+    kind = found[0]
+    params = data.get("params")
+    if params is not None and not isinstance(params, dict):
+        raise BadInputError(f"params must be an object of names and values, got {_shown(params)}")
+    read = _split if kind == "dataframe_split" else _records if kind == "dataframe_records" else _tensors
+    payload = read(kind, data[kind], params or None)
     if payload.rows < 1:
-        raise BadInputError(f"{found[0]} has no rows")
+        raise BadInputError(f"{kind} has no rows")
     return payload
 
 
-def _split(value: Any) -> Payload:
-    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+def _no_format(data: Any) -> str:
+    expected = f"the body must be a JSON object with exactly one of {', '.join(FORMATS)}"
+    llm = [key for key in _LLM_KEYS if key in data] if isinstance(data, dict) else []
+    if llm and not any(key in data for key in FORMATS):
+        return f"{expected}; the format of chats and completions ({llm[0]}) is not supported"
+    return expected
+
+
+def _split(kind: str, value: Any, params: Mapping[str, Any] | None) -> Payload:
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("data"), list)
+        or not value.keys() <= _SPLIT_KEYS
+    ):
         raise BadInputError('dataframe_split must be {"columns": [...], "data": [[...], ...]}')
-    names, rows = value.get("columns"), value["data"]
-    if not isinstance(names, list) or not set(map(type, names)) <= _STRINGS:
-        raise BadInputError("dataframe_split needs columns: a list of names")
+    names, rows, index = value.get("columns"), value["data"], value.get("index")
+    if names is None:
+        names = list(range(len(rows[0]) if rows and isinstance(rows[0], list) else 1))
+    elif not isinstance(names, list) or not set(map(type, names)) <= _NAMES:
+        raise BadInputError("the columns of dataframe_split must be a list of names or numbers")
+    if len(names) == 1 and not any(isinstance(row, list | dict) for row in rows):
+        rows = [[item] for item in rows]
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise BadInputError(f"dataframe_split row {number} must be a list of {len(names)} values")
-    return Payload(len(rows), table=Table(names, rows))
+    if index is not None and (not isinstance(index, list) or len(index) != len(rows)):
+        raise BadInputError(f"the index of dataframe_split must be a list of {len(rows)} labels, one per row")
+    return Payload(len(rows), table=Table(names, rows), params=params, index=index, sent=(kind, value))
 
 
-def _tensor_or_records(kind: str, value: Any) -> Payload:
-    if isinstance(value, dict) and kind == "inputs":
-        lengths = {len(column) for column in value.values() if isinstance(column, list)}
-        if len(lengths) != 1 or not all(isinstance(column, list) for column in value.values()):
-            raise BadInputError("inputs must map each column to a list of the same length")
-        return Payload(lengths.pop(), value)
-    if not isinstance(value, list):
-        raise BadInputError(f"{kind} must be a list")
-    if value and all(isinstance(row, dict) for row in value):
-        names = dict.fromkeys(name for row in value for name in row)
-        return Payload(len(value), {name: [row.get(name) for row in value] for name in names})
-    if kind == "dataframe_records":
-        raise BadInputError("dataframe_records must be a list of objects, one per row")
-    return Payload(len(value), array=value)
+def _records(kind: str, value: Any, params: Mapping[str, Any] | None) -> Payload:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise BadInputError(f"{kind} must be a list of objects, one per row")
+    names = dict.fromkeys(name for row in value for name in row)
+    columns = {name: [row.get(name) for row in value] for name in names}
+    return Payload(len(value), columns, params=params, sent=(kind, value))
 
 
-Check = Callable[[Any], Any]
-
-
-def _real(value: Any) -> Any:
-    if value is None or type(value) is float or (type(value) is int and abs(value) < 1e308):
-        return value
-    raise ValueError("a number")
-
-
-def _whole(limit: int) -> Check:
-    def check(value: Any) -> Any:
-        if type(value) is float and value.is_integer():  # as R and JavaScript write whole numbers
-            value = int(value)
-        if type(value) is int and -limit <= value < limit:
-            return value
-        raise ValueError("a whole number")
-
-    return check
-
-
-def _text(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
-    raise ValueError("a string")
-
-
-def _flag(value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    raise ValueError("true or false")
-
-
-def _moment(value: Any) -> Any:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError("an ISO 8601 time") from None
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _bytes(value: Any) -> Any:
-    try:
-        return base64.b64decode(value, validate=True)
-    except (TypeError, ValueError, binascii.Error):
-        raise ValueError("base64 text") from None
-
-
-def _anything(value: Any) -> Any:
-    return value
-
-
-_CHECKS: Final[Mapping[str, tuple[Check, str]]] = {
-    "double": (_real, "float64"),
-    "float": (_real, "float32"),
-    "long": (_whole(_INT64), "int64"),
-    "integer": (_whole(_INT32), "int32"),
-    "string": (_text, "str"),
-    "boolean": (_flag, "bool"),
-    "datetime": (_moment, "datetime64[ns]"),
-    "binary": (_bytes, "object"),
-    "any": (_anything, "object"),
-}
+def _tensors(kind: str, value: Any, params: Mapping[str, Any] | None) -> Payload:
+    if isinstance(value, list):
+        if value and all(isinstance(row, dict) for row in value):
+            return _records(kind, value, params)
+        return Payload(len(value), array=value, params=params, sent=(kind, value))
+    if not isinstance(value, dict):
+        fault = f"{kind} must be a list of rows or an object of columns, got {_shown(value)}"
+        return Payload(1, params=params, sent=(kind, value), fault=fault)
+    lengths = {len(column) for column in value.values() if isinstance(column, list)} or {1}
+    if len(lengths) > 1 or not value:
+        fault = f"{kind} must map each column to a list of the same length, got lengths {sorted(lengths)}"
+        return Payload(min(lengths) if value else 0, params=params, sent=(kind, value), fault=fault)
+    (rows,) = lengths
+    columns = {name: one if isinstance(one, list) else [one] * rows for name, one in value.items()}
+    return Payload(rows, columns, params=params, sent=(kind, value))
 
 
 @dataclass(frozen=True)
@@ -212,27 +188,44 @@ class Signature:
     @classmethod
     def compile(cls, inputs: Sequence[tuple[str, str, bool]]) -> Signature | None:
         """Compile (name, MLflow type, required) triples; None when a type is beyond plain columns."""
-        if any(type_ not in _CHECKS for _, type_, _ in inputs):
+        if any(type_ not in CHECKS for _, type_, _ in inputs):
             return None
-        return cls(tuple(Column(name, type_, req, *_CHECKS[type_]) for name, type_, req in inputs))
+        return cls(tuple(Column(name, type_, req, *CHECKS[type_]) for name, type_, req in inputs))
 
     def check(self, payload: Payload) -> dict[str, list[Any]]:
         """Return the columns that the model takes, checked; columns that it does not know are left out.
 
         Raises BadInputError naming the column, the row and the value.
         """
-        if payload.columns is None:
-            raise BadInputError(
-                f"this model takes named columns ({', '.join(c.name for c in self.columns)}): "
-                "use dataframe_split or dataframe_records"
-            )
+        given = self._given(payload)
         checked = {}
         for column in self.columns:
-            if column.name in payload.columns:
-                checked[column.name] = _checked(column, payload.columns[column.name])
+            if column.name in given:
+                values = given[column.name]
+                checked[column.name] = _checked(column, _cells(column, values) if payload.is_text else values)
             elif column.required:
                 raise BadInputError(f"column {column.name!r} ({column.type}) is missing")
         return checked
+
+    def _given(self, payload: Payload) -> Mapping[str, Sequence[Any]]:
+        if payload.table is not None and len(set(payload.table.names)) < len(payload.table.names):
+            twice = next(name for name in payload.table.names if payload.table.names.count(name) > 1)
+            raise BadInputError(f"column {twice!r} is there twice")
+        if payload.columns is not None:
+            return payload.columns
+        names = [column.name for column in self.columns]
+        if payload.fault:
+            raise BadInputError(payload.fault)
+        if len(names) == 1 and not any(isinstance(value, list | dict) for value in payload.array):
+            return {names[0]: payload.array}
+        raise BadInputError(
+            f"this model takes named columns ({', '.join(names)}): use dataframe_split or dataframe_records"
+        )
+
+
+def _cells(column: Column, values: Sequence[Any]) -> list[Any]:
+    read = CELLS.get(column.type)
+    return list(values) if read is None else [value if value is None else read(value) for value in values]
 
 
 def _checked(column: Column, values: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from starlette.types import Receive
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
+from airflow_mlops.serving.media_types import unpacked
 
 T = TypeVar("T")
 
@@ -19,8 +20,9 @@ T = TypeVar("T")
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int, seconds: float) -> bytes:
     """Return the body of a request.
 
-    ``limit`` is in bytes; a longer body is refused by its announced length, before it is read. Raises
-    HTTPException: 413 beyond the limit, 408 when the body takes more than ``seconds``.
+    ``limit`` is in bytes; a longer body is refused by its announced length, before it is read. A compressed
+    body is decompressed, within the same limit. Raises HTTPException: 413 beyond the limit, 408 when the body
+    takes more than ``seconds``, 415 for a compression that is not known.
     """
     announced = headers.get(b"content-length", b"")
     size = int(announced) if announced.isdigit() else 0
@@ -36,7 +38,8 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int, s
         raise HTTPException(408, f"the body did not arrive within {seconds:g} s") from None
     if max(size, received) > limit:
         raise HTTPException(413, f"the body is larger than {limit} bytes: send fewer rows")
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    return await unpacked(headers, body, limit) if b"content-encoding" in headers else body
 
 
 async def body_of(request: Request) -> bytes:

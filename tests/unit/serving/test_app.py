@@ -239,4 +239,4 @@ def test_metrics_count_what_was_answered(champion: Client) -> None:
     assert 'mlops_serving_requests_total{status="200",version="1"} 1' in text
     assert "mlops_serving_refused_total 1" in text
     assert 'mlops_serving_weight_percent{version="1"} 100' in text
-    assert "mlops_serving_latency_seconds_count 1" in text
+    assert 'mlops_serving_latency_seconds_count{version="1"} 1' in text

@@ -53,7 +53,12 @@ def test_a_column_that_had_gaps_takes_null_whatever_its_type(type_: str) -> None
         ("string", ["", None], [1, ["x"]]),
         ("boolean", [True, False], [1, None, "true"]),
         ("binary", ["aGk="], ["not base64!", 3, None]),
-        ("datetime", ["2026-01-02", "2026-01-02T03:04:05+02:00"], ["yesterday", 3, None]),
+        (
+            "datetime",
+            ["2026-01-02", "2026-01-02T03:04:05+02:00", None, "1677-09-22", "2262-04-11"],
+            ["yesterday", 3, "1600-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00"],
+        ),
+        ("float", [1.5, 3.4028234e38, float("inf")], ["1", 1e39, True]),
     ],
 )
 def test_types_of_mlflow(type_: str, good: list[object], bad: list[object]) -> None:

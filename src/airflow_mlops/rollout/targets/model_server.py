@@ -24,7 +24,8 @@ _EVENTS: Final = (
     "fallback_failures",
 )  # fmt: skip
 _TRIES: Final = 3
-_BUCKET: Final = re.compile(r'^mlops_serving_latency_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+_BUCKET: Final = re.compile(r"^mlops_serving_latency_seconds_bucket\{([^}]*)\} (\S+)$", re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
 class UnreachableServerError(BackendError):
@@ -114,10 +115,17 @@ class ModelServer:
         """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
         self._call("POST", "/admin/lease", {"lease_s": lease_s, **_named(self.orders)})
 
-    def latency(self) -> dict[str, int]:
-        """Return how many answers took at most so many seconds, since the server started."""
-        text = self._request("GET", "/metrics").text
-        return {limit: int(float(count)) for limit, count in _BUCKET.findall(text)}
+    def latency(self, version: int | None = None) -> dict[str, int]:
+        """Return how many answers took at most so many seconds, since the state folder was new.
+
+        Of all versions, or of the requests that were routed to one.
+        """
+        found: dict[str, int] = {}
+        for labels, count in _BUCKET.findall(self._request("GET", "/metrics").text):
+            known = dict(_LABEL.findall(labels))
+            if version is None or known.get("version") == str(version):
+                found[known["le"]] = found.get(known["le"], 0) + int(float(count))
+        return found
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         response = self._request(method, path, body)
