@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-NAME, TOKEN = "benchmark", "benchmark"
+NAME, TOKEN, ADMIN_TOKEN = "benchmark", "benchmark", "benchmark-admin"
 POLL_S, CALLERS = 1.0, 4
 
 
@@ -63,22 +63,22 @@ def train(folder: Path) -> str:
 
 
 @contextmanager
-def serving(uri: str, folder: Path) -> Iterator[str]:
-    """The model server as a user starts it; yields its address."""
+def serving(uri: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """The model server as a user starts it; yields its address, and that of its administrators."""
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", NAME, "--port", "0"]
     command += ["--tracking-uri", uri, "--state-dir", str(folder / "state")]
     process = subprocess.Popen(
         command,
-        env={**os.environ, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN},
+        env={**os.environ, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN, "AIRFLOW_MLOPS_ADMIN_TOKEN": ADMIN_TOKEN},
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stderr is not None
     try:
-        marked = (line for line in process.stderr if f"serving {NAME} on " in line)
-        url = next(marked).split(" on ")[-1].strip()
+        marked = (line for line in process.stderr if f" {NAME} on " in line)
+        admin_url, url = (next(marked).split(" on ")[-1].strip() for _ in range(2))
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield url
+        yield url, admin_url
     finally:
         process.terminate()
         process.wait(30)
@@ -148,8 +148,8 @@ def measure(rollbacks: int) -> tuple[list[float], list[float], Callers]:
             uri = train(folder)
         registry = Registry(uri, NAME)
         registry.set("champion", 1)
-        url = stack.enter_context(serving(uri, folder))
-        target = LocalTarget(url, TOKEN)
+        url, admin_url = stack.enter_context(serving(uri, folder))
+        target = LocalTarget(admin_url, ADMIN_TOKEN)
         stack.callback(target.close)
         while target.ensure(1, f"models:/{NAME}/1").status != "ok":
             time.sleep(0.1)

@@ -36,7 +36,7 @@ ECHO = "bare Starlette echo"
 MODELS = {"linear": "LogisticRegression", "forest": "RandomForest, 100 trees"}
 COLUMNS = [f"f{i}" for i in range(20)]
 BODY = json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [[i / 7 for i in range(20)]]}}).encode()
-TOKEN = "benchmark"
+TOKEN, ADMIN_TOKEN = "benchmark", "benchmark-admin"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -136,9 +136,11 @@ def server(command: list[str], port: int, path: str, folder: Path, **environment
 
 def admin(port: int, method: str, path: str, body: dict) -> None:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Authorization": f"Bearer {TOKEN}"},
+        f"http://127.0.0.1:{port}{path}",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {ADMIN_TOKEN}"},
         method=method,
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         answer.read()
 
@@ -243,14 +245,16 @@ def run_mlflow(name: str, uri: str, seconds: float, folder: Path) -> Result:
 
 
 def run_ours(name: str, uri: str, seconds: float, folder: Path, workers: int) -> Result:
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--tracking-uri", uri]
     state = tempfile.mkdtemp(dir=folder)
     options = ["--port", str(port), "--state-dir", state, "--workers", str(workers)]
-    with server([*command, *options], port, "/ping", folder, AIRFLOW_MLOPS_SERVING_TOKEN=TOKEN) as pid:
+    options += ["--admin-port", str(admin_port)]
+    tokens = {"AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN, "AIRFLOW_MLOPS_ADMIN_TOKEN": ADMIN_TOKEN}
+    with server([*command, *options], port, "/ping", folder, **tokens) as pid:
         for version in (1, 2):
-            admin(port, "PUT", f"/admin/versions/{version}", {"model_uri": f"models:/{name}/{version}"})
-        admin(port, "PUT", "/admin/traffic", {"champion": 1, "weights": {"2": 50}, "generation": 99})
+            admin(admin_port, "PUT", f"/admin/versions/{version}", {"model_uri": f"models:/{name}/{version}"})
+        admin(admin_port, "PUT", "/admin/traffic", {"champion": 1, "weights": {"2": 50}, "generation": 99})
         return measure(pid, port, seconds, folder)
 
 

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,6 +90,7 @@ def _up(arguments: argparse.Namespace) -> int:
     print(f"Airflow       {layout.airflow_url}   user {USER}   password {layout.password}")
     print(f"MLflow        {layout.mlflow_url}")
     print(f"model server  {layout.serving_url}   token {layout.token}")
+    print(f"  its admin   {layout.serving_admin_url}   token {layout.admin_token}")
     print(f"logs          {layout.logs}")
     print("Train a first model: trigger the DAG flights__train. Stop everything: make down")
     return 0
@@ -134,7 +135,9 @@ def _recall(root: Path, ports: Ports) -> Layout:
     if not file.exists():
         return Layout.create(root, ports)
     found = json.loads(file.read_text())
-    return Layout(root, ports, found["password"], found["token"], Path(found["lake"]))
+    fresh = Layout.create(root, ports, Path(found["lake"]))
+    admin_token = found.get("admin_token", fresh.admin_token)  # an earlier demo had one token for all
+    return replace(fresh, password=found["password"], token=found["token"], admin_token=admin_token)
 
 
 def _running(pids: Path) -> bool:

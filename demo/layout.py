@@ -24,12 +24,13 @@ class Ports:
 
     airflow: int
     serving: int
+    serving_admin: int
     mlflow: int
 
     @classmethod
     def free(cls) -> Ports:
         """Return ports that nothing listens on."""
-        sockets = [socket.socket() for _ in range(3)]
+        sockets = [socket.socket() for _ in range(4)]
         try:
             for one in sockets:
                 one.bind(("127.0.0.1", 0))
@@ -41,7 +42,7 @@ class Ports:
     @classmethod
     def fixed(cls) -> Ports:
         """Return the well-known ports, each changeable by a variable; raises DemoError when one is taken."""
-        wanted = {"AIRFLOW_PORT": 8080, "SERVING_PORT": 8500, "MLFLOW_PORT": 5000}
+        wanted = {"AIRFLOW_PORT": 8080, "SERVING_PORT": 8500, "SERVING_ADMIN_PORT": 8501, "MLFLOW_PORT": 5000}
         chosen = {name: int(os.environ.get(name, default)) for name, default in wanted.items()}
         for name, port in chosen.items():
             with socket.socket() as one:
@@ -56,6 +57,7 @@ class Ports:
         return cls(
             airflow=chosen["AIRFLOW_PORT"],
             serving=chosen["SERVING_PORT"],
+            serving_admin=chosen["SERVING_ADMIN_PORT"],
             mlflow=chosen["MLFLOW_PORT"],
         )
 
@@ -68,12 +70,14 @@ class Layout:
     ports: Ports
     password: str
     token: str
+    admin_token: str
     lake: Path
 
     @classmethod
     def create(cls, root: Path, ports: Ports, lake: Path | None = None) -> Layout:
         """Return a layout under ``root`` with fresh secrets."""
-        return cls(root, ports, secrets.token_urlsafe(9), secrets.token_urlsafe(24), lake or root / "lake")
+        tokens = (secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+        return cls(root, ports, secrets.token_urlsafe(9), *tokens, lake or root / "lake")
 
     @property
     def airflow_home(self) -> Path:
@@ -108,6 +112,10 @@ class Layout:
         return f"http://127.0.0.1:{self.ports.serving}"
 
     @property
+    def serving_admin_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.serving_admin}"
+
+    @property
     def mlflow_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.mlflow}"
 
@@ -121,7 +129,7 @@ class Layout:
         mlflow = {"conn_type": "mlops_mlflow", "host": self.tracking_uri}
         if mlflow_ui:
             mlflow["extra"] = json.dumps({"ui_url": self.mlflow_url})
-        serving = {"conn_type": "mlops_serving", "host": self.serving_url, "password": self.token}
+        serving = {"conn_type": "mlops_serving", "host": self.serving_admin_url, "password": self.admin_token}
         return {
             **inherited,
             **self._airflow_settings(),
@@ -129,6 +137,7 @@ class Layout:
             "AIRFLOW_CONN_MLOPS_SERVING_DEFAULT": json.dumps(serving),
             "AIRFLOW_VAR_LAKE": str(self.lake),
             "AIRFLOW_MLOPS_SERVING_TOKEN": self.token,
+            "AIRFLOW_MLOPS_ADMIN_TOKEN": self.admin_token,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GX_ANALYTICS_ENABLED": "False",
             "DO_NOT_TRACK": "1",

@@ -81,7 +81,8 @@ def start_server(stack: Stack) -> None:
     """Start the model server."""
     layout = stack.layout
     command = ["airflow_mlops", "serve", "--name", PIPELINE, "--tracking-uri", layout.tracking_uri]
-    command += ["--port", str(layout.ports.serving), "--state-dir", str(layout.root / "serving")]
+    command += ["--port", str(layout.ports.serving), "--admin-port", str(layout.ports.serving_admin)]
+    command += ["--state-dir", str(layout.root / "serving")]
     stack.start("serving", command)
 
 

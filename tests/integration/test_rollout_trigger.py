@@ -146,7 +146,7 @@ def test_a_wrong_token_fails_at_once(tmp_path: Path) -> None:
             thread.join()
     [error] = ran.errors["rollout"]
     assert isinstance(error, AirflowFailException)
-    assert "refuses the token: put the server's AIRFLOW_MLOPS_SERVING_TOKEN as password" in str(error)
+    assert "refuses the token: put the server's AIRFLOW_MLOPS_ADMIN_TOKEN as password" in str(error)
     assert len(str(error).splitlines()) == 1
 
 

@@ -26,7 +26,7 @@ from tests.support import free_port
 from tests.support.airflow import DEPLOY, Ran, connection, project, run, traffic
 from tests.support.haproxy import running_haproxy
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, Client, Registry, running_server
 
 PASSWORD = "hunter22-sesame"
 PLACE = "conn_id://own_rollouts"
@@ -76,8 +76,9 @@ def behind(
     folder = tmp_path_factory.mktemp("behind")
     with ExitStack() as stack:
         slots = {name: stack.enter_context(running_server(registry, folder / name)) for name in "ab"}
-        urls = {name: str(slot.base_url) for name, slot in slots.items()}
-        haproxy = stack.enter_context(running_haproxy(free_port(), [*urls.values()]))
+        urls = {name: slot.admin_url for name, slot in slots.items()}
+        addresses = [str(slot.base_url) for slot in slots.values()]
+        haproxy = stack.enter_context(running_haproxy(free_port(), addresses))
         extra = {"haproxy": {"socket": haproxy.socket, "slots": urls}}
         stack.callback(connection("behind_haproxy", haproxy.url, **extra).undo)
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -126,7 +127,7 @@ def test_nothing_that_airflow_keeps_of_the_wait_holds_a_secret(behind: Behind, b
     results = [json.dumps(ran.xcom(task)) for ran in both for task in ("prepare", "rollout", "finalize")]
     for text in (*waited, *results):
         assert PASSWORD not in text
-        assert TOKEN not in text
+        assert ADMIN_TOKEN not in text
 
 
 def test_triggers_wait_for_a_database_that_is_away_for_a_while(postgres: Postgres) -> None:

@@ -22,7 +22,7 @@ from tests.support.mlflow_store import new_store
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("airflow", "great_expectations", "optuna", "kubernetes")
-TOKEN = "secret-token"
+TOKEN, ADMIN_TOKEN = "secret-token", "token-of-administrators"
 
 
 def pins(name: str) -> set[str]:
@@ -64,22 +64,31 @@ def test_a_prediction_from_an_environment_without_airflow(environment: Path, tmp
             *(environment / "airflow-mlops", "serve", "--name", "churn", "--tracking-uri", uri),
             *("--port", "0", "--state-dir", tmp_path / "state"),
         ],
-        env={**clean, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN},
+        env={**clean, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN, "AIRFLOW_MLOPS_ADMIN_TOKEN": ADMIN_TOKEN},
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert server.stderr is not None
     try:
+        admin_url = next(line for line in server.stderr if "administrators of churn on " in line).split(
+            " on "
+        )[1]
         url = next(line for line in server.stderr if "serving churn on " in line).split(" on ")[1].strip()
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=240) as client:
+        administrator = httpx.Client(
+            base_url=admin_url.strip(), headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=240
+        )
+        with (
+            administrator,
+            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=240) as client,
+        ):
             status = "loading"  # for long: the first import of every library compiles it
             while status == "loading":
-                loaded = client.put("/admin/versions/1", json={"model_uri": "models:/churn/1"})
+                loaded = administrator.put("/admin/versions/1", json={"model_uri": "models:/churn/1"})
                 status = loaded.json().get("status")
             assert status == "ok", loaded.text
             traffic = {"champion": 1, "weights": {}, "generation": 2, "lease_s": None}
-            assert client.put("/admin/traffic", json=traffic).status_code == 200
+            assert administrator.put("/admin/traffic", json=traffic).status_code == 200
             answer = client.post("/invocations", json={"dataframe_records": [{"age": 3.0}, {"age": -3.0}]})
             assert (answer.status_code, answer.json()) == (200, {"predictions": [1, 0]})
     finally:

@@ -24,7 +24,7 @@ from airflow.utils.session import create_session
 from airflow_mlops import load_pipelines
 from tests.support import free_port as free_port
 from tests.support.project import ENVIRONMENT, FEATURES, customers
-from tests.support.server import TOKEN, Client
+from tests.support.server import ADMIN_TOKEN, TOKEN, TOKENS, Client
 
 ROWS = 2_000
 PIPELINE: dict[str, Any] = {
@@ -196,14 +196,22 @@ CUSTOMER = {"seen_at": "2024-05-01T10:00:00Z", "plan": "plus", "spend": 50.0, "v
 @contextmanager
 def model_server(name: str, tracking_uri: str, state_dir: Path, port: int = 0) -> Iterator[Client]:
     """Serve in a process of its own, as users do; yields a client with the token."""
-    port = port or free_port()
+    port, admin_port = port or free_port(), free_port()
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", name, "--port", str(port)]
-    command += ["--tracking-uri", tracking_uri, "--state-dir", str(state_dir)]
-    environment = {**ENVIRONMENT, "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN}
+    command += [
+        "--tracking-uri",
+        tracking_uri,
+        "--state-dir",
+        str(state_dir),
+        "--admin-port",
+        str(admin_port),
+    ]
+    environment = {**ENVIRONMENT, **TOKENS}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+            admin_url, url = f"http://127.0.0.1:{admin_port}", f"http://127.0.0.1:{port}"
+            with Client(admin_url, base_url=url, headers=headers, timeout=30) as client:
                 _wait_for(client)
                 yield client
         finally:
@@ -220,7 +228,7 @@ def _wait_for(client: Client) -> None:
     raise AssertionError("the model server did not start within a minute")
 
 
-def connection(name: str, host: str, token: str = TOKEN, **extra: Any) -> pytest.MonkeyPatch:
+def connection(name: str, host: str, token: str = ADMIN_TOKEN, **extra: Any) -> pytest.MonkeyPatch:
     """Define the Airflow connection of a model server in the environment; undo the patch afterwards."""
     patch = pytest.MonkeyPatch()
     value = {"conn_type": "mlops_serving", "host": host, "password": token, "extra": extra}

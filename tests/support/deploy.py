@@ -83,6 +83,6 @@ def staged(name: str, folder: Path, mlflow_uri: str) -> Iterator[Stage]:
         ran = run(project(folder, name=name, deploy={"conn_id": conn_id}, train=train)["train"])
         assert ran.state == "success", ran.errors
     with model_server(name, mlflow_uri, folder / "server") as client:
-        patch = connection(conn_id, str(client.base_url))
+        patch = connection(conn_id, client.admin_url)
         yield Stage(name, folder, Registry(mlflow_uri, name), client)
         patch.undo()

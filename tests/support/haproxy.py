@@ -14,7 +14,6 @@ from pathlib import Path
 
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.rollout.targets.haproxy.runtime import HaproxyRuntime, ServerStats
-from tests.support.server import TOKEN
 
 CONFIGURATION = Path(__file__).parents[2] / "docker" / "haproxy.cfg"
 
@@ -42,13 +41,12 @@ class Haproxy:
             "MLOPS_SOCKET": self.socket,
             "MLOPS_SLOT_A": slots[0].removeprefix("http://"),
             "MLOPS_SLOT_B": slots[1].removeprefix("http://"),
-            "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, configuration: Path = CONFIGURATION) -> None:
         """Start it and wait until its runtime API answers and has seen each slot."""
-        command = [program(), "-db", "-q", "-f", str(CONFIGURATION)]
+        command = [program(), "-db", "-q", "-f", str(configuration)]
         self._process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
         for _ in range(200):
             with suppress(BackendError):

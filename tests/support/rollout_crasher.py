@@ -1,6 +1,6 @@
 """Rollouts in which something dies at a write: the driver, the model server, HAProxy.
 
-    python -m tests.support.rollout_crasher '{"uri": …, "url": …, "folder": …, "plan": …}'
+    python -m tests.support.rollout_crasher '{"uri": …, "url": …, "admin_url": …, "folder": …, "plan": …}'
 
 Drives two rollouts in processes forked from a warm one and prints the state of the world after each as a line
 of JSON: one that nobody disturbed, and one in which every driver kills itself with SIGKILL at the first write
@@ -29,7 +29,7 @@ from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry
-from tests.support.server import ROW, TOKEN
+from tests.support.server import ADMIN_TOKEN, ROW, TOKEN
 
 REQUESTS = 24
 """Between two looks; enough for a verdict on the plans of these tests."""
@@ -192,7 +192,7 @@ def main(asked: Mapping[str, Any]) -> None:
     """Drive a rollout, and another one whose drivers are killed at each write."""
     plan = RolloutPlan.from_json(asked["plan"])
     # Made once, for all forks; no file and no connection is open in this process.
-    target, registry = LocalTarget(asked["url"], TOKEN), Registry(asked["uri"], plan.name)
+    target, registry = LocalTarget(asked["admin_url"], ADMIN_TOKEN), Registry(asked["uri"], plan.name)
     registry.versions()
     calls = calls_to(asked["url"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ from airflow_mlops.training.promotable import check_promotable
 from tests.support.mlflow_store import new_store
 
 NAME = "flights"
-TOKEN = "secret-token"
+TOKEN, ADMIN_TOKEN = "secret-token", "token-of-administrators"
+TOKENS = {"AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN, "AIRFLOW_MLOPS_ADMIN_TOKEN": ADMIN_TOKEN}
 ROW = {"distance": 0.4, "carrier": "UA", "hour": 3}
 
 
@@ -169,10 +171,18 @@ _TLS = httpx.create_ssl_context()
 
 
 class Client(httpx.Client):
-    """A caller with the token."""
+    """A caller with the token; what it asks of ``/admin`` goes to ``admin_url`` with the token for that."""
 
-    def __init__(self, **fields: Any) -> None:
-        super().__init__(verify=_TLS, **fields)  # httpx would read the certificates for each client: 50 ms
+    def __init__(self, admin_url: str = "", **fields: Any) -> None:
+        # httpx would read the certificates for each client: 50 ms
+        super().__init__(**{"verify": _TLS, **fields})
+        self.admin_url = admin_url
+
+    def build_request(self, method: str, url: Any, **fields: Any) -> httpx.Request:
+        if self.admin_url and str(url).startswith("/admin/"):
+            own = {"Authorization": f"Bearer {ADMIN_TOKEN}", **(fields.pop("headers", None) or {})}
+            return super().build_request(method, f"{self.admin_url}{url}", headers=own, **fields)
+        return super().build_request(method, url, **fields)
 
     def predict(self, *rows: dict[str, Any], **headers: str) -> httpx.Response:
         return self.post("/invocations", json={"dataframe_records": list(rows) or [ROW]}, headers=headers)
@@ -212,10 +222,12 @@ class Client(httpx.Client):
 @contextmanager
 def running_server(registry: Registry, state_dir: Path, **options: Any) -> Iterator[Client]:
     """Serve in a thread of this process; yields a client with the token."""
-    settings = Settings(name=NAME, tracking_uri=registry.uri, token=TOKEN, state_dir=state_dir, **options)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_level="warning", access_log=False, lifespan="on")
-    )
+    tokens = {"token": TOKEN, "admin_token": ADMIN_TOKEN}
+    settings = Settings(name=NAME, tracking_uri=registry.uri, state_dir=state_dir, **{**tokens, **options})
+    app = create_app(settings)
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    port, app.admin_port = (listener.getsockname()[1] for listener in listeners)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
     started = threading.Event()
     original = server.startup
 
@@ -224,13 +236,13 @@ def running_server(registry: Registry, state_dir: Path, **options: Any) -> Itera
         started.set()
 
     server.startup = startup  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, args=(listeners,))
     thread.start()
     try:
         assert started.wait(240)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        with Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=240) as client:
+        headers, admin_url = {"Authorization": f"Bearer {TOKEN}"}, f"http://127.0.0.1:{app.admin_port}"
+        url = f"http://127.0.0.1:{port}"
+        with Client(admin_url, base_url=url, headers=headers, timeout=240) as client:
             yield client
     finally:
         server.should_exit = True

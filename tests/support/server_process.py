@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ import uvicorn
 from airflow_mlops.serving import Settings
 from airflow_mlops.serving.app import create_app
 from tests.support import free_port
-from tests.support.server import NAME, TOKEN, Client, Registry
+from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, TOKENS, Client, Registry
 
 WAIT_S = 0.02
 WAIT_LIMIT_S = 240
@@ -32,10 +33,12 @@ WAIT_LIMIT_S = 240
 class ServerProcess(Client):
     """A caller with the token whose every call is a connection of its own, so that any worker may answer."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, admin_url: str, **fields: Any) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         limits = httpx.Limits(max_keepalive_connections=0)
-        super().__init__(base_url=url, headers=headers, timeout=WAIT_LIMIT_S, limits=limits)
+        super().__init__(
+            admin_url, base_url=url, headers=headers, timeout=WAIT_LIMIT_S, limits=limits, **fields
+        )
         self.process = process
 
     @property
@@ -51,14 +54,12 @@ class ServerProcess(Client):
 
 
 @contextmanager
-def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterator[ServerProcess]:
-    """Serve as a user would start it; yields a client with the token."""
+def running_process(
+    registry: Registry, state_dir: Path, *flags: str, **fields: Any
+) -> Iterator[ServerProcess]:
+    """Serve as a user would start it; yields a client with the token; ``fields`` are the client's."""
     command = [sys.executable, "-m", "airflow_mlops", "serve", "--name", NAME, "--port", "0", *flags]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
-    }
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **TOKENS}
     process = subprocess.Popen(
         [*command, "--tracking-uri", registry.uri, "--state-dir", str(state_dir)],
         env=environment,
@@ -68,10 +69,13 @@ def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterato
     assert process.stderr is not None
     lines: list[str] = []
     try:
+        admin_url = next(
+            _url(line, lines) for line in process.stderr if "administrators of flights on " in line
+        )
         url = next(_url(line, lines) for line in process.stderr if "serving flights on " in line)
         reader = threading.Thread(target=lambda: lines.extend(process.stderr or []))
         reader.start()
-        with ServerProcess(process, url) as client:
+        with ServerProcess(process, url, admin_url, **fields) as client:
             yield client
     finally:
         process.send_signal(signal.SIGTERM)
@@ -83,7 +87,7 @@ def running_process(registry: Registry, state_dir: Path, *flags: str) -> Iterato
 
 def _url(line: str, lines: list[str]) -> str:
     lines.append(line)
-    return line.split("serving flights on ")[1].strip()
+    return line.split(" flights on ")[1].strip()
 
 
 def with_champion(server: ServerProcess, registry: Registry, *kinds: str) -> dict[str, Any]:
@@ -102,7 +106,12 @@ _WARM.set_forkserver_preload([__name__, "tests.support.server_warm"])
 
 def serve(settings: Settings) -> None:
     """Serve until killed."""
-    uvicorn.run(create_app(settings), port=settings.port, log_level="critical", access_log=False)
+    assert settings.admin_listens_on is not None
+    app = create_app(settings)
+    app.admin_port = settings.admin_listens_on
+    ports = (settings.port, settings.admin_listens_on)
+    listeners = [socket.create_server(("127.0.0.1", port)) for port in ports]
+    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(listeners)
 
 
 class ForkedServer:
@@ -112,12 +121,13 @@ class ForkedServer:
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self._settings = Settings(name=NAME, tracking_uri=uri, token=TOKEN, state_dir=folder, port=port)
-        self._caller = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
-        )
+        port, admin_port = free_port(), free_port()
+        self.url, self.admin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}"
+        self._settings = Settings(
+            name=NAME, tracking_uri=uri, token=TOKEN, admin_token=ADMIN_TOKEN, state_dir=folder, port=port,
+            admin_port=admin_port,
+        )  # fmt: skip
+        self._caller = Client(self.admin_url, base_url=self.url, timeout=5)
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the model server is, and its token."""
+"""Where the model server's administrators come in, and their token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_mlops.rollout.targets.base import address_in
 
 @dataclass(frozen=True)
 class ServingAddress:
-    """Base URL and bearer token of a model server."""
+    """Base URL and bearer token of a model server's administrators."""
 
     base_url: str
     token: str
@@ -26,7 +26,8 @@ class ServingAddress:
 class ServingHook(BaseHook):
     """Reads the model server's address and token from an Airflow connection.
 
-    :param serving_conn_id: the Airflow connection; its host is the base URL, its password the token.
+    :param serving_conn_id: the Airflow connection; its host is the administrators' base URL, its
+        password their token.
     """
 
     conn_name_attr = "serving_conn_id"
@@ -61,5 +62,5 @@ class ServingHook(BaseHook):
         except AirflowNotFoundException:
             raise ConfigError(
                 f"no Airflow connection {self.serving_conn_id!r}: add one of type mlops_serving with the "
-                "server's address as host and its token as password"
+                "server's administrators' address as host and their token as password"
             ) from None

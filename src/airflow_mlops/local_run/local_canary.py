@@ -67,7 +67,7 @@ class LocalRollouts:
             self._stack.enter_context(fluent(self.paths.tracking_uri))
             server = model_server(self.paths.name, self.paths.tracking_uri, self.paths.own / "server")
             self._server = self._stack.enter_context(server)
-        return LocalTarget(base_url=self._server.base_url, token=self._server.token)
+        return LocalTarget(base_url=self._server.admin_url, token=self._server.admin_token)
 
     def adapted(self, plan: RolloutPlan) -> RolloutPlan:
         """Return the plan with short waits."""

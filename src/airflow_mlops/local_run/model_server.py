@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +25,12 @@ _STOP_S: Final = 15.0
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server listens, and its token."""
+    """Where the server listens for callers and for administrators, and the token of each."""
 
     base_url: str
-    token: str
+    token: str = field(repr=False)
+    admin_url: str
+    admin_token: str = field(repr=False)
 
 
 @contextmanager
@@ -44,13 +46,15 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
     from airflow_mlops.serving.connections import KEEP_ALIVE_S
 
     shutil.rmtree(folder, ignore_errors=True)
-    token = secrets.token_urlsafe(24)
-    settings = Settings(name=name, tracking_uri=tracking_uri, token=token, state_dir=folder)
-    with _no_proxy(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind((_HOST, 0))
-        listener.listen(64)
+    token, admin_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    settings = Settings(
+        name=name, tracking_uri=tracking_uri, token=token, admin_token=admin_token, state_dir=folder
+    )
+    with _no_proxy(), socket.create_server((_HOST, 0)) as listener, socket.create_server((_HOST, 0)) as admin:
+        app = create_app(settings)
+        app.admin_port = admin.getsockname()[1]
         config = uvicorn.Config(
-            create_app(settings),
+            app,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -58,11 +62,12 @@ def model_server(name: str, tracking_uri: str, folder: Path) -> Iterator[Address
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread = threading.Thread(target=server.run, args=([listener, admin],), daemon=True)
         thread.start()
         try:
             _wait_until_started(server, thread)
-            yield Address(f"http://{_HOST}:{listener.getsockname()[1]}", token)
+            here = f"http://{_HOST}:{listener.getsockname()[1]}"
+            yield Address(here, token, f"http://{_HOST}:{app.admin_port}", admin_token)
         finally:
             server.should_exit = True
             thread.join(_STOP_S)

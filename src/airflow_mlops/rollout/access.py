@@ -70,7 +70,10 @@ class ConnectedRollouts:
         """Return the target behind a connection."""
         from airflow_mlops.rollout import targets
 
-        advice = "add one of type mlops_serving with the server's address as host and its token as password"
+        advice = (
+            "add one of type mlops_serving with the server's administrators' address as host and their "
+            "token as password"
+        )
         return targets.connect(kind, self.connections.connection(conn_id, advice=advice))
 
     def adapted(self, plan: RolloutPlan) -> RolloutPlan:

@@ -15,6 +15,7 @@ from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
 from airflow_mlops.serving.control import ControllerId
 from airflow_mlops.serving.guards import BOTH
+from airflow_mlops.serving.model_uri import check_uri
 from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.state_view import now
 from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds, Traffic
@@ -38,6 +39,7 @@ async def _put_version(request: Request) -> Response:
     expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
+    check_uri(server_of(request).settings.name, version, body.model_uri)
     described = await server_of(request).fleet.put(
         version, body.model_uri, reload=body.reload, controller=body.controller
     )

@@ -24,6 +24,7 @@ from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
 from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
 from airflow_mlops.serving.request_body import body_as
+from airflow_mlops.serving.roles import Gate
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
@@ -45,7 +46,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
         memory, slot = seat or (SharedState.private(settings.state_dir), 0)
         await asyncio.to_thread(restore, memory, database, now())
         state = AppState(settings, database, StateView(memory, database, slot))
-        front.state = app.state.server = state
+        front.state = app.state.server = admin_app.state.server = state
         await state.fleet.open()
         keeper = asyncio.create_task(_keep(state))
         try:
@@ -59,7 +60,8 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
-    front = Front(app, settings.token)
+    admin_app = Starlette(routes=_ADMIN_ROUTES, exception_handlers=_HANDLERS)
+    front = Front(app, admin_app, Gate(settings.tokens))
     return front
 
 
@@ -104,6 +106,17 @@ async def _health(request: Request) -> Response:
     return JSONResponse({"ready": ready}, 200 if ready else 503)
 
 
+async def _has_champion(request: Request) -> Response:
+    champion = server_of(request).fleet.traffic.champion is not None
+    return JSONResponse({"champion": champion}, 200 if champion else 503)
+
+
+async def _has_traffic(request: Request) -> Response:
+    split = server_of(request).fleet.traffic
+    traffic = split.champion is not None or any(split.weights.values())
+    return JSONResponse({"traffic": traffic}, 200 if traffic else 503)
+
+
 async def _metrics(request: Request) -> Response:
     server = server_of(request)
     text = exposition(server.fleet, await server.ledger.figures())
@@ -139,12 +152,17 @@ _HANDLERS: Final = {
     TrafficHeld: _error(423),
     BackendError: _error(503),
 }
-_ROUTES: Final = [
+_BOTH: Final = [
     Route("/ping", _ping),
-    Route("/health", _health),
     Route("/metrics", _metrics),
+    Route("/health/champion", _has_champion),
+    Route("/health/traffic", _has_traffic),
+]
+_ROUTES: Final = [
+    *_BOTH,
+    Route("/health", _health),
     Route("/labels", _labels, methods=["POST"]),
     *client_routes.ROUTES,
     *open_inference_routes.ROUTES,
-    *admin.ROUTES,
 ]
+_ADMIN_ROUTES: Final = [*_BOTH, *client_routes.ABOUT, *open_inference_routes.SERVER_ROUTES, *admin.ROUTES]

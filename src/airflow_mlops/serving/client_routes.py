@@ -29,8 +29,8 @@ async def _openapi(request: Request) -> Response:
     return JSONResponse(state.openapi)
 
 
-ROUTES: Final = [
-    Route("/invocations", _invocations, methods=["POST"]),
+ABOUT: Final = [
     Route("/version", _version),
     Route("/openapi.json", _openapi),
 ]
+ROUTES: Final = [Route("/invocations", _invocations, methods=["POST"]), *ABOUT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.storage import sqlite
 
+log = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS splits (
@@ -144,7 +146,13 @@ class Database:
 
     def read_state(self) -> dict[str, Any]:
         """Return what ``write_state`` wrote, by key."""
-        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM state")}
+        found: dict[str, Any] = {}
+        for key, value in self._read("SELECT key, value FROM state"):
+            try:
+                found[key] = json.loads(value)
+            except (TypeError, ValueError) as error:
+                log.error("the state on disk cannot be read (%s): %s", key, error)
+        return found
 
     def write_state(self, state: Mapping[str, Any], epoch: Epoch) -> None:
         """Write the state and the epoch that it belongs to, in one transaction."""
@@ -157,10 +165,13 @@ class Database:
     def read_epochs(self, since: int) -> list[Epoch]:
         """Return the epochs after ``since``, oldest first."""
         rows = self._read("SELECT epoch, at, champion, weights, shadow FROM splits WHERE epoch > ?", since)
-        return [
-            Epoch(epoch, at, champion, {int(v): p for v, p in json.loads(weights).items()}, shadow)
-            for epoch, at, champion, weights, shadow in sorted(rows)
-        ]
+        try:
+            return [
+                Epoch(epoch, at, champion, {int(v): p for v, p in json.loads(weights).items()}, shadow)
+                for epoch, at, champion, weights, shadow in sorted(rows)
+            ]
+        except (TypeError, ValueError, AttributeError) as error:
+            raise sqlite3.DataError(f"a split in it cannot be read ({error})") from error
 
     def read_counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
         """Return the counts of events by (epoch, version) of the epochs after ``since``."""

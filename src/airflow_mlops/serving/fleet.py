@@ -15,6 +15,7 @@ from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
 from airflow_mlops.serving.loading import forget, load
 from airflow_mlops.serving.model import Model
+from airflow_mlops.serving.model_uri import check_uri, uri_of
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import WorkerSlot
 from airflow_mlops.serving.state_view import POLL_S, StateView, now
@@ -192,8 +193,10 @@ class Fleet:
         return (status, detail, ready) if order == wanted.order else ("loading", "", ready)
 
     def _load(self, version: int, wanted: Wanted) -> Model:
+        check_uri(self._settings.name, version, wanted.uri)  # the state on disk may name anything
         copy = "" if not wanted.copy else str(wanted.copy)
-        return load(version, wanted.uri, self._folder, self._fetcher, copy)
+        strict = self._settings.only_safe_formats
+        return load(version, wanted.uri, self._folder, self._fetcher, copy, only_safe=strict)
 
     async def _adopt_champion(self) -> None:
         name = self._settings.name
@@ -201,7 +204,7 @@ class Fleet:
             try:
                 version = await asyncio.to_thread(self._fetcher.version_of, name, "champion")
                 if version is not None and self.traffic.generation == 0:
-                    await self.put(version, f"models:/{name}/{version}")
+                    await self.put(version, uri_of(name, version))
                     change = Change(champion=version, weights={}, generation=1, lease_s=None)
                     if self.traffic.generation == 0:
                         await self.set_traffic(change)

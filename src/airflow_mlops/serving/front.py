@@ -1,4 +1,4 @@
-"""The first thing that a request meets: the token, and the short way to a prediction.
+"""The first thing that a request meets: its token, and the short way to a prediction.
 
 Routing, request and response objects of a web framework cost about as much as the prediction of a small
 model, so that ``POST /invocations`` is answered here; the framework answers everything else.
@@ -6,7 +6,6 @@ model, so that ``POST /invocations`` is answered here; the framework answers eve
 
 from __future__ import annotations
 
-import hmac
 import random
 import re
 from typing import Any, Final
@@ -17,28 +16,30 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
-from airflow_mlops.serving.credentials import token_of
 from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.media_types import reader_of
 from airflow_mlops.serving.request_body import read_body
+from airflow_mlops.serving.roles import Gate
 
-OPEN_PATHS: Final = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _JSON: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
 
 
 class Front:
-    """Rejects callers without the token, answers predictions, and passes on the rest.
+    """Rejects callers without the right token, answers predictions, and passes on the rest.
 
-    ``state`` is there once the lifespan of ``app`` has begun.
+    ``app`` answers callers, ``admin`` administrators: those whose connection came in at ``admin_port``
+    (None: they have none). ``state`` is there once the lifespan of ``app`` has begun.
     """
 
     state: AppState
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, admin: ASGIApp, gate: Gate) -> None:
         self._app = app
-        self._expected = token.encode()
+        self._admin = admin
+        self._gate = gate
+        self.admin_port: int | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -47,20 +48,19 @@ class Front:
             return
         path = scope["path"]
         headers = dict(scope["headers"])
-        if path not in OPEN_PATHS:
-            token = token_of(headers.get(b"authorization", b""))
-            if not hmac.compare_digest(token, self._expected):
-                refusal = JSONResponse(
-                    {"error": "the server's token is missing or wrong: send Authorization: Bearer TOKEN"},
-                    401,
-                    {"WWW-Authenticate": "Bearer"},
-                )
-                await refusal(scope, receive, send)
-                return
-        if path == "/invocations" and scope["method"] == "POST":
+        # The port of the connection itself, which no header can change.
+        if self.admin_port is not None and (scope.get("server") or ("", 0))[1] == self.admin_port:
+            refused, app = self._gate.administrators(path, headers), self._admin
+        else:
+            refused, app = self._gate.callers(path, headers), self._app
+        if refused is not None:
+            more = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else None
+            await JSONResponse({"error": refused.message}, refused.status, more)(scope, receive, send)
+            return
+        if app is self._app and path == "/invocations" and scope["method"] == "POST":
             await self._predict(scope, headers, receive, send)
         else:
-            await self._app(scope, receive, self._closing(send))
+            await app(scope, receive, self._closing(send))
 
     def _closing(self, send: Send) -> Send:
         """Ask the caller to open a new connection while this process is being replaced."""

@@ -17,15 +17,19 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
+from airflow_mlops.serving.safe_formats import check_format
 
 _NAMED: Final = 3
 """Golden rows that a message names."""
 
 
-def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "") -> Model:
+def load(
+    version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "", *, only_safe: bool = False
+) -> Model:
     """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
 
-    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again.
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again; ``only_safe`` refuses formats that
+    run code of their own.
     Blocks; call it off the event loop. Raises BackendError when MLflow does not answer and ConfigError when
     the model cannot be loaded or fails its golden rows.
     """
@@ -36,6 +40,8 @@ def load(version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "")
         with FileLock(folder / f"{version}.lock"):  # Another worker may want the same; it is downloaded once.
             if not local.exists():
                 fetcher.fetch(uri, local)
+        if only_safe:
+            check_format(local, f"version {version}")
         pyfunc = mlflow.pyfunc.load_model(str(local))
         model = Model(version, uri, pyfunc, _raw(pyfunc))
     except (BackendError, ConfigError):

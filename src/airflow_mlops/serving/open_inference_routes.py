@@ -169,6 +169,11 @@ def _known_version(request: Request) -> Batcher:
     return batcher
 
 
+SERVER_ROUTES: Final = [
+    Route("/v2/health/live", _live),
+    Route("/v2/health/ready", _ready),
+    Route("/v2", _server_metadata),
+]
 ROUTES: Final = [
     Route("/v2/models/{name}/infer", _infer, methods=["POST"]),
     Route("/v2/models/{name}/ready", _model_ready),
@@ -176,7 +181,5 @@ ROUTES: Final = [
     Route("/v2/models/{name}/versions/{version}/infer", _infer_version, methods=["POST"]),
     Route("/v2/models/{name}/versions/{version}/ready", _version_ready),
     Route("/v2/models/{name}/versions/{version}", _version_metadata),
-    Route("/v2/health/live", _live),
-    Route("/v2/health/ready", _ready),
-    Route("/v2", _server_metadata),
+    *SERVER_ROUTES,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,9 +14,11 @@ from typing import Final
 
 from airflow_mlops.serving.database import Database, Epoch
 from airflow_mlops.serving.document import Document
+from airflow_mlops.serving.saved_state import document_of
 from airflow_mlops.serving.shared_memory import SharedState, WorkerSlot
 from airflow_mlops.serving.traffic import Moment, Traffic
 
+log = logging.getLogger(__name__)
 SETTLE_S: Final = 2.0
 POLL_S: Final = 0.02
 
@@ -38,7 +41,9 @@ def restore(memory: SharedState, database: Database, moment: Moment) -> None:
     with memory.lock():
         if memory.document.number:
             return
-        saved = Document.from_json(database.read_state())
+        saved, fault = document_of(database.read_state(), moment.wall)
+        if fault:
+            log.error("the state on disk cannot be (%s): no canary gets traffic until the next order", fault)
         saved = saved.with_traffic(saved.traffic.since_start(moment))
         memory.document.write(saved.to_json())
     for *_, key in database.read_keys():

@@ -24,6 +24,7 @@ from typing import Final
 from airflow_mlops.serving.crash import Crash, apply_crash
 from airflow_mlops.serving.database import Batch, Database
 from airflow_mlops.serving.document import Document
+from airflow_mlops.serving.roles import ADMIN_VARIABLE
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import POLL_S, now, restore, store
@@ -48,11 +49,21 @@ _ENVIRONMENT: Final = {
 
 
 class Supervisor:
-    """Runs the workers on one socket until SIGTERM or SIGINT; SIGHUP replaces them, one after another."""
+    """Runs the workers on the same sockets until SIGTERM or SIGINT; SIGHUP replaces them, one after another.
 
-    def __init__(self, settings: Settings, listener: socket.socket, database: Database) -> None:
+    ``listener`` is for callers, ``admin_listener`` for administrators (None: they are not let in).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        admin_listener: socket.socket | None,
+        database: Database,
+    ) -> None:
         self._settings = settings
         self._listener = listener
+        self._admin_listener = admin_listener
         self._database = database
         # Twice as many slots as workers: while one is replaced, the new and the old one live.
         self._memory = SharedState.create(settings.state_dir, 2 * settings.workers)
@@ -113,6 +124,7 @@ class Supervisor:
         config = WorkerConfig(
             settings=self._settings,
             listener=self._listener.fileno(),
+            admin_listener=None if self._admin_listener is None else self._admin_listener.fileno(),
             memory=self._memory.fd,
             slots=len(self._memory.slots),
             slot=slot,
@@ -120,7 +132,9 @@ class Supervisor:
         )
         command = (sys.executable, "-m", "airflow_mlops.serving.worker")
         environment = {**_ENVIRONMENT, **os.environ}
-        files = (config.listener, config.memory)
+        files = tuple(
+            file for file in (config.listener, config.admin_listener, config.memory) if file is not None
+        )
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, env=environment, pass_fds=files)
         assert process.stdin is not None
         process.stdin.write(
@@ -168,8 +182,17 @@ class Supervisor:
             await asyncio.sleep(POLL_S)
         self._has_served = True
         self._failed_starts = 0
+        scheme = "http" if self._settings.tls_cert is None else "https"
+        if self._admin_listener is None:
+            log.warning(
+                "versions and traffic cannot be administered, by Airflow or anybody: %s is not set",
+                ADMIN_VARIABLE,
+            )
+        else:
+            host, port = self._admin_listener.getsockname()[:2]
+            log.info("administrators of %s on %s://%s:%s", self._settings.name, scheme, host, port)
         host, port = self._listener.getsockname()[:2]
-        log.info("serving %s on http://%s:%s", self._settings.name, host, port)
+        log.info("serving %s on %s://%s:%s", self._settings.name, scheme, host, port)
 
     async def _replace(self) -> None:
         """Replace all workers, one after another: the old one leaves when the new one serves."""

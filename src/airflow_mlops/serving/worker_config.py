@@ -16,13 +16,15 @@ LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 class WorkerConfig:
     """The settings of one worker.
 
-    ``listener`` and ``memory`` are inherited file descriptors: of the listening socket and of the memory that
-    has ``slots`` workers' slots, ``slot`` being this one's. ``load_first``: load all versions before the
-    first connection is taken, as others serve meanwhile.
+    ``listener``, ``admin_listener`` and ``memory`` are inherited file descriptors: of the socket that
+    listens for callers, of the one for administrators (None: there is none), and of the memory that has
+    ``slots`` workers' slots, ``slot`` being this one's. ``load_first``: load all versions before the first
+    connection is taken, as others serve meanwhile.
     """
 
     settings: Settings
     listener: int
+    admin_listener: int | None
     memory: int
     slots: int
     slot: int

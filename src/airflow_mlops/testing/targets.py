@@ -6,12 +6,12 @@ class TestMyTarget(TargetContract):
     @pytest.fixture
     def uris(self): ...               # {1: uri, 2: uri} of two models that load
 
-    def send(self, target, requests): ...   # real requests through the target
+    def answered(self, target, requests): ...   # real requests through the target: who answered each
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -25,9 +25,16 @@ class TargetContract:
     What the class of the target says to be ``unsupported`` is expected to be refused.
     """
 
-    def send(self, target: Target, requests: int) -> None:
-        """Send requests through the target; the subclass knows how."""
+    def answered(self, target: Target, requests: int) -> Sequence[int]:
+        """Send requests through the target, one after another; return the versions that answered, in order.
+
+        The subclass knows how. One caller sends them, on one connection if the target keeps connections open.
+        """
         raise NotImplementedError
+
+    def send(self, target: Target, requests: int) -> None:
+        """Send requests through the target."""
+        assert len(self.answered(target, requests)) == requests
 
     def _serve_champion(self, target: Target, uris: Mapping[int, str]) -> None:
         assert target.ensure(1, uris[1]).status == "ok"
@@ -70,7 +77,7 @@ class TargetContract:
 
     def test_a_model_that_does_not_exist_is_failed(self, target: Target, uris: Mapping[int, str]) -> None:
         """A broken URI is a finding about the version, not an outage of the target."""
-        health = target.ensure(3, f"{uris[1]}00000")
+        health = target.ensure(100_000, f"{uris[1].rpartition('/')[0]}/100000")
         assert health.status == "failed"
         assert health.detail
 
@@ -87,6 +94,20 @@ class TargetContract:
         assert (first.percent, first.canary.requests, first.champion.requests) == (100, 8, 0)
         assert (second.percent, second.canary.requests, second.champion.requests) == (0, 0, 5)
         assert target.observe(2, 1, second.epoch).epochs == ()
+
+    def test_each_request_is_drawn_anew(self, target: Target, uris: Mapping[int, str]) -> None:
+        """A caller who sends kinds of rows in turn has each kind answered by both versions.
+
+        A split in turn, or one that keeps a connection on one version, gives a version one kind only: the
+        callers would decide the verdict. By chance a version misses a kind once in 10^14 runs.
+        """
+        self._serve_champion(target, uris)
+        target.ensure(2, uris[2])
+        target.set_weight(2, 1, 50)
+        versions = self.answered(target, 240)
+        for period in (2, 3, 5):
+            for phase in range(period):
+                assert set(versions[phase::period]) == {1, 2}, f"request {phase} of every {period}"
 
     def test_a_shadow_has_no_traffic_and_ends_with_the_next_weight(
         self, target: Target, uris: Mapping[int, str]

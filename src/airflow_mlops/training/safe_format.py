@@ -9,28 +9,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.core.value_types import VALUES
 from airflow_mlops.core.version import VERSION
 from airflow_mlops.training.distributions import distribution_of
 from airflow_mlops.training.requirements import pinned
 
 _OURS: Final = __name__.partition(".")[0]
 _ALWAYS: Final = (_OURS, "numpy", "pandas", "scipy", "sklearn")
-_VALUES: Final = frozenset(
-    {
-        "builtins.frozenset",
-        "collections.Counter",
-        "collections.OrderedDict",
-        "collections.deque",
-        "datetime.date",
-        "datetime.datetime",
-        "datetime.timedelta",
-        "datetime.timezone",
-        "decimal.Decimal",
-        "functools.partial",
-        "uuid.UUID",
-    }
-)
-"""Types of Python's own that hold values: making one runs nothing. A partial's function is listed too."""
 _OTHERWISE: Final = "; write `train: {serialization: cloudpickle}`, whose loading runs code of the model"
 
 
@@ -58,7 +43,7 @@ def trusted_types(model: Any) -> tuple[str, ...]:
     except Exception as error:  # the model's own classes are asked for their state
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConfigError(f"train.serialization: skops cannot hold this model: {text}{_OTHERWISE}") from error
-    strange = [name for name in types if name not in _VALUES and not _is_installed(name)]
+    strange = [name for name in types if name not in VALUES and not _is_installed(name)]
     if strange:
         raise ConfigError(
             f"train.serialization: skops does not know {', '.join(strange[:8])}, which no installed package "

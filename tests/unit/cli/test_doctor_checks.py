@@ -52,7 +52,7 @@ from airflow_mlops.rollout.targets.model_server_probe import check_clock
 from tests.support import free_port
 from tests.support.haproxy import running_haproxy
 from tests.support.postgres import running_postgres
-from tests.support.server import NAME, TOKEN, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, Registry, running_server
 
 VALID = Path(__file__).parents[2] / "corpus" / "valid"
 LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"
@@ -288,7 +288,7 @@ def place(url: str, purpose: str = MLFLOW, pipeline: str = NAME, **more: Any) ->
 
 
 def server_place(
-    url: str, target: str = "local", pipeline: str = NAME, token: str = TOKEN, **extra: Any
+    url: str, target: str = "local", pipeline: str = NAME, token: str = ADMIN_TOKEN, **extra: Any
 ) -> Place:
     connection = Connection(
         conn_id="conn", conn_type="mlops_serving", host=url, password=token, extra={target: extra}
@@ -346,7 +346,7 @@ def test_a_model_server_is_asked_for_health_token_and_model(
     serving_registry: Registry, tmp_path: Path
 ) -> None:
     with running_server(serving_registry, tmp_path) as client:
-        url = str(client.base_url)
+        url = client.admin_url
         fresh, _ = look_at_target(server_place(url))
         client.load(1, serving_registry.model_uri("champion"))
         client.traffic(1)
@@ -368,10 +368,10 @@ def test_haproxy_and_both_slots_are_asked(serving_registry: Registry, tmp_path: 
         running_server(serving_registry, tmp_path / "a") as a,
         running_server(serving_registry, tmp_path / "b") as b,
     ):
-        slots = {"a": str(a.base_url), "b": str(b.base_url)}
+        slots = {"a": a.admin_url, "b": b.admin_url}
         a.load(1, serving_registry.model_uri("champion"))
         a.traffic(1)
-        with running_haproxy(free_port(), [*slots.values()]) as haproxy:
+        with running_haproxy(free_port(), [str(a.base_url), str(b.base_url)]) as haproxy:
             behind = server_place(haproxy.url, "haproxy", socket=haproxy.socket, slots=slots)
             found = {finding.check: finding for finding in look_at_target(behind)}
             others = {"a": slots["a"], "c": slots["b"]}

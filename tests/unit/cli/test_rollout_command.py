@@ -18,7 +18,7 @@ from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry as RealRegistry
 from tests.support import free_port
 from tests.support.rollout import plan_for
-from tests.support.server import NAME, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry, running_server
 
 PIPELINE = f"""
 name: {NAME}
@@ -51,12 +51,12 @@ def folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", str(tmp_path / "rollouts.db"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", serving_registry.uri)
-    connect(monkeypatch, str(server.base_url))
+    connect(monkeypatch, server.admin_url)
     return tmp_path
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    fields = {"conn_type": "mlops_serving", "host": url, "password": TOKEN}
+    fields = {"conn_type": "mlops_serving", "host": url, "password": ADMIN_TOKEN}
     monkeypatch.setenv("AIRFLOW_CONN_SHOP_SERVER", json.dumps(fields))
 
 
@@ -65,7 +65,7 @@ def in_step(folder: Path, server: Client, registry: Registry) -> RolloutState:
     registry.set("challenger", registry.kinds["good"])
     driver = RolloutDriver(
         RolloutStore(folder / "rollouts.db"),
-        LocalTarget(str(server.base_url), TOKEN),
+        LocalTarget(server.admin_url, ADMIN_TOKEN),
         RealRegistry(registry.uri, NAME),
         clock=lambda: 60.0,
     )
@@ -131,7 +131,7 @@ def test_a_server_that_is_gone_is_reported_and_force_ends_the_record(
     ended = store.latest(NAME)
     assert ended is not None
     assert (ended.phase, store.running(NAME)) == (Phase.ROLLED_BACK, None)
-    connect(monkeypatch, str(server.base_url))
+    connect(monkeypatch, server.admin_url)
     in_step_again = in_step_by_hand(folder, server, serving_registry)
     assert main(["rollout", NAME, "abort"]) == 0
     assert store.get(in_step_again.id)[0].phase is Phase.ROLLED_BACK
@@ -140,7 +140,7 @@ def test_a_server_that_is_gone_is_reported_and_force_ends_the_record(
 
 def in_step_by_hand(folder: Path, server: Client, registry: Registry) -> RolloutState:
     driver = RolloutDriver(
-        RolloutStore(folder / "rollouts.db"), LocalTarget(str(server.base_url), TOKEN), registry
+        RolloutStore(folder / "rollouts.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), registry
     )
     plan = replace(plan_for(registry, "good", 1), request="by hand")
     return driver.poll(driver.start(plan).id)
@@ -151,7 +151,7 @@ def test_resume_drives_a_rollout_whose_controller_died(
 ) -> None:
     state = in_step(folder, server, serving_registry)
     driver = RolloutDriver(
-        RolloutStore(folder / "rollouts.db"), LocalTarget(str(server.base_url), TOKEN), serving_registry,
+        RolloutStore(folder / "rollouts.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), serving_registry,
         clock=lambda: 61.0,
     )  # fmt: skip
     driver.decide(state.id, "pause", "ann")
@@ -186,7 +186,7 @@ def test_abort_with_force_takes_the_traffic_over_from_another_store(
     folder: Path, server: Client, serving_registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = RolloutDriver(
-        RolloutStore(folder / "other.db"), LocalTarget(str(server.base_url), TOKEN), serving_registry
+        RolloutStore(folder / "other.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), serving_registry
     )
     plan = plan_for(serving_registry, "odd", 1)
     mine = RolloutStore(folder / "rollouts.db").create_or_get(plan, 1.0)

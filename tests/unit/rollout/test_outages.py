@@ -15,7 +15,7 @@ from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.local import LocalTarget
 from tests.support.rollout import plan_for
-from tests.support.server import NAME, Registry
+from tests.support.server import ADMIN_TOKEN, NAME, Registry
 from tests.support.server_process import ServerProcess, running_process, with_champion
 
 
@@ -31,7 +31,7 @@ def server(serving_registry: Registry, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def target(server: ServerProcess) -> Iterator[LocalTarget]:
-    target = LocalTarget(str(server.base_url), server.headers["authorization"].removeprefix("Bearer "))
+    target = LocalTarget(server.admin_url, ADMIN_TOKEN)
     yield target
     target.close()
 

@@ -22,7 +22,7 @@ from tests.support import server as serving_kit
 from tests.support.haproxy import Haproxy, running_haproxy
 from tests.support.project import ENVIRONMENT
 from tests.support.rollout_crasher import Scene, calls_to
-from tests.support.server import NAME, TOKEN, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, running_server
 from tests.support.server_process import ForkedServer
 
 KINDS = [("good", "PROMOTED", 30), ("broken", "ROLLED_BACK", 17)]
@@ -61,7 +61,13 @@ def test_drivers_killed_at_every_write_change_nothing(
     writes: int,
 ) -> None:
     plan = plan_for(serving_registry, kind).to_json()
-    asked = {"uri": serving_registry.uri, "url": server.url, "folder": str(tmp_path), "plan": plan}
+    asked = {
+        "uri": serving_registry.uri,
+        "url": server.url,
+        "admin_url": server.admin_url,
+        "folder": str(tmp_path),
+        "plan": plan,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.rollout_crasher", json.dumps(asked)],
         env={**ENVIRONMENT, "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}:{Path(__file__).parents[3]}"},
@@ -98,7 +104,8 @@ def test_a_server_killed_at_every_write_changes_nothing(
     writes: int,
 ) -> None:
     def make(store: str) -> Scene:
-        return scene(serving_registry, kind, tmp_path / store, LocalTarget(server.url, TOKEN), server.url)
+        target = LocalTarget(server.admin_url, ADMIN_TOKEN)
+        return scene(serving_registry, kind, tmp_path / store, target, server.url)
 
     expected, found, times = reports(make, server.kill, server.start)
     assert (expected["outcome"], found) == (outcome, expected)
@@ -111,13 +118,12 @@ def slots(
 ) -> Iterator[tuple[Haproxy, dict[str, str]]]:
     """HAProxy in front of two model servers."""
     with ExitStack() as stack:
-        urls = {
-            name: str(
-                stack.enter_context(running_server(serving_registry, tmp_path_factory.mktemp(name))).base_url
-            )
+        servers = {
+            name: stack.enter_context(running_server(serving_registry, tmp_path_factory.mktemp(name)))
             for name in "ab"
         }
-        yield stack.enter_context(running_haproxy(free_port(), list(urls.values()))), urls
+        haproxy = running_haproxy(free_port(), [str(server.base_url) for server in servers.values()])
+        yield stack.enter_context(haproxy), {name: server.admin_url for name, server in servers.items()}
     for alias in ("champion", "previous", "challenger"):
         serving_registry.delete(alias)
 
@@ -134,7 +140,7 @@ def test_haproxy_killed_at_every_write_changes_nothing(
     haproxy, urls = slots
 
     def make(store: str) -> Scene:
-        target = HaproxyTarget(haproxy.url, TOKEN, socket=haproxy.socket, slots=urls)
+        target = HaproxyTarget(haproxy.url, ADMIN_TOKEN, socket=haproxy.socket, slots=urls)
         return scene(serving_registry, kind, tmp_path / store, target, haproxy.url)
 
     def start() -> None:

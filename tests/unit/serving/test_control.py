@@ -16,7 +16,7 @@ from airflow_mlops.serving.control import HELD_S, Control
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.traffic import Change, Moment, Traffic
 from tests.support.rollout import plan_for
-from tests.support.server import TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, Client, Registry, running_server
 
 
 def at(steady: float, boot: str = "this") -> Moment:
@@ -78,7 +78,7 @@ def server(serving_registry: Registry, tmp_path_factory: pytest.TempPathFactory)
 
 
 def controller(server: Client, registry: Registry, store: Path) -> RolloutDriver:
-    return RolloutDriver(RolloutStore(store), LocalTarget(str(server.base_url), TOKEN), registry)
+    return RolloutDriver(RolloutStore(store), LocalTarget(server.admin_url, ADMIN_TOKEN), registry)
 
 
 def test_the_second_of_two_controllers_ends_in_conflict_and_moves_nothing(

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import NAME, TOKEN, Registry
+from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, TOKENS, Registry
 
 TOKEN_VARIABLE = "AIRFLOW_MLOPS_SERVING_TOKEN"
 
@@ -19,7 +19,7 @@ def start(registry: Registry, state_dir: Path, port: int, token: str) -> subproc
     command = [sys.executable, "-m", "airflow_mlops.serving", "--name", NAME, "--tracking-uri", registry.uri]
     return subprocess.Popen(
         [*command, "--state-dir", str(state_dir), "--port", str(port)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), TOKEN_VARIABLE: token},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **TOKENS, TOKEN_VARIABLE: token},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -46,13 +46,13 @@ def test_the_process_serves_and_stops_on_sigterm(serving_registry: Registry, tmp
     process = start(serving_registry, tmp_path, 0, TOKEN)
     assert process.stderr is not None
     try:
-        line = next(line for line in process.stderr if "serving flights on " in line)
-        url = line.split("serving flights on ")[1].strip()
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=240) as client:
+        line = next(line for line in process.stderr if "administrators of flights on " in line)
+        url, headers = line.split(" flights on ")[1].strip(), {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=240) as client:
             uri = {"model_uri": serving_registry.model_uri("broken")}
             status = "loading"
             while status == "loading":
-                answer = client.put("/admin/versions/3", json=uri)
+                answer = client.put(f"/admin/versions/{serving_registry.kinds['broken']}", json=uri)
                 status = answer.json().get("status")
             assert status == "ok", answer.text
     finally:

@@ -9,7 +9,7 @@ import pytest
 from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving.guards import ENOUGH, Recent, Reference, Seen, events_of, is_wrong
-from tests.support.server import ROW, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, ROW, Client, Registry, running_server
 
 REFERENCE = Reference(
     champion=1, canary=2, requests=200, latency_s=0.02, deciles=tuple(n / 10 for n in range(1, 10))
@@ -67,7 +67,7 @@ def canary(serving_registry: Registry, tmp_path: Path) -> Iterator[Client]:
 
 
 def observe(client: Client) -> Observation:
-    target = LocalTarget(str(client.base_url), TOKEN)
+    target = LocalTarget(client.admin_url, ADMIN_TOKEN)
     try:
         return target.observe(2, 1, 0)
     finally:

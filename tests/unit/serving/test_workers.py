@@ -17,7 +17,7 @@ from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving import Settings, run
 from tests.support import free_port
-from tests.support.server import NAME, ROW, TOKEN, Registry
+from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, Registry
 from tests.support.server_process import ServerProcess, running_process, with_champion
 
 
@@ -193,7 +193,7 @@ def test_a_champion_that_ends_the_process_is_served_again(serving_registry: Regi
 
 
 def observe(server: ServerProcess, version: int) -> Observation:
-    target = LocalTarget(str(server.base_url), TOKEN)
+    target = LocalTarget(server.admin_url, ADMIN_TOKEN)
     try:
         return target.observe(version, 1, 0)
     finally:

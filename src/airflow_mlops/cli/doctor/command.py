@@ -52,7 +52,13 @@ from airflow_mlops.rollout import targets
 
 _SYSTEM: Final = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
 _SCRATCH: Final = Path(tempfile.gettempdir())
-_PASSWORDS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AIRFLOW_MLOPS_SERVING_TOKEN")
+_PASSWORDS: Final = (
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "AIRFLOW_MLOPS_SERVING_TOKEN",
+    "AIRFLOW_MLOPS_LABEL_TOKEN",
+    "AIRFLOW_MLOPS_ADMIN_TOKEN",
+)
 
 
 def doctor(arguments: argparse.Namespace) -> int:

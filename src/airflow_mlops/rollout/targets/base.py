@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from airflow_mlops.core.canary_defaults import LEASE_S as LEASE_S
 from airflow_mlops.core.connection import Connection
@@ -55,12 +55,15 @@ class ConnectionField:
 
 
 ADDRESS: Final = ConnectionField(
-    option="base_url", place="host", help="address of the server", example="http://127.0.0.1:8500"
+    option="base_url",
+    place="host",
+    help="the administrators' address of the server (its --admin-port)",
+    example="http://127.0.0.1:8501",
 )
 TOKEN: Final = ConnectionField(
     option="token",
     place="password",
-    help="the server's AIRFLOW_MLOPS_SERVING_TOKEN",
+    help="the server's AIRFLOW_MLOPS_ADMIN_TOKEN",
     example="TOKEN",
 )
 
@@ -94,6 +97,12 @@ class OrderedBy:
     def fields(self) -> dict[str, str]:
         """Return what an order carries in JSON."""
         return {"controller": self.controller, "place": self.place} if self.controller else {}
+
+
+class TakesOrders(Protocol):
+    """What is told who gives its orders."""
+
+    orders: OrderedBy
 
 
 class Target(ABC):
@@ -199,6 +208,12 @@ class Target(ABC):
     def identify(self, orders: OrderedBy) -> None:
         """Give all further orders in the name of ``orders``."""
         self.orders = orders
+        for server in self._ordered():
+            server.orders = orders
+
+    def _ordered(self) -> Iterable[TakesOrders]:
+        """Return the servers that notice a second controller; a target without any is not protected."""
+        return ()
 
     @abstractmethod
     def ensure(self, version: int, model_uri: str) -> Health:

@@ -10,7 +10,6 @@ from airflow_mlops.rollout.core import EpochCounts, Health, Observation
 from airflow_mlops.rollout.targets.base import (
     CALL_TIMEOUT_S,
     LEASE_S,
-    OrderedBy,
     Target,
     TargetCheck,
 )
@@ -20,8 +19,9 @@ from airflow_mlops.rollout.targets.model_server import ModelServer, counts_alone
 class LocalTarget(Target):
     """One embedded model server.
 
-    ``base_url`` is its address, ``token`` its bearer token, ``lease_s`` how many seconds the server keeps
-    canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s`` the limit of one call.
+    ``base_url`` is the address of its administrators' port, ``token`` their token, ``lease_s`` how many
+    seconds the server keeps canary traffic when nobody renews it (each ``set_weight`` does), ``timeout_s``
+    the limit of one call.
     """
 
     name = "local"
@@ -48,10 +48,8 @@ class LocalTarget(Target):
         """Close the connections."""
         self._server.close()
 
-    def identify(self, orders: OrderedBy) -> None:
-        """Give all further orders in the name of ``orders``."""
-        super().identify(orders)
-        self._server.orders = orders
+    def _ordered(self) -> tuple[ModelServer, ...]:
+        return (self._server,)
 
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version``; its health is ``loading`` when that takes longer than the server waits."""

@@ -24,6 +24,9 @@ _EVENTS: Final = (
     "fallback_failures",
 )  # fmt: skip
 _TRIES: Final = 3
+_DENIED: Final = (401, 403)
+_WRONG: Final = (404, 422)
+"""What a model server answers to an order that it will not take however often it is sent."""
 _BUCKET: Final = re.compile(r"^mlops_serving_latency_seconds_bucket\{([^}]*)\} (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -45,7 +48,8 @@ def _trusted() -> ssl.SSLContext:
 
 
 class ModelServer:
-    """One embedded model server at ``base_url``, with its bearer ``token``; ``timeout_s`` limits one call.
+    """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s``
+    limits one call.
 
     All calls raise UnreachableServerError when nobody answers, BackendError for another failure, ConfigError
     when the token or the address is wrong and TrafficHeld when another controller than that of ``orders``
@@ -146,15 +150,19 @@ class ModelServer:
         except httpx.HTTPError as error:
             raise UnreachableServerError(
                 f"no model server answers at {self.base_url} ({type(error).__name__}: {error}); "
-                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI"
+                "start it with: airflow-mlops serve --name MODEL --tracking-uri URI. Its port for "
+                "administrators (--admin-port) is open only with AIRFLOW_MLOPS_ADMIN_TOKEN"
             ) from error
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code in _DENIED:
             raise ConfigError(
                 f"the model server at {self.base_url} refuses the token: put the server's "
-                "AIRFLOW_MLOPS_SERVING_TOKEN as password into the Airflow connection of the server"
+                "AIRFLOW_MLOPS_ADMIN_TOKEN as password into the Airflow connection of the server, and its "
+                "administrators' address (--admin-port) as host"
             )
         if response.status_code == httpx.codes.LOCKED:
             raise TrafficHeld(_message(response))
+        if response.status_code in _WRONG and (message := _error_of(response)):
+            raise ConfigError(f"the model server at {self.base_url} refuses {method} {path}: {message}")
         if response.is_error:
             kind = _OvertakenError if response.status_code == httpx.codes.CONFLICT else BackendError
             where = f"{method} {self.base_url}{path}"
@@ -191,7 +199,12 @@ def counts_alone(epochs: Iterable[Mapping[str, Any]], champion: int) -> Counts:
 
 
 def _message(response: httpx.Response) -> str:
+    return _error_of(response) or response.text[:200]
+
+
+def _error_of(response: httpx.Response) -> str:
+    """Return the message of a model server's error; empty when somebody else answered."""
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+        return ""

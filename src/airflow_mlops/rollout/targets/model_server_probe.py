@@ -44,7 +44,10 @@ def probe_server(url: str, caller: Caller, slot: str = "") -> Iterator[TargetChe
             version = str(_json(client.get("/v2")).get("version", ""))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         name = caller.pipelines[0] if caller.pipelines else "MODEL"
-        fix = f"airflow-mlops serve --name {name} --tracking-uri URI --state-dir FOLDER"
+        fix = (
+            f"AIRFLOW_MLOPS_ADMIN_TOKEN=… airflow-mlops serve --name {name} --tracking-uri URI "
+            "--state-dir FOLDER"
+        )
         text = f"no model server answers at {url} ({type(error).__name__})"
         yield TargetCheck(subject=_SUBJECT, part=slot, status="failed", message=text, fix=fix)
         return
@@ -58,9 +61,14 @@ def check_state(
     """Judge a model server's answer to ``/admin/state``: token, model, champion, package version."""
     found = partial(TargetCheck, subject=_SUBJECT, part=slot)
     if answer.status_code in _DENIED:
-        fix = f"put the server's AIRFLOW_MLOPS_SERVING_TOKEN as password into {caller.conn_id}"
-        return found(status="failed", message=f"{url} answers, but refuses the token", fix=fix)
+        fix = f"put the server's AIRFLOW_MLOPS_ADMIN_TOKEN as password into {caller.conn_id}"
+        why = str(_json(answer).get("error", ""))
+        text = f"{url} answers, but refuses the token" + (f" ({why})" if why else "")
+        return found(status="failed", message=text, fix=fix)
     state = _json(answer)
+    if answer.status_code == httpx.codes.NOT_FOUND and "error" in state:
+        fix = f"put the server's administrators' address (its --admin-port) as host into {caller.conn_id}"
+        return found(status="failed", message=f"{url} is for callers, not for administrators", fix=fix)
     if "champion" not in state:
         text = f"{url} answers {answer.status_code}: is this a model server?"
         return found(status="failed", message=text, fix=f"curl -i {url}")

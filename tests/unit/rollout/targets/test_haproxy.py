@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -21,9 +22,9 @@ from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.testing.targets import TargetContract
 from tests.support import free_port
-from tests.support.haproxy import Haproxy, running_haproxy
+from tests.support.haproxy import CONFIGURATION, Haproxy, running_haproxy
 from tests.support.rollout import Rollout, plan_for, promoted_rollout
-from tests.support.server import NAME, ROW, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, TOKENS, Client, Registry, running_server
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -37,14 +38,27 @@ class Place:
         self.caller = Client(base_url=haproxy.url, headers=HEADERS, timeout=30)
 
     def target(self, **options: float) -> HaproxyTarget:
-        slots = {"a": str(self.a.base_url), "b": str(self.b.base_url)}
-        return HaproxyTarget(self.haproxy.url, TOKEN, socket=self.haproxy.socket, slots=slots, **options)
+        slots = {"a": self.a.admin_url, "b": self.b.admin_url}
+        return HaproxyTarget(
+            self.haproxy.url, ADMIN_TOKEN, socket=self.haproxy.socket, slots=slots, **options
+        )
+
+    def versions(self, requests: int) -> list[int]:
+        """Send requests on one connection; return the versions that answered, in order."""
+        answers = [self.caller.predict() for _ in range(requests)]
+        assert {answer.status_code for answer in answers} == {200}
+        return [int(answer.headers["x-model-version"]) for answer in answers]
 
     def answered_by(self, requests: int) -> dict[str, int]:
         """Send requests; return how many each version answered."""
-        answers = [self.caller.predict() for _ in range(requests)]
-        assert {answer.status_code for answer in answers} == {200}
-        return dict(Counter(answer.headers["x-model-version"] for answer in answers))
+        return dict(Counter(map(str, self.versions(requests))))
+
+    def until_both_answered(self) -> dict[str, int]:
+        """Send requests until two versions have answered some; return how many each answered."""
+        found = Counter[str]()
+        while len(found) < 2 or min(found.values()) < 2:
+            found.update(self.answered_by(1))
+        return dict(found)
 
 
 @pytest.fixture
@@ -78,8 +92,8 @@ class TestHaproxyTarget(TargetContract):
     def uris(self, serving_registry: Registry) -> Mapping[int, str]:
         return {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
 
-    def send(self, target: Target, requests: int) -> None:
-        assert sum(self.place.answered_by(requests).values()) == requests
+    def answered(self, target: Target, requests: int) -> list[int]:
+        return self.place.versions(requests)
 
 
 def begin(target: Target, uris: Mapping[int, str], percent: int) -> int:
@@ -108,10 +122,14 @@ def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within two minutes")
 
 
-@pytest.mark.parametrize("percent", [5, 37])
-def test_the_share_is_exact(place: Place, target: Target, uris: Mapping[int, str], percent: int) -> None:
+@pytest.mark.parametrize("percent", [10, 50])
+def test_the_share_is_that_of_the_weight(
+    place: Place, target: Target, uris: Mapping[int, str], percent: int
+) -> None:
     begin(target, uris, percent)
-    assert place.answered_by(100) == {"2": percent, "1": 100 - percent}
+    requests = 3000
+    expected, error = requests * percent / 100, (requests * percent * (100 - percent)) ** 0.5 / 100
+    assert abs(place.answered_by(requests)["2"] - expected) < 4.5 * error  # by chance once in 150,000
 
 
 def test_slots_swap_their_roles_with_every_promotion(
@@ -125,7 +143,7 @@ def test_slots_swap_their_roles_with_every_promotion(
     target.finalize(2)
     assert target.ensure(1, uris[1]).status == "ok"
     target.set_weight(1, 2, 50)
-    assert place.answered_by(10) == {"2": 5, "1": 5}
+    place.until_both_answered()
     assert list(place.a.get("/admin/state").json()["versions"]) == ["1"]
 
 
@@ -137,8 +155,9 @@ def test_a_lease_that_runs_out_takes_the_traffic_away_and_nobody_notices(
     until(lambda: place.answered_by(4) == {"1": 4})
     until(lambda: target.current_weight(2) == 0)
     assert target.observe(2, 1, None).health.status == "ok"
+    assert place.answered_by(20) == {"1": 20}
     target.set_weight(2, 1, 50)
-    assert place.answered_by(4) == {"1": 2, "2": 2}
+    place.until_both_answered()
     target.close()
 
 
@@ -146,7 +165,7 @@ def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_s
     place: Place, target: Target, uris: Mapping[int, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     since = begin(target, uris, 25)
-    place.answered_by(20)
+    place.until_both_answered()
     [before] = target.observe(2, 1, since).epochs
     place.haproxy.kill()
     with pytest.raises(BackendError, match="no HAProxy answers"):
@@ -157,10 +176,10 @@ def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_s
     assert target.observe(2, 1, since).epochs == ()
     target.set_weight(2, 1, 25)
     assert "has lost the split" in caplog.text
-    assert place.answered_by(20) == {"1": 15, "2": 5}
+    answered = place.until_both_answered()
     [after] = target.observe(2, 1, since).epochs
     assert after.epoch > before.epoch
-    assert (after.canary.requests, after.champion.requests) == (5, 15)
+    assert {"2": after.canary.requests, "1": after.champion.requests} == answered
 
 
 def test_a_version_that_was_taken_back_gets_nothing_when_haproxy_is_started_again(
@@ -191,7 +210,7 @@ def test_two_fresh_servers_that_both_took_up_the_champion_become_two_slots(
             target.ensure(1, uris[1])
             target.ensure(2, uris[2])
             target.set_weight(2, 1, 20)
-            assert place.answered_by(10) == {"1": 8, "2": 2}
+            place.until_both_answered()
             target.close()
             place.caller.close()
     finally:
@@ -202,20 +221,67 @@ def test_a_label_finds_the_server_that_answered(
     place: Place, target: Target, uris: Mapping[int, str]
 ) -> None:
     since = begin(target, uris, 50)
+    answered = Counter[str]()
     for number in range(20):
-        found = place.caller.predict(**{"x-request-id": f"r{number}"}).json()["predictions"][0]
+        answer = place.caller.predict(**{"x-request-id": f"r{number}"})
+        answered[answer.headers["x-model-version"]] += 1
+        found = answer.json()["predictions"][0]
         label = {"request_id": f"r{number}", "label": 1 - found if number % 2 else found}
         assert place.caller.post("/labels", json=label).status_code == 200
     unknown = place.caller.post("/labels", json={"request_id": "nobody", "label": 1})
     assert unknown.status_code == 404
     [epoch] = target.observe(2, 1, since).epochs
-    assert (epoch.canary.labelled, epoch.champion.labelled) == (10, 10)
+    assert {"2": epoch.canary.labelled, "1": epoch.champion.labelled} == answered
     assert epoch.canary.wrong + epoch.champion.wrong == 10
 
 
-def test_callers_cannot_reach_the_admin_paths(place: Place, target: Target, uris: Mapping[int, str]) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/admin/state", "/%61dmin/state", "/%2561dmin/state", "//admin/state", "/./admin/state"),
+        *("/v2/../admin/state", "/v2/%2e%2e/admin/state", "/ADMIN/state", "/metrics", "/health/traffic"),
+    ],
+)
+def test_callers_reach_no_path_but_their_own_however_it_is_written(
+    place: Place, target: Target, uris: Mapping[int, str], path: str
+) -> None:
     begin(target, uris, 50)
-    assert place.caller.get("/admin/state").status_code == 403
+    for token in (TOKEN, ADMIN_TOKEN):
+        assert status_of(place, f"GET {path} HTTP/1.1", token) == 403
+
+
+def status_of(place: Place, line: str, token: str) -> int:
+    """Return the status of a request whose first line is sent as it is."""
+    url = place.caller.base_url
+    with socket.create_connection((url.host, url.port), timeout=30) as connection:
+        head = f"{line}\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        with connection.makefile("rb") as answer:
+            return int(answer.readline().split()[1])
+
+
+def test_callers_reach_their_own_paths(place: Place, target: Target, uris: Mapping[int, str]) -> None:
+    begin(target, uris, 50)
+    for path in ("/ping", "/v2", "/v2/health/ready", f"/v2/models/{NAME}", "/%70ing"):
+        assert status_of(place, f"GET {path} HTTP/1.1", TOKEN) == 200
+
+
+@pytest.mark.parametrize("line", ["balance roundrobin", "balance random"])
+def test_a_configuration_that_does_not_draw_each_request_is_refused(
+    place: Place, target: Target, uris: Mapping[int, str], line: str, tmp_path: Path
+) -> None:
+    begin(target, uris, 50)
+    text = CONFIGURATION.read_text().replace("balance random(1)", line)
+    drawn = ("http-request set-var(txn.draw)", "http-request set-var(txn.a)", "http-request set-var(txn.b)",
+             "use-server", "backend model_drawn", "stick-table type string len 8")  # fmt: skip
+    lines = [line for line in text.splitlines() if not line.strip().startswith(drawn)]
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("\n".join(lines) + "\n")
+    place.haproxy.kill()
+    place.haproxy.start(file)
+    with pytest.raises(ConfigError, match=r"not drawn at random.*docker/haproxy\.cfg"):
+        target.observe(2, 1, None)
+    assert place.answered_by(10) == {"1": 10}
 
 
 def test_slow_answers_are_counted_against_a_limit_of_the_champion(
@@ -228,17 +294,65 @@ def test_slow_answers_are_counted_against_a_limit_of_the_champion(
     target.ensure(slow, serving_registry.model_uri("slow"))
     since = target.observe(slow, 1, None).epoch
     target.set_weight(slow, 1, 20)
-    place.answered_by(10)
+    answered = place.until_both_answered()
     seen = target.observe(slow, 1, since)
     [epoch] = seen.epochs
-    assert (epoch.canary.timed, epoch.canary.slow) == (2, 2)
-    assert epoch.champion.timed == 8
+    assert (epoch.canary.timed, epoch.canary.slow) == (answered[str(slow)],) * 2
+    assert epoch.champion.timed == answered["1"]
     assert seen.reference["latency_s"] < 1.5
 
 
+def test_a_runtime_api_that_goes_in_mid_canary_leaves_the_champion_serving(
+    place: Place, uris: Mapping[int, str]
+) -> None:
+    with closing(place.target(lease_s=0.5)) as target:
+        begin(target, uris, 50)
+        Path(place.haproxy.socket).unlink()
+        with pytest.raises(BackendError, match="no HAProxy answers"):
+            target.observe(2, 1, None)
+        until(lambda: not any(place.b.get("/admin/state").json()["weights"].values()))
+        until(lambda: place.answered_by(20) == {"1": 20})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (b"", ConfigError, "name a backend of haproxy.cfg"),
+        (b"220 mail ready\r\n", ConfigError, "220 mail ready"),
+        (b"# name,size\na,1\n", ConfigError, "is not HAProxy"),
+        (b"# pxname,svname,status,weight\nm,a,UP,x\n", ConfigError, "is not HAProxy"),
+    ],
+)
+def test_another_program_at_the_place_of_the_runtime_api_is_told_apart(
+    tmp_path: Path, answer: bytes, error: type[Exception], said: str
+) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def other() -> None:
+            with listener.accept()[0] as accepted:
+                accepted.recv(4096)
+                accepted.sendall(answer)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        slots = {"a": "http://127.0.0.1:9", "b": "http://127.0.0.1:9"}
+        target = HaproxyTarget("http://x", ADMIN_TOKEN, socket=path, slots=slots)
+        with closing(target), pytest.raises(error, match=said):
+            target.current_weight(1)
+        thread.join()
+
+
 def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None:
-    slots = {"a": str(place.a.base_url), "b": str(place.b.base_url)}
-    good = {"base_url": place.haproxy.url, "token": TOKEN, "socket": place.haproxy.socket, "slots": slots}
+    slots = {"a": place.a.admin_url, "b": place.b.admin_url}
+    good = {
+        "base_url": place.haproxy.url,
+        "token": ADMIN_TOKEN,
+        "socket": place.haproxy.socket,
+        "slots": slots,
+    }
     for wrong, said in (
         ({"backend": "modle"}, "backend 'modle'.*name a backend of haproxy.cfg"),
         ({"backend": "model_labels"}, "lacks the server.*a_spare"),
@@ -289,17 +403,21 @@ def test_a_bad_canary_is_rolled_back(
 @contextmanager
 def server_process(registry: Registry, state_dir: Path) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
     """Serve in a process that can be killed."""
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     command = [sys.executable, "-m", "airflow_mlops.serving", "--name", NAME, "--port", str(port)]
-    command += ["--tracking-uri", registry.uri, "--state-dir", str(state_dir)]
-    environment = {
-        **os.environ,
-        "AIRFLOW_MLOPS_SERVING_TOKEN": TOKEN,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    command += [
+        "--tracking-uri",
+        registry.uri,
+        "--state-dir",
+        str(state_dir),
+        "--admin-port",
+        str(admin_port),
+    ]
+    environment = {**os.environ, **TOKENS, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
-            with Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=30) as client:
+            url, admin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}"
+            with Client(admin_url, base_url=url, headers=HEADERS, timeout=30) as client:
                 until(lambda: _alive(client))
                 yield process, client
         finally:

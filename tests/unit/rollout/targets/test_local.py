@@ -16,7 +16,7 @@ from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.rollout.targets.model_server import ModelServer
 from airflow_mlops.testing.targets import TargetContract
 from tests.support.rollout import Rollout, plan_for, promoted_rollout
-from tests.support.server import NAME, TOKEN, Client, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry, running_server
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def client(serving_registry: Registry, tmp_path: Path) -> Iterator[Client]:
 
 @pytest.fixture
 def target(client: Client) -> Iterator[Target]:
-    target = LocalTarget(str(client.base_url), TOKEN)
+    target = LocalTarget(client.admin_url, ADMIN_TOKEN)
     yield target
     target.close()
 
@@ -41,9 +41,8 @@ class TestLocalTarget(TargetContract):
     def uris(self, serving_registry: Registry) -> Mapping[int, str]:
         return {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
 
-    def send(self, target: Target, requests: int) -> None:
-        for _ in range(requests):
-            assert self.client.predict().status_code == 200
+    def answered(self, target: Target, requests: int) -> list[int]:
+        return [int(self.client.predict().headers["x-model-version"]) for _ in range(requests)]
 
 
 class Overtaken(ModelServer):
@@ -55,7 +54,7 @@ class Overtaken(ModelServer):
         found = super().state()
         if self.times:
             self.times -= 1
-            other = ModelServer(self.base_url, TOKEN, 10)
+            other = ModelServer(self.base_url, ADMIN_TOKEN, 10)
             other.put_traffic({}, 1, None)
             other.close()
         return found
@@ -68,7 +67,7 @@ def test_a_split_that_was_overtaken_is_put_anew_but_not_for_ever(
     target.ensure(1, serving_registry.model_uri("champion"))
     target.finalize(1)
     assert target.ensure(2, serving_registry.model_uri("good")).status == "ok"
-    server = Overtaken(str(client.base_url), TOKEN, 10)
+    server = Overtaken(client.admin_url, ADMIN_TOKEN, 10)
     server.times = times
     with pytest.raises(BackendError, match="answered 409") if refused else nullcontext():
         server.put_traffic({2: 25}, 1, 60)
@@ -80,14 +79,14 @@ def test_an_unreachable_server_is_named_with_the_remedy() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
-        target = LocalTarget(url, TOKEN)
+        target = LocalTarget(url, ADMIN_TOKEN)
         with pytest.raises(BackendError, match=f"{url} .*airflow-mlops serve"):
             target.current_weight(1)
         target.close()
 
 
 def test_a_wrong_token_is_a_configuration_error(client: Client) -> None:
-    target = LocalTarget(str(client.base_url), "wrong")
+    target = LocalTarget(client.admin_url, "wrong")
     with pytest.raises(ConfigError, match="refuses the token"):
         target.observe(1, None, None)
     target.close()

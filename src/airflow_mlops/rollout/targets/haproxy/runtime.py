@@ -15,6 +15,8 @@ from airflow_mlops.core.errors import BackendError, ConfigError
 
 _KEY: Final = re.compile(r"^0x[0-9a-f]+: key=(\S+) ", re.MULTILINE)
 _SERVERS: Final = 4
+_CHUNKS: Final = 256
+"""What is read of an answer: some kilobytes are usual, and what is no HAProxy may never end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,30 @@ class HaproxyRuntime:
                 "name a backend of haproxy.cfg in the connection"
             )
         rows = csv.DictReader(answer.removeprefix("# ").splitlines())
-        return {row["svname"]: _stats(row) for row in rows}
+        try:
+            return {row["svname"]: _stats(row) for row in rows}
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"what answers at {self.address} is not HAProxy ({type(error).__name__}: {error}): name its "
+                "`stats socket` in the connection"
+            ) from error
+
+    def check_drawn(self) -> None:
+        """Raise ConfigError unless the configuration says that its rules draw each request at random.
+
+        The runtime API shows no rules; so they come with a stick table ``<backend>_drawn`` that says so.
+        """
+        answer = self._ask(f"show table {self.backend}_drawn")
+        if not answer.startswith("#"):
+            raise ConfigError(
+                f"HAProxy at {self.address}, backend {self.backend!r}: its requests are not drawn at "
+                "random, so a "
+                "caller who sends two kinds of rows in turn would decide about a version. Take over the "
+                "lines "
+                "`http-request set-var(txn.draw) rand(100)` to `use-server b` of that backend, and the "
+                "backend "
+                f"{self.backend}_drawn, from docker/haproxy.cfg of this version"
+            )
 
     def set_weight(self, server: str, weight: int) -> None:
         """Set the weight of a server, 0 to 256."""
@@ -93,8 +118,8 @@ class HaproxyRuntime:
         try:
             with self._connected() as connection:
                 connection.sendall(f"{command}\n".encode())
-                chunks = []
-                while chunk := connection.recv(65536):
+                chunks: list[bytes] = []
+                while len(chunks) < _CHUNKS and (chunk := connection.recv(65536)):
                     chunks.append(chunk)
         except OSError as error:
             raise BackendError(

@@ -28,7 +28,6 @@ from airflow_mlops.rollout.targets.base import (
     LEASE_S,
     TOKEN,
     ConnectionField,
-    OrderedBy,
     Target,
     TargetCheck,
 )
@@ -52,9 +51,10 @@ class HaproxyTarget(Target):
     """Two slots behind HAProxy.
 
     ``socket`` is the runtime API (a path, or host:port), ``slots`` maps HAProxy's two server names to the
-    addresses of their model servers, ``backend`` is the name in haproxy.cfg. ``token`` is the servers' bearer
-    token, ``lease_s`` how many seconds a canary keeps its traffic when nobody renews it, ``timeout_s`` the
-    limit of one call. ``base_url`` is where callers come in; the target itself does not need it.
+    addresses of their administrators' ports, ``backend`` is the name in haproxy.cfg. ``token`` is the
+    servers' token for administrators, ``lease_s`` how many seconds a canary keeps its traffic when nobody
+    renews it, ``timeout_s`` the limit of one call. ``base_url`` is where callers come in; the target itself
+    does not need it.
     """
 
     name = "haproxy"
@@ -72,8 +72,8 @@ class HaproxyTarget(Target):
         ConnectionField(
             option="slots",
             place="extra.haproxy.slots",
-            help="the addresses of the two model servers by HAProxy's names for them",
-            example={"a": "http://host-a:8500", "b": "http://host-b:8500"},
+            help="the administrators' addresses of the two model servers by HAProxy's names for them",
+            example={"a": "http://host-a:8501", "b": "http://host-b:8501"},
             kind=Mapping,
         ),
         ConnectionField(
@@ -129,11 +129,8 @@ class HaproxyTarget(Target):
         for server in self._servers.values():
             server.close()
 
-    def identify(self, orders: OrderedBy) -> None:
-        """Give all further orders in the name of ``orders``."""
-        super().identify(orders)
-        for server in self._servers.values():
-            server.orders = orders
+    def _ordered(self) -> Iterable[ModelServer]:
+        return self._servers.values()
 
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version`` in its slot, or in the slot that the champion does not use."""
@@ -223,6 +220,7 @@ class HaproxyTarget(Target):
                 f"HAProxy's backend {self._haproxy.backend!r} lacks the server(s) {', '.join(missing)}: "
                 "the slots of the connection and of haproxy.cfg must have the same names"
             )
+        self._haproxy.check_drawn()
         states, silent = {}, {}
         for slot, server in self._servers.items():
             try:
