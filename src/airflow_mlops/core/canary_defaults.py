@@ -11,6 +11,8 @@ HOLD: Final = timedelta(minutes=30)
 STEP_TIMEOUT: Final = timedelta(hours=6)
 PAUSE_TIMEOUT: Final = timedelta(days=3)
 MIN_REQUESTS: Final = 100
+SETTLE: Final = timedelta(seconds=30)
+"""A new version's first time with traffic that guard ``latency_p95`` reports and does not judge."""
 ALPHA: Final = 0.05
 MAX_RATIO: Final = 2.0
 TOLERANCE: Final = None

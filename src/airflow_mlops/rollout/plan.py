@@ -36,17 +36,18 @@ def plan_rollout(
         shadow_s=canary.shadow.total_seconds() if canary.shadow else 0.0,
         pause_timeout_s=canary.pause_timeout.total_seconds(),
         gap_s=max(LEASE_S, 3 * canary.poll.total_seconds()),
+        settle_s=canary.settle.total_seconds() if canary.guards.latency_p95 is not None else 0.0,
     )
 
 
 def _guards(canary: Canary) -> tuple[GuardPlan, ...]:
     guards, plans = canary.guards, []
     if (latency := guards.latency_p95) is not None:
-        # By construction one champion request in twenty is slower than its 95th percentile.
-        tolerance = min(0.05 * latency.max_ratio, 0.5)
-        plans.append(GuardPlan(name="latency_p95", tolerance=tolerance, **latency.model_dump()))
-    if guards.quality is not None:
-        plans.append(GuardPlan(name="quality", **guards.quality.model_dump()))
+        plans.append(GuardPlan(name="latency_p95", **latency.model_dump()))
+    if (quality := guards.quality) is not None:
+        delay = quality.label_delay.total_seconds() if quality.label_delay else None
+        known = quality.model_dump(exclude={"label_delay"})
+        plans.append(GuardPlan(name="quality", label_delay_s=delay, **known))
     if guards.prediction_shift is not None:
         plans.append(GuardPlan(name="prediction_shift", **guards.prediction_shift.model_dump()))
     return tuple(plans)

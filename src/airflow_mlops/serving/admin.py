@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -101,14 +102,20 @@ async def _counts(request: Request) -> Response:
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
-    since = int(since_epoch)
+    since, at = int(since_epoch), time.time()
     counts = await server.ledger.counts(since)
+    labels = await server.ledger.label_rows(since)
     epochs = [
         {
             **asdict(e),
             "counts": {
                 "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
                 for (epoch, version), events in counts.items()
+                if epoch == e.epoch
+            },
+            "labels": {
+                str(version): {"at": at, "rows": rows}
+                for (epoch, version), rows in labels.items()
                 if epoch == e.epoch
             },
         }

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,12 +16,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict, TrafficHeld
-from airflow_mlops.serving import admin, client_routes, open_inference_routes
+from airflow_mlops.serving import admin, client_routes, label_routes, open_inference_routes
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
 from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
-from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.roles import Gate
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
@@ -83,18 +80,6 @@ async def _keep(state: AppState) -> None:
                 slot.flushed = wanted
         except Exception:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
-
-
-class _Label(msgspec.Struct):
-    request_id: str
-    label: Any
-
-
-async def _labels(request: Request) -> Response:
-    body = await body_as(request, _Label, '{"request_id": "…", "label": …}')
-    if await server_of(request).ledger.label(body.request_id, body.label, time.time()):
-        return JSONResponse({"request_id": body.request_id})
-    raise HTTPException(404, f"request {body.request_id!r} is not in the request log")
 
 
 async def _ping(_request: Request) -> Response:
@@ -161,7 +146,7 @@ _BOTH: Final = [
 _ROUTES: Final = [
     *_BOTH,
     Route("/health", _health),
-    Route("/labels", _labels, methods=["POST"]),
+    *label_routes.ROUTES,
     *client_routes.ROUTES,
     *open_inference_routes.ROUTES,
 ]

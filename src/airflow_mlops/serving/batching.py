@@ -7,8 +7,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 from airflow_mlops.serving.model import Model, Predictions, Prepared
@@ -30,6 +30,7 @@ class ModelEndedError(Exception):
 class _Waiting:
     item: Prepared
     future: asyncio.Future[Predictions]
+    since: float
 
 
 class Batcher:
@@ -56,7 +57,7 @@ class Batcher:
     async def predict(self, item: Prepared) -> Predictions:
         """Return the predictions of one request; raises what the model raises for it."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(item, loop.create_future())
+        waiting = _Waiting(item, loop.create_future(), perf_counter())
         self._queue.append(waiting)
         if self.model.quick:
             # All that was read in this turn of the loop goes together; a thread would cost more.
@@ -88,8 +89,12 @@ class Batcher:
             waiting.future.set_exception(BlockingIOError(text))
 
     def _run_here(self) -> None:
+        # Whose batch of this turn comes first says nothing about a version: its time begins with its batch.
         while batch := self._take():
-            _answer(batch, self._outcomes([waiting.item for waiting in batch]))
+            begun = perf_counter()
+            outcomes = self._outcomes([waiting.item for waiting in batch])
+            took = perf_counter() - begun
+            _answer(batch, outcomes, [took] * len(batch))
 
     def _relieve(self) -> None:
         """See to it that what waits is predicted soon: start a thread unless one will be free in a moment."""
@@ -114,7 +119,9 @@ class Batcher:
             while batch := self._take():
                 self._began[thread] = monotonic()
                 items = [waiting.item for waiting in batch]
-                _answer(batch, await thread.call(self._outcomes, items))
+                outcomes, done = await thread.call(self._timed_outcomes, items)
+                # Here a version's own requests wait for each other, which is its time as well.
+                _answer(batch, outcomes, [done - waiting.since for waiting in batch])
                 if self._other_is_quick(thread):
                     break  # Two at a time would only make smaller batches.
         finally:
@@ -137,6 +144,9 @@ class Batcher:
             batch.append(waiting)
             rows += waiting.item.rows
         return batch
+
+    def _timed_outcomes(self, items: Sequence[Prepared]) -> tuple[list[Outcome], float]:
+        return self._outcomes(items), perf_counter()
 
     def _outcomes(self, items: Sequence[Prepared]) -> list[Outcome]:
         """Return what the model answers to each request; one bad request does not fail its neighbours."""
@@ -185,11 +195,11 @@ def _split(found: Predictions, items: Sequence[Prepared]) -> list[Outcome]:
     return parts
 
 
-def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for waiting, outcome in zip(batch, outcomes, strict=True):
+def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome], seconds: Sequence[float]) -> None:
+    for waiting, outcome, took in zip(batch, outcomes, seconds, strict=True):
         if waiting.future.done():
             continue
         if isinstance(outcome, Exception):
             waiting.future.set_exception(outcome)
         else:
-            waiting.future.set_result(outcome)
+            waiting.future.set_result(replace(outcome, seconds=took))

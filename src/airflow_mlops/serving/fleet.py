@@ -55,6 +55,11 @@ class Fleet:
         return self.traffic.route(self.ready, 1.0) is not None
 
     @property
+    def looking(self) -> bool:
+        """Whether the champion is still being looked up in MLflow."""
+        return self._adopting is not None and not self._adopting.done()
+
+    @property
     def versions(self) -> list[int]:
         """All versions wanted."""
         return sorted(self._view.document.versions)
@@ -115,7 +120,7 @@ class Fleet:
         described = self.describe(version)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if reload and described["detail"] == LOADED:
+        if reload and described["detail"].startswith(LOADED):
             copy = str(self._view.document.versions[version].copy)
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
+from airflow_mlops.serving.callers import CALLER
 from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.media_types import reader_of
 from airflow_mlops.serving.request_body import read_body
@@ -46,6 +47,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        CALLER.set(scope)
         path = scope["path"]
         headers = dict(scope["headers"])
         # The port of the connection itself, which no header can change.

@@ -1,21 +1,22 @@
 """What the guards of a canary count: events of single requests, against what the champion did before.
 
-The reference is frozen once per canary, so that both versions are measured with the same rule: slower than
-the champion's 95th percentile, in which of the champion's deciles the score lies, wrong or not.
+Both versions are measured with the same rule. The deciles of the champion's scores are frozen once per
+canary. What is slow follows the load: each minute the limit becomes the 95th percentile of the champion's
+latest answers, so that it is always known before the answers that are held against it.
 """
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 SAMPLE: Final = 1000
 ENOUGH: Final = 200
+RENEW_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Seen:
 class Reference:
     """What ``requests`` of the champion's answers were like when the canary began.
 
-    ``latency_s`` is the 95th percentile in seconds, ``deciles`` the nine cuts of the scores (None without).
+    ``latency_s`` is the 95th percentile in seconds (a worker that has seen enough by itself uses its own,
+    anew each minute), ``deciles`` the nine cuts of the scores (None without).
     """
 
     champion: int
@@ -47,13 +49,31 @@ class Recent:
     def __init__(self) -> None:
         self._champion: int | None = None
         self._latest: deque[Seen] = deque(maxlen=SAMPLE)
+        self._limit_s: float | None = None
+        self._renew_at = 0.0
 
     def add(self, champion: int, seen: Seen) -> None:
         """Remember an answer; a new champion starts from zero."""
         if champion != self._champion:
             self._champion = champion
             self._latest.clear()
+            self._limit_s, self._renew_at = None, 0.0
         self._latest.append(seen)
+
+    def limit_s(self, champion: int, now: float) -> float | None:
+        """Return what counts as slow, in seconds; None while this worker has seen too little of the champion.
+
+        ``now`` in seconds of a steady clock. The limit stays for a minute: it is never set by an answer that
+        is held against it.
+        """
+        if champion != self._champion or len(self._latest) < ENOUGH:
+            return self._limit_s if champion == self._champion else None
+        if now >= self._renew_at:
+            self._limit_s, self._renew_at = self._percentile(), now + RENEW_S
+        return self._limit_s
+
+    def _percentile(self) -> float:
+        return quantiles((seen.seconds for seen in self._latest), n=20, method="inclusive")[-1]
 
     def freeze(self, champion: int, canary: int) -> Reference | None:
         """Return the reference for a canary, None while the champion has answered too little."""
@@ -64,7 +84,7 @@ class Recent:
             champion=champion,
             canary=canary,
             requests=len(self._latest),
-            latency_s=quantiles((seen.seconds for seen in self._latest), n=20, method="inclusive")[-1],
+            latency_s=self._percentile(),
             deciles=tuple(quantiles(scores, n=10, method="inclusive")) if len(scores) >= ENOUGH else None,
         )
 
@@ -81,27 +101,6 @@ def events_of(seen: Seen, reference: Reference | None) -> Iterator[str]:
         yield "slow"
     if seen.score is not None and reference.deciles is not None:
         yield f"decile_{bisect_right(reference.deciles, seen.score)}"
-
-
-def is_wrong(predictions: str | None, label: Any) -> bool | None:
-    """Return whether logged predictions (JSON) differ from the label, or the labels of all rows.
-
-    None when it cannot be decided: nothing was predicted, no label, or numbers that are not classes.
-
-    >>> is_wrong("[1]", 0), is_wrong("[1]", 1), is_wrong("[0.5]", 1)
-    (True, False, None)
-    """
-    found = json.loads(predictions) if predictions else None
-    expected = label if isinstance(label, list) else [label]
-    if not found or len(found) != len(expected) or None in expected:
-        return None
-    if any(isinstance(value, dict | list) or _measured(value) for value in found):
-        return None
-    return bool(found != expected)
-
-
-def _measured(value: Any) -> bool:
-    return isinstance(value, float) and not value.is_integer()
 
 
 def label_events(wrong: Mapping[int, bool | None], *, paired: bool) -> Iterator[tuple[int, str]]:

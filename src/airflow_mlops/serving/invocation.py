@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.callers import current_event
 from airflow_mlops.serving.database import LoggedRequest
 from airflow_mlops.serving.encoding import encode
 from airflow_mlops.serving.fleet import Fleet
@@ -231,7 +232,11 @@ class Invocations:
         if routed == traffic.champion and not seen.failed:
             self._ledger.remember(routed, seen)
         if traffic.shadow is None or traffic.pair is None or traffic.shadow not in request.ready:
-            more = ("fallback_failures" if result.given.failed else "fallbacks",) if result.fallback else ()
+            more: tuple[str, ...] = (
+                ("fallback_failures" if result.given.failed else "fallbacks",) if result.fallback else ()
+            )
+            if seen.failed and request.first:
+                more = (*more, current_event(request.epoch, time.time()))
             sticky = self._sticky is not None
             self._ledger.count(
                 request.epoch, routed, seen, traffic.pair, first=request.first, every=sticky, more=more
@@ -272,4 +277,8 @@ class Invocations:
                 return f"version {version} is loading, try again shortly"
             if status == "failed" and version == self._fleet.traffic.champion:
                 return f"version {version} cannot serve: {detail}"
+        if self._fleet.looking:
+            return "the champion is being looked up in MLflow and loaded, try again shortly"
+        if self._fleet.ready:
+            return f"version {min(self._fleet.ready)} is loaded, but no version has traffic: deploy it"
         return "no model is loaded yet: set the alias champion on a version and deploy it"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
+from airflow_mlops.serving.database import Batch, Database, LoggedRequest
 from airflow_mlops.serving.document import Document
-from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
+from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of
+from airflow_mlops.serving.label_store import LabelOutcome
 from airflow_mlops.serving.state_view import StateView
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -31,6 +33,8 @@ class Ledger:
         self._waiting = Batch()
         self._writing = asyncio.Lock()
         self._recent = Recent()
+        self._renewed: Reference | None = None
+        self._renewed_of: Reference | None = None
 
     def first(self, pair: Pair, key: int) -> bool:
         """Return whether a caller is new to this canary; each counts once, as its requests are alike."""
@@ -69,7 +73,7 @@ class Ledger:
         all_failures. ``more`` are further events of any request.
         """
         if first:
-            self._count(epoch, version, events_of(seen, self._measure(pair)))
+            self._count(epoch, version, events_of(seen, self._current(pair)))
         if every:
             self._count(
                 epoch, version, ("all_requests", "all_failures") if seen.failed else ("all_requests",)
@@ -79,7 +83,7 @@ class Ledger:
 
     def count_pair(self, epoch: int, pair: Pair, champion: Seen, canary: Seen) -> None:
         """Count a request that both versions answered: one for its caller, one unseen."""
-        reference = self._measure(pair)
+        reference = self._current(pair)
         one, other = set(events_of(champion, reference)), set(events_of(canary, reference))
         self._count(epoch, pair[0], one)
         self._count(epoch, pair[1], other)
@@ -106,19 +110,22 @@ class Ledger:
 
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
-        found = self._measure(pair)
+        found = self._current(pair)
         return {} if found is None else asdict(found)
 
-    async def label(self, request_id: str, label: Any, at: float) -> bool:
-        """Keep the true label of a logged request and count who was wrong; False for an unknown request.
+    async def label_rows(self, since: int) -> dict[tuple[int, int], list[list[Any]]]:
+        """Return the rows of answers and labels by (epoch, version) after an epoch, once ``counts`` ran."""
+        return await asyncio.to_thread(self._database.read_labels, since)
+
+    async def label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        """Keep the true label of a logged request and count who was wrong; see ``write_label``.
 
         A label that is sent again replaces the one before.
         """
         await self.flush()
-        if await self._label(request_id, label, at):
-            return True
-        if not self._view.others:
-            return False
+        found = await self._label(request_id, label, at)
+        if found.status != "unknown" or not self._view.others:
+            return found
         await self._gather()  # Another worker may have answered it a moment ago.
         return await self._label(request_id, label, at)
 
@@ -139,12 +146,24 @@ class Ledger:
         figures = batch.figures + _figures(batch.log)
         self._database.write_batch(replace(batch, figures=figures))
 
-    async def _label(self, request_id: str, label: Any, at: float) -> bool:
-        return await asyncio.to_thread(self._database.write_label, request_id, label, at, _events)
+    async def _label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        return await asyncio.to_thread(self._database.write_label, request_id, label, at)
 
     async def _gather(self) -> None:
         await self.flush()
         await self._view.settle()
+
+    def _current(self, pair: Pair | None) -> Reference | None:
+        """Return the reference of ``pair`` with the limit of this minute for slow answers."""
+        found = self._measure(pair)
+        if found is None:
+            return None
+        limit_s = self._recent.limit_s(found.champion, time.monotonic())
+        if limit_s is None or limit_s == found.latency_s:
+            return found
+        if self._renewed is None or self._renewed.latency_s != limit_s or self._renewed_of is not found:
+            self._renewed, self._renewed_of = replace(found, latency_s=limit_s), found
+        return self._renewed
 
     def _measure(self, pair: Pair | None) -> Reference | None:
         """Return the reference of ``pair``, frozen at the first request from which it can be."""
@@ -193,10 +212,3 @@ def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
         bucket = next((limit for limit in BUCKETS if item.seconds <= limit), float("inf"))
         figures[f"bucket:{item.routed}:{bucket:g}"] += 1
     return figures
-
-
-def _events(found: LabelledRequest, label: Any) -> list[tuple[int, str]]:
-    wrong = {found.answered: is_wrong(found.predictions, label)} if found.answered == found.routed else {}
-    if found.shadow is not None:
-        wrong[found.shadow] = is_wrong(found.shadow_predictions, label)
-    return list(label_events(wrong, paired=found.shadowed is not None))

@@ -15,6 +15,7 @@ from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Document, Wanted
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.shared_memory import WorkerSlot
+from airflow_mlops.serving.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 LOADED: Final = "loaded and healthy"
@@ -100,8 +101,14 @@ class LoadedVersions:
             if slot.batcher is not None:
                 slot.status, slot.detail = "ok", f"not loaded again, the one from before serves: {error}"
         else:
-            before, slot.batcher = slot.batcher, Batcher(model, slot.mark)
-            slot.status, slot.detail = "ok", LOADED
+            batcher = Batcher(model, slot.mark)
+            try:
+                cold = await warm_up(batcher, model.samples) if model.samples is not None else ""
+            except asyncio.CancelledError:
+                self._spawn(batcher.close())
+                raise
+            before, slot.batcher = slot.batcher, batcher
+            slot.status, slot.detail = "ok", "; ".join(filter(None, (LOADED, cold)))
             if before is not None:
                 self._spawn(before.close())
         slot.mark[0] = 0

@@ -18,6 +18,7 @@ from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
 from airflow_mlops.serving.safe_formats import check_format
+from airflow_mlops.serving.warm_up import samples_of
 
 _NAMED: Final = 3
 """Golden rows that a message names."""
@@ -53,6 +54,8 @@ def load(
     _try_golden(model, golden)
     if model.shorten():
         _try_golden(model, golden)
+    inputs = getattr(pyfunc.metadata.signature, "inputs", None)
+    model.samples = samples_of(local, golden, inputs)
     return model
 
 

@@ -32,12 +32,14 @@ class Predictions:
     """An answer of a model, and the scores of the positive class where there are some.
 
     ``values`` has a prediction per row, unless the model answers in another shape. ``unnamed`` are the same
-    values without the name of their column, None where they have none.
+    values without the name of their column, None where they have none. ``seconds`` is the model's own time:
+    what other versions and the event loop took is not in it.
     """
 
     values: Any
     scores: list[float] | None
     unnamed: list[Any] | None = None
+    seconds: float | None = None
 
     def is_by_row(self, rows: int) -> bool:
         """Return whether there is one prediction for each of ``rows`` rows."""
@@ -79,7 +81,7 @@ class Model:
     ``outputs`` are the tensors of its answers, empty until that is known; ``any_length`` once it has given an
     answer of another shape than one prediction per row.
     ``quick`` when a prediction costs less than handing it to a thread, ``signed`` when the model's signature
-    says what it takes.
+    says what it takes. ``samples`` are requests for a warm-up, None for none.
     """
 
     def __init__(self, version: int, uri: str, pyfunc: Any, raw: Any) -> None:
@@ -96,6 +98,7 @@ class Model:
         self._required: tuple[str, ...] = ()
         self.quick = False
         self.any_length = False
+        self.samples: Any = None
 
     @property
     def inputs(self) -> list[TensorInfo]:

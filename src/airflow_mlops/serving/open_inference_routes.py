@@ -42,7 +42,7 @@ class _Call:
         declared = [] if batcher is None else batcher.model.outputs
         outputs = outputs_of(msgspec.json.decode(encoded), declared)
         if batcher is not None and not declared:
-            batcher.model.outputs = [output.info for output in outputs]
+            batcher.model.outputs = [output.info.of_any_rows for output in outputs]
         id_ = self.asked.id or self.request_id
         body, head = infer_answer(self.server.settings.name, number, id_, self.asked.chosen(outputs))
         if head is not None:
@@ -137,7 +137,8 @@ async def _learn_outputs(batcher: Batcher, limit: float) -> None:
     deadline = asyncio.get_running_loop().time() + limit
     outcome = await run_version(batcher, ask, lambda *_: b"", deadline, limit)
     if not outcome.failed:
-        model.outputs = [output.info for output in outputs_of(msgspec.json.decode(outcome.encoded), [])]
+        outputs = outputs_of(msgspec.json.decode(outcome.encoded), [])
+        model.outputs = [output.info.of_any_rows for output in outputs]
 
 
 async def _model_ready(request: Request) -> Response:

@@ -59,8 +59,11 @@ class Outcome:
 
     def seen(self) -> Seen:
         """Return what the guards look at."""
-        scores = None if self.predictions is None else self.predictions.scores
-        return Seen(self.failed, self.seconds, scores[0] if scores else None)
+        found = self.predictions
+        if found is None:
+            return Seen(self.failed, self.seconds)
+        seconds = self.seconds if found.seconds is None else found.seconds
+        return Seen(self.failed, seconds, found.scores[0] if found.scores else None)
 
     def logged(self, rows: int) -> tuple[str | None, str | None]:
         """Return the predictions and the scores as the request log keeps them."""

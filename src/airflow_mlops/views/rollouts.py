@@ -154,7 +154,7 @@ def _left(limit: float | None, watched: float) -> float | None:
 
 
 def _guards(state: RolloutState) -> tuple[GuardView, ...]:
-    judgement = judge(state.epochs, state.plan)
+    judgement = judge(state.judged, state.plan)
     earlier = [(entry.at, entry.evidence) for entry in state.history if entry.evidence]
     now = state.entered if state.looked is None else state.looked
     return tuple(

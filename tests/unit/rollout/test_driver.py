@@ -370,9 +370,9 @@ def test_guards_and_shadow_of_the_file_reach_the_plan() -> None:
     plan = plan_rollout(
         canary, name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2
     )
-    assert plan.shadow_s == 900
+    assert (plan.shadow_s, plan.settle_s) == (900, 30)
     assert [(g.name, g.max_ratio, g.tolerance, g.action) for g in plan.guards] == [
-        ("latency_p95", 2.0, 0.1, "rollback"),
+        ("latency_p95", 2.0, None, "rollback"),
         ("quality", 1.3, 0.2, "rollback"),
         ("prediction_shift", 1.5, None, "pause"),
     ]

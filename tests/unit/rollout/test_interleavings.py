@@ -92,7 +92,7 @@ def number(state: RolloutState) -> int:
     epochs = tuple(e.epoch for e in state.epochs)
     key = (state.id, state.phase, state.step, state.settled, state.verified, state.moving, state.outcome,
            state.reason, state.since, state.plan.champion_version, state.plan.tolerance, state.rejected,
-           state.digest, labels, epochs)  # fmt: skip
+           state.digest, labels, epochs, state.cold)  # fmt: skip
     if key not in NUMBERS:
         NUMBERS[key] = len(SEEN)
         SEEN.append(state)

@@ -67,12 +67,9 @@ def test_counts_add_up_and_a_wall_clock_that_jumps_confuses_no_log(tmp_path: Pat
         database.write_batch(Batch(log=log, counts=Counter({(8, 2, "requests"): 1})))
     assert database.read_counts(7) == {(8, 2): {"requests": 4}}
     assert database.read_counts(8) == {}
-
-    def wrong(_found: object, _label: object) -> list[tuple[int, str]]:
-        return [(2, "wrong")]
-
-    assert not database.write_label("r0", 1, 1.0, wrong)  # The log keeps the latest three, by arrival.
+    # The log keeps the latest three, by arrival.
+    assert database.write_label("r0", 0, 1.0).status == "unknown"
     for number in (1, 2, 3, 3):
-        assert database.write_label(f"r{number}", 1, 1.0, wrong)
+        assert database.write_label(f"r{number}", 0, 1.0).counted
     assert database.read_counts(7)[8, 2]["wrong"] == 3
     database.close()

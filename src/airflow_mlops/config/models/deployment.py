@@ -50,6 +50,11 @@ class QualityGuard(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1), STRICT_FLOAT] | None = Field(
         None, description="…or that the share of wrong predictions is below this."
     )
+    label_delay: Duration | None = Field(
+        None,
+        description="Age at which a request is judged by its label, in both versions; later labels do not "
+        "count. Default: twice the time within which 95 % of the labels come.",
+    )
     action: GuardAction = Field("rollback", description="Action on harm.")
 
 
@@ -83,6 +88,10 @@ class Canary(Section):
     )
     hold: Duration = Field(canary_defaults.HOLD, description="Shortest duration of a step.")
     step_timeout: Duration = Field(canary_defaults.STEP_TIMEOUT, description="Longest duration of a step.")
+    settle: Duration = Field(
+        canary_defaults.SETTLE,
+        description="First time of a version with traffic whose latency is reported and not judged.",
+    )
     min_requests: StrictInt = Field(
         canary_defaults.MIN_REQUESTS, ge=1, description="Canary requests that a step needs."
     )

@@ -84,7 +84,7 @@ class EventShareProcess:
 
     null_ratio: float = 1.0
     ratios: tuple[float, ...] = WORSE
-    counts: tuple[tuple[float, int, int], ...] = ()
+    counts: tuple[tuple[float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         above = all(r > self.null_ratio for r in self.ratios)
@@ -102,11 +102,12 @@ class EventShareProcess:
         """Return the process whose null hypothesis is "the canary's rate is >= ``margin`` times as high"."""
         return cls(null_ratio=margin, ratios=log_spaced(margin / 16, margin / 1.1, 24))
 
-    def add(self, canary: int, champion: int, weight: float) -> EventShareProcess:
+    def add(self, canary: float, champion: float, weight: float) -> EventShareProcess:
         """Return the process after more failures at one traffic share.
 
-        ``canary`` and ``champion`` count failures, ``weight`` is the canary's share of the traffic at that
-        time. A share of 0 or 1 compares nothing and is left out. Raises ConfigError for impossible values.
+        ``canary`` and ``champion`` count failures (or parts of one), ``weight`` is the canary's share of the
+        traffic at that time. A share of 0 or 1 compares nothing and is left out. Raises ConfigError for
+        impossible values.
         """
         if canary < 0 or champion < 0 or not 0 <= weight <= 1:
             raise ConfigError(
@@ -140,7 +141,7 @@ class EventShareProcess:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EventShareProcess:
         """Build the process from ``to_json`` output."""
-        counts = tuple((float(w), int(a), int(b)) for w, a, b in data["counts"])
+        counts = tuple((float(w), a, b) for w, a, b in data["counts"])
         return cls(float(data["null_ratio"]), tuple(map(float, data["ratios"])), counts)
 
 

@@ -17,19 +17,24 @@ from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRatePr
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
 
 ACTIONS: Final = ("warn", "pause", "rollback")
+SATURATED: Final = 0.5
+"""Share of the champion's own slow answers above which its limit tells fast from slow no longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GuardPlan:
     """One guard of a plan: ``name``, its margin ``max_ratio``, and what it does when it finds harm.
 
-    ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none.
+    ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none; latency
+    has none, as its limit follows the champion's load: only both arms at the same moments can be compared.
+    ``label_delay_s`` (seconds) is the age from which the labels of a request are judged, None to learn it.
     """
 
     name: str
     max_ratio: float
     action: str = "rollback"
     tolerance: float | None = None
+    label_delay_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS and self.name != "prediction_shift":
@@ -41,7 +46,7 @@ class GuardPlan:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """Where the events of a guard are counted, and its words."""
 
     events: str
@@ -50,13 +55,14 @@ class _Kind:
     done: str
     noun: str
     tolerates_margin: bool = False
+    relative: bool = False
 
 
-KINDS: Final[Mapping[str, _Kind]] = {
-    "error_rate": _Kind("failures", "requests", "fails more often", "failed", "failure"),
+KINDS: Final[Mapping[str, Kind]] = {
+    "error_rate": Kind("failures", "requests", "fails more often", "failed", "failure"),
     # A model may be somewhat slower for a reason: harm begins at the margin, not at the first difference.
-    "latency_p95": _Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True),
-    "quality": _Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
+    "latency_p95": Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True, True),
+    "quality": Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
 }
 
 
@@ -73,14 +79,17 @@ class Finding:
 
 
 def find(guard: GuardPlan, epochs: Sequence[EpochCounts], *, harm_limit: float, pass_limit: float) -> Finding:
-    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed."""
+    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed.
+
+    The guard ``quality`` has a module of its own, ``quality``.
+    """
     if guard.name == "prediction_shift":
         return _shift(guard, epochs, harm_limit)
     return _rates(guard, KINDS[guard.name], epochs, harm_limit, pass_limit)
 
 
 def _rates(
-    guard: GuardPlan, kind: _Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
+    guard: GuardPlan, kind: Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
 ) -> Finding:
     null = guard.max_ratio if kind.tolerates_margin else 1.0
     worse, not_worse = (
@@ -99,10 +108,15 @@ def _rates(
     events, measured = getattr(canary, kind.events), getattr(canary, kind.measured)
     base_events, base = getattr(champion, kind.events), getattr(champion, kind.measured)
     tolerable = -math.inf
-    if guard.tolerance is not None:
+    if guard.tolerance is not None and not kind.relative:
         tolerable = FailureRateProcess(guard.tolerance, measured, min(events, measured)).log_e
     shown = f"{events} of {measured} {kind.done}"
     missing = _missing(guard.name, measured, base)
+    if kind.relative and base_events > SATURATED * base:
+        missing = (
+            f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} "
+            "against a limit that was set under another load"
+        )
     harm = (
         f"the canary {kind.comparison} than the champion{_margin(null)}: {shown} against "
         f"{base_events} of {base}, log E {worse.log_e:.2f} >= {harm_limit:.2f}"
@@ -113,7 +127,7 @@ def _rates(
         guard=guard.name,
         action=guard.action,
         harm=harm,
-        good=_good(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
+        good=good_words(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
         missing=missing,
         evidence={
             "canary": {kind.measured: measured, kind.events: events},
@@ -125,7 +139,10 @@ def _rates(
     )
 
 
-def _good(guard: GuardPlan, kind: _Kind, shown: str, log_es: tuple[float, float], limit: float) -> str | None:
+def good_words(
+    guard: GuardPlan, kind: Kind, shown: str, log_es: tuple[float, float], limit: float
+) -> str | None:
+    """Return why a guard passes, None if it does not; ``log_es`` are of its ratio and of its rate."""
     ratio_log_e, rate_log_e = log_es
     if ratio_log_e >= limit:
         return f"{kind.noun} ratio below {guard.max_ratio:g}: log E {ratio_log_e:.2f} >= {limit:.2f}"

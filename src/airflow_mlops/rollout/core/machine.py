@@ -91,8 +91,8 @@ def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState
 
 
 def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _confirm_traffic(_merge_counts(state, seen), seen)
-    plan, judgement = state.plan, judge(state.epochs, state.plan)
+    state = _settle(_confirm_traffic(_merge_counts(state, seen), seen))
+    plan, judgement = state.plan, judge(state.judged, state.plan)
     stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
@@ -108,8 +108,8 @@ def _shadow(state: RolloutState, seen: Observation, now: float) -> RolloutState:
 
 
 def _step(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    state = _confirm_traffic(_merge_counts(state, seen), seen)
-    judgement = judge(state.epochs, state.plan)
+    state = _settle(_confirm_traffic(_merge_counts(state, seen), seen))
+    judgement = judge(state.judged, state.plan)
     stopped = _stop_early(state, seen, judgement, now)
     if stopped is not None:
         return stopped
@@ -156,7 +156,7 @@ def _inconclusive(state: RolloutState, now: float, judgement: Judgement, *, enou
 
 def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
     state = _merge_counts(state, seen)
-    judgement = judge(state.epochs, state.plan)
+    judgement = judge(state.judged, state.plan)
     evidence = evidence_of(state, judgement)
     if seen.health.status == "failed":
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
@@ -228,15 +228,27 @@ def _confirm_traffic(state: RolloutState, seen: Observation) -> RolloutState:
     return state
 
 
+def _settle(state: RolloutState) -> RolloutState:
+    """Remember what was counted in the version's first ``settle_s`` seconds, once they are over.
+
+    Only its latency is left out: a version that fails is stopped at once.
+    """
+    plan = state.plan
+    if not plan.settle_s or state.cold is not None or not state.settled or state.watched < plan.settle_s:
+        return state
+    return replace(state, cold=state.epochs)
+
+
 def _merge_counts(state: RolloutState, seen: Observation) -> RolloutState:
     # Counts are totals per epoch: a later observation replaces an earlier one, a lost one loses nothing.
     known = {epoch.epoch: epoch for epoch in state.epochs}
+    delay = next((guard.label_delay_s for guard in state.plan.guards if guard.name == "quality"), None)
     for epoch in seen.epochs:
         before = known.get(epoch.epoch)
         if before is None or epoch.canary.requests + epoch.champion.requests >= (
             before.canary.requests + before.champion.requests
         ):
-            known[epoch.epoch] = epoch
+            known[epoch.epoch] = epoch.after(before, delay)
     epochs = tuple(known[key] for key in sorted(known))
     fresh = state.fresh if _total_requests(epochs) == _total_requests(state.epochs) else state.watched
     return replace(state, epochs=epochs, fresh=fresh, reference={**state.reference, **seen.reference})

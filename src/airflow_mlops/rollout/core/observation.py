@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
+
+from airflow_mlops.rollout.core.bursts import Bursts
+from airflow_mlops.rollout.core.labelled import ArmLabels, JudgedLabels, judge_labels
 
 
 @dataclass(frozen=True)
 class Counts:
     """What one version did: requests answered, and the events that guards look for.
 
-    ``failures`` of ``requests``; ``slow`` of ``timed`` (slower than the champion's frozen 95th percentile);
+    ``failures`` of ``requests``; ``slow`` of ``timed`` (beyond the champion's 95th percentile just before);
     ``wrong`` of ``labelled`` (the label is known and differs); ``deciles``: requests by the decile of the
     champion's frozen scores that the score fell into, empty when nothing was scored. Where a caller counts
     once, ``all_failures`` of ``all_requests`` count every request; 0 where nothing counts them apart.
     ``fallback_failures`` are those of a canary on which the champion, asked instead, failed as well.
+    ``labels`` are the server's counts by time and predicted class; they are not kept, see
+    ``EpochCounts.labels``.
     """
 
     requests: int = 0
@@ -29,6 +34,7 @@ class Counts:
     all_requests: int = 0
     all_failures: int = 0
     fallback_failures: int = 0
+    labels: ArmLabels | None = None
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -42,7 +48,12 @@ class Counts:
             self.all_requests + other.all_requests,
             self.all_failures + other.all_failures,
             self.fallback_failures + other.fallback_failures,
+            self.labels or other.labels,
         )
+
+    def without_latency_of(self, earlier: Counts) -> Counts:
+        """Return these counts without the timed requests of an earlier look at the same ones."""
+        return replace(self, timed=max(0, self.timed - earlier.timed), slow=max(0, self.slow - earlier.slow))
 
     @property
     def every_request(self) -> tuple[int, int]:
@@ -68,6 +79,8 @@ class EpochCounts:
 
     ``both`` is set while the canary answered copies of the champion's requests: the events that the two
     shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
+    ``bursts`` are the failures by groups of callers and minutes, None where the target does not say.
+    ``labels`` are those that are judged.
     """
 
     epoch: int
@@ -75,11 +88,31 @@ class EpochCounts:
     canary: Counts
     champion: Counts
     both: Counts | None = None
+    bursts: Bursts | None = None
+    labels: JudgedLabels | None = None
 
     @property
     def share(self) -> float:
         """The chance that an event comes from the canary when both are alike."""
         return self.percent / 100 if self.both is None else 0.5
+
+    def without_latency_of(self, earlier: EpochCounts) -> EpochCounts:
+        """Return these counts without the timed requests of an earlier look at the same epoch."""
+        both = None if self.both is None else self.both.without_latency_of(earlier.both or Counts())
+        return replace(
+            self,
+            canary=self.canary.without_latency_of(earlier.canary),
+            champion=self.champion.without_latency_of(earlier.champion),
+            both=both,
+        )
+
+    def after(self, before: EpochCounts | None, label_delay_s: float | None) -> EpochCounts:
+        """Return these counts with the labels that can be judged, given those that were judged ``before``."""
+        labels = judge_labels(
+            before.labels if before else None, self.canary.labels, self.champion.labels, label_delay_s
+        )
+        canary, champion = (replace(counts, labels=None) for counts in (self.canary, self.champion))
+        return replace(self, canary=canary, champion=champion, labels=labels)
 
 
 @dataclass(frozen=True)

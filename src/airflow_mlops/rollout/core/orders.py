@@ -33,7 +33,7 @@ def decide(state: RolloutState, choice: str, who: str, now: float) -> RolloutSta
         )
     if choice == "continue":
         to = Phase.SHADOW if state.step == SHADOW_STEP else Phase.STEP
-        raised = {finding.guard for finding in judge(state.epochs, state.plan).raised("pause")}
+        raised = {finding.guard for finding in judge(state.judged, state.plan).raised("pause")}
         accepted = tuple(sorted({*state.accepted, *raised}))
         return move(state, to, now, who, f"continued by {who}", evidence_of(state), accepted=accepted)
     if choice == "promote":

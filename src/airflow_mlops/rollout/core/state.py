@@ -50,6 +50,7 @@ class RolloutPlan(Record):
     ``pause_timeout_s`` (seconds) is how long a pause waits for a person before it is rolled back.
     ``gap_s`` is the most that one look adds to the time of a step, in seconds: time in which nobody looked
     does not count, nor does a clock that jumps.
+    ``settle_s`` (seconds) is how long the version has traffic before its latency is judged.
     ``guards`` are watched beside the errors; ``shadow_s`` (seconds, 0: none) is how long the version answers
     copies of all requests before anybody sees it.
     ``request`` tells two rollouts of the same version apart, such as two deployments ordered by hand; it
@@ -73,6 +74,7 @@ class RolloutPlan(Record):
     shadow_s: float = 0.0
     pause_timeout_s: float = canary_defaults.PAUSE_TIMEOUT.total_seconds()
     gap_s: float = canary_defaults.LEASE_S
+    settle_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.model_version == self.champion_version:
@@ -101,7 +103,9 @@ class RolloutPlan(Record):
 
 def rollout_id(plan: RolloutPlan) -> str:
     """Return the name of the rollout of ``plan``: the same plan always finds the same rollout."""
-    canonical = json.dumps(plan.to_json(), sort_keys=True)
+    # A plan that an earlier release stored, which knew no such time, keeps its name.
+    fields = {key: value for key, value in plan.to_json().items() if key != "settle_s" or value}
+    canonical = json.dumps(fields, sort_keys=True)
     return f"{plan.name}-{plan.model_version}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 
 
@@ -141,8 +145,9 @@ class RolloutState(Record):
     what the target measured of the champion for its guards. ``watched``: seconds of the phase (of a step:
     since its traffic was read back) that somebody looked on, ``looked``: the clock at the last look,
     ``fresh``: ``watched`` when a request was last counted. ``verified``: the registry has all that the
-    promotion needs; before that the canary keeps the share of its last step. ``rejected``: the version was
-    taken back because of what it did. ``digest`` names its model, empty when that is not known.
+    promotion needs; before that the canary keeps the share of its last step. ``cold``: what was counted
+    while the version settled, None until it has. ``rejected``: the version was taken back because of what it
+    did. ``digest`` names its model, empty when that is not known.
     """
 
     id: str
@@ -163,6 +168,7 @@ class RolloutState(Record):
     history: tuple[Transition, ...] = ()
     accepted: tuple[str, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
+    cold: tuple[EpochCounts, ...] | None = None
     rejected: bool = False
     digest: str = ""
 
@@ -207,6 +213,19 @@ class RolloutState(Record):
         Steps ascend strictly, so the percent names the step; 0 is the shadow.
         """
         return sum(epoch.canary.requests for epoch in self.epochs if epoch.percent == self.percent)
+
+    @property
+    def judged(self) -> tuple[EpochCounts, ...]:
+        """The counts that are judged: all but the latency of the time in which the version settled."""
+        if not self.plan.settle_s:
+            return self.epochs
+        if self.cold is None:
+            return tuple(epoch.without_latency_of(epoch) for epoch in self.epochs)
+        cold = {epoch.epoch: epoch for epoch in self.cold}
+        return tuple(
+            epoch.without_latency_of(cold[epoch.epoch]) if epoch.epoch in cold else epoch
+            for epoch in self.epochs
+        )
 
     @property
     def shadows(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from airflow_mlops.rollout.core.judgement import Judgement, judge
+from airflow_mlops.rollout.core.observation import Counts
 from airflow_mlops.rollout.core.state import Phase, RolloutState, Transition
 
 NOT_MOVED: Final[Mapping[str, bool]] = {"moving": False, "verified": False}
@@ -47,5 +48,22 @@ def evidence_of(state: RolloutState, judgement: Judgement | None = None) -> Mapp
     """Return the figures behind a transition, for its entry in the history."""
     if not state.epochs:
         return {} if judgement is None else judgement.evidence()
-    evidence = (judgement or judge(state.epochs, state.plan)).evidence()
+    evidence = (judgement or judge(state.judged, state.plan)).evidence()
+    if state.plan.settle_s:
+        evidence = {**evidence, "settling": _settling(state)}
     return {**evidence, "reference": dict(state.reference)} if state.reference else evidence
+
+
+def _settling(state: RolloutState) -> Mapping[str, Any]:
+    """Return what happened while the version settled: its latency was not judged."""
+    canary = champion = Counts()
+    for epoch in state.epochs if state.cold is None else state.cold:
+        canary, champion = canary + epoch.canary, champion + epoch.champion
+    return {
+        "settle_s": state.plan.settle_s,
+        "over": state.cold is not None,
+        **{
+            name: {event: getattr(counts, event) for event in ("requests", "failures", "timed", "slow")}
+            for name, counts in (("canary", canary), ("champion", champion))
+        },
+    }

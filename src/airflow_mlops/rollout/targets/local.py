@@ -7,13 +7,15 @@ from typing import Any
 
 from airflow_mlops.core.connection import Connection
 from airflow_mlops.rollout.core import EpochCounts, Health, Observation
-from airflow_mlops.rollout.targets.base import (
-    CALL_TIMEOUT_S,
-    LEASE_S,
-    Target,
-    TargetCheck,
+from airflow_mlops.rollout.core.bursts import bursts_of
+from airflow_mlops.rollout.targets.base import CALL_TIMEOUT_S, LEASE_S, Target, TargetCheck
+from airflow_mlops.rollout.targets.model_server import (
+    ModelServer,
+    cells_of,
+    counts_alone,
+    counts_of,
+    health_of,
 )
-from airflow_mlops.rollout.targets.model_server import ModelServer, counts_alone, counts_of, health_of
 
 
 class LocalTarget(Target):
@@ -112,4 +114,7 @@ def _epoch(item: Mapping[str, Any], version: int, champion: int | None) -> Epoch
     found = item["counts"]
     canary, rest = counts_of(found.get(str(version), {})), counts_of(found.get(str(champion), {}))
     both = counts_of(found.get("both", {})) if item.get("shadow") == version else None
-    return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both)
+    # The server routes each request at random: bursts are reported and cannot mislead.
+    cells = cells_of(found.get(str(version), {}), found.get(str(champion), {}))
+    bursts = bursts_of(cells, random=True)
+    return EpochCounts(item["epoch"], item["weights"][str(version)], canary, rest, both, bursts)

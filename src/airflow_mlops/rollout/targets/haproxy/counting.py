@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from airflow_mlops.rollout.core import Counts, EpochCounts
+from airflow_mlops.rollout.core.bursts import Bursts, bursts_of
 from airflow_mlops.rollout.targets.haproxy.split import Reading, Split, epoch_counts, undisturbed
 from airflow_mlops.rollout.targets.haproxy.view import View
-from airflow_mlops.rollout.targets.model_server import ModelServer, counts_alone, counts_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, cells_of, counts_alone, counts_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Counting:
                 canary = self._of_slot(split.canary_slot, split.canary, split.version, view)
                 champion = self._of_slot(split.champion_slot, split.champion_, split.champion, view)
                 if canary is not None and champion is not None:
-                    yield epoch_counts(split, readings, (canary, champion))
+                    counted = (_counts(canary), _counts(champion))
+                    found = epoch_counts(split, readings, counted)
+                    yield replace(found, bursts=_bursts(canary, champion))
 
     def alone(self, champion: int | None, view: View) -> Counts | None:
         """Return what a champion answered while no canary had traffic; None when its slot does not answer."""
@@ -49,14 +52,28 @@ class Counting:
 
     def _of_slot(
         self, slot: str | None, begin: Reading | None, version: int | None, view: View
-    ) -> Counts | None:
+    ) -> Mapping[str, int] | None:
         if slot is None or begin is None:
-            return Counts()
+            return {}
         if slot not in view.states:
             return None
         for item in self.servers[slot].counts(begin.epoch - 1):
             if item["epoch"] == begin.epoch:
-                found = counts_of(item["counts"].get(str(version), {}))
-                # What is slow is measured by one rule for both slots; deciles need both versions in one.
-                return replace(found, timed=0, slow=0, deciles=())
+                found: Mapping[str, int] = item["counts"].get(str(version), {})
+                return found
         return None
+
+
+def _counts(found: Mapping[str, int]) -> Counts:
+    # What is slow is measured by one rule for both slots; deciles need both versions in one.
+    return replace(counts_of(found), timed=0, slow=0, deciles=())
+
+
+def _bursts(canary: Mapping[str, int], champion: Mapping[str, int]) -> Bursts | None:
+    """Return the failures by groups of callers; None from servers that do not count them by group.
+
+    The minutes of the two slots begin within one change of the split.
+    """
+    cells = list(cells_of(canary, champion))
+    failed = sum(found.get("failures", 0) for found in (canary, champion))
+    return None if failed and not cells else bursts_of(cells)
