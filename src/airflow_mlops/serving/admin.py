@@ -76,6 +76,8 @@ async def _state(request: Request) -> Response:
             "reference": server.ledger.reference(traffic.pair),
             "versions": {version: server.fleet.describe(version) for version in server.fleet.versions},
             "workers": len(server.view.peers),
+            "stored": server.view.stored,
+            "storage_error": server.view.unstored or None,
         }
     )
 

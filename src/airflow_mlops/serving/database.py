@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.serving import label_store
 from airflow_mlops.serving.label_store import LabelOutcome
+from airflow_mlops.serving.pruning import ROUND, LogLimits, delete_orphans, prepare, prune
 from airflow_mlops.storage import sqlite
 
 log = logging.getLogger(__name__)
@@ -98,11 +100,15 @@ class Batch:
 class Database:
     """The SQLite file of one server; calls block, so make them off the event loop."""
 
-    def __init__(self, path: Path, log_rows: int) -> None:
-        self._log_rows = log_rows
+    def __init__(self, path: Path, limits: LogLimits) -> None:
+        self._limits = limits
+        self._opened = (time.time(), time.monotonic())
+        self._orphans = True
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                prepare(str(path))
             self._connection = sqlite.connect(path)
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA + label_store.SCHEMA)
@@ -191,11 +197,22 @@ class Database:
             connection.executemany(
                 "INSERT INTO shadows (request_id, version, predictions) VALUES (?, ?, ?)", batch.shadows
             )
-            for table in ("requests", "shadows"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE id <= (SELECT MAX(id) FROM {table}) - ?",  # noqa: S608
-                    (self._log_rows,),
-                )
+            prune(connection, self._limits, self._now(), len(batch.log))
+        self._delete_orphans()
+
+    def prune(self) -> None:
+        """Delete some of what has become too old, where nothing is written that would do so."""
+        with self._writing() as connection:
+            prune(connection, self._limits, self._now())
+
+    def _now(self) -> float:
+        # A wall clock that jumps ahead must not empty the log.
+        return self._opened[0] + time.monotonic() - self._opened[1]
+
+    def _delete_orphans(self) -> None:
+        if self._orphans:
+            with self._writing() as connection:
+                self._orphans = delete_orphans(connection) >= ROUND
 
     def write_label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
         """Keep the true label of a logged request; see ``label_store.write_label``."""

@@ -15,11 +15,11 @@ from starlette.routing import Route
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.front import headers_of, request_id_of
-from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.model import Model, Predictions
 from airflow_mlops.serving.open_inference import LENGTH_HEADER, InferRequest, infer_answer, model_metadata
 from airflow_mlops.serving.outcome import run_version
 from airflow_mlops.serving.payload import BadInputError
+from airflow_mlops.serving.prediction_request import Answer
 from airflow_mlops.serving.request_body import body_of
 from airflow_mlops.serving.tensor_types import outputs_of
 
@@ -63,7 +63,12 @@ async def _infer(request: Request) -> Response:
     _known_model(request)
     call = _Call(request)
     answer = await call.server.invocations.answer(
-        await body_of(request), call.request_id, request.headers, read=call.asked.read, write=call.write
+        await body_of(request),
+        call.request_id,
+        request.headers,
+        read=call.asked.read,
+        write=call.write,
+        splits=False,
     )
     return call.response(answer)
 

@@ -87,8 +87,7 @@ class Traffic:
 
     def expired(self, steady: float) -> bool:
         """Whether the lease ran out while a canary still has traffic or copies of it."""
-        busy = any(self.weights.values()) or self.shadow is not None
-        return self.lease_ends is not None and steady >= self.lease_ends and busy
+        return self.lease_ends is not None and steady >= self.lease_ends and self.gives
 
     def lapse(self) -> Traffic:
         """Return the split after the lease ran out: every canary at 0. The same in every process."""
@@ -116,6 +115,20 @@ class Traffic:
             controller, self.control.place, wall=now.wall, steady=now.steady, lease_s=self.lease_s
         )
         return replace(self, control=control)
+
+    @property
+    def gives(self) -> bool:
+        """Whether a canary gets traffic or copies of it."""
+        return any(self.weights.values()) or self.shadow is not None
+
+    def only_takes(self, before: Traffic) -> bool:
+        """Whether canaries get less than ``before`` or nothing, and nothing else changes."""
+        return (
+            (self.epoch != before.epoch or not self.gives)
+            and self.champion == before.champion
+            and self.shadow in (None, before.shadow)
+            and all(percent <= before.weights.get(v, 0) for v, percent in self.weights.items())
+        )
 
     def since_start(self, now: Moment) -> Traffic:
         """Return the split as a server starts with it: after a reboot the steady clock begins again."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +17,7 @@ from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow, judge_label
 from airflow_mlops.serving.database import Batch, Database, Epoch, LoggedRequest
 from airflow_mlops.serving.label_store import CLASSES, KEPT_S, stretch_of
 from airflow_mlops.serving.labels import OTHER, SEVERAL, predicted_class
+from airflow_mlops.serving.pruning import LogLimits
 
 BEGUN = 1_000_000.0
 EPOCH = int(BEGUN * 1000)
@@ -23,7 +25,7 @@ EPOCH = int(BEGUN * 1000)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "s.sqlite", 1000)
+    database = Database(tmp_path / "s.sqlite", LogLimits(rows=1000, days=math.inf))
     yield database
     database.close()
 
@@ -106,7 +108,7 @@ def test_an_id_of_two_predictions_is_nobodys(database: Database) -> None:
 
 
 def test_an_unknown_request_says_what_the_log_holds(tmp_path: Path) -> None:
-    with closing(Database(tmp_path / "s.sqlite", 3)) as database:
+    with closing(Database(tmp_path / "s.sqlite", LogLimits(rows=3, days=math.inf))) as database:
         assert database.write_label("a", 1, BEGUN).detail == "the request log is empty"
         database.write_batch(Batch(log=[answer(f"r{n}", at=86_400.0 * n) for n in range(5)]))
         outcome = database.write_label("r1", 1, BEGUN)
@@ -115,11 +117,11 @@ def test_an_unknown_request_says_what_the_log_holds(tmp_path: Path) -> None:
 
 
 def test_counts_outlive_the_log_and_a_restart(tmp_path: Path) -> None:
-    with closing(Database(tmp_path / "s.sqlite", 2)) as database:
+    with closing(Database(tmp_path / "s.sqlite", LogLimits(rows=2, days=math.inf))) as database:
         for number in range(9):
             database.write_batch(Batch(log=[answer(f"r{number}")]))
             database.write_label(f"r{number}", 0, BEGUN + 8)
-    with closing(Database(tmp_path / "s.sqlite", 2)) as database:
+    with closing(Database(tmp_path / "s.sqlite", LogLimits(rows=2, days=math.inf))) as database:
         assert rows(database) == [("1", 0.0, 9, 0, 0), ("1", 1.0, 0, 9, 9)]
 
 
@@ -180,14 +182,14 @@ def test_the_class_of_predictions(predictions: str | None, expected: str | None)
 def test_a_file_of_a_release_before_is_opened_and_its_labels_are_taken_back_once(tmp_path: Path) -> None:
     """Its labels were of any type, and nothing was counted by time."""
     path = tmp_path / "s.sqlite"
-    with closing(Database(path, 100)) as database:
+    with closing(Database(path, LogLimits(rows=100, days=math.inf))) as database:
         database.write_batch(Batch(log=[answer("text"), answer("none")]))
     with closing(sqlite3.connect(path)) as old:
         old.executescript("DROP TABLE label_counts; DROP TABLE label_classes;")
         old.execute("INSERT INTO labels VALUES ('text', '\"1\"', 1.0), ('none', 'null', 1.0)")
         old.execute("INSERT INTO events VALUES (?, 2, 'labelled', 1), (?, 2, 'wrong', 1)", (EPOCH, EPOCH))
         old.commit()
-    with closing(Database(path, 100)) as database:
+    with closing(Database(path, LogLimits(rows=100, days=math.inf))) as database:
         assert database.write_label("text", 1, BEGUN + 9).counted
         assert database.write_label("none", 1, BEGUN + 9).counted
         assert database.read_counts(0)[EPOCH, 2] == {"labelled": 2, "wrong": 0}
