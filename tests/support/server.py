@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,12 @@ _TLS = httpx.create_ssl_context()
 
 
 class Client(httpx.Client):
-    """A caller with the token; what it asks of ``/admin`` goes to ``admin_url`` with the token for that."""
+    """A caller with the token; what it asks of ``/admin`` goes to ``admin_url`` with the token for that.
+
+    ``stop`` ends the server.
+    """
+
+    stop: Callable[[], None]
 
     def __init__(self, admin_url: str = "", **fields: Any) -> None:
         # httpx would read the certificates for each client: 50 ms
@@ -243,6 +248,13 @@ def running_server(registry: Registry, state_dir: Path, **options: Any) -> Itera
         headers, admin_url = {"Authorization": f"Bearer {TOKEN}"}, f"http://127.0.0.1:{app.admin_port}"
         url = f"http://127.0.0.1:{port}"
         with Client(admin_url, base_url=url, headers=headers, timeout=240) as client:
+
+            def stop() -> None:
+                client.close()
+                server.should_exit = True
+                thread.join(240)
+
+            client.stop = stop
             yield client
     finally:
         server.should_exit = True

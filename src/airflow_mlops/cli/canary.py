@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import Canary
     from airflow_mlops.rollout.core import RolloutPlan
     from airflow_mlops.rollout.core.forecast import Forecast, StepForecast
+    from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
 
 _WIDTH: Final = 110
 
@@ -58,6 +59,20 @@ def build_parser() -> argparse.ArgumentParser:
             "--error-rate", type=_share, default=0.01, help="failure rate of the champion (default: 0.01)"
         )
         command.add_argument(
+            "--coverage",
+            type=_coverage,
+            default=(1.0, 1.0),
+            metavar="SHARE[,SHARE]",
+            help="share of the answers that are labelled, or that of canary and champion (default: 1)",
+        )
+        command.add_argument(
+            "--label-delay",
+            type=_duration,
+            default=0.0,
+            metavar="TIME",
+            help="time from an answer to its label, such as 2h (default: none)",
+        )
+        command.add_argument(
             "--format", choices=("text", "json"), default="text", help="output format (default: text)"
         )
     return parser
@@ -72,6 +87,30 @@ def _number(text: str, *, low: float = 0, high: float = math.inf, rule: str) -> 
 
 _rate: Final = partial(_number, rule="requests per second must be a number >= 0, such as 50")
 _share: Final = partial(_number, high=1, rule="a share must be a number from 0 up to 1, such as 0.01")
+
+
+def _coverage(text: str) -> tuple[float, float]:
+    rule = "a coverage must be a number above 0 and at most 1, or two with a comma, such as 0.3 or 0.9,0.3"
+    shares = [_number(part, high=math.nextafter(1, 2), rule=rule) for part in text.split(",")]
+    if len(shares) > 2 or 0 in shares:
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
+    return shares[0], shares[-1]
+
+
+def _duration(text: str) -> float:
+    from airflow_mlops.config.values import parse_duration
+
+    try:
+        found: Any = parse_duration(text)
+        return float(found.total_seconds())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _labels(arguments: argparse.Namespace) -> LabelsToCome:
+    from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
+
+    return LabelsToCome(coverage=arguments.coverage, delay_s=arguments.label_delay)
 
 
 def _count(text: str) -> int:
@@ -93,7 +132,13 @@ def _plan_of(file: str, profile: str | None) -> tuple[Canary, RolloutPlan]:
 def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> int:
     from airflow_mlops.rollout.core.forecast import forecast, format_duration
 
-    found = forecast(plan, rps=arguments.rps, error_rate=arguments.error_rate, callers=arguments.callers)
+    found = forecast(
+        plan,
+        rps=arguments.rps,
+        error_rate=arguments.error_rate,
+        callers=arguments.callers,
+        labels=_labels(arguments),
+    )
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
     if arguments.format == "json":
         _print_json({"name": plan.name, **plain_json(found), "warnings": warnings})
@@ -117,7 +162,7 @@ def _notes(found: Forecast, plan: RolloutPlan) -> list[str]:
     return [
         f"{guard.name}: harm begins at {guard.max_ratio:g} x (max_ratio); less is never rolled back"
         for guard in plan.guards
-        if guard.name in blind
+        if guard.name in blind and guard.name != "quality"
     ]
 
 
@@ -160,6 +205,7 @@ def _simulate(arguments: argparse.Namespace, canary: Canary, plan: RolloutPlan) 
         error_rate=arguments.error_rate,
         poll_s=canary.poll.total_seconds(),
         seed=arguments.seed,
+        labels=_labels(arguments),
     )
     state = story.state
     ends = {"PROMOTING": "PROMOTED", "ROLLING_BACK": "ROLLED_BACK"}

@@ -124,10 +124,12 @@ class LocalRollouts:
 def with_short_waits(plan: RolloutPlan) -> RolloutPlan:
     """Return the plan with its waiting times cut: traffic comes as fast as the server answers.
 
-    The requests and the evidence that a step needs stay as they are.
+    The requests and the evidence that a step needs stay as they are. Labels follow their answers at once.
     """
+    guards = tuple(replace(g, label_delay_s=None) if g.name == "quality" else g for g in plan.guards)
     return replace(
         plan,
+        guards=guards,
         hold_s=min(plan.hold_s, HOLD_S),
         shadow_s=min(plan.shadow_s, HOLD_S),
         step_timeout_s=min(plan.step_timeout_s, STEP_TIMEOUT_S),

@@ -44,8 +44,10 @@ def _guards(canary: Canary) -> tuple[GuardPlan, ...]:
     guards, plans = canary.guards, []
     if (latency := guards.latency_p95) is not None:
         plans.append(GuardPlan(name="latency_p95", **latency.model_dump()))
-    if guards.quality is not None:
-        plans.append(GuardPlan(name="quality", **guards.quality.model_dump()))
+    if (quality := guards.quality) is not None:
+        delay = quality.label_delay.total_seconds() if quality.label_delay else None
+        known = quality.model_dump(exclude={"label_delay"})
+        plans.append(GuardPlan(name="quality", label_delay_s=delay, **known))
     if guards.prediction_shift is not None:
         plans.append(GuardPlan(name="prediction_shift", **guards.prediction_shift.model_dump()))
     return tuple(plans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -68,6 +69,8 @@ async def _state(request: Request) -> Response:
             "reference": server.ledger.reference(traffic.pair),
             "versions": {version: server.fleet.describe(version) for version in server.fleet.versions},
             "workers": len(server.view.peers),
+            "stored": server.view.stored,
+            "storage_error": server.view.unstored or None,
         }
     )
 
@@ -81,14 +84,20 @@ async def _counts(request: Request) -> Response:
     server = server_of(request)
     current = server.fleet.traffic.epoch
     await server.fleet.save()
-    since = int(since_epoch)
+    since, at = int(since_epoch), time.time()
     counts = await server.ledger.counts(since)
+    labels = await server.ledger.label_rows(since)
     epochs = [
         {
             **asdict(e),
             "counts": {
                 "both" if version == BOTH else str(version): {"requests": 0, "failures": 0, **events}
                 for (epoch, version), events in counts.items()
+                if epoch == e.epoch
+            },
+            "labels": {
+                str(version): {"at": at, "rows": rows}
+                for (epoch, version), rows in labels.items()
                 if epoch == e.epoch
             },
         }

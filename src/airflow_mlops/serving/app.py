@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,12 +18,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
-from airflow_mlops.serving import admin, client_routes, open_inference_routes
+from airflow_mlops.serving import admin, client_routes, label_routes, open_inference_routes
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
 from airflow_mlops.serving.front import Front
 from airflow_mlops.serving.metrics import CONTENT_TYPE, exposition
-from airflow_mlops.serving.request_body import body_as
 from airflow_mlops.serving.roles import Gate
 from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.shared_memory import SharedState
@@ -31,6 +30,8 @@ from airflow_mlops.serving.state_view import POLL_S, StateView, now, restore
 
 log = logging.getLogger(__name__)
 FLUSH_S: Final = 0.2
+PRUNE_S: Final = 10.0
+COMPLAIN_S: Final = 60.0
 Seat = tuple[SharedState, int]
 
 
@@ -42,7 +43,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = await asyncio.to_thread(Database, settings.database, settings.log_rows)
+        database = await asyncio.to_thread(Database, settings.database, settings.log_limits)
         memory, slot = seat or (SharedState.private(settings.state_dir), 0)
         await asyncio.to_thread(restore, memory, database, now())
         state = AppState(settings, database, StateView(memory, database, slot))
@@ -54,9 +55,11 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-            await state.invocations.close()
-            await state.fleet.close()
-            await state.ledger.flush()
+            for close in (state.invocations.close, state.fleet.close, state.ledger.flush):
+                try:
+                    await close()
+                except sqlite3.Error:
+                    log.exception("not everything could be stored")
             await asyncio.to_thread(database.close)
 
     app = Starlette(routes=_ROUTES, lifespan=lifespan, exception_handlers=_HANDLERS)
@@ -68,7 +71,7 @@ def create_app(settings: Settings, seat: Seat | None = None) -> Front:
 async def _keep(state: AppState) -> None:
     """Follow what other workers changed, write down answers, notice a lease that runs out."""
     loop, memory, slot = asyncio.get_running_loop(), state.view.memory, state.view.slot
-    followed, due = memory.document.number, 0.0
+    followed, due, pruned, complained = memory.document.number, 0.0, loop.time(), -COMPLAIN_S
     while True:
         await asyncio.sleep(POLL_S)
         try:
@@ -81,20 +84,24 @@ async def _keep(state: AppState) -> None:
                 await state.fleet.save()
                 await state.ledger.flush()
                 slot.flushed = wanted
+                if await state.fleet.take_out_blocked():
+                    _start_again(state)
+                if loop.time() >= pruned + PRUNE_S:
+                    pruned = loop.time()
+                    await asyncio.to_thread(state.database.prune)
+        except sqlite3.Error as error:  # The log of the server may lie on the same full disk.
+            if loop.time() >= complained + COMPLAIN_S:
+                complained = loop.time()
+                log.error("cannot write the server's state: %s; next try in %s s", error, FLUSH_S)
         except Exception:
             log.exception("cannot write the server's state; next try in %s s", FLUSH_S)
 
 
-class _Label(msgspec.Struct):
-    request_id: str
-    label: Any
-
-
-async def _labels(request: Request) -> Response:
-    body = await body_as(request, _Label, '{"request_id": "…", "label": …}')
-    if await server_of(request).ledger.label(body.request_id, body.label, time.time()):
-        return JSONResponse({"request_id": body.request_id})
-    raise HTTPException(404, f"request {body.request_id!r} is not in the request log")
+def _start_again(state: AppState) -> None:
+    """End a worker whose champion is blocked: another one takes its place, and no version is blamed."""
+    if state.view.memory.fd is not None:
+        log.critical("the champion's predictions do not return: this worker ends, another one starts")
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def _ping(_request: Request) -> Response:
@@ -160,7 +167,7 @@ _BOTH: Final = [
 _ROUTES: Final = [
     *_BOTH,
     Route("/health", _health),
-    Route("/labels", _labels, methods=["POST"]),
+    *label_routes.ROUTES,
     *client_routes.ROUTES,
     *open_inference_routes.ROUTES,
 ]

@@ -6,14 +6,18 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from airflow_mlops.core.errors import BackendError
+from airflow_mlops.serving import label_store
+from airflow_mlops.serving.label_store import LabelOutcome
+from airflow_mlops.serving.pruning import ROUND, LogLimits, delete_orphans, prepare, prune
 from airflow_mlops.storage import sqlite
 
 log = logging.getLogger(__name__)
@@ -36,7 +40,6 @@ CREATE TABLE IF NOT EXISTS shadows (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, version INTEGER NOT NULL, predictions TEXT);
 CREATE INDEX IF NOT EXISTS shadows_by_id ON shadows (request_id);
 CREATE TABLE IF NOT EXISTS figures (name TEXT PRIMARY KEY, value REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT NULL, at REAL NOT NULL);
 """
 
 
@@ -64,26 +67,6 @@ class Epoch:
     champion: int | None
     weights: Mapping[int, int]
     shadow: int | None = None
-
-
-class LabelledRequest(NamedTuple):
-    """A logged request whose label came, as the database has it.
-
-    ``shadowed`` is the version that answered copies when it came (None: there was none), ``shadow`` the one
-    whose answer to it was logged. ``before`` is the label that it had already, as JSON.
-    """
-
-    epoch: int
-    routed: int
-    answered: int
-    predictions: str | None
-    shadowed: int | None
-    shadow: int | None
-    shadow_predictions: str | None
-    before: str | None
-
-
-Events = Callable[[LabelledRequest, Any], Iterable[tuple[int, str]]]
 
 
 @dataclass
@@ -117,14 +100,18 @@ class Batch:
 class Database:
     """The SQLite file of one server; calls block, so make them off the event loop."""
 
-    def __init__(self, path: Path, log_rows: int) -> None:
-        self._log_rows = log_rows
+    def __init__(self, path: Path, limits: LogLimits) -> None:
+        self._limits = limits
+        self._opened = (time.time(), time.monotonic())
+        self._orphans = True
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                prepare(str(path))
             self._connection = sqlite.connect(path)
             self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(_SCHEMA + label_store.SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise BackendError(
                 f"cannot open the model server's state {path}: {error}. Set --state-dir to a writable folder"
@@ -161,6 +148,7 @@ class Database:
         with self._writing() as connection:
             connection.executemany(_SET_STATE, _json_rows(state))
             connection.execute("INSERT OR IGNORE INTO splits VALUES (?, ?, ?, ?, ?)", split)
+            label_store.prune_counts(connection, epoch.at)
 
     def read_epochs(self, since: int) -> list[Epoch]:
         """Return the epochs after ``since``, oldest first."""
@@ -196,6 +184,12 @@ class Database:
             connection.executemany(_ADD_FIGURE, list(batch.figures.items()))
             connection.executemany(_SET_STATE, _json_rows(batch.state))
             connection.executemany(_ADD_REQUEST, batch.log)
+            answers = (
+                (item.epoch, item.routed, item.at, item.predictions)
+                for item in batch.log
+                if item.answered == item.routed
+            )
+            label_store.count_answers(connection, answers)
             if batch.keys:
                 pair = batch.keys[-1][:2]
                 connection.execute("DELETE FROM keys WHERE NOT (champion = ? AND canary = ?)", pair)
@@ -203,31 +197,35 @@ class Database:
             connection.executemany(
                 "INSERT INTO shadows (request_id, version, predictions) VALUES (?, ?, ?)", batch.shadows
             )
-            for table in ("requests", "shadows"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE id <= (SELECT MAX(id) FROM {table}) - ?",  # noqa: S608
-                    (self._log_rows,),
-                )
+            prune(connection, self._limits, self._now(), len(batch.log))
+        self._delete_orphans()
 
-    def write_label(self, request_id: str, label: Any, at: float, events: Events) -> bool:
-        """Keep the true label of the latest logged request of that id; False when there is none.
-
-        ``events`` returns what (version, event) a label counts for; those of an earlier label are taken back
-        in the same transaction.
-        """
+    def prune(self) -> None:
+        """Delete some of what has become too old, where nothing is written that would do so."""
         with self._writing() as connection:
-            row = connection.execute(_LABELLED, (request_id,)).fetchone()
-            if row is None:
-                return False
-            connection.execute(
-                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", (request_id, json.dumps(label), at)
-            )
-            found = LabelledRequest(*row)
-            changes = Counter(events(found, label))
-            if found.before is not None:
-                changes.subtract(events(found, json.loads(found.before)))
-            connection.executemany(_ADD_EVENT, [(found.epoch, *key, n) for key, n in changes.items() if n])
-        return True
+            prune(connection, self._limits, self._now())
+
+    def _now(self) -> float:
+        # A wall clock that jumps ahead must not empty the log.
+        return self._opened[0] + time.monotonic() - self._opened[1]
+
+    def _delete_orphans(self) -> None:
+        if self._orphans:
+            with self._writing() as connection:
+                self._orphans = delete_orphans(connection) >= ROUND
+
+    def write_label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        """Keep the true label of a logged request; see ``label_store.write_label``."""
+        with self._writing() as connection:
+            return label_store.write_label(connection, request_id, label, at)
+
+    def read_labels(self, since: int) -> dict[tuple[int, int], list[list[Any]]]:
+        """Return the counts of answers and labels by (epoch, version) of the epochs after ``since``."""
+        found: dict[tuple[int, int], list[list[Any]]] = {}
+        with self._lock:
+            for epoch, version, row in label_store.label_rows(self._connection, since):
+                found.setdefault((epoch, version), []).append(row)
+        return found
 
 
 _SET_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
@@ -241,13 +239,6 @@ _ADD_EVENT: Final = (
 )
 _ADD_FIGURE: Final = (
     "INSERT INTO figures VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-)
-_LABELLED: Final = (
-    "SELECT r.epoch, r.routed, r.answered, r.predictions, e.shadow, s.version, s.predictions, "
-    "l.label FROM requests r LEFT JOIN splits e ON e.epoch = r.epoch "
-    "LEFT JOIN shadows s ON s.request_id = r.request_id AND s.version = e.shadow "
-    "LEFT JOIN labels l ON l.request_id = r.request_id "
-    "WHERE r.request_id = ? ORDER BY r.id DESC, s.id DESC LIMIT 1"
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_mlops.core.errors import BackendError, RolloutConflict
-from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.batching import THREADS, Batcher
 from airflow_mlops.serving.document import Wanted
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
@@ -23,6 +23,8 @@ from airflow_mlops.serving.traffic import Change, Traffic
 
 log = logging.getLogger(__name__)
 RETRY_S: Final = 10.0
+BLOCKED: Final = 3
+"""Time-outs after which a prediction is not expected to return any more."""
 # Of several workers' reports on a version the one that comes first here counts.
 _WORST: Final = ("failed", "unreachable", "loading", "ok")
 
@@ -55,6 +57,11 @@ class Fleet:
         return self.traffic.route(self.ready, 1.0) is not None
 
     @property
+    def looking(self) -> bool:
+        """Whether the champion is still being looked up in MLflow."""
+        return self._adopting is not None and not self._adopting.done()
+
+    @property
     def versions(self) -> list[int]:
         """All versions wanted."""
         return sorted(self._view.document.versions)
@@ -71,8 +78,10 @@ class Fleet:
         if self._adopting is not None:
             self._adopting.cancel()
             await asyncio.gather(self._adopting, return_exceptions=True)
-        await self.save()
-        await self._loaded.close()
+        try:
+            await self.save()
+        finally:
+            await self._loaded.close()
 
     async def loaded(self) -> None:
         """Wait until this worker has loaded what can be loaded."""
@@ -83,13 +92,31 @@ class Fleet:
         self._loaded.follow(self._view.document)
 
     async def save(self) -> None:
-        """Write a split that changed by itself."""
+        """Store a split that changed by itself, or that could not be stored before."""
         traffic = self._view.document.traffic
         if traffic.expired(now().steady):
             async with self._view.changing() as document:
                 if document.traffic.epoch != traffic.epoch:
                     log.warning("lease ran out: canary traffic of %s set to 0", dict(traffic.weights))
-                    await self._view.write(document)
+                    await self._view.withdraw(document)
+        await self._view.save()
+
+    async def take_out_blocked(self) -> bool:
+        """Take the traffic from canaries whose predictions never return; True if the champion's do not.
+
+        A canary is ``failed`` then, as if its code had ended the process, and is not run any more.
+        """
+        champion = False
+        for version in self._loaded.blocked(BLOCKED * self._settings.timeout_s):
+            if version == self.traffic.champion:
+                champion = True
+                continue
+            reason = f"none of its last predictions has returned: {THREADS} threads are blocked"
+            async with self._view.changing() as document:
+                await self._view.withdraw(document.quarantine_version(version, reason, now().wall))
+            log.error("version %s has no traffic any more: %s", version, reason)
+            self.follow()
+        return champion
 
     async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
         """Load a version in all workers; returns how it is, which may still be loading.
@@ -126,7 +153,10 @@ class Fleet:
         await asyncio.to_thread(forget, version, self._folder)
 
     async def set_traffic(self, change: Change) -> Traffic:
-        """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready."""
+        """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready.
+
+        One that only takes traffic from canaries acts at once, even if it cannot be stored.
+        """
         async with self._view.changing() as document:
             following = document.traffic.apply(change, now())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
@@ -136,7 +166,10 @@ class Fleet:
             if missing:
                 states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
-            await self._view.write(document.with_traffic(following))
+            if following.only_takes(document.traffic):
+                await self._view.withdraw(document.with_traffic(following))
+            else:
+                await self._view.write(document.with_traffic(following))
             if following.pair != document.traffic.pair:
                 self._view.memory.forget_keys()
             return following

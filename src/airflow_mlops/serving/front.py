@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_mlops.serving.app_state import AppState
 from airflow_mlops.serving.callers import CALLER
-from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.media_types import reader_of
+from airflow_mlops.serving.prediction_request import Answer
 from airflow_mlops.serving.request_body import read_body
 from airflow_mlops.serving.roles import Gate
 

@@ -7,13 +7,12 @@ latest answers, so that it is always known before the answers that are held agai
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 SAMPLE: Final = 1000
 ENOUGH: Final = 200
@@ -102,27 +101,6 @@ def events_of(seen: Seen, reference: Reference | None) -> Iterator[str]:
         yield "slow"
     if seen.score is not None and reference.deciles is not None:
         yield f"decile_{bisect_right(reference.deciles, seen.score)}"
-
-
-def is_wrong(predictions: str | None, label: Any) -> bool | None:
-    """Return whether logged predictions (JSON) differ from the label, or the labels of all rows.
-
-    None when it cannot be decided: nothing was predicted, no label, or numbers that are not classes.
-
-    >>> is_wrong("[1]", 0), is_wrong("[1]", 1), is_wrong("[0.5]", 1)
-    (True, False, None)
-    """
-    found = json.loads(predictions) if predictions else None
-    expected = label if isinstance(label, list) else [label]
-    if not found or len(found) != len(expected) or None in expected:
-        return None
-    if any(isinstance(value, dict | list) or _measured(value) for value in found):
-        return None
-    return bool(found != expected)
-
-
-def _measured(value: Any) -> bool:
-    return isinstance(value, float) and not value.is_integer()
 
 
 def label_events(wrong: Mapping[int, bool | None], *, paired: bool) -> Iterator[tuple[int, str]]:

@@ -5,90 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.big_requests import PART_BYTES, Read, big_request
 from airflow_mlops.serving.callers import current_event
 from airflow_mlops.serving.database import LoggedRequest
-from airflow_mlops.serving.encoding import encode
 from airflow_mlops.serving.fleet import Fleet
 from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.ledger import Ledger
-from airflow_mlops.serving.model import Predictions, Prepared
 from airflow_mlops.serving.outcome import REFUSED, Outcome, Write, run_version, write_predictions
 from airflow_mlops.serving.payload import BadInputError, Payload, parse
+from airflow_mlops.serving.prediction_request import Answer, PredictionRequest, Result
 from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
 from airflow_mlops.serving.traffic import Traffic
 
 COPIES: Final = 64
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the caller gets: a status and a ``body`` of JSON; ``version`` is who answered."""
-
-    status: int
-    body: bytes
-    version: int | None = None
-    fallback: bool = False
-
-    @classmethod
-    def error(cls, status: int, text: str, version: int | None = None, *, fallback: bool = False) -> Answer:
-        """Return the answer to a request that nobody could answer."""
-        return cls(status, encode({"error": text}), version, fallback)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A request that can be answered, and the traffic split that it met.
-
-    ``deadline`` is on the clock of the event loop. ``first`` is False for a caller who was counted already.
-    """
-
-    id: str
-    payload: Payload
-    referee: int
-    safe: Prepared
-    traffic: Traffic
-    ready: Mapping[int, Batcher]
-    epoch: int
-    first: bool
-    deadline: float
-    write: Write
-
-    async def ask(self, batcher: Batcher) -> Predictions:
-        """Return the predictions of one version.
-
-        The champion may answer in any shape, as with MLflow's scoring server. A canary must have a prediction
-        per row if the champion has: raises ValueError otherwise.
-        """
-        model = batcher.model
-        if model.version == self.referee:
-            return await batcher.predict(self.safe)
-        prepared = model.prepare(self.payload)
-        found = await batcher.predict(prepared)
-        if not found.is_by_row(prepared.rows) and not self.ready[self.referee].model.any_length:
-            shape = len(found.values) if isinstance(found.values, list) else type(found.values).__name__
-            raise ValueError(f"the model returned {shape} predictions for {prepared.rows} rows")
-        return found
-
-
-@dataclass(frozen=True)
-class _Result:
-    """How a request ended: what its version did, what the caller got, whether the champion stepped in."""
-
-    own: Outcome
-    given: Outcome
-    version: int
-    fallback: bool = False
-
-    @property
-    def both_refuse(self) -> bool:
-        """Whether two versions failed on the request in the same way."""
-        return self.own is not self.given and self.own.error == self.given.error != ""
 
 
 class Invocations:
@@ -116,8 +49,10 @@ class Invocations:
         body: bytes,
         request_id: str,
         headers: Mapping[str, str] = MappingProxyType({}),
-        read: Callable[[bytes], Payload] = parse,
+        read: Read = parse,
         write: Write = write_predictions,
+        *,
+        splits: bool = True,
     ) -> Answer:
         """Answer one request and count it against the version that it was routed to.
 
@@ -125,14 +60,18 @@ class Invocations:
         fault of its caller and counts for nobody; so is one on which champion and canary fail alike, where no
         signature says what they take. One that the canary fails is answered by the champion and counts as a
         failure of the canary. Every version has the same time. ``read`` turns the body into rows, ``write``
-        makes the body of the answer, ``headers`` (lower case) may hold the key of sticky routing.
+        makes the body of the answer, ``headers`` (lower case) may hold the key of sticky routing. A body
+        above 64 kB is answered in parts; ``splits`` says that it may be one of MLflow's JSON formats.
         """
         started = asyncio.get_running_loop().time()
         traffic, ready = self._fleet.traffic, self._fleet.ready
         if not ready:
             return Answer.error(503, self._nothing_ready())
         try:
-            payload = read(body)
+            big = None
+            if len(body) > PART_BYTES:
+                big = await asyncio.to_thread(big_request, body, read, splits=splits)
+            payload = read(body) if big is None else await asyncio.to_thread(big.parts[0])
             key = self._key(traffic, headers, payload)
             draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
             routed = traffic.route(ready, draw)
@@ -140,18 +79,30 @@ class Invocations:
                 return Answer.error(503, self._nothing_ready())
             referee = traffic.champion if traffic.champion in ready else routed
             referee = routed if referee is None else referee
-            safe = ready[referee].model.prepare(payload)
+            safe = None if big else ready[referee].model.prepare(payload)
         except BadInputError as error:
             self._ledger.refuse()
             return Answer.error(REFUSED, str(error))
         epoch = traffic.counted_epoch(ready)
         first = not epoch or key is None or not traffic.pair or self._ledger.first(traffic.pair, key)
         deadline = started + self._timeout_s
-        request = _Request(request_id, payload, referee, safe, traffic, ready, epoch, first, deadline, write)
+        request = PredictionRequest(
+            request_id,
+            payload,
+            big,
+            referee,
+            safe,
+            traffic,
+            ready,
+            epoch,
+            first,
+            deadline,
+            write,
+        )
         result = await (self._champion(request) if routed == referee else self._canary(request, routed))
         return self._concluded(request, routed, result, started)
 
-    def _concluded(self, request: _Request, routed: int, result: _Result, started: float) -> Answer:
+    def _concluded(self, request: PredictionRequest, routed: int, result: Result, started: float) -> Answer:
         """Count and log a request, and return its answer."""
         given = result.given
         if given.status == REFUSED or (result.both_refuse and not self._signed(request)):
@@ -167,7 +118,7 @@ class Invocations:
         self._count(request, routed, result)
         return answer
 
-    def _signed(self, request: _Request) -> bool:
+    def _signed(self, request: PredictionRequest) -> bool:
         return request.ready[request.referee].model.signed
 
     def _key(self, traffic: Traffic, headers: Mapping[str, str], payload: Payload) -> int | None:
@@ -176,7 +127,7 @@ class Invocations:
         key = self._sticky.of(headers, payload)
         return None if key is None else hashed(key, traffic.pair[1])
 
-    async def _champion(self, request: _Request) -> _Result:
+    async def _champion(self, request: PredictionRequest) -> Result:
         """Have the champion answer.
 
         Where no signature says what a request must be like and the champion fails on it, a canary is asked as
@@ -188,16 +139,16 @@ class Invocations:
         if asked and pair is not None and not self._signed(request):
             other = await self._run(request, pair[1])
             if other.error == own.error:
-                return _Result(own, other, request.referee)
-        return _Result(own, own, request.referee)
+                return Result(own, other, request.referee)
+        return Result(own, own, request.referee)
 
-    async def _canary(self, request: _Request, routed: int) -> _Result:
+    async def _canary(self, request: PredictionRequest, routed: int) -> Result:
         """Have the canary answer, or the champion when the canary fails.
 
         When half of the time is over the champion begins as well, and answers the caller if the canary does
         not do so in time. The canary keeps its time: it is counted by what it does until the deadline.
         """
-        if request.ready[routed].model.quick:
+        if request.ready[routed].model.quick and request.big is None:
             own = await self._run(request, routed)
             return await self._or_champion(request, routed, own)
         canary = asyncio.create_task(self._run(request, routed))
@@ -215,19 +166,28 @@ class Invocations:
                 standby.cancel()
 
     async def _or_champion(
-        self, request: _Request, routed: int, own: Outcome, standby: asyncio.Task[Outcome] | None = None
-    ) -> _Result:
+        self,
+        request: PredictionRequest,
+        routed: int,
+        own: Outcome,
+        standby: asyncio.Task[Outcome] | None = None,
+    ) -> Result:
         if not own.failed:
-            return _Result(own, own, routed)
+            return Result(own, own, routed)
         given = await (standby or self._run(request, request.referee))
-        return _Result(own, given, request.referee, fallback=True)
+        return Result(own, given, request.referee, fallback=True)
 
-    async def _run(self, request: _Request, version: int, extra_s: float = 0.0) -> Outcome:
+    async def _run(self, request: PredictionRequest, version: int, extra_s: float = 0.0) -> Outcome:
         return await run_version(
-            request.ready[version], request.ask, request.write, request.deadline + extra_s, self._timeout_s
+            request.ready[version],
+            request.ask,
+            request.write,
+            request.deadline + extra_s,
+            self._timeout_s,
+            at_once=request.big is None,
         )
 
-    def _count(self, request: _Request, routed: int, result: _Result) -> None:
+    def _count(self, request: PredictionRequest, routed: int, result: Result) -> None:
         seen, traffic = result.own.seen(), request.traffic
         if routed == traffic.champion and not seen.failed:
             self._ledger.remember(routed, seen)
@@ -246,15 +206,17 @@ class Invocations:
             self._copies.add(task)
             task.add_done_callback(self._copies.discard)
 
-    async def _shadow(self, request: _Request, pair: tuple[int, int], champion: Seen) -> None:
+    async def _shadow(self, request: PredictionRequest, pair: tuple[int, int], champion: Seen) -> None:
         taken = asyncio.get_running_loop().time() - (request.deadline - self._timeout_s)
         outcome = await self._run(request, pair[1], extra_s=taken)  # A copy has its time from now on.
         if request.first:
             self._ledger.count_pair(request.epoch, pair, champion, outcome.seen())
-        self._ledger.log_shadow(request.id, pair[1], outcome.logged(request.safe.rows)[0])
+        self._ledger.log_shadow(request.id, pair[1], outcome.logged(request.rows(outcome))[0])
 
-    def _log(self, request: _Request, routed: int, answer: Answer, outcome: Outcome, seconds: float) -> None:
-        predictions, scores = outcome.logged(request.safe.rows)
+    def _log(
+        self, request: PredictionRequest, routed: int, answer: Answer, outcome: Outcome, seconds: float
+    ) -> None:
+        predictions, scores = outcome.logged(request.rows(outcome))
         self._ledger.log(
             LoggedRequest(
                 request_id=request.id,
@@ -263,7 +225,7 @@ class Invocations:
                 routed=routed,
                 answered=answer.version if answer.status == 200 else None,
                 status=answer.status,
-                rows=request.safe.rows,
+                rows=request.rows(outcome),
                 predictions=predictions,
                 scores=scores,
                 seconds=seconds,
@@ -277,4 +239,8 @@ class Invocations:
                 return f"version {version} is loading, try again shortly"
             if status == "failed" and version == self._fleet.traffic.champion:
                 return f"version {version} cannot serve: {detail}"
+        if self._fleet.looking:
+            return "the champion is being looked up in MLflow and loaded, try again shortly"
+        if self._fleet.ready:
+            return f"version {min(self._fleet.ready)} is loaded, but no version has traffic: deploy it"
         return "no model is loaded yet: set the alias champion on a version and deploy it"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from airflow_mlops.serving.database import Batch, Database, LabelledRequest, LoggedRequest
+from airflow_mlops.serving.database import Batch, Database, LoggedRequest
 from airflow_mlops.serving.document import Document
-from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of, is_wrong, label_events
+from airflow_mlops.serving.guards import BOTH, Recent, Reference, Seen, events_of
+from airflow_mlops.serving.label_store import LabelOutcome
 from airflow_mlops.serving.state_view import StateView
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 WAITING_ROWS: Final = 50_000
+WAITING_BYTES: Final = 32 * 1024**2
 Pair = tuple[int, int]
 
 
@@ -32,6 +36,8 @@ class Ledger:
         self._waiting = Batch()
         self._writing = asyncio.Lock()
         self._recent = Recent()
+        self._bytes = 0
+        self._figures: dict[str, float] = {}
         self._renewed: Reference | None = None
         self._renewed_of: Reference | None = None
 
@@ -48,8 +54,10 @@ class Ledger:
 
     def log(self, item: LoggedRequest) -> None:
         """Log one answered request."""
-        if len(self._waiting.log) < WAITING_ROWS:
+        size = len(item.predictions or "") + len(item.scores or "")
+        if len(self._waiting.log) < WAITING_ROWS and self._bytes + size <= WAITING_BYTES:
             self._waiting.log.append(item)
+            self._bytes += size
         else:
             self._waiting.figures.update(_figures([item]))
             self._waiting.figures["unlogged"] += 1
@@ -94,7 +102,9 @@ class Ledger:
 
     def log_shadow(self, request_id: str, version: int, predictions: str | None) -> None:
         """Log what a version would have answered."""
-        if len(self._waiting.shadows) < WAITING_ROWS:
+        size = len(predictions or "")
+        if len(self._waiting.shadows) < WAITING_ROWS and self._bytes + size <= WAITING_BYTES:
+            self._bytes += size
             self._waiting.shadows.append((request_id, version, predictions))
 
     async def counts(self, since: int) -> dict[tuple[int, int], Counter[str]]:
@@ -103,38 +113,52 @@ class Ledger:
         return await asyncio.to_thread(self._database.read_counts, since)
 
     async def figures(self) -> dict[str, float]:
-        """Return the figures of all workers since the state folder was new, by name."""
-        await self._gather()
-        return await asyncio.to_thread(self._database.read_figures)
+        """Return the figures of all workers since the state folder was new, by name.
+
+        While the disk refuses they are the latest known ones, and what this worker has counted since.
+        """
+        waiting: Counter[str] = Counter()
+        try:
+            await self._gather()
+        except sqlite3.Error:
+            log = list(self._waiting.log)
+            waiting = self._waiting.figures + await asyncio.to_thread(_figures, log)
+        with suppress(sqlite3.Error):
+            self._figures = await asyncio.to_thread(self._database.read_figures)
+        return {name: self._figures.get(name, 0) + waiting[name] for name in {*self._figures, *waiting}}
 
     def reference(self, pair: Pair | None) -> dict[str, Any]:
         """Return the reference of a canary as plain JSON values, empty while there is none."""
         found = self._current(pair)
         return {} if found is None else asdict(found)
 
-    async def label(self, request_id: str, label: Any, at: float) -> bool:
-        """Keep the true label of a logged request and count who was wrong; False for an unknown request.
+    async def label_rows(self, since: int) -> dict[tuple[int, int], list[list[Any]]]:
+        """Return the rows of answers and labels by (epoch, version) after an epoch, once ``counts`` ran."""
+        return await asyncio.to_thread(self._database.read_labels, since)
+
+    async def label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        """Keep the true label of a logged request and count who was wrong; see ``write_label``.
 
         A label that is sent again replaces the one before.
         """
         await self.flush()
-        if await self._label(request_id, label, at):
-            return True
-        if not self._view.others:
-            return False
+        found = await self._label(request_id, label, at)
+        if found.status != "unknown" or not self._view.others:
+            return found
         await self._gather()  # Another worker may have answered it a moment ago.
         return await self._label(request_id, label, at)
 
     async def flush(self) -> None:
         """Write what waits, off the event loop."""
         async with self._writing:
-            batch, self._waiting = self._waiting, Batch()
+            batch, self._waiting, size, self._bytes = self._waiting, Batch(), self._bytes, 0
             if batch.empty:
                 return
             try:
                 await asyncio.to_thread(self._write, batch)
             except Exception:
                 self._waiting = _bounded(batch.joined(self._waiting))
+                self._bytes += size
                 raise
 
     def _write(self, batch: Batch) -> None:
@@ -142,8 +166,8 @@ class Ledger:
         figures = batch.figures + _figures(batch.log)
         self._database.write_batch(replace(batch, figures=figures))
 
-    async def _label(self, request_id: str, label: Any, at: float) -> bool:
-        return await asyncio.to_thread(self._database.write_label, request_id, label, at, _events)
+    async def _label(self, request_id: str, label: Any, at: float) -> LabelOutcome:
+        return await asyncio.to_thread(self._database.write_label, request_id, label, at)
 
     async def _gather(self) -> None:
         await self.flush()
@@ -208,10 +232,3 @@ def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
         bucket = next((limit for limit in BUCKETS if item.seconds <= limit), float("inf"))
         figures[f"bucket:{item.routed}:{bucket:g}"] += 1
     return figures
-
-
-def _events(found: LabelledRequest, label: Any) -> list[tuple[int, str]]:
-    wrong = {found.answered: is_wrong(found.predictions, label)} if found.answered == found.routed else {}
-    if found.shadow is not None:
-        wrong[found.shadow] = is_wrong(found.shadow_predictions, label)
-    return list(label_events(wrong, paired=found.shadowed is not None))

@@ -19,6 +19,8 @@ from airflow_mlops.serving.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 LOADED: Final = "loaded and healthy"
+CLOSE_S: Final = 3.0
+"""How long predictions may still take when the server ends; one that never returns must not keep it."""
 Load = Callable[[int, Wanted], Model]
 
 
@@ -74,7 +76,11 @@ class LoadedVersions:
             if slot.loading is not None:
                 slot.loading.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await asyncio.gather(*(batcher.close() for batcher in self.ready.values()))
+        await asyncio.gather(*(batcher.close(CLOSE_S) for batcher in self.ready.values()))
+
+    def blocked(self, seconds: float) -> list[int]:
+        """Return the versions none of whose predictions has returned for ``seconds``, with no thread left."""
+        return [version for version, batcher in self.ready.items() if batcher.blocked(seconds)]
 
     def _begin(self, version: int, slot: LoadedVersion) -> None:
         if slot.loading is not None:

@@ -15,11 +15,11 @@ from starlette.routing import Route
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.front import headers_of, request_id_of
-from airflow_mlops.serving.invocation import Answer
 from airflow_mlops.serving.model import Model, Predictions
 from airflow_mlops.serving.open_inference import LENGTH_HEADER, InferRequest, infer_answer, model_metadata
 from airflow_mlops.serving.outcome import run_version
 from airflow_mlops.serving.payload import BadInputError
+from airflow_mlops.serving.prediction_request import Answer
 from airflow_mlops.serving.request_body import body_of
 from airflow_mlops.serving.tensor_types import outputs_of
 
@@ -42,7 +42,7 @@ class _Call:
         declared = [] if batcher is None else batcher.model.outputs
         outputs = outputs_of(msgspec.json.decode(encoded), declared)
         if batcher is not None and not declared:
-            batcher.model.outputs = [output.info for output in outputs]
+            batcher.model.outputs = [output.info.of_any_rows for output in outputs]
         id_ = self.asked.id or self.request_id
         body, head = infer_answer(self.server.settings.name, number, id_, self.asked.chosen(outputs))
         if head is not None:
@@ -63,7 +63,12 @@ async def _infer(request: Request) -> Response:
     _known_model(request)
     call = _Call(request)
     answer = await call.server.invocations.answer(
-        await body_of(request), call.request_id, request.headers, read=call.asked.read, write=call.write
+        await body_of(request),
+        call.request_id,
+        request.headers,
+        read=call.asked.read,
+        write=call.write,
+        splits=False,
     )
     return call.response(answer)
 
@@ -137,7 +142,8 @@ async def _learn_outputs(batcher: Batcher, limit: float) -> None:
     deadline = asyncio.get_running_loop().time() + limit
     outcome = await run_version(batcher, ask, lambda *_: b"", deadline, limit)
     if not outcome.failed:
-        model.outputs = [output.info for output in outputs_of(msgspec.json.decode(outcome.encoded), [])]
+        outputs = outputs_of(msgspec.json.decode(outcome.encoded), [])
+        model.outputs = [output.info.of_any_rows for output in outputs]
 
 
 async def _model_ready(request: Request) -> Response:

@@ -69,7 +69,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         header={"X-Request-Id": {"type": "string", "pattern": "^[!-~]{1,128}$"}},
     ),
     ("POST", "/labels"): Operation(
-        "Report the truth for an answered request", _PREDICT, _json(FREE), _json(ref("Label")),
+        "Report the truth for an answered request", _PREDICT, _json(ref("Labelled")), _json(ref("Label")),
     ),
     ("GET", "/version"): Operation("MLflow's version", _STATE, {"text/plain": TEXT}),
     ("GET", "/openapi.json"): Operation("This document", _STATE, _json(OBJECT)),

@@ -60,7 +60,14 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         "type": "object", "required": ["predictions"],
         "properties": {"predictions": {"description": "one per row, unless the model answers otherwise"}},
     },
-    "Label": object_of(request_id=TEXT, label={"description": "a value, or a list with one per row"}),
+    "Label": {
+        **object_of(request_id=TEXT, label={"description": "a value, or a list with one per row"}),
+        "additionalProperties": False,
+    },
+    "Labelled": object_of(
+        ["request_id", "version", "counted"],
+        request_id=TEXT, version={"type": ["integer", "null"]}, counted=TRUTH, detail=TEXT,
+    ),
     "InferRequest": object_of(
         ["inputs"], id=TEXT, parameters=FREE,
         inputs=list_of(object_of(["name", "shape", "datatype"], **_TENSOR), minItems=1),

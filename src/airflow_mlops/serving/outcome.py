@@ -21,6 +21,7 @@ from airflow_mlops.serving.payload import BadInputError
 
 log = logging.getLogger(__name__)
 LOGGED_ROWS: Final = 100
+LOGGED_BYTES: Final = 16_384
 REFUSED: Final = 400
 TIMED_OUT: Final = 504
 _INLINE_VALUES: Final = 2_000
@@ -67,22 +68,25 @@ class Outcome:
 
     def logged(self, rows: int) -> tuple[str | None, str | None]:
         """Return the predictions and the scores as the request log keeps them."""
-        if self.predictions is None or rows > LOGGED_ROWS:
+        if self.predictions is None or rows > LOGGED_ROWS or len(self.encoded) > LOGGED_BYTES:
             return None, None
         scores, unnamed = self.predictions.scores, self.predictions.unnamed
         shown = self.encoded if unnamed is None else encode(unnamed)
         return shown.decode(), None if scores is None else encode(scores).decode()
 
 
-async def run_version(batcher: Batcher, ask: Ask, write: Write, deadline: float, limit: float) -> Outcome:
+async def run_version(
+    batcher: Batcher, ask: Ask, write: Write, deadline: float, limit: float, *, at_once: bool = True
+) -> Outcome:
     """Have one version answer a request until ``deadline`` (loop time), and return how that went.
 
-    ``ask`` gets the predictions, ``limit`` is the time that a request has, in seconds, for messages.
+    ``ask`` gets the predictions, ``limit`` is the time that a request has, in seconds, for messages;
+    ``at_once`` is False for a request that is answered in parts.
     """
     version, started = batcher.model.version, time.perf_counter()
     timeout = asyncio.timeout_at(deadline)
     try:
-        if batcher.model.quick:  # Done within this turn of the loop: nothing could interrupt it.
+        if batcher.model.quick and at_once:  # Done within this turn of the loop: nothing could interrupt it.
             return await _answer(batcher, ask, write, started)
         async with timeout:
             return await _answer(batcher, ask, write, started)

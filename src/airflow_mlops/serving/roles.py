@@ -104,12 +104,12 @@ class Gate:
             return None if _is_one_of(token, self._label) else self._refused(token, "labels", LABEL_VARIABLE)
         if path == _FIGURES and _is_one_of(token, self._admin):
             return None
-        if not self._open and not _is_one_of(token, self._predict):
-            return self._refused(token, "predictions", PREDICT_VARIABLE)
-        if path.startswith(_ADMIN):
+        if path.startswith(_ADMIN) and (self._open or self._is_known(token)):
             return Refusal(
                 404, "versions and traffic are administered on the port of --admin-port, with its own token"
             )
+        if not self._open and not _is_one_of(token, self._predict):
+            return self._refused(token, "predictions", PREDICT_VARIABLE)
         return None
 
     def administrators(self, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
@@ -121,8 +121,11 @@ class Gate:
             return None
         return self._refused(token, "versions and traffic", ADMIN_VARIABLE)
 
+    def _is_known(self, token: bytes) -> bool:
+        return _is_one_of(token, (*self._predict, *self._label, *self._admin))
+
     def _refused(self, token: bytes, what: str, variable: str) -> Refusal:
-        if _is_one_of(token, (*self._predict, *self._label, *self._admin)):
+        if self._is_known(token):
             return Refusal(403, f"this token is for something else: {what} need the server's {variable}")
         return Refusal(
             401,

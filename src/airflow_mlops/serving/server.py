@@ -39,7 +39,7 @@ def serve(settings: Settings) -> int:
             if admin is None:
                 return PORT_REFUSED
             stack.enter_context(admin)
-        database = Database(settings.database, settings.log_rows)
+        database = Database(settings.database, settings.log_limits)
         try:
             with FileLock(settings.state_dir / "server.lock", blocking=False):
                 logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)

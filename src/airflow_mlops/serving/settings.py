@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airflow_mlops.core.errors import ConfigError
+from airflow_mlops.serving.pruning import LogLimits
 from airflow_mlops.serving.roles import (
     ADMIN_VARIABLE,
     LABEL_VARIABLE,
@@ -31,7 +32,7 @@ class Settings:
     model to load, ``read_s`` how long a caller may take to send a request, ``drain_s`` how long open requests
     may take at shutdown, all in seconds; ``workers`` is the number of processes;
     ``sticky`` names the key by which a caller keeps to a version, ``header:NAME`` or ``column:NAME``;
-    ``log_rows`` is how many requests the request log keeps.
+    the request log, with its labels, keeps ``log_rows`` requests of ``log_days`` days in ``log_size`` bytes.
 
     ``token``, ``label_token`` and ``admin_token`` are for predicting, labelling and administering, each one
     token or several (see ``Tokens``). Administrators come in at ``admin_host`` and ``admin_port`` (None:
@@ -54,7 +55,9 @@ class Settings:
     load_wait_s: float = 30.0
     read_s: float = 20.0
     drain_s: int = 10
-    log_rows: int = 1_000_000
+    log_rows: int = LogLimits.rows
+    log_days: float = LogLimits.days
+    log_size: int = LogLimits.size
     sticky: str | None = None
     workers: int = 1
     admin_host: str = "127.0.0.1"
@@ -70,6 +73,11 @@ class Settings:
             raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
         if not self.read_s > 0 or not self.timeout_s > 0:
             raise ConfigError("--timeout and --read-timeout must be more than 0 seconds")
+        if self.log_rows < 1 or not self.log_days > 0 or self.log_size < _LEAST_LOG:
+            raise ConfigError(
+                "--log-rows must be at least 1, --log-days more than 0, --log-size at least 1MB; got "
+                f"{self.log_rows}, {self.log_days:g}, {self.log_size}"
+            )
         if self.max_connections < 1:
             raise ConfigError(f"--max-connections must be at least 1, got {self.max_connections}")
         if self.open_loopback and not is_loopback(self.host):
@@ -103,6 +111,11 @@ class Settings:
         return self.port + 1 if 0 < self.port < MAX_PORT else 0
 
     @property
+    def log_limits(self) -> LogLimits:
+        """The limits of the request log."""
+        return LogLimits(rows=self.log_rows, days=self.log_days, size=self.log_size)
+
+    @property
     def database(self) -> Path:
         """The file of traffic, counts and request log."""
         return self.state_dir / "serving.sqlite"
@@ -119,16 +132,33 @@ class Settings:
         )
 
 
+def size_in_bytes(text: str) -> int:
+    """Return the bytes of a size such as 500MB or 2GB (powers of 1024); raises ValueError.
+
+    >>> size_in_bytes("2GB"), size_in_bytes("4096")
+    (2147483648, 4096)
+    """
+    number = text.strip().upper()
+    for power, unit in enumerate(("KB", "MB", "GB", "TB"), start=1):
+        if number.endswith(unit):
+            return int(float(number.removesuffix(unit)) * 1024**power)
+    return int(number.removesuffix("B"))
+
+
 _SWITCHES: Final = {
     "--open-loopback": ("open_loopback", "predictions need no token; on a loopback address only"),
     "--only-safe-formats": ("only_safe_formats", "load no version whose format runs code of its own"),
 }
-_OPTIONS: Final = {
+_LEAST_LOG: Final = 1024**2
+_OPTIONS: Final[Mapping[str, tuple[str, Callable[[str], Any], str]]] = {
     "--host": ("host", str, "address to listen on"),
     "--port": ("port", int, "port to listen on"),
     "--timeout": ("timeout_s", float, "seconds per prediction"),
     "--read-timeout": ("read_s", float, "seconds that a caller may take to send a request"),
     "--workers": ("workers", int, "number of processes"),
+    "--log-rows": ("log_rows", int, "requests that the request log keeps, with their labels"),
+    "--log-days": ("log_days", float, "days that the request log keeps"),
+    "--log-size": ("log_size", size_in_bytes, "bytes that the state file may use, such as 500MB"),
     "--sticky": ("sticky", str, "keep a caller on one version: header:NAME or column:NAME"),
     "--admin-host": ("admin_host", str, "address to listen on for administrators"),
     "--admin-port": (

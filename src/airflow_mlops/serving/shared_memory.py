@@ -90,6 +90,7 @@ class WorkerSlot:
     serving = property(lambda self: bool(self._words[1]), lambda self, value: self._set(1, int(value)))
     flushed = property(lambda self: int(self._words[2]), lambda self, value: self._set(2, value))
     connections = property(lambda self: int(self._words[3]), lambda self, value: self._set(3, value))
+    unstored = property(lambda self: bool(self._words[4]), lambda self, value: self._set(4, int(value)))
 
     def _set(self, index: int, value: int) -> None:
         self._words[index] = value
@@ -129,6 +130,7 @@ class SharedState:
     def private(cls, folder: Path) -> SharedState:
         """Return the memory of a server that is one process; ``folder`` is for its lock."""
         folder.mkdir(parents=True, exist_ok=True)
+        _touch_locks(folder)
         return cls(mmap.mmap(-1, _size(1)), None, 1, folder)
 
     @classmethod
@@ -137,12 +139,18 @@ class SharedState:
         with tempfile.TemporaryFile(dir=folder) as file:
             fd = os.dup(file.fileno())
         os.ftruncate(fd, _size(slots))
+        _touch_locks(folder)
         return cls.attach(fd, folder, slots)
 
     @classmethod
     def attach(cls, fd: int, folder: Path, slots: int) -> SharedState:
         """Return the memory behind an inherited file descriptor."""
         return cls(mmap.mmap(fd, _size(slots)), fd, slots, folder)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the server's state."""
+        return self._folder
 
     @property
     def flush_number(self) -> int:
@@ -189,6 +197,13 @@ class SharedState:
             if present in (0, value):
                 return None if present else place % _KEYS
         return None
+
+
+def _touch_locks(folder: Path) -> None:
+    """Create the files to lock now: a disk that is full later could not."""
+    for name in ("change.lock", "claim.lock"):
+        with _locked(folder / name):
+            pass
 
 
 @contextmanager

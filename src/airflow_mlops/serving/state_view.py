@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from airflow_mlops.serving import grants
 from airflow_mlops.serving.database import Database, Epoch
 from airflow_mlops.serving.document import Document
 from airflow_mlops.serving.saved_state import document_of
@@ -20,6 +22,8 @@ from airflow_mlops.serving.traffic import Moment, Traffic
 
 log = logging.getLogger(__name__)
 SETTLE_S: Final = 2.0
+MARKED: Final = "marked"
+"""The key by which a stored state says that its canary traffic is granted by a file as well."""
 POLL_S: Final = 0.02
 
 
@@ -41,10 +45,15 @@ def restore(memory: SharedState, database: Database, moment: Moment) -> None:
     with memory.lock():
         if memory.document.number:
             return
-        saved, fault = document_of(database.read_state(), moment.wall)
+        found = database.read_state()
+        saved, fault = document_of(found, moment.wall)
         if fault:
             log.error("the state on disk cannot be (%s): no canary gets traffic until the next order", fault)
-        saved = saved.with_traffic(saved.traffic.since_start(moment))
+        traffic = saved.traffic.since_start(moment)
+        if found.get(MARKED) and traffic.gives and not grants.granted(memory.folder, traffic.epoch):
+            log.warning("canary traffic of %s was taken away and could not be stored", dict(traffic.weights))
+            traffic = traffic.lapse()
+        saved = saved.with_traffic(traffic)
         memory.document.write(saved.to_json())
     for *_, key in database.read_keys():
         memory.claim(key)
@@ -60,6 +69,7 @@ class StateView:
         self._number = 0
         self._document = Document()
         self._changing = asyncio.Lock()
+        self.unstored = ""
         self.slot.pid = os.getpid()
 
     @property
@@ -82,6 +92,11 @@ class StateView:
         return [slot for slot in self.memory.slots if slot.pid and slot is not self.slot]
 
     @property
+    def stored(self) -> bool:
+        """Whether the state in force is on the disk as well."""
+        return not any(slot.unstored for slot in self.memory.slots)
+
+    @property
     def peers(self) -> list[WorkerSlot]:
         """The slots of all workers that answer callers, and that of this one."""
         return [slot for slot in self.memory.slots if slot.serving or slot is self.slot]
@@ -101,9 +116,31 @@ class StateView:
             yield found.with_traffic(self.lapsed(found.traffic))
 
     async def write(self, document: Document) -> None:
-        """Put a state in force; the caller holds ``changing``."""
-        await asyncio.to_thread(store, self._database, document, now().wall)
+        """Put a state in force, once it is stored; the caller holds ``changing``."""
+        await asyncio.to_thread(store, self._database, self.memory.folder, document, now().wall)
+        self.unstored = ""
+        self.slot.unstored = False
         self.memory.document.write(document.to_json())
+
+    async def withdraw(self, document: Document) -> None:
+        """Put a state in force that only takes traffic away: at once, whether or not it can be stored.
+
+        The caller holds ``changing``. ``unstored`` says why it could not be stored; ``save`` tries again.
+        """
+        self.memory.document.write(document.to_json())
+        try:
+            await self.write(document)
+        except sqlite3.Error as error:
+            self.unstored = f"the state folder cannot be written: {error}"
+            self.slot.unstored = True
+            grants.revoke(self.memory.folder)
+            log.warning("canary traffic was taken away, but %s", self.unstored)
+
+    async def save(self) -> None:
+        """Store a state that could not be stored before."""
+        if self.unstored:
+            async with self.changing() as document:
+                await self.write(document)
 
     def adopt(self, propose: Callable[[Document], Document]) -> Document:
         """Change what is not worth waiting for, such as a reference; returns the state afterwards.
@@ -130,8 +167,14 @@ class StateView:
             await asyncio.sleep(POLL_S / 4)
 
 
-def store(database: Database, document: Document, at: float) -> None:
+def store(database: Database, folder: Path, document: Document, at: float) -> None:
     """Write a state to disk, with the epoch that it begins."""
     split = document.traffic
+    try:
+        if split.gives:
+            grants.grant(folder, split.epoch)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
     epoch = Epoch(split.epoch, at, split.champion, split.weights, split.shadow)
-    database.write_state(document.to_json(), epoch)
+    database.write_state({**document.to_json(), MARKED: True}, epoch)
+    grants.revoke(folder, but=split.epoch if split.gives else None)

@@ -15,12 +15,14 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections import deque
+from collections import Counter, deque
 from time import monotonic, time
 from typing import Final
 
+from airflow_mlops.serving import grants
 from airflow_mlops.serving.crash import Crash, apply_crash
 from airflow_mlops.serving.database import Batch, Database
 from airflow_mlops.serving.document import Document
@@ -72,6 +74,7 @@ class Supervisor:
         self._lives: dict[int, asyncio.Task[None]] = {}
         self._retired: set[int] = set()
         self._crashes: deque[Crash] = deque()
+        self._unwritten: Counter[tuple[int, int, str]] = Counter()
         self._failed_starts = 0
         self._has_served = False
         self._stopping = asyncio.Event()
@@ -169,11 +172,18 @@ class Supervisor:
                 read = self._memory.document.latest()
                 found = Document.from_json(self._database.read_state() if read is None else read)
                 following, counts = apply_crash(crash, found, list(self._crashes), time())
-                if counts:
-                    self._database.write_batch(Batch(counts=counts))
+                # In force first: a full disk must not leave traffic to a version that ends processes.
                 if following is not found or read is None:
-                    store(self._database, following, time())
                     self._memory.document.write(following.to_json())
+                self._unwritten.update(counts)
+                try:
+                    if following is not found or read is None:
+                        store(self._database, self._memory.folder, following, time())
+                    self._database.write_batch(Batch(counts=self._unwritten))
+                    self._unwritten = Counter()
+                except (sqlite3.Error, OSError):
+                    grants.revoke(self._memory.folder)
+                    raise
         except Exception:
             log.exception("cannot write down the crash")
 

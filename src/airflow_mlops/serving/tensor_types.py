@@ -30,6 +30,11 @@ class TensorInfo:
     datatype: str
     shape: tuple[int, ...] = (-1,)
 
+    @property
+    def of_any_rows(self) -> TensorInfo:
+        """The same tensor with any number of rows."""
+        return replace(self, shape=(-1, *self.shape[1:]))
+
 
 @dataclass(frozen=True)
 class Output:

@@ -84,8 +84,7 @@ class Traffic:
 
     def expired(self, steady: float) -> bool:
         """Whether the lease ran out while a canary still has traffic or copies of it."""
-        busy = any(self.weights.values()) or self.shadow is not None
-        return self.lease_ends is not None and steady >= self.lease_ends and busy
+        return self.lease_ends is not None and steady >= self.lease_ends and self.gives
 
     def lapse(self) -> Traffic:
         """Return the split after the lease ran out: every canary at 0. The same in every process."""
@@ -104,6 +103,20 @@ class Traffic:
             return replace(self, lease_s=None, lease_until=None, lease_ends=None, boot=now.boot)
         until, ends = now.wall + lease_s, now.steady + lease_s
         return replace(self, lease_s=lease_s, lease_until=until, lease_ends=ends, boot=now.boot)
+
+    @property
+    def gives(self) -> bool:
+        """Whether a canary gets traffic or copies of it."""
+        return any(self.weights.values()) or self.shadow is not None
+
+    def only_takes(self, before: Traffic) -> bool:
+        """Whether canaries get less than ``before`` or nothing, and nothing else changes."""
+        return (
+            (self.epoch != before.epoch or not self.gives)
+            and self.champion == before.champion
+            and self.shadow in (None, before.shadow)
+            and all(percent <= before.weights.get(v, 0) for v, percent in self.weights.items())
+        )
 
     def since_start(self, now: Moment) -> Traffic:
         """Return the split as a server starts with it: after a reboot the steady clock begins again."""

@@ -52,7 +52,7 @@ from airflow_mlops.rollout.targets.model_server_probe import check_clock
 from tests.support import free_port
 from tests.support.haproxy import running_haproxy
 from tests.support.postgres import running_postgres
-from tests.support.server import ADMIN_TOKEN, NAME, Registry, running_server
+from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, Registry, running_server
 
 VALID = Path(__file__).parents[2] / "corpus" / "valid"
 LOADER = "from airflow_mlops import load_pipelines\nload_pipelines(globals(){})  # DAGs\n"
@@ -352,12 +352,18 @@ def test_a_model_server_is_asked_for_health_token_and_model(
         client.traffic(1)
         served, clock = look_at_target(server_place(url))
         wrong, *_ = look_at_target(server_place(url, token="other-token"))
+        predicts, *_ = look_at_target(server_place(url, token=TOKEN))
+        callers, *_ = look_at_target(server_place(str(client.base_url)))
         another, *_ = look_at_target(server_place(url, pipeline="churn"))
     gone = look_at_target(server_place(url))
     assert (fresh.status, "no version is loaded" in fresh.message) == ("warning", True)
     assert (served.status, clock.status) == ("ok", "ok")
     assert served.message == f"{url} takes the token and serves flights, champion is version 1"
     assert (wrong.status, "refuses the token" in wrong.message) == ("failed", True)
+    assert (predicts.status, "this token is for something else" in predicts.message) == ("failed", True)
+    assert "AIRFLOW_MLOPS_ADMIN_TOKEN as password" in predicts.fix
+    assert (callers.status, "is for callers" in callers.message) == ("failed", True)
+    assert "administrators' address (its --admin-port) as host" in callers.fix
     assert (another.status, "churn wants it too" in another.message) == ("failed", True)
     assert [finding.status for finding in gone] == ["failed"]
     assert "airflow-mlops serve --name flights" in gone[0].fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.pyfunc_models import PyfuncRegistry
 from tests.support.server import NAME, Client, running_server
+from tests.support.server_process import running_process
 
 SIGN = "return (a > 0).astype(int)"
 ROW = {"dataframe_split": {"columns": ["a"], "data": [[1.0]]}}
@@ -70,6 +72,34 @@ def test_the_champion_answers_for_a_canary_that_never_does(registry: PyfuncRegis
         assert server.counts()[str(canary)] == {"requests": 24, "failures": 24}
         assert server.traffic(champion).status_code == 200
         assert ask(server).headers["x-model-version"] == str(champion)
+
+
+def test_a_canary_none_of_whose_predictions_returns_is_failed_and_has_no_traffic(
+    registry: PyfuncRegistry, tmp_path: Path
+) -> None:
+    champion, canary = registry.log(SIGN), registry.log("threading.Event().wait()")
+    with running_server(registry, tmp_path / "state", timeout_s=1.0) as server:
+        with_split(server, champion, canary)
+        while server.get("/admin/state").json()["weights"] != {str(canary): 0}:
+            with ThreadPoolExecutor(24) as pool:
+                list(pool.map(lambda _: ask(server), range(24)))
+        state = server.get("/admin/state").json()["versions"][str(canary)]
+        assert (state["status"], "8 threads are blocked" in state["detail"]) == ("failed", True)
+        assert ask(server).headers["x-model-version"] == str(champion)
+
+
+def test_a_champion_that_is_blocked_gets_a_new_worker(registry: PyfuncRegistry, tmp_path: Path) -> None:
+    champion = registry.log("if a[0] > 9:\n    threading.Event().wait()\nreturn [1]")
+    endless = {"dataframe_split": {"columns": ["a"], "data": [[10.0]]}}
+    with running_process(registry, tmp_path / "state", "--timeout", "0.5") as server:
+        server.must_load(champion, f"models:/{NAME}/{champion}")
+        assert server.traffic(champion).status_code == 200
+        [before] = server.workers
+        with contextlib.suppress(httpx.TransportError):  # The last of them meets the end of the worker.
+            while before in server.workers:
+                assert ask(server, endless).status_code == 504
+        server.await_workers(before, 1)
+        assert ask(server).json() == {"predictions": [1]}
 
 
 @pytest.mark.parametrize(

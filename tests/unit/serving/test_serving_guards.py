@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core import Observation
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving.guards import (
@@ -16,8 +18,8 @@ from airflow_mlops.serving.guards import (
     Reference,
     Seen,
     events_of,
-    is_wrong,
 )
+from airflow_mlops.serving.labels import is_wrong
 from tests.support.server import ADMIN_TOKEN, ROW, Client, Registry, running_server
 
 REFERENCE = Reference(
@@ -70,12 +72,38 @@ def test_what_counts_as_slow_follows_the_champion_each_minute() -> None:
     ("predictions", "label", "wrong"),
     [
         ("[1]", 1, False), ("[1]", 0, True), ('["late"]', "late", False), ("[1, 0]", [1, 1], True),
-        ("[1, 0]", [1, 0], False), ("[1, 0]", 1, None), ("[0.37]", 1, None), (None, 1, None),
-        ("[1]", None, None), ('[{"a": 1}]', 1, None),
+        ("[1, 0]", [1, 0], False), ("[0.37]", 1, None), (None, 1, None), ("[1]", [1], False),
+        ('[{"a": 1}]', 1, None), ("[[1, 2]]", [1, 2], None), ("[true]", True, False), ("[2.0]", 2, False),
+        ("[1]", 7, True), ("[1]", 1.0, False), ("[0.37]", 0.4, None), ("[null]", 1, True),
     ],
 )  # fmt: skip
 def test_wrong_predictions(predictions: str | None, label: Any, wrong: bool | None) -> None:
     assert is_wrong(predictions, label) is wrong
+
+
+@pytest.mark.parametrize(
+    ("predictions", "label", "words"),
+    [
+        ("[1]", None, "label must be the true class, got null"),
+        ("[1]", "1", 'label must be a whole number as the prediction 1 is, got "1"'),
+        ("[1]", True, "label must be a whole number as the prediction 1 is, got true"),
+        ("[true]", 1, "label must be true or false as the prediction true is, got 1"),
+        ("[1]", 0.5, "label must be a whole number as the prediction 1 is, got 0.5"),
+        ("[0.37]", "high", 'label must be a number as the prediction 0.37 is, got "high"'),
+        ('["late"]', 1, 'label must be text as the prediction "late" is, got 1'),
+        ("[1]", {"a": 1}, 'label must be a whole number as the prediction 1 is, got {"a": 1}'),
+        ("[1]", [[1]], "label must be a whole number as the prediction 1 is, got [1]"),
+        ("[1, 0]", 1, "label must be a list of 2 values, one for each row, got 1"),
+        ("[1, 0]", [1, 0, 1], "label must be a list of 2 values, one for each row, got [1, 0, 1]"),
+        ("[1]", [], "label must be a list of 1 values, one for each row, got []"),
+        ("[1, 0]", [1, None], "label must be the true class, got null"),
+        (None, None, "label must be the true class, got null"),
+    ],
+)
+def test_a_label_that_cannot_be_the_truth_is_refused(predictions: str | None, label: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        is_wrong(predictions, label)
+    assert str(refused.value).startswith(words)
 
 
 @pytest.fixture
@@ -141,7 +169,13 @@ def test_guard_counts_and_reference_survive_a_restart(serving_registry: Registry
         before = observe(client)
     with running_server(serving_registry, tmp_path) as client:
         after = observe(client)
-    assert (after.epochs, after.reference) == (before.epochs, before.reference)
+    [(old, new)] = zip(before.epochs, after.epochs, strict=True)
+    for counts, again in ((old.canary, new.canary), (old.champion, new.champion)):
+        assert counts.labels is not None
+        assert again.labels is not None
+        assert replace(counts, labels=None) == replace(again, labels=None)
+        assert counts.labels.rows == again.labels.rows
+    assert after.reference == before.reference
 
 
 def shadow(client: Client, version: int) -> None:
@@ -191,3 +225,43 @@ def test_a_broken_shadow_costs_no_caller_anything(canary: Client, serving_regist
 def test_an_impossible_shadow_is_refused(canary: Client, body: dict[str, Any]) -> None:
     whole = {"champion": 1, "generation": 99, **body}
     assert canary.put("/admin/traffic", json=whole).status_code == 422
+
+
+def test_labels_that_cannot_be_right_are_refused_and_count_nothing(canary: Client) -> None:
+    canary.traffic(1, {2: 50})
+    answered = canary.predict(ROW, **{"x-request-id": "one"})
+    version = int(answered.headers["x-model-version"])
+    for label in (None, "0", True, [0, 1], 0.5):
+        refused = canary.post("/labels", json={"request_id": "one", "label": label})
+        assert refused.status_code == 422, label
+        assert refused.json()["error"].startswith("label must be ")
+    unread = canary.post("/labels", json={"request_id": "one", "label": 0, "at": "2031-01-01"})
+    assert (unread.status_code, "unknown field `at`" in unread.json()["error"]) == (422, True)
+    kept = canary.post("/labels", json={"request_id": "one", "label": 0})
+    assert kept.json() == {"request_id": "one", "version": version, "counted": True}
+    canary.predict(ROW, **{"x-request-id": "one"})
+    shared = canary.post("/labels", json={"request_id": "one", "label": 1})
+    assert shared.status_code == 409
+    assert "2 predictions have the id 'one'" in shared.json()["error"]
+    unknown = canary.post("/labels", json={"request_id": "two", "label": 1})
+    assert unknown.status_code == 404
+    assert f"the request log holds the last {ENOUGH + 2} requests, since 2" in unknown.json()["error"]
+    [epoch] = observe(canary).epochs
+    assert epoch.canary.labelled + epoch.champion.labelled == 1
+
+
+def test_a_rollout_sees_when_answers_were_given_and_when_their_labels_came(canary: Client) -> None:
+    canary.traffic(1, {2: 50})
+    answers = [canary.predict(ROW, **{"x-request-id": f"l{n}"}) for n in range(30)]
+    of_canary = [n for n, a in enumerate(answers) if a.headers["x-model-version"] == "2"]
+    for number in of_canary[:4]:
+        canary.post("/labels", json={"request_id": f"l{number}", "label": 0})
+    [epoch] = observe(canary).epochs
+    assert epoch.canary.labels is not None
+    assert epoch.champion.labels is not None
+    assert sum(row.answers for row in epoch.canary.labels.rows) == len(of_canary)
+    assert sum(row.answers for row in epoch.champion.labels.rows) == 30 - len(of_canary)
+    labelled = [row for row in epoch.canary.labels.rows if row.labelled]
+    assert sum(row.labelled for row in labelled) == 4
+    assert all(0 < row.age < 60 for row in labelled)
+    assert all(row.start <= epoch.canary.labels.at for row in labelled)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 from airflow_mlops.serving.database import Batch, Database, LoggedRequest
+from airflow_mlops.serving.pruning import LogLimits
 from airflow_mlops.serving.shared_memory import SharedState
 from airflow_mlops.serving.state_view import restore
 from airflow_mlops.serving.traffic import Moment
@@ -51,7 +53,7 @@ def test_a_document_that_its_writer_left_half_done_is_not_read(tmp_path: Path) -
 
 
 def test_keys_that_were_counted_are_known_after_a_restart(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s.sqlite", 100)
+    database = Database(tmp_path / "s.sqlite", LogLimits())
     database.write_batch(Batch(keys=[(1, 2, 77)]))
     memory = SharedState.private(tmp_path)
     restore(memory, database, Moment(0.0, 0.0))
@@ -61,18 +63,15 @@ def test_keys_that_were_counted_are_known_after_a_restart(tmp_path: Path) -> Non
 
 
 def test_counts_add_up_and_a_wall_clock_that_jumps_confuses_no_log(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s.sqlite", log_rows=3)
+    database = Database(tmp_path / "s.sqlite", LogLimits(rows=3, days=math.inf))
     for number, at in enumerate((1e9, 0.0, 2e9, 5.0)):
         log = [LoggedRequest(f"r{number}", at, 8, 2, 2, 200, 1, "[1]", None, 0.1)]
         database.write_batch(Batch(log=log, counts=Counter({(8, 2, "requests"): 1})))
     assert database.read_counts(7) == {(8, 2): {"requests": 4}}
     assert database.read_counts(8) == {}
-
-    def wrong(_found: object, _label: object) -> list[tuple[int, str]]:
-        return [(2, "wrong")]
-
-    assert not database.write_label("r0", 1, 1.0, wrong)  # The log keeps the latest three, by arrival.
+    # The log keeps the latest three, by arrival.
+    assert database.write_label("r0", 0, 1.0).status == "unknown"
     for number in (1, 2, 3, 3):
-        assert database.write_label(f"r{number}", 1, 1.0, wrong)
+        assert database.write_label(f"r{number}", 0, 1.0).counted
     assert database.read_counts(7)[8, 2]["wrong"] == 3
     database.close()

@@ -48,6 +48,11 @@ class QualityGuard(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1), STRICT_FLOAT] | None = Field(
         None, description="…or that the share of wrong predictions is below this."
     )
+    label_delay: Duration | None = Field(
+        None,
+        description="Age at which a request is judged by its label, in both versions; later labels do not "
+        "count. Default: twice the time within which 95 % of the labels come.",
+    )
     action: GuardAction = Field("rollback", description="Action on harm.")
 
 

@@ -7,23 +7,22 @@ of all rollouts need fewer: the figure is close to the median, not a guarantee.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_mlops.rollout.core.evidence import (
-    FAILURE_PRIOR,
-    FAILURE_SHARES,
-    EventShareProcess,
-    log_mean_exp,
-    mixture,
-)
 from airflow_mlops.rollout.core.guards import KINDS, GuardPlan
 from airflow_mlops.rollout.core.judgement import harm_limit, pass_limit
+from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
+from airflow_mlops.rollout.core.quality_forecast import quality_need
+from airflow_mlops.rollout.core.requests_needed import (
+    requests_needed,
+    requests_to_pass,
+    requests_to_roll_back,
+)
 from airflow_mlops.rollout.core.state import RolloutPlan
 
 RATIOS: Final = (1.5, 2.0)
-_NEVER: Final = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +60,20 @@ class Forecast:
 
 
 def forecast(
-    plan: RolloutPlan, *, rps: float, error_rate: float, wrong_rate: float = 0.1, callers: int | None = None
+    plan: RolloutPlan,
+    *,
+    rps: float,
+    error_rate: float,
+    wrong_rate: float = 0.1,
+    callers: int | None = None,
+    labels: LabelsToCome | None = None,
 ) -> Forecast:
     """Return what each step of ``plan`` can detect, and when.
 
     ``rps`` are requests per second of both versions together, ``error_rate`` and ``wrong_rate`` the
     champion's shares of failures and of wrong predictions, within 0 and 1. ``callers`` is how many there are
-    when routing is sticky and each counts once, None when every request counts.
+    when routing is sticky and each counts once, None when every request counts. ``labels`` says how labels
+    come; by default each answer gets its label at once.
 
     >>> plan = RolloutPlan(
     ...     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(10, 50)
@@ -81,8 +87,9 @@ def forecast(
     rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = [(guard, rates[guard.name]) for guard in (errors, *plan.guards) if guard.name in rates]
+    labels = labels or LabelsToCome()
     percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
-    steps = tuple(_step(plan, percent, guards, rps, callers) for percent in percents)
+    steps = tuple(_step(plan, percent, guards, rps, callers, labels) for percent in percents)
     count = 1 + len(plan.guards)
     shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
@@ -93,77 +100,26 @@ def forecast(
         shortest_s=sum(
             _shortest(plan, step, rps, settle_s=plan.settle_s if step is steps[0] else 0.0) for step in steps
         ),
-        proposals=tuple(_proposals(plan, guards, steps, rps, callers)),
+        proposals=tuple(_proposals(plan, guards, steps, rps, callers, labels)),
     )
-
-
-def requests_to_roll_back(
-    ratio: float, share: float, rate: float, log_limit: float, null: float = 1.0
-) -> float:
-    """Return the requests after which a canary with ``ratio`` times the champion's events is found.
-
-    ``share`` is the canary's part of the traffic, ``rate`` the champion's share of events, ``null`` the
-    ratio that is still allowed. inf when it is never found.
-    """
-    process = EventShareProcess.inferiority(null)
-    return requests_needed(_drift(process, share * rate * ratio, (1 - share) * rate, share), log_limit)
-
-
-def requests_to_pass(guard: GuardPlan, share: float, rate: float, log_limit: float) -> float:
-    """Return the requests after which a canary that equals the champion passes a guard; inf for never."""
-    process = EventShareProcess.non_inferiority(guard.max_ratio)
-    by_ratio = requests_needed(_drift(process, share * rate, (1 - share) * rate, share), log_limit)
-    if guard.tolerance is None:
-        return by_ratio
-    return min(by_ratio, requests_needed(_tolerance_drift(guard.tolerance, rate, share), log_limit))
-
-
-def requests_needed(log_e: Callable[[float], float], limit: float) -> float:
-    """Return the smallest number of requests at which ``log_e`` reaches ``limit``; inf for never."""
-    high = 1.0
-    while log_e(high) < limit:
-        high *= 2
-        if high > _NEVER:
-            return math.inf
-    low = high / 2
-    while high - low > max(1.0, high / 1000):
-        middle = (low + high) / 2
-        low, high = (low, middle) if log_e(middle) >= limit else (middle, high)
-    return math.ceil(high)
-
-
-def _drift(
-    process: EventShareProcess, canary: float, champion: float, share: float
-) -> Callable[[float], float]:
-    """Return log E after n requests when each brings the expected part of an event."""
-    null = process.null_ratio
-    per_request = tuple(
-        canary * math.log(ratio / null)
-        + (canary + champion) * (math.log1p(share * (null - 1)) - math.log1p(share * (ratio - 1)))
-        for ratio in process.ratios
-    )
-    weights = mixture(null, process.ratios)
-    return lambda n: log_mean_exp(tuple(n * step for step in per_request), weights)
-
-
-def _tolerance_drift(tolerance: float, rate: float, share: float) -> Callable[[float], float]:
-    def per_request(part: float) -> float:
-        if not part:
-            return -math.inf if rate else -math.log1p(-tolerance)
-        fine = math.log1p(-part * tolerance) - math.log1p(-tolerance)
-        return rate * math.log(part) + (1 - rate) * fine
-
-    steps = tuple(per_request(part) for part in FAILURE_SHARES)
-    return lambda n: log_mean_exp(tuple(n * share * step for step in steps), FAILURE_PRIOR)
 
 
 def _step(
-    plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float, callers: int | None
+    plan: RolloutPlan,
+    percent: int,
+    guards: list[tuple[GuardPlan, float]],
+    rps: float,
+    callers: int | None,
+    labels: LabelsToCome,
 ) -> StepForecast:
     # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
     share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
     needs = []
     for guard, rate in guards:
+        if guard.name == "quality":
+            worse, good = quality_need(plan, guard, rate, percent, rps, labels, RATIOS)
+            needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
+            continue
         null = guard.max_ratio if KINDS[guard.name].tolerates_margin else 1.0
         worse = {
             ratio: requests * requests_to_roll_back(ratio, share, rate, harm_limit(plan), null)
@@ -171,7 +127,9 @@ def _step(
         }
         good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
         needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
-    warnings = tuple(_warnings(plan, percent, needs, rps, callers))
+    blind = labels.blindness(plan.guards) if percent and rps else ""
+    hopeful = [need for need in needs if not (blind and need.guard == "quality")]
+    warnings = (*_warnings(plan, percent, hopeful, rps, callers), *([blind] if blind else []))
     return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
 
 
@@ -224,12 +182,16 @@ def _proposals(
     steps: tuple[StepForecast, ...],
     rps: float,
     callers: int | None,
+    labels: LabelsToCome,
 ) -> list[str]:
     if not any(step.warnings for step in steps):
         return []
     if not rps:
         return ["there is no traffic to judge by: replay requests, or deploy with human approval"]
-    wanted = max(requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) for _, rate in guards)
+    wanted = max(
+        requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) / labels.share_for(guard)
+        for guard, rate in guards
+    )
     if callers is not None and wanted > callers:
         return [
             "random routing (a server without --sticky): every request counts, "

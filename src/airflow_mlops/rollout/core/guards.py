@@ -27,12 +27,14 @@ class GuardPlan:
 
     ``tolerance`` is a rate of events below which the canary is good enough by itself, None for none; latency
     has none, as its limit follows the champion's load: only both arms at the same moments can be compared.
+    ``label_delay_s`` (seconds) is the age from which the labels of a request are judged, None to learn it.
     """
 
     name: str
     max_ratio: float
     action: str = "rollback"
     tolerance: float | None = None
+    label_delay_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS and self.name != "prediction_shift":
@@ -44,7 +46,7 @@ class GuardPlan:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """Where the events of a guard are counted, and its words."""
 
     events: str
@@ -56,11 +58,11 @@ class _Kind:
     relative: bool = False
 
 
-KINDS: Final[Mapping[str, _Kind]] = {
-    "error_rate": _Kind("failures", "requests", "fails more often", "failed", "failure"),
+KINDS: Final[Mapping[str, Kind]] = {
+    "error_rate": Kind("failures", "requests", "fails more often", "failed", "failure"),
     # A model may be somewhat slower for a reason: harm begins at the margin, not at the first difference.
-    "latency_p95": _Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True, True),
-    "quality": _Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
+    "latency_p95": Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True, True),
+    "quality": Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
 }
 
 
@@ -77,14 +79,17 @@ class Finding:
 
 
 def find(guard: GuardPlan, epochs: Sequence[EpochCounts], *, harm_limit: float, pass_limit: float) -> Finding:
-    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed."""
+    """Weigh the counts of one guard; the limits are natural logarithms of the evidence needed.
+
+    The guard ``quality`` has a module of its own, ``quality``.
+    """
     if guard.name == "prediction_shift":
         return _shift(guard, epochs, harm_limit)
     return _rates(guard, KINDS[guard.name], epochs, harm_limit, pass_limit)
 
 
 def _rates(
-    guard: GuardPlan, kind: _Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
+    guard: GuardPlan, kind: Kind, epochs: Sequence[EpochCounts], harm_limit: float, pass_limit: float
 ) -> Finding:
     null = guard.max_ratio if kind.tolerates_margin else 1.0
     worse, not_worse = (
@@ -122,7 +127,7 @@ def _rates(
         guard=guard.name,
         action=guard.action,
         harm=harm,
-        good=_good(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
+        good=good_words(guard, kind, shown, (not_worse.log_e, tolerable), pass_limit),
         missing=missing,
         evidence={
             "canary": {kind.measured: measured, kind.events: events},
@@ -134,7 +139,10 @@ def _rates(
     )
 
 
-def _good(guard: GuardPlan, kind: _Kind, shown: str, log_es: tuple[float, float], limit: float) -> str | None:
+def good_words(
+    guard: GuardPlan, kind: Kind, shown: str, log_es: tuple[float, float], limit: float
+) -> str | None:
+    """Return why a guard passes, None if it does not; ``log_es`` are of its ratio and of its rate."""
     ratio_log_e, rate_log_e = log_es
     if ratio_log_e >= limit:
         return f"{kind.noun} ratio below {guard.max_ratio:g}: log E {ratio_log_e:.2f} >= {limit:.2f}"

@@ -11,6 +11,7 @@ from airflow_mlops.rollout.core.bursts import with_bursts
 from airflow_mlops.rollout.core.every_request import with_every_request
 from airflow_mlops.rollout.core.guards import Finding, GuardPlan, find
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts
+from airflow_mlops.rollout.core.quality import find_quality
 from airflow_mlops.rollout.core.state import RolloutPlan
 
 FLOOR_REQUESTS: Final = 20
@@ -65,6 +66,14 @@ def pass_limit(plan: RolloutPlan) -> float:
     return -math.log(plan.alpha)
 
 
+def find_harm(
+    guard: GuardPlan, epochs: Sequence[EpochCounts], *, harm_limit: float, pass_limit: float
+) -> Finding:
+    """Weigh the counts of one guard of any kind; the limits are logarithms of the evidence needed."""
+    weigh = find_quality if guard.name == "quality" else find
+    return weigh(guard, epochs, harm_limit=harm_limit, pass_limit=pass_limit)
+
+
 def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     """Weigh all counts of a rollout.
 
@@ -80,7 +89,7 @@ def judge(epochs: Sequence[EpochCounts], plan: RolloutPlan) -> Judgement:
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = (errors, *plan.guards)
     limits = {"harm_limit": harm_limit(plan), "pass_limit": pass_limit(plan)}
-    findings = tuple(find(guard, epochs, **limits) for guard in guards)
+    findings = tuple(find_harm(guard, epochs, **limits) for guard in guards)
     findings = (with_bursts(findings[0], errors, epochs, (harm_limit(plan), pass_limit(plan))), *findings[1:])
     findings = (with_every_request(findings[0], epochs, plan), *findings[1:])
     harms = [f.harm for f in findings if f.harm and f.action == "rollback"]

@@ -214,12 +214,13 @@ def _settle(state: RolloutState) -> RolloutState:
 def _merge_counts(state: RolloutState, seen: Observation) -> RolloutState:
     # Counts are totals per epoch: a later observation replaces an earlier one, a lost one loses nothing.
     known = {epoch.epoch: epoch for epoch in state.epochs}
+    delay = next((guard.label_delay_s for guard in state.plan.guards if guard.name == "quality"), None)
     for epoch in seen.epochs:
         before = known.get(epoch.epoch)
         if before is None or epoch.canary.requests + epoch.champion.requests >= (
             before.canary.requests + before.champion.requests
         ):
-            known[epoch.epoch] = epoch
+            known[epoch.epoch] = epoch.after(before, delay)
     epochs = tuple(known[key] for key in sorted(known))
     fresh = state.fresh if _total_requests(epochs) == _total_requests(state.epochs) else state.watched
     return replace(state, epochs=epochs, fresh=fresh, reference={**state.reference, **seen.reference})

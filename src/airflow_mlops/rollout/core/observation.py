@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from airflow_mlops.rollout.core.bursts import Bursts
+from airflow_mlops.rollout.core.labelled import ArmLabels, JudgedLabels, judge_labels
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Counts:
     champion's frozen scores that the score fell into, empty when nothing was scored. Where a caller counts
     once, ``all_failures`` of ``all_requests`` count every request; 0 where nothing counts them apart.
     ``fallback_failures`` are those of a canary on which the champion, asked instead, failed as well.
+    ``labels`` are the server's counts by time and predicted class; they are not kept, see
+    ``EpochCounts.labels``.
     """
 
     requests: int = 0
@@ -31,6 +34,7 @@ class Counts:
     all_requests: int = 0
     all_failures: int = 0
     fallback_failures: int = 0
+    labels: ArmLabels | None = None
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -44,6 +48,7 @@ class Counts:
             self.all_requests + other.all_requests,
             self.all_failures + other.all_failures,
             self.fallback_failures + other.fallback_failures,
+            self.labels or other.labels,
         )
 
     def without_latency_of(self, earlier: Counts) -> Counts:
@@ -75,6 +80,7 @@ class EpochCounts:
     ``both`` is set while the canary answered copies of the champion's requests: the events that the two
     shared. They say nothing about which one is worse; only the rest is compared, with a share of 1/2.
     ``bursts`` are the failures by groups of callers and minutes, None where the target does not say.
+    ``labels`` are those that are judged.
     """
 
     epoch: int
@@ -83,6 +89,7 @@ class EpochCounts:
     champion: Counts
     both: Counts | None = None
     bursts: Bursts | None = None
+    labels: JudgedLabels | None = None
 
     @property
     def share(self) -> float:
@@ -98,6 +105,14 @@ class EpochCounts:
             champion=self.champion.without_latency_of(earlier.champion),
             both=both,
         )
+
+    def after(self, before: EpochCounts | None, label_delay_s: float | None) -> EpochCounts:
+        """Return these counts with the labels that can be judged, given those that were judged ``before``."""
+        labels = judge_labels(
+            before.labels if before else None, self.canary.labels, self.champion.labels, label_delay_s
+        )
+        canary, champion = (replace(counts, labels=None) for counts in (self.canary, self.champion))
+        return replace(self, canary=canary, champion=champion, labels=labels)
 
 
 @dataclass(frozen=True)

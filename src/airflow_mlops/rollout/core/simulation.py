@@ -10,6 +10,7 @@ import numpy as np
 
 from airflow_mlops.core.canary_defaults import LEASE_S
 from airflow_mlops.rollout.core.faults import RequestModel, inject_fault
+from airflow_mlops.rollout.core.labels_to_come import LabelsToCome, SimulatedLabels
 from airflow_mlops.rollout.core.machine import advance
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts, Health, Observation
 from airflow_mlops.rollout.core.state import Phase, RolloutPlan, RolloutState, new_state
@@ -30,12 +31,20 @@ class SimulatedRollout:
 
 
 def simulate(
-    plan: RolloutPlan, *, fault: str, rps: float, error_rate: float, poll_s: float, seed: int = 7
+    plan: RolloutPlan,
+    *,
+    fault: str,
+    rps: float,
+    error_rate: float,
+    poll_s: float,
+    seed: int = 7,
+    labels: LabelsToCome | None = None,
 ) -> SimulatedRollout:
     """Simulate a rollout until it has ended, or is PAUSED for a person.
 
     ``rps`` are requests per second, ``error_rate`` the champion's share of failures, ``poll_s`` seconds
-    between two polls. Labels are known at once. Raises ConfigError for an unknown ``fault``.
+    between two polls. ``labels`` says how labels come; by default each answer gets its label at once. Raises
+    ConfigError for an unknown ``fault``.
     """
     champion = RequestModel(failing=error_rate)
     canary = inject_fault(champion, fault)
@@ -44,15 +53,17 @@ def simulate(
     longest = (plan.step_timeout_s * (len(plan.steps) + 2) + plan.shadow_s) or 1.0
     tick = max(poll_s, longest / _MOST_POLLS)
     counts: dict[int, tuple[Counts, Counts, Counts]] = {}
-    outage = _Outage(fault)
+    outage, coming = _Outage(fault), SimulatedLabels(labels or LabelsToCome())
     while not (state.terminal or state.phase is Phase.PAUSED or state.needs_registry):
         if not outage.active(state, now):
-            seen = _observe(state, counts, canary)
+            seen = _observe(state, counts, canary, coming, now)
             state, _ = advance(state, seen, now)
         served = outage.served(now, tick)
         now += tick
         if canary.traffic and (state.phase is Phase.STEP or state.shadows):
-            _count_requests(rng, state, counts, (canary, champion), rps * served)
+            sizes = _count_requests(rng, state, counts, (canary, champion), rps * served)
+            sides = ((sizes[0], canary.wrong), (sizes[1], champion.wrong))
+            coming.answered(rng, state.percent, now - tick, now, sides)
     return SimulatedRollout(state=state, events=tuple(outage.events))
 
 
@@ -108,18 +119,26 @@ _OUTAGE_EVENTS: Final = {"controller": _controller_died, "server": _server_died}
 
 
 def _observe(
-    state: RolloutState, counts: Mapping[int, tuple[Counts, Counts, Counts]], canary: RequestModel
+    state: RolloutState,
+    counts: Mapping[int, tuple[Counts, Counts, Counts]],
+    canary: RequestModel,
+    coming: SimulatedLabels,
+    now: float,
 ) -> Observation:
-    epochs = tuple(
-        EpochCounts(key, key, ours, theirs, None if key else both)
-        for key, (ours, theirs, both) in sorted(counts.items())
-    )
+    through = {epoch.epoch: epoch.labels.through for epoch in state.epochs if epoch.labels}
+    epochs = []
+    for key, (*sides, both) in sorted(counts.items()):
+        labelled = []
+        for side, found in enumerate(sides):
+            rows, n, wrong = coming.seen(key, side, now, through.get(key, 0.0))
+            labelled.append(replace(found, labelled=n, wrong=wrong, labels=rows))
+        epochs.append(EpochCounts(key, key, labelled[0], labelled[1], None if key else both))
     return Observation(
         health=Health("ok") if canary.loads else Health("failed", "simulated"),
         percent=state.percent,
         champion=state.plan.champion_version,
         epoch=0,
-        epochs=epochs,
+        epochs=tuple(epochs),
         shadow=state.plan.model_version if state.shadows else None,
     )
 
@@ -130,17 +149,18 @@ def _count_requests(
     counts: dict[int, tuple[Counts, Counts, Counts]],
     worlds: tuple[RequestModel, RequestModel],
     expected: float,
-) -> None:
+) -> tuple[int, int]:
     requests, percent = int(rng.poisson(expected)), state.percent
     ours = requests if state.shadows else int(rng.binomial(requests, percent / 100))
     theirs = requests if state.shadows else requests - ours
     drawn = (_draw(rng, worlds[0], ours), _draw(rng, worlds[1], theirs), Counts())
     before = counts.get(percent, (Counts(), Counts(), Counts()))
     counts[percent] = (before[0] + drawn[0], before[1] + drawn[1], before[2] + drawn[2])
+    return ours, theirs
 
 
 def _draw(rng: np.random.Generator, world: RequestModel, n: int) -> Counts:
-    failures, slow, wrong = (int(rng.binomial(n, p)) for p in (world.failing, world.slow, world.wrong))
+    failures, slow = (int(rng.binomial(n, p)) for p in (world.failing, world.slow))
     moved = 0.1 * world.shifted
     deciles = rng.multinomial(n, [0.1 + moved] * 5 + [0.1 - moved] * 5)
-    return Counts(n, failures, n, slow, n, wrong, tuple(int(d) for d in deciles))
+    return Counts(n, failures, n, slow, deciles=tuple(int(d) for d in deciles))

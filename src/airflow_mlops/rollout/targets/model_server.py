@@ -11,6 +11,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.rollout.core import Counts, Health
+from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow
 
 if TYPE_CHECKING:
     import ssl
@@ -77,8 +78,12 @@ class ModelServer:
         return self._call("GET", "/admin/state")
 
     def counts(self, since_epoch: int) -> list[dict[str, Any]]:
-        """Return the epochs after ``since_epoch`` with their counts."""
-        return list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        """Return the epochs after ``since_epoch`` with their counts, those of labels among them."""
+        epochs = list(self._call("GET", f"/admin/counts?since_epoch={since_epoch}")["epochs"])
+        for epoch in epochs:
+            for version, labels in epoch.get("labels", {}).items():
+                epoch["counts"].setdefault(version, {})["labels"] = labels
+        return epochs
 
     def put_version(self, version: int, model_uri: str) -> Health:
         """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
@@ -168,11 +173,14 @@ def health_of(item: Mapping[str, Any]) -> Health:
     return Health(str(item["status"]), str(item.get("detail", "")))
 
 
-def counts_of(found: Mapping[str, int]) -> Counts:
+def counts_of(found: Mapping[str, Any]) -> Counts:
     """Return a server's counts of one version in one epoch."""
     names = [f"decile_{number}" for number in range(DECILES)]
     deciles = tuple(found.get(name, 0) for name in names) if any(name in found for name in names) else ()
-    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles)
+    labels = None
+    if counted := found.get("labels"):
+        labels = ArmLabels(float(counted["at"]), tuple(LabelRow(*row) for row in counted["rows"]))
+    return Counts(**{name: found.get(name, 0) for name in _EVENTS}, deciles=deciles, labels=labels)
 
 
 def cells_of(canary: Mapping[str, int], champion: Mapping[str, int]) -> Iterator[tuple[int, int]]:

@@ -24,7 +24,9 @@ from airflow_mlops.rollout.core import (
     rollout_id,
 )
 from airflow_mlops.rollout.core.evidence import EventShareProcess, FailureRateProcess
-from airflow_mlops.rollout.core.guards import find
+from airflow_mlops.rollout.core.judgement import find_harm as find
+from airflow_mlops.rollout.core.odds import Block, OddsProcess
+from tests.support.labels import with_labels
 from tests.support.simulation import at_most, runs
 
 LATENCY = GuardPlan(name="latency_p95", max_ratio=2.0, tolerance=0.1)
@@ -46,7 +48,7 @@ GOOD = Counts(1000, 0, 1000, 50, 1000, 100, EVEN)
 
 
 def epoch(canary: Counts, champion: Counts = GOOD, percent: int = 50) -> EpochCounts:
-    return EpochCounts(percent, percent, canary, champion)
+    return with_labels(EpochCounts(percent, percent, canary, champion))
 
 
 def step(plan: RolloutPlan, *epochs: EpochCounts, now: float = 20) -> RolloutState:
@@ -277,7 +279,8 @@ def test_a_slow_answer_is_harm_from_the_margin_on_and_a_failure_from_the_first_d
     counts = [epoch(dataclasses.replace(GOOD, slow=200, wrong=200))]
     slow, wrong = find(LATENCY, counts, **limits()), find(QUALITY, counts, **limits())
     assert slow.evidence["worse"]["log_e"] == EventShareProcess.inferiority(2.0).add(200, 50, 0.5).log_e
-    assert wrong.evidence["worse"]["log_e"] == EventShareProcess.inferiority(1.0).add(200, 100, 0.5).log_e
+    compared = [Block((1000, 200), (1000, 100))]
+    assert wrong.evidence["worse"]["log_e"] == OddsProcess.inferiority(1.0).log_e(compared)
     assert slow.evidence["canary"] == {"timed": 1000, "slow": 200}
     assert wrong.evidence["champion"] == {"labelled": 1000, "wrong": 100}
     assert (slow.guard, slow.action) == ("latency_p95", "rollback")
@@ -312,12 +315,17 @@ def test_more_shared_events_than_a_version_has_are_none_of_its_own() -> None:
     assert find(SHIFT, [odd], **limits()).evidence["shifted"]["log_e"] == pytest.approx(0)
 
 
-@pytest.mark.parametrize(("guard", "noun"), [(LATENCY, "slow-answer"), (QUALITY, "wrong-prediction")])
-def test_a_guard_that_passes_names_its_events_and_its_limits(guard: GuardPlan, noun: str) -> None:
-    found = find(guard, [epoch(GOOD)], **limits(harm=7.0, good=-1e9))
+@pytest.mark.parametrize(
+    ("guard", "noun", "limit"), [(LATENCY, "slow-answer", -1e9), (QUALITY, "wrong-prediction", 1.0)]
+)
+def test_a_guard_that_passes_names_its_events_and_its_limits(
+    guard: GuardPlan, noun: str, limit: float
+) -> None:
+    thrice = GOOD + GOOD + GOOD
+    found = find(guard, [epoch(thrice, thrice)], **limits(harm=7.0, good=limit))
     assert found.good is not None
     assert found.good.startswith(f"{noun} ratio below {guard.max_ratio:g}: log E ")
     figures = {
         name: found.evidence[name]["limit"] for name in ("worse", "within_max_ratio", "within_tolerance")
     }
-    assert figures == {"worse": 7.0, "within_max_ratio": -1e9, "within_tolerance": -1e9}
+    assert figures == {"worse": 7.0, "within_max_ratio": limit, "within_tolerance": limit}

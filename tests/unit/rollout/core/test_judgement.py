@@ -8,6 +8,7 @@ import pytest
 
 from airflow_mlops.rollout.core import Counts, EpochCounts, GuardPlan, judge
 from airflow_mlops.rollout.core.judgement import harm_limit, pass_limit
+from tests.support.labels import with_labels
 from tests.support.rollout_states import PLAN
 
 GUARDS = (
@@ -20,7 +21,7 @@ USUAL = Counts(10_000, 0, 10_000, 500, 10_000, 1000, EVEN)
 
 
 def at(canary: Counts, champion: Counts = USUAL, percent: int = 50) -> EpochCounts:
-    return EpochCounts(percent, percent, canary, champion)
+    return with_labels(EpochCounts(percent, percent, canary, champion))
 
 
 @pytest.mark.parametrize(("guards", "parts"), [(0, 2), (1, 3), (3, 5)])

@@ -27,6 +27,7 @@ from airflow_mlops.rollout.core import (
     verified,
     wanted,
 )
+from tests.support.labels import with_labels
 from tests.support.rollout_states import PLAN, SHADOWED, at_step, epoch, look, shadow_look
 
 
@@ -491,7 +492,8 @@ def test_traffic_is_back_when_the_canary_has_none() -> None:
 def test_a_guard_that_asks_to_wait_does_so_once() -> None:
     guard = GuardPlan(name="quality", max_ratio=1.5, action="pause")
     state = at_step(dataclasses.replace(PLAN, guards=(guard,)))
-    wrong = EpochCounts(5, 5, Counts(400, 0, 0, 0, 400, 200), Counts(4000, 0, 0, 0, 4000, 400))
+    counts = Counts(400, 0, 0, 0, 400, 200), Counts(4000, 0, 0, 0, 4000, 400)
+    wrong = with_labels(EpochCounts(5, 5, *counts))
     stopped, _ = advance(state, look(5, "ok", wrong), 1)
     assert stopped.phase is Phase.PAUSED
     assert stopped.reason.startswith("the canary is wrong more often")

@@ -29,6 +29,7 @@ from airflow_mlops.rollout.core import (
     withdrawn,
     write_off,
 )
+from tests.support.labels import with_labels
 from tests.support.rollout_states import PLAN, at_step, epoch, look
 
 
@@ -123,7 +124,7 @@ def test_going_on_accepts_what_the_guards_that_asked_to_wait_had_found() -> None
     champion = Counts(1000, 0, 1000, 50, 1000, 100, even)
     slow = dataclasses.replace(champion, slow=400, wrong=400)
     state = at_step(dataclasses.replace(PLAN, guards=guards, steps=(50,)))
-    state, _ = advance(state, look(50, "ok", EpochCounts(50, 50, slow, champion)), 1)
+    state, _ = advance(state, look(50, "ok", with_labels(EpochCounts(50, 50, slow, champion))), 1)
     assert state.phase is Phase.PAUSED
     before = dataclasses.replace(state, accepted=("prediction_shift",))
     assert decide(before, "continue", "ann", 2).accepted == ("latency_p95", "prediction_shift")
