@@ -1,6 +1,6 @@
 """The guard ``quality`` under labels as they come: late, few, of one class, other for each version.
 
-    python benchmarks/canary_quality.py                about 150 seconds
+    python benchmarks/canary_quality.py                about 140 CPU seconds
     python benchmarks/canary_quality.py --runs 20      a few seconds, larger errors
 
 Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every ten minutes. The
@@ -146,7 +146,7 @@ def judge(rng: np.random.Generator, case: Case) -> tuple[bool, bool, bool, bool,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
-    parser.add_argument("--runs", type=int, default=200, help="runs of each row (default: 200)")
+    parser.add_argument("--runs", type=int, default=120, help="runs of each row (default: 120)")
     parser.add_argument("--seed", type=int, default=5)
     arguments = parser.parse_args()
     begun, runs = time.process_time(), arguments.runs

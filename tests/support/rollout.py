@@ -27,7 +27,7 @@ from tests.support.server import NAME, Client, Registry
 
 GUARDED_PLAN = RolloutPlan(
     name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
-    hold_s=60, step_timeout_s=3600, min_requests=100,
+    hold_s=60, step_timeout_s=3600, min_requests=100, tolerance=0.02,
     guards=(
         GuardPlan(name="latency_p95", max_ratio=2, tolerance=0.1),
         GuardPlan(name="quality", max_ratio=1.5),

@@ -18,7 +18,7 @@ from airflow_mlops.rollout.core import (
 
 PLAN = RolloutPlan(
     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50),
-    hold_s=10, step_timeout_s=100, min_requests=50,
+    hold_s=10, step_timeout_s=100, min_requests=50, tolerance=0.02,
 )  # fmt: skip
 SHADOWED = dataclasses.replace(PLAN, shadow_s=30)
 

@@ -57,7 +57,7 @@ def registry_with(folder: Path, tags: list[dict[str, str]], aliases: dict[str, i
 
 PLAN = RolloutPlan(
     name=NAME, model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(5, 50),
-    hold_s=600, step_timeout_s=3600, min_requests=100, gap_s=120,
+    hold_s=600, step_timeout_s=3600, min_requests=100, gap_s=120, tolerance=0.02,
     guards=(GuardPlan(name="quality", max_ratio=1.5), GuardPlan(name="prediction_shift", max_ratio=1.5)),
 )  # fmt: skip
 

@@ -146,7 +146,7 @@ def test_a_rollout_is_driven_through_a_target(
     )
     plan = RolloutPlan(
         name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50),
-        hold_s=10, step_timeout_s=1000, min_requests=100,
+        hold_s=10, step_timeout_s=1000, min_requests=100, tolerance=0.02,
     )  # fmt: skip
     state = driver.start(plan)
     for _ in range(40):

@@ -7,8 +7,11 @@ codes are derived from these rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
+
+from airflow_mlops.cli.command import Argument as Argument
+from airflow_mlops.cli.command import Command as Command
+from airflow_mlops.cli.command import argument, output_format
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "success; warnings do not change it",
@@ -19,54 +22,13 @@ EXIT_CODES: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One argument: its flags and argparse's options of it."""
-
-    flags: tuple[str, ...]
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command.
-
-    ``function`` is ``module:name``, imported only when the command runs; ``exits`` maps each exit code to
-    its meaning. A command with a ``parser`` (``module:name``, returns an ``ArgumentParser``) parses its own
-    words: its function takes them as a list instead of the parsed arguments. ``in_airflow`` is False for a
-    command that ``airflow mlops`` does not have.
-    """
-
-    name: str
-    help: str
-    function: str
-    example: str
-    exits: Mapping[int, str]
-    arguments: tuple[Argument, ...] = field(default=())
-    parser: str = ""
-    in_airflow: bool = True
-
-    @property
-    def epilog(self) -> str:
-        """Last line of ``--help``."""
-        return f"example: airflow-mlops {self.example}"
-
-
 def command_named(name: str) -> Command:
     """Return the row of a command; raises StopIteration for an unknown name."""
     return next(command for command in COMMANDS if command.name == name)
 
 
-def _argument(*flags: str, **options: Any) -> Argument:
-    return Argument(flags, options)
-
-
-def _format(*choices: str) -> Argument:
-    return _argument("--format", choices=choices, default=choices[0], help="output format (default: text)")
-
-
-_FILE: Final = _argument("file", help="pipeline file")
-_PROFILE: Final = _argument("--profile", metavar="P", help="profile to apply over the file")
+_FILE: Final = argument("file", help="pipeline file")
+_PROFILE: Final = argument("--profile", metavar="P", help="profile to apply over the file")
 _MISSING_FILE: Final = "the file does not exist"
 _PRINTED: Final = {0: "printed", 1: "the file has faults", 2: _MISSING_FILE}
 
@@ -82,17 +44,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
             130: "interrupted; nothing was written",
         },
         (
-            _argument("folder", nargs="?", default=".", help="folder (default: the working folder)"),
-            _argument(
+            argument("folder", nargs="?", default=".", help="folder (default: the working folder)"),
+            argument(
                 "--name", metavar="NAME", help="pipeline name (default: asked at a terminal, else tumours)"
             ),
-            _argument(
+            argument(
                 "--schedule",
                 metavar="WHEN",
                 help="training schedule, as @weekly or a cron expression (default: asked, else by hand)",
             ),
-            _argument("--deploy", action="store_true", help="add a canary deployment with an approval"),
-            _argument("--approver", metavar="USER", help="who approves it (default: this system user)"),
+            argument("--deploy", action="store_true", help="add a canary deployment with an approval"),
+            argument("--approver", metavar="USER", help="who approves it (default: this system user)"),
         ),
     ),
     Command(
@@ -109,18 +71,16 @@ COMMANDS: Final[tuple[Command, ...]] = (
             130: "interrupted (128 and the number of the signal); the next run resumes it",
         },
         (
-            _argument(
-                "path", nargs="?", help="pipeline file or folder (default: the only file in pipelines)"
-            ),
+            argument("path", nargs="?", help="pipeline file or folder (default: the only file in pipelines)"),
             _PROFILE,
-            _argument("--until", metavar="TASK", help="stop after this task, such as evaluate (see graph)"),
-            _argument("--yes", action="store_true", help="approve the deployment"),
-            _argument("--as-of", metavar="TIME", help="ISO time at which the data ends (default: now)"),
-            _argument(
+            argument("--until", metavar="TASK", help="stop after this task, such as evaluate (see graph)"),
+            argument("--yes", action="store_true", help="approve the deployment"),
+            argument("--as-of", metavar="TIME", help="ISO time at which the data ends (default: now)"),
+            argument(
                 "--restart", action="store_true", help="start a new run instead of resuming the last one"
             ),
-            _format("text", "json"),
-            _argument(
+            output_format("text", "json"),
+            argument(
                 "--verbose", "-v", action="store_true", help="print the whole log on standard error too"
             ),
         ),
@@ -137,11 +97,45 @@ COMMANDS: Final[tuple[Command, ...]] = (
             3: "MLflow or the rollout store does not answer",
         },
         (
-            _argument(
+            argument(
                 "path", nargs="?", help="pipeline file or folder (default: pipelines, else this folder)"
             ),
             _PROFILE,
-            _format("text", "json"),
+            output_format("text", "json"),
+        ),
+    ),
+    Command(
+        "rollout",
+        "show where the rollout of a pipeline stands, resume it, or take it back from any phase",
+        "airflow_mlops.cli.rollout:rollout",
+        "rollout churn abort pipelines/",
+        {
+            0: "printed; resumed or promoted; taken back",
+            1: "no rollout is running, or it ended without a promotion (resume)",
+            2: "the path does not exist, or has no pipeline of that name with a `deploy` section",
+            3: "the model server, MLflow or the rollout store does not answer",
+            4: "paused again: waiting for a person (resume)",
+            130: "interrupted (resume); the rollout stays as it is",
+        },
+        (
+            argument("name", metavar="NAME", help="pipeline"),
+            argument(
+                "action",
+                choices=("status", "resume", "abort"),
+                help="show it; continue a paused one, and drive it when no task does; "
+                "give the traffic back to the champion",
+            ),
+            argument(
+                "path", nargs="?", help="pipeline file or folder (default: pipelines, else this folder)"
+            ),
+            _PROFILE,
+            argument(
+                "--force",
+                action="store_true",
+                help="abort: end the record although server or MLflow do not answer, or another store "
+                "moves the traffic",
+            ),
+            output_format("text", "json"),
         ),
     ),
     Command(
@@ -156,13 +150,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
             3: "MLflow does not answer, or the file cannot be written",
         },
         (
-            _argument(
+            argument(
                 "version",
                 metavar="NAME[@VERSION]",
                 help="pipeline with a version or an alias, such as churn@3 (default: the champion)",
             ),
-            _argument("--open", action="store_true", help="open the card in the browser"),
-            _argument(
+            argument("--open", action="store_true", help="open the card in the browser"),
+            argument(
                 "--output",
                 "-o",
                 metavar="FILE",
@@ -178,9 +172,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "lint pipelines/ --format github",
         {0: "no fault", 1: "at least one fault", 2: "a path does not exist, or has no file to check"},
         (
-            _argument("files", nargs="+", help="pipeline files or folders"),
-            _argument("--profile", metavar="P", help="run the deep checks with this profile only"),
-            _format("text", "json", "github", "sarif"),
+            argument("files", nargs="+", help="pipeline files or folders"),
+            argument("--profile", metavar="P", help="run the deep checks with this profile only"),
+            output_format("text", "json", "github", "sarif"),
         ),
     ),
     Command(
@@ -192,7 +186,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         (
             _FILE,
             _PROFILE,
-            _argument("--diff", metavar="OTHER", help="print the difference to another profile or file"),
+            argument("--diff", metavar="OTHER", help="print the difference to another profile or file"),
         ),
     ),
     Command(
@@ -202,7 +196,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "list pipelines/",
         {0: "printed", 1: "a pipeline file has faults", 2: "the folder does not exist"},
         (
-            _argument("folder", nargs="?", help="folder (default: pipelines, else the working folder)"),
+            argument("folder", nargs="?", help="folder (default: pipelines, else the working folder)"),
             _PROFILE,
         ),
     ),
@@ -212,7 +206,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "airflow_mlops.cli.graph:graph",
         "graph pipelines/churn.yaml --format mermaid",
         _PRINTED,
-        (_FILE, _PROFILE, _format("text", "mermaid")),
+        (_FILE, _PROFILE, output_format("text", "mermaid")),
     ),
     Command(
         "eject",
@@ -223,7 +217,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         (
             _FILE,
             _PROFILE,
-            _argument("-o", "--output", metavar="OUT", help="new Python file (default: standard output)"),
+            argument("-o", "--output", metavar="OUT", help="new Python file (default: standard output)"),
         ),
     ),
     Command(
@@ -233,11 +227,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "doctor pipelines/",
         {0: "no check failed", 1: "a check failed", 2: "the path does not exist, or has no pipeline file"},
         (
-            _argument(
+            argument(
                 "path", nargs="?", help="pipeline file or folder (default: the files that DAG files load)"
             ),
             _PROFILE,
-            _format("text", "json"),
+            output_format("text", "json"),
         ),
     ),
     Command(
@@ -247,9 +241,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "migrate recipe.yaml -o pipelines/taxi/taxi.yaml",
         {0: "migrated, whatever the report says", 2: "the recipe cannot be read, or a file exists already"},
         (
-            _argument("recipe", help="recipe.yaml, or the folder that holds it"),
-            _argument("-o", "--output", metavar="FILE", help="new pipeline file (default: standard output)"),
-            _argument("--profile", metavar="P", help="main profile of the recipe (default: local)"),
+            argument("recipe", help="recipe.yaml, or the folder that holds it"),
+            argument("-o", "--output", metavar="FILE", help="new pipeline file (default: standard output)"),
+            argument("--profile", metavar="P", help="main profile of the recipe (default: local)"),
         ),
     ),
     Command(
@@ -258,7 +252,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "airflow_mlops.cli.completion:completion",
         "completion bash >> ~/.bashrc",
         {0: "printed"},
-        (_argument("shell", choices=("bash", "zsh", "fish"), help="shell that reads the code"),),
+        (argument("shell", choices=("bash", "zsh", "fish"), help="shell that reads the code"),),
     ),
     Command(
         "schema",

@@ -15,7 +15,8 @@ SETTLE: Final = timedelta(seconds=30)
 """A new version's first time with traffic that guard ``latency_p95`` reports and does not judge."""
 ALPHA: Final = 0.05
 MAX_RATIO: Final = 2.0
-TOLERANCE: Final = 0.02
+TOLERANCE: Final = None
+"""Measured: it follows the champion's own failures when a rollout begins."""
 ON_INCONCLUSIVE: Final = "pause"
 LEASE_S: Final = 120.0
 """Seconds that a canary keeps its traffic when nobody polls its rollout."""

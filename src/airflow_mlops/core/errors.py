@@ -6,6 +6,7 @@
     ├── GateRejected               the candidate failed a gate               permanent
     ├── NothingToDo                the task has nothing to do                skipped, not failed
     ├── RolloutConflict            another rollout changed the champion      permanent
+    ├── TrafficHeld                another controller moves the traffic      permanent
     └── BackendError               an external service failed                retryable
 
 Operators translate them once: a permanent error fails the task without a retry, a retryable one is
@@ -45,6 +46,10 @@ class NothingToDo(MlopsError):
 
 class RolloutConflict(MlopsError):
     """The champion has changed since the rollout started."""
+
+
+class TrafficHeld(MlopsError):
+    """Another rollout controller moves the traffic of the server: nothing was moved."""
 
 
 class BackendError(MlopsError):

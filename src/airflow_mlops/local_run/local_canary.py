@@ -13,6 +13,7 @@ from airflow_mlops.local_run.model_server import Address, model_server
 from airflow_mlops.local_run.paths import RunPaths
 from airflow_mlops.local_run.replay import Replay
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
+from airflow_mlops.rollout.core.tolerance import MOST
 
 if TYPE_CHECKING:
     from airflow_mlops.rollout.store.store import RolloutStore
@@ -124,11 +125,14 @@ class LocalRollouts:
 def with_short_waits(plan: RolloutPlan) -> RolloutPlan:
     """Return the plan with its waiting times cut: traffic comes as fast as the server answers.
 
-    The requests and the evidence that a step needs stay as they are. Labels follow their answers at once.
+    The requests and the evidence that a step needs stay as they are. Labels follow their answers at once. The
+    champion of a server that has just started was never measured: a tolerance that the file leaves to that
+    is 2 %.
     """
     guards = tuple(replace(g, label_delay_s=None) if g.name == "quality" else g for g in plan.guards)
     return replace(
         plan,
+        tolerance=MOST if plan.tolerance is None else plan.tolerance,
         guards=guards,
         hold_s=min(plan.hold_s, HOLD_S),
         shadow_s=min(plan.shadow_s, HOLD_S),

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
-from airflow_mlops.rollout.aliases import Aliases, champion_after, outcome_tags, repair_aliases
+from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict, TrafficHeld
+from airflow_mlops.rollout.admission import Admission
+from airflow_mlops.rollout.aliases import Aliases, champion_after, repair_aliases
 from airflow_mlops.rollout.core import (
     Ensure,
+    Health,
     Phase,
     RolloutPlan,
     RolloutState,
     SetWeight,
     Shadow,
+    abort,
     advance,
     decide,
-    outdated,
     rebased,
+    refused,
     restore,
     rollout_id,
     wanted,
-    withdrawn,
+    write_off,
 )
 from airflow_mlops.rollout.moves import RegistryMoves
 from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets.base import Target
+from airflow_mlops.rollout.targets.base import OrderedBy, Target
 
 _TRIES: Final = 5
+_LOG = logging.getLogger(__name__)
 
 
 class RolloutDriver:
@@ -51,6 +56,9 @@ class RolloutDriver:
         self._target = target
         self._aliases = aliases
         self._clock = clock
+        self._admission = Admission(store, aliases, clock)
+        if isinstance(target, Target) and not target.orders.controller:
+            target.identify(OrderedBy(controller=store.identity, place=store.place))
 
     def start(
         self, plan: RolloutPlan, who: str = "controller", *, on_newer: str = "conflict"
@@ -70,7 +78,9 @@ class RolloutDriver:
             running = self._store.running(plan.name)
             if running is not None and _same_canary(running.plan, plan):
                 return running
-            ended = self._resolve_running(plan, running, who, supersede=on_newer == "supersede")
+            ended = self._admission.rejected(plan, who) or self._resolve_running(
+                plan, running, who, supersede=on_newer == "supersede"
+            )
             if ended is not None:
                 return ended
             self._store.create_or_get(plan, self._clock(), who)
@@ -82,27 +92,9 @@ class RolloutDriver:
         """End the running rollout that ``plan`` supersedes, or return how ``plan`` itself ends."""
         if not supersede or (running is not None and running.plan.goes_back):
             running = None
-        ended = self._outdated(plan, running, who, supersede=supersede)
+        ended = self._admission.outdated(plan, running, who, supersede=supersede)
         if ended is None and running is not None:
             self._supersede(running, plan, who)
-        return ended
-
-    def _outdated(
-        self, plan: RolloutPlan, running: RolloutState | None, who: str, *, supersede: bool
-    ) -> RolloutState | None:
-        if self._aliases is None:
-            return None
-        newer = None
-        if supersede:
-            waiting = (self._aliases.get("challenger"), running.plan.model_version if running else None)
-            newer = max((version for version in waiting if version is not None), default=None)
-        found = outdated(plan, self._aliases.get("champion"), newer)
-        if found is None:
-            return None
-        outcome, reason = found
-        ended = withdrawn(plan, outcome, reason, who, self._clock())
-        if self._aliases.get("champion") != plan.model_version:
-            self._aliases.tag(plan.model_version, outcome_tags(ended, self._clock()))
         return ended
 
     def _supersede(self, running: RolloutState, plan: RolloutPlan, who: str) -> None:
@@ -119,6 +111,8 @@ class RolloutDriver:
         if self._aliases is None or state.phase is not Phase.PENDING or state.plan.goes_back:
             return state
         changed = rebased(state, self._aliases.get("champion"), self._clock())
+        if not changed.digest:
+            changed = replace(changed, digest=self._aliases.digest(changed.plan.model_version))
         if changed != state:
             self._store.save(changed, revision)
         return changed
@@ -126,11 +120,16 @@ class RolloutDriver:
     def poll(self, id_: str) -> RolloutState:
         """Take a rollout as far as it can go now and return where it stands.
 
-        Raises BackendError when the target or the registry does not answer: poll again later.
+        One whose target another controller moves ends as CONFLICT. Raises BackendError when the target or the
+        registry does not answer: poll again later.
         """
-        state, lost = self._retried(lambda: self._drive(id_))
-        if state.terminal:
-            self._reconcile_traffic(state, lost=lost)
+        try:
+            state, lost = self._retried(lambda: self._drive(id_))
+            if state.terminal:
+                self._reconcile_traffic(state, lost=lost)
+        except TrafficHeld as error:
+            reason = str(error)
+            return self._retried(lambda: self._change(id_, lambda s: refused(s, reason, self._clock())))[0]
         return state
 
     def finish(self, id_: str) -> RolloutState:
@@ -146,13 +145,40 @@ class RolloutDriver:
         """Record a person's ``continue``, ``promote``, ``rollback`` or ``pause`` and return the state."""
         return self._retried(lambda: self._change(id_, lambda s: decide(s, choice, who, self._clock())))[0]
 
-    def restore(self, id_: str, reason: str, who: str, outcome: Phase = Phase.ROLLED_BACK) -> RolloutState:
+    def restore(
+        self,
+        id_: str,
+        reason: str,
+        who: str,
+        outcome: Phase = Phase.ROLLED_BACK,
+        *,
+        rejected: bool = False,
+    ) -> RolloutState:
         """Take a running rollout back to the champion on record; an ended one is left as it is.
 
-        A promotion whose aliases have begun to move is completed instead.
+        ``rejected``: because of the version, which is then not tried again by itself. A promotion whose
+        aliases have begun to move is completed instead.
         """
-        self._retried(lambda: self._change(id_, lambda s: restore(s, reason, who, self._clock(), outcome)))
+
+        def order(state: RolloutState) -> RolloutState:
+            return restore(state, reason, who, self._clock(), outcome, rejected=rejected)
+
+        self._retried(lambda: self._change(id_, order))
         return self.poll(id_)
+
+    def abort(self, id_: str, who: str) -> RolloutState:
+        """Take a running rollout back whatever it is doing, a promotion that moves its aliases included.
+
+        Its version is not tried again by itself. Raises BackendError or ConfigError when the target or the
+        registry does not follow; the order stands, and ``write_off`` ends the record without them.
+        """
+        reason = f"aborted by {who}"
+        self._retried(lambda: self._change(id_, lambda s: abort(s, reason, who, self._clock())))
+        return self.poll(id_)
+
+    def write_off(self, id_: str, reason: str, who: str) -> RolloutState:
+        """End the record of a rollout although the target or the registry does not answer."""
+        return self._retried(lambda: self._change(id_, lambda s: write_off(s, reason, who, self._clock())))[0]
 
     def _retried(self, attempt: Callable[[], RolloutState]) -> tuple[RolloutState, bool]:
         """Return the state, and whether another driver was first in between."""
@@ -211,9 +237,10 @@ class RolloutDriver:
         return state
 
     def _look(self, state: RolloutState, revision: int) -> tuple[RolloutState, int, bool]:
-        self._act(state)
+        champion = self._act(state)
         plan = state.plan
         seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
+        seen = replace(seen, champion_health=champion)
         following, _ = advance(state, seen, self._clock())
         if _should_persist(state, following):
             revision = self._store.save(following, revision)
@@ -223,29 +250,35 @@ class RolloutDriver:
             following = state
         return following, revision, len(following.history) > len(state.history)
 
-    def _act(self, state: RolloutState) -> None:
-        ready = True
+    def _act(self, state: RolloutState) -> Health | None:
+        """Do what the state asks of the target; returns how the champion is where a canary needs it."""
+        ready, champion = True, None
         for action in wanted(state):
             if isinstance(action, Ensure):
-                ready = self._ensure(action, state) and ready
+                health = self._target.ensure(action.version, action.model_uri)
+                if action.version != state.plan.champion_version:
+                    ready = health.status == "ok" and ready
+                elif _needs_champion(state):
+                    champion, ready = health, health.status == "ok" and ready
             elif isinstance(action, SetWeight) and (ready or action.percent == 0):
                 self._target.set_weight(action.version, action.champion, action.percent)
+            elif isinstance(action, SetWeight) and champion is not None and champion.status == "failed":
+                self._hold_weight(action)
             elif isinstance(action, Shadow) and ready:
                 self._target.shadow(action.version, action.champion)
+        return champion
 
-    def _ensure(self, action: Ensure, state: RolloutState) -> bool:
-        health = self._target.ensure(action.version, action.model_uri)
-        if action.version != state.plan.champion_version:
-            return health.status == "ok"
-        # A broken champion must hold up neither a roll back nor the change to the version that replaces it.
-        if not state.plan.steps or state.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
-            return True
-        if health.status == "failed":
-            raise BackendError(
-                f"champion version {action.version} of {state.plan.name} does not load: {health.detail}; "
-                "a canary needs it to fall back to"
-            )
-        return health.status == "ok"
+    def _hold_weight(self, action: SetWeight) -> None:
+        """Keep what a version has while its champion cannot answer: its callers have nobody else."""
+        try:
+            self._target.set_weight(action.version, action.champion, action.percent)
+        except BackendError as error:
+            _LOG.warning("the traffic stays as it is while the champion does not load: %s", error)
+
+
+def _needs_champion(state: RolloutState) -> bool:
+    """Whether a champion that does not load matters: it holds up no roll back, and no version after it."""
+    return bool(state.plan.steps) and state.phase not in (Phase.ROLLING_BACK, Phase.PROMOTING)
 
 
 def _should_persist(before: RolloutState, after: RolloutState) -> bool:

@@ -58,16 +58,20 @@ class RegistryMoves:
         expected = {plan.champion_version}
         if state.moving or state.phase is Phase.ROLLING_BACK:
             expected.add(plan.model_version)
+        if state.phase is Phase.ROLLING_BACK:
+            expected.add(None)  # an alias that somebody deleted is set again
         if found not in expected and state.outcome is not Phase.CONFLICT:
             changed = conflict(state, found, self._clock())
             return changed, self._store.save(changed, revision)
         if state.phase is Phase.PROMOTING:
             return self._promote(state, revision)
-        if state.outcome is not Phase.CONFLICT:
-            try:
+        try:
+            if state.outcome is not Phase.CONFLICT:
                 revert_aliases(plan, found, self._aliases)
-            except ConfigError as error:
-                return self._without_registry(state, revision, error)
+            elif found is None and plan.champion_version is not None:
+                self._aliases.set("champion", plan.champion_version)  # nobody else's, and it serves
+        except ConfigError as error:
+            return self._without_registry(state, revision, error)
         return self._close(state, revision, champion=plan.champion_version)
 
     def _verify(self, state: RolloutState, revision: int) -> _Saved:

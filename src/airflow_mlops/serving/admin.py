@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -14,10 +14,12 @@ from starlette.routing import Route
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.app_state import server_of
+from airflow_mlops.serving.control import ControllerId
 from airflow_mlops.serving.guards import BOTH
 from airflow_mlops.serving.model_uri import check_uri
 from airflow_mlops.serving.request_body import body_as
-from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds
+from airflow_mlops.serving.state_view import now
+from airflow_mlops.serving.traffic import MAX_LEASE_S, Change, LeaseSeconds, Traffic
 
 _DIGITS: Final = 18
 """SQLite's whole numbers have 64 bits."""
@@ -26,10 +28,12 @@ _DIGITS: Final = 18
 class _Version(msgspec.Struct):
     model_uri: Annotated[str, msgspec.Meta(min_length=1)]
     reload: bool = False
+    controller: ControllerId = ""
 
 
 class _Lease(msgspec.Struct):
     lease_s: LeaseSeconds = None
+    controller: ControllerId = ""
 
 
 async def _put_version(request: Request) -> Response:
@@ -37,7 +41,9 @@ async def _put_version(request: Request) -> Response:
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
     check_uri(server_of(request).settings.name, version, body.model_uri)
-    described = await server_of(request).fleet.put(version, body.model_uri, reload=body.reload)
+    described = await server_of(request).fleet.put(
+        version, body.model_uri, reload=body.reload, controller=body.controller
+    )
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 
 
@@ -54,7 +60,7 @@ async def _put_traffic(request: Request) -> Response:
 
 async def _renew(request: Request) -> Response:
     body = await body_as(request, _Lease, f'{{"lease_s": 60}}, at most {MAX_LEASE_S:g} or null')
-    await server_of(request).fleet.renew(body.lease_s)
+    await server_of(request).fleet.renew(body.lease_s, body.controller)
     return await _state(request)
 
 
@@ -66,6 +72,7 @@ async def _state(request: Request) -> Response:
         {
             "name": server.settings.name,
             **{name: getattr(traffic, name) for name in split},
+            "control": _control(traffic),
             "reference": server.ledger.reference(traffic.pair),
             "versions": {version: server.fleet.describe(version) for version in server.fleet.versions},
             "workers": len(server.view.peers),
@@ -73,6 +80,19 @@ async def _state(request: Request) -> Response:
             "storage_error": server.view.unstored or None,
         }
     )
+
+
+def _control(traffic: Traffic) -> dict[str, Any]:
+    """Return which rollout controller's canary is in force, for other controllers and for people."""
+    control, steady = traffic.control, now().steady
+    if not control.holds(steady):
+        return {}
+    return {
+        "controller": control.controller,
+        "place": control.place,
+        "ordered_at": control.ordered_at,
+        "held_s": round(control.ends - steady, 1),
+    }
 
 
 async def _counts(request: Request) -> Response:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
+from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict, TrafficHeld
 from airflow_mlops.serving import admin, client_routes, label_routes, open_inference_routes
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.database import Database
@@ -156,6 +156,7 @@ _HANDLERS: Final = {
     sqlite3.Error: _disk_error,
     ConfigError: _error(422),
     RolloutConflict: _error(409),
+    TrafficHeld: _error(423),
     BackendError: _error(503),
 }
 _BOTH: Final = [

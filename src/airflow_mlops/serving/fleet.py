@@ -118,14 +118,18 @@ class Fleet:
             self.follow()
         return champion
 
-    async def put(self, version: int, uri: str, *, reload: bool = False) -> dict[str, str]:
+    async def put(
+        self, version: int, uri: str, *, reload: bool = False, controller: str = ""
+    ) -> dict[str, str]:
         """Load a version in all workers; returns how it is, which may still be loading.
 
         A version that failed to load stays failed until it is dropped; ``reload`` loads it again from the
         registry while the one in memory keeps serving. Raises RolloutConflict when the version is there
-        from another URI, BackendError when MLflow does not answer.
+        from another URI, TrafficHeld when another controller than ``controller`` moves the traffic,
+        BackendError when MLflow does not answer.
         """
         async with self._view.changing() as document:
+            self._check(document.traffic, controller)
             known = document.versions.get(version)
             if known is not None and known.uri != uri:
                 raise RolloutConflict(f"version {version} is loaded from {known.uri}: delete it first")
@@ -153,17 +157,22 @@ class Fleet:
         await asyncio.to_thread(forget, version, self._folder)
 
     async def set_traffic(self, change: Change) -> Traffic:
-        """Put a split in force; raises RolloutConflict for an old one or for a version that is not ready.
+        """Put a split in force.
 
-        One that only takes traffic from canaries acts at once, even if it cannot be stored.
+        One that only takes traffic from canaries acts at once, even if it cannot be stored. Raises
+        RolloutConflict for an old order or a version that is not ready, TrafficHeld when another controller's
+        canary is in force. The split that is in force already may be ordered again whatever is ready: that
+        renews its lease.
         """
         async with self._view.changing() as document:
+            if not change.takeover:
+                self._check(document.traffic, change.controller)
             following = document.traffic.apply(change, now())
             wanted = [v for v, percent in change.weights.items() if percent or v == change.shadow]
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
             missing = [version for version in wanted if not self._ready_everywhere(version)]
-            if missing:
+            if missing and following.epoch != document.traffic.epoch:
                 states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
             if following.only_takes(document.traffic):
@@ -174,12 +183,16 @@ class Fleet:
                 self._view.memory.forget_keys()
             return following
 
-    async def renew(self, lease_s: float | None) -> Traffic:
-        """Renew the lease of the split in force."""
+    async def renew(self, lease_s: float | None, controller: str = "") -> Traffic:
+        """Renew the lease of the split in force; raises TrafficHeld when it is another controller's."""
         async with self._view.changing() as document:
-            following = document.traffic.renew(lease_s, now())
+            self._check(document.traffic, controller)
+            following = document.traffic.renew(lease_s, now()).ordered_again(controller, now())
             await self._view.write(replace(document, traffic=following))
             return following
+
+    def _check(self, traffic: Traffic, controller: str) -> None:
+        traffic.control.check(controller, self._settings.name, now().steady)
 
     def describe(self, version: int) -> dict[str, str]:
         """Return a version as plain JSON values: where it comes from and how it is."""

@@ -114,7 +114,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ),
     ("PUT", "/admin/versions/{version}"): Operation(
         "Load a version", _ADMIN, _json(ref("Version")),
-        _json(object_of(["model_uri"], model_uri={"type": "string", "minLength": 1}, reload=TRUTH)),
+        _json(object_of(["model_uri"], model_uri={"type": "string", "minLength": 1}, reload=TRUTH,
+            controller=ref("Controller"))),
         statuses=(200, 202),
     ),
     ("DELETE", "/admin/versions/{version}"): Operation("Unload a version", _ADMIN, _json(OBJECT)),
@@ -122,7 +123,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "Set the traffic split", _ADMIN, _IN_STATE, _json(ref("Traffic")),
     ),
     ("POST", "/admin/lease"): Operation(
-        "Renew the lease of the traffic split", _ADMIN, _IN_STATE, _json(object_of(lease_s=ref("Lease"))),
+        "Renew the lease of the traffic split", _ADMIN, _IN_STATE,
+        _json(object_of(lease_s=ref("Lease"), controller=ref("Controller"))),
     ),
     ("GET", "/admin/state"): Operation("Versions, traffic and lease", _ADMIN, _IN_STATE),
     ("GET", "/admin/counts"): Operation(

@@ -91,8 +91,9 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 100},
         },
         generation=COUNT, champion={"type": ["integer", "null"]}, shadow={"type": ["integer", "null"]},
-        lease_s=ref("Lease"),
+        lease_s=ref("Lease"), controller=ref("Controller"), place=ref("Controller"), takeover=TRUTH,
     ),
+    "Controller": {"type": "string", "maxLength": 200},
     "State": {
         "type": "object", "additionalProperties": True,
         "required": ["name", "weights", "generation", "versions"],

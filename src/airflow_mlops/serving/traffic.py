@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from msgspec import Meta
 
 from airflow_mlops.core.errors import RolloutConflict
+from airflow_mlops.serving.control import Control, ControllerId
 
 MAX_LEASE_S: Final = 86_400.0
 LeaseSeconds = Annotated[float, Meta(gt=0, le=MAX_LEASE_S)] | None
@@ -33,6 +34,7 @@ class Traffic:
     ``shadow`` is a canary without weight that answers copies of the champion's requests.
     ``lease_ends`` (seconds of the steady clock of ``boot``) is when the canaries lose their traffic unless
     somebody renews it; ``lease_until`` is the same moment as the wall clock showed it, for people.
+    ``control`` is the rollout controller whose canary this is.
     """
 
     champion: int | None = None
@@ -44,6 +46,7 @@ class Traffic:
     lease_ends: float | None = None
     boot: str = ""
     shadow: int | None = None
+    control: Control = field(default_factory=Control)
 
     @property
     def pair(self) -> tuple[int, int] | None:
@@ -104,6 +107,15 @@ class Traffic:
         until, ends = now.wall + lease_s, now.steady + lease_s
         return replace(self, lease_s=lease_s, lease_until=until, lease_ends=ends, boot=now.boot)
 
+    def ordered_again(self, controller: str, now: Moment) -> Traffic:
+        """Return the same split after another order of the controller that it belongs to."""
+        if not controller or controller != self.control.controller:
+            return self
+        control = Control.ordered(
+            controller, self.control.place, wall=now.wall, steady=now.steady, lease_s=self.lease_s
+        )
+        return replace(self, control=control)
+
     @property
     def gives(self) -> bool:
         """Whether a canary gets traffic or copies of it."""
@@ -121,7 +133,10 @@ class Traffic:
     def since_start(self, now: Moment) -> Traffic:
         """Return the split as a server starts with it: after a reboot the steady clock begins again."""
         stale = self.boot != now.boot or self.lease_ends is None
-        return self.renew(self.lease_s, now) if self.lease_s is not None and stale else self
+        renewed = self.renew(self.lease_s, now) if self.lease_s is not None and stale else self
+        if self.boot == now.boot:
+            return renewed
+        return replace(renewed, control=self.control.since_start(now.steady), boot=now.boot)
 
     def apply(self, change: Change, now: Moment) -> Traffic:
         """Return the split that ``change`` asks for.
@@ -136,7 +151,8 @@ class Traffic:
                 f"{change.generation}: read /admin/state and decide again"
             )
         split = self if same else self._split(*asked, now.wall)
-        return replace(split, generation=change.generation).renew(change.lease_s, now)
+        renewed = replace(split, generation=change.generation).renew(change.lease_s, now)
+        return replace(renewed, control=change.control(now))
 
     def _split(
         self, champion: int | None, weights: Mapping[int, int], shadow: int | None, now: float
@@ -147,7 +163,11 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An order for absolute weights, as a caller sends it in JSON."""
+    """An order for absolute weights, as a caller sends it in JSON.
+
+    ``controller`` and ``place`` are the identity and the place of the rollout store that gives the order;
+    ``takeover`` gives it in spite of another controller, when a person says so.
+    """
 
     expected: ClassVar[str] = (
         'such as {"weights": {"3": 25}, "champion": 2, "generation": 7, "lease_s": 60}, '
@@ -158,6 +178,17 @@ class Change:
     champion: int | None = None
     lease_s: LeaseSeconds = None
     shadow: int | None = None
+    controller: ControllerId = ""
+    place: ControllerId = ""
+    takeover: bool = False
+
+    def control(self, now: Moment) -> Control:
+        """Return who holds the traffic after this order: its controller while there is a canary."""
+        if not self.weights:
+            return Control()
+        return Control.ordered(
+            self.controller, self.place, wall=now.wall, steady=now.steady, lease_s=self.lease_s
+        )
 
     def __post_init__(self) -> None:
         if sum(self.weights.values()) > 100:

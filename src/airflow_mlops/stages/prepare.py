@@ -74,7 +74,7 @@ def _decided(call: StageCall, action: str, registry: Registry) -> bool:
     driver = RolloutDriver(call.rollouts.store(), target, registry)
     user = call.user or "airflow"
     if action == ROLLBACK:
-        driver.restore(running.id, f"rolled back by {user}", user)
+        driver.restore(running.id, f"rolled back by {user}", user, rejected=True)
     else:
         driver.decide(running.id, action, user)
     return True

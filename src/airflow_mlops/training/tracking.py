@@ -29,6 +29,9 @@ PATIENCE_S: Final = 600.0
 """How long a task that has fitted a model waits for MLflow, in seconds."""
 _ASK_S: Final = 15.0
 _LOG: Final = logging.getLogger(__name__)
+_FORBIDDEN: Final = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_GONE: Final = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND", "INVALID_STATE")
+"""Codes of MLflow for what is not there or was deleted: another try does not help."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system reports when a disk, a quota or a file is full."""
 
@@ -78,15 +81,12 @@ def translated(uri: str) -> Iterator[None]:
         raise
     except MlflowException as error:
         line = _first_line(error)
-        if getattr(error, "error_code", "") in (
-            "PERMISSION_DENIED",
-            "UNAUTHENTICATED",
-            "CUSTOMER_UNAUTHORIZED",
-        ):
+        code = getattr(error, "error_code", "")
+        if code in _FORBIDDEN:
             raise ConfigError(
                 f"MLflow at {shown(uri)} refuses: {line}; check the connection's login"
             ) from error
-        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+        if code in _GONE:
             raise ConfigError(f"MLflow at {shown(uri)}: {line}") from error
         if type(error).__name__ == "UnsupportedModelRegistryStoreURIException":
             raise ConfigError(f"MLflow does not know the URI {shown(uri)}: {line}") from error

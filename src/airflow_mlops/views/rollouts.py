@@ -57,6 +57,7 @@ class RolloutView(View):
     ``step`` counts from 1 and is None outside the steps. ``requests`` are the canary's at this share, of
     ``min_requests`` that it needs. ``hold_left_s`` and ``timeout_left_s`` (seconds, as of ``polled``) are
     the time before the step may end and before it times out, None where the phase has no such limit.
+    ``tolerance`` says which failure rate passes by itself, and why.
     """
 
     id: str
@@ -80,6 +81,7 @@ class RolloutView(View):
     polled: datetime | None
     guards: tuple[GuardView, ...]
     history: tuple[Event, ...]
+    tolerance: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,14 @@ def rollout_view(state: RolloutState) -> RolloutView:
         polled=None if state.looked is None else from_epoch(state.looked),
         guards=_guards(state),
         history=_history(state),
+        tolerance=_tolerance(state),
     )
+
+
+def _tolerance(state: RolloutState) -> str:
+    given = state.plan.tolerance
+    measured = str(state.reference.get("error_rate_why", ""))
+    return measured or ("" if given is None else f"tolerance {100 * given:g} %, as the file says")
 
 
 def _limits(state: RolloutState) -> tuple[float | None, float | None]:

@@ -21,5 +21,5 @@ def test_the_defaults_are_those_that_the_guide_names() -> None:
     plan = RolloutPlan(name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1)
     assert plan.step_timeout_s == 6 * 60 * 60
     assert plan.pause_timeout_s == 3 * 24 * 60 * 60
-    assert (plan.min_requests, plan.max_ratio, plan.tolerance) == (100, 2.0, 0.02)
+    assert (plan.min_requests, plan.max_ratio, plan.tolerance) == (100, 2.0, None)
     assert LEASE_S == 2 * 60

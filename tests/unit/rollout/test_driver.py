@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.config.models import Canary
-from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict
+from airflow_mlops.core.errors import ConfigError, RolloutConflict
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState, rollback_to
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.plan import plan_rollout
@@ -20,7 +20,7 @@ from tests.support.rollout import Crash, Fuse, MemoryAliases, MemoryTarget
 
 PLAN = RolloutPlan(
     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(5, 50), hold_s=10,
-    step_timeout_s=1000, min_requests=100,
+    step_timeout_s=1000, min_requests=100, tolerance=0.02,
 )  # fmt: skip
 
 
@@ -121,9 +121,12 @@ def test_a_version_that_does_not_load_is_rolled_back(world: World) -> None:
 
 def test_a_champion_that_does_not_load_stops_before_any_traffic(world: World) -> None:
     world.target.broken = {2}
-    with pytest.raises(BackendError, match="champion version 2 of churn does not load"):
-        world.run()
-    assert world.target.weights == {}
+    state = world.run()
+    assert state.phase is Phase.ROLLED_BACK
+    assert state.reason.startswith(
+        "champion version 2 of churn does not load: no such file; a canary needs it"
+    )
+    assert (world.target.champion, world.target.weights, world.aliases.aliases["champion"]) == (2, {}, 2)
 
 
 def test_going_back_by_hand_works_even_when_the_champion_is_broken(tmp_path: Path) -> None:

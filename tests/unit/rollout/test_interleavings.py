@@ -26,6 +26,7 @@ from airflow_mlops.rollout.core import (
     Phase,
     RolloutPlan,
     RolloutState,
+    find_rejection,
     judge,
     machine,
     new_state,
@@ -36,7 +37,7 @@ from airflow_mlops.rollout.driver import RolloutDriver
 
 PLAN = RolloutPlan(
     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(50,), hold_s=0,
-    step_timeout_s=1000, min_requests=100,
+    step_timeout_s=1000, min_requests=100, tolerance=0.02,
 )  # fmt: skip
 ID = rollout_id(PLAN)
 NEWER = replace(PLAN, model_version=4, model_uri="models:/churn/4")
@@ -90,7 +91,8 @@ def number(state: RolloutState) -> int:
     labels = tuple(t.to for t in state.history)
     epochs = tuple(e.epoch for e in state.epochs)
     key = (state.id, state.phase, state.step, state.settled, state.verified, state.moving, state.outcome,
-           state.reason, state.since, state.plan.champion_version, labels, epochs, state.cold)  # fmt: skip
+           state.reason, state.since, state.plan.champion_version, state.plan.tolerance, state.rejected,
+           state.digest, labels, epochs, state.cold)  # fmt: skip
     if key not in NUMBERS:
         NUMBERS[key] = len(SEEN)
         SEEN.append(state)
@@ -146,6 +148,9 @@ class Outside:
     def running(self, name: str) -> RolloutState | None:
         return cast(Any, self.call(lambda w: (w, running(w))))
 
+    def rejection(self, name: str, version: int, digest: str) -> RolloutState | None:
+        return cast(Any, self.call(lambda w: (w, find_rejection(ended(w), version, digest))))
+
     def latest(self, name: str) -> RolloutState | None:
         return cast(Any, self.call(lambda w: (w, max_created(w))))
 
@@ -192,6 +197,9 @@ class Outside:
     def alias(self, name: str) -> int | None:
         return cast(Any, self.call(lambda w: (w, dict(w.aliases).get(name))))
 
+    def digest(self, version: int) -> str:
+        return cast(str, self.call(lambda w: (w, f"model {version}"), True))
+
     def check(self, version: int) -> None:
         self.call(lambda w: (w, None), True)
 
@@ -211,7 +219,7 @@ class Outside:
 
 class AliasesOf:
     def __init__(self, outside: Outside) -> None:
-        self.get, self.check = outside.alias, outside.check
+        self.get, self.check, self.digest = outside.alias, outside.check, outside.digest
         self.set, self.delete, self.tag, self.attach = (
             outside.set, outside.delete, outside.tag, outside.attach,
         )  # fmt: skip
@@ -223,6 +231,11 @@ def items(found: Mapping[Any, Any]) -> tuple[Any, ...]:
 
 def running(world: World) -> RolloutState | None:
     return next((SEEN[n] for _, _, n in world.rollouts if not SEEN[n].terminal), None)
+
+
+def ended(world: World) -> list[RolloutState]:
+    states = [SEEN[n] for _, _, n in world.rollouts if SEEN[n].terminal]
+    return sorted(states, key=lambda state: -state.plan.model_version)
 
 
 def max_created(world: World) -> RolloutState | None:

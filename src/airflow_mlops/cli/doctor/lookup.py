@@ -58,7 +58,7 @@ def look_up(needs: Iterable[Need], *, initialised: bool) -> list[ConnectionCheck
     """Look every connection up; Airflow's database is read only when it is ``initialised``."""
     found = []
     for need in needs:
-        with _as_a_task(initialised):
+        with as_a_task(initialised):
             found.append(_check(need, initialised))
     return found
 
@@ -152,7 +152,7 @@ def _in_extra(node: object, key: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def _as_a_task(initialised: bool) -> Iterator[None]:
+def as_a_task(initialised: bool) -> Iterator[None]:
     """Search where tasks search; the hooks' changes of the environment are undone."""
     before = dict(os.environ)
     if initialised:  # otherwise the search itself would create an empty database

@@ -25,8 +25,10 @@ class ErrorRateGuard(Section):
         gt=1,
         description="Promotion needs evidence that the ratio is below this…",
     )
-    tolerance: StrictFloat = Field(
-        canary_defaults.TOLERANCE, gt=0, lt=1, description="…or that the canary's rate is below this."
+    tolerance: Annotated[float, Field(gt=0, lt=1), STRICT_FLOAT] | None = Field(
+        canary_defaults.TOLERANCE,
+        description="…or that the canary's rate is below this. Default: `max_ratio` times the rate that the "
+        "champion is known to fail at least, measured when the rollout begins, within 0.2 % and 2 %.",
     )
 
 

@@ -23,6 +23,7 @@ from airflow_mlops.rollout.core.orders import (
     withdrawn,
     write_off,
 )
+from airflow_mlops.rollout.core.rejections import find_rejection, is_rejection, rejection_reason
 from airflow_mlops.rollout.core.state import (
     TERMINAL,
     Phase,
@@ -58,12 +59,15 @@ __all__ = [
     "close",
     "conflict",
     "decide",
+    "find_rejection",
     "give_up",
+    "is_rejection",
     "judge",
     "new_state",
     "outdated",
     "rebased",
     "refused",
+    "rejection_reason",
     "restore",
     "result",
     "rollback_to",

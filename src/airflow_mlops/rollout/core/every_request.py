@@ -38,7 +38,7 @@ def with_every_request(finding: Finding, epochs: Sequence[EpochCounts], plan: Ro
     finding = replace(finding, evidence=evidence)
     share = failures / requests if requests else 0.0
     base_share = base_failures / base if base else 0.0
-    if failures < FEWEST or share <= max(plan.tolerance, plan.max_ratio * base_share):
+    if failures < FEWEST or share <= max(plan.tolerance or 0.0, plan.max_ratio * base_share):
         return finding
     reason = (
         f"few callers have many failures: {failures} of all {requests} canary requests failed ({share:.1%}) "

@@ -21,6 +21,7 @@ from airflow_mlops.rollout.core.requests_needed import (
     requests_to_roll_back,
 )
 from airflow_mlops.rollout.core.state import RolloutPlan
+from airflow_mlops.rollout.core.tolerance import expected_alone, with_tolerance
 
 RATIOS: Final = (1.5, 2.0)
 
@@ -50,13 +51,17 @@ class StepForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """A whole plan at ``rps`` requests per second; ``shortest_s`` if all goes well, in seconds."""
+    """A whole plan at ``rps`` requests per second; ``shortest_s`` if all goes well, in seconds.
+
+    ``tolerance`` says which failure rate passes by itself, and why.
+    """
 
     rps: float
     guarantee: str
     steps: tuple[StepForecast, ...]
     shortest_s: float
     proposals: tuple[str, ...]
+    tolerance: str
 
 
 def forecast(
@@ -84,6 +89,9 @@ def forecast(
     >>> format_duration(found.shortest_s)
     '1h'
     """
+    plan, why = with_tolerance(plan, expected_alone(rps, error_rate))
+    if why:
+        why = f"{why}; measured when the rollout begins, here for a day of requests"
     rates = {"error_rate": error_rate, "latency_p95": 0.05, "quality": wrong_rate}
     errors = GuardPlan(name="error_rate", max_ratio=plan.max_ratio, tolerance=plan.tolerance)
     guards = [(guard, rates[guard.name]) for guard in (errors, *plan.guards) if guard.name in rates]
@@ -101,6 +109,7 @@ def forecast(
             _shortest(plan, step, rps, settle_s=plan.settle_s if step is steps[0] else 0.0) for step in steps
         ),
         proposals=tuple(_proposals(plan, guards, steps, rps, callers, labels)),
+        tolerance=why or f"tolerance {100 * (plan.tolerance or 0):g} %, as the file says",
     )
 
 

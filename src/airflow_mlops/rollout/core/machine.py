@@ -21,7 +21,8 @@ from airflow_mlops.rollout.core.actions import Action, wanted
 from airflow_mlops.rollout.core.judgement import Judgement, judge
 from airflow_mlops.rollout.core.observation import EpochCounts, Observation
 from airflow_mlops.rollout.core.state import SHADOW_STEP, Phase, RolloutState
-from airflow_mlops.rollout.core.transitions import evidence_of, move, roll_back
+from airflow_mlops.rollout.core.tolerance import with_tolerance
+from airflow_mlops.rollout.core.transitions import NOT_MOVED, evidence_of, move, roll_back
 
 
 def advance(state: RolloutState, seen: Observation, now: float) -> tuple[RolloutState, tuple[Action, ...]]:
@@ -56,10 +57,24 @@ def _add_observed_time(state: RolloutState, now: float) -> RolloutState:
 
 
 def _pending(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    return move(state, Phase.WARMING, now, "controller", "loading", since=seen.epoch)
+    plan, why = with_tolerance(state.plan, seen.alone)
+    measured = {"error_rate": plan.tolerance, "error_rate_why": why} if why else {}
+    return move(
+        state,
+        Phase.WARMING,
+        now,
+        "controller",
+        f"loading; {why}" if why else "loading",
+        since=seen.epoch,
+        plan=plan,
+        reference={**state.reference, **measured},
+    )
 
 
 def _warming(state: RolloutState, seen: Observation, now: float) -> RolloutState:
+    if seen.lacks_champion:
+        reason = f"{_broken_champion(state, seen)}; a canary needs it to fall back to"
+        return roll_back(state, now, "controller", reason)
     if seen.health.status == "failed":
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}")
     if seen.health.status == "ok":
@@ -115,6 +130,9 @@ def _stop_early(
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
     if judgement.harm:
         return roll_back(state, now, "guard", judgement.harm, evidence)
+    if seen.lacks_champion:
+        reason = f"{_broken_champion(state, seen)}: there is no way back. Promote the version, or abort"
+        return move(state, Phase.PAUSED, now, "controller", reason, evidence)
     for finding in judgement.raised("pause"):
         if finding.guard not in state.accepted:
             return move(state, Phase.PAUSED, now, "guard", str(finding.harm), evidence)
@@ -144,10 +162,16 @@ def _paused(state: RolloutState, seen: Observation, now: float) -> RolloutState:
         return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}", evidence)
     if judgement.harm:
         return roll_back(state, now, "guard", judgement.harm, evidence)
-    if state.watched >= state.plan.pause_timeout_s:
+    # Without a champion nobody would answer the callers that the version has now.
+    if state.watched >= state.plan.pause_timeout_s and not seen.lacks_champion:
         reason = f"nobody answered the pause within {state.plan.pause_timeout_s:g} s ({state.reason})"
         return roll_back(state, now, "guard", reason, evidence)
     return state
+
+
+def _broken_champion(state: RolloutState, seen: Observation) -> str:
+    plan = state.plan
+    return f"champion version {plan.champion_version} of {plan.name} does not load: {seen.lacks_champion}"
 
 
 def _no_new_requests(state: RolloutState) -> str:
@@ -162,8 +186,12 @@ def _no_new_requests(state: RolloutState) -> str:
 
 
 def _promoting(state: RolloutState, seen: Observation, now: float) -> RolloutState:
-    if seen.health.status == "failed" and not state.moving:
-        return roll_back(state, now, "guard", f"the version does not load: {seen.health.detail}")
+    if seen.health.status == "failed":
+        # Aliases that moved already are moved back: a version that does not load can never get there.
+        reason = f"the version does not load: {seen.health.detail}"
+        return move(
+            state, Phase.ROLLING_BACK, now, "guard", reason, evidence_of(state), **NOT_MOVED, rejected=True
+        )
     # Whoever has the registry verifies it first: only then all traffic is asked for.
     return replace(state, settled=state.may_take_all and seen.percent == 100)
 

@@ -130,7 +130,9 @@ class Observation:
     ``percent`` is the traffic that the version really gets, ``champion`` who gets the rest, ``epoch`` the
     present weight epoch, ``epochs`` the counts of the epochs that were asked for (whole, not increments),
     ``shadow`` the version that answers copies, ``reference`` what was frozen of the champion for the
-    guards, such as its 95th percentile of latency in seconds.
+    guards, such as its 95th percentile of latency in seconds. ``champion_health`` is how the champion is,
+    None where nobody asked; ``alone`` counts what the champion answered before the rollout, None where the
+    target does not know.
     """
 
     health: Health
@@ -140,3 +142,13 @@ class Observation:
     epochs: tuple[EpochCounts, ...] = ()
     shadow: int | None = None
     reference: Mapping[str, Any] = field(default_factory=dict)
+    champion_health: Health | None = None
+    alone: Counts | None = None
+
+    @property
+    def lacks_champion(self) -> str | None:
+        """Why the champion cannot answer, None when it can or nobody knows."""
+        health = self.champion_health
+        return (
+            health.detail or "no reason given" if health is not None and health.status == "failed" else None
+        )

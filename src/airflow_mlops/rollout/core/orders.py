@@ -8,7 +8,7 @@ from typing import Final
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.rollout.core.judgement import judge
 from airflow_mlops.rollout.core.state import SHADOW_STEP, Phase, RolloutPlan, RolloutState, new_state
-from airflow_mlops.rollout.core.transitions import evidence_of, move, roll_back
+from airflow_mlops.rollout.core.transitions import NOT_MOVED, evidence_of, move, roll_back
 
 CHOICES: Final = ("continue", "promote", "rollback", "pause")
 
@@ -42,25 +42,40 @@ def decide(state: RolloutState, choice: str, who: str, now: float) -> RolloutSta
 
 
 def restore(
-    state: RolloutState, reason: str, who: str, now: float, outcome: Phase = Phase.ROLLED_BACK
+    state: RolloutState,
+    reason: str,
+    who: str,
+    now: float,
+    outcome: Phase = Phase.ROLLED_BACK,
+    *,
+    rejected: bool = False,
 ) -> RolloutState:
     """Return the state that takes a running rollout back to the champion on record, to end as ``outcome``.
 
-    A rollout that has ended, is going back already, or whose aliases have begun to move stays as it is.
+    ``rejected``: because of the version, which is then not tried again by itself. A rollout that has ended,
+    is going back already, or whose aliases have begun to move stays as it is.
     """
     if state.terminal or state.moving or state.phase is Phase.ROLLING_BACK:
         return state
-    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence_of(state), outcome=outcome)
+    changes = {"outcome": outcome, "rejected": rejected}
+    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence_of(state), **changes)
 
 
 def conflict(state: RolloutState, found: int | None, now: float) -> RolloutState:
     """Return the state that gives traffic back because the champion alias is not the one on record."""
-    reason = (
-        f"alias champion of {state.plan.name} points at {_version(found)}, the rollout started from "
-        f"{_version(state.plan.champion_version)}: no alias was moved. "
-        "Start a new rollout from the present champion"
-    )
-    changes = {"outcome": Phase.CONFLICT, "moving": False, "verified": False}
+    plan = state.plan
+    if found is None:
+        reason = (
+            f"alias champion of {plan.name} was deleted during the rollout: it is set to "
+            f"{_version(plan.champion_version)} again, which serves. Deploy version {plan.model_version} anew"
+        )
+    else:
+        reason = (
+            f"alias champion of {plan.name} points at {_version(found)}, the rollout started from "
+            f"{_version(plan.champion_version)}: no alias was moved. "
+            "Start a new rollout from the present champion"
+        )
+    changes = {"outcome": Phase.CONFLICT, **NOT_MOVED}
     if state.phase is Phase.ROLLING_BACK:
         return replace(state, outcome=Phase.CONFLICT, reason=f"{state.reason}; {reason}")
     return move(state, Phase.ROLLING_BACK, now, "guard", reason, evidence_of(state), **changes)
@@ -78,8 +93,7 @@ def verified(state: RolloutState) -> RolloutState:
 
 def give_up(state: RolloutState, reason: str, now: float) -> RolloutState:
     """Return the state of a promotion that cannot be completed: the traffic goes back to the champion."""
-    evidence = evidence_of(state)
-    return move(state, Phase.ROLLING_BACK, now, "controller", reason, evidence, moving=False, verified=False)
+    return move(state, Phase.ROLLING_BACK, now, "controller", reason, evidence_of(state), **NOT_MOVED)
 
 
 def abort(state: RolloutState, reason: str, who: str, now: float) -> RolloutState:
@@ -90,7 +104,7 @@ def abort(state: RolloutState, reason: str, who: str, now: float) -> RolloutStat
     if state.terminal or state.phase is Phase.ROLLING_BACK:
         return state
     evidence = evidence_of(state)
-    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence, moving=False, verified=False)
+    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence, **NOT_MOVED, rejected=True)
 
 
 def write_off(state: RolloutState, reason: str, who: str, now: float) -> RolloutState:
@@ -98,11 +112,17 @@ def write_off(state: RolloutState, reason: str, who: str, now: float) -> Rollout
     if state.terminal:
         return state
     outcome = state.outcome if state.phase is Phase.ROLLING_BACK else Phase.ROLLED_BACK
-    return move(state, outcome, now, who, reason, evidence_of(state), moving=False, verified=False)
+    return move(state, outcome, now, who, reason, evidence_of(state), **NOT_MOVED)
 
 
 def refused(state: RolloutState, reason: str, now: float) -> RolloutState:
     """Return the end of a rollout whose orders the server refuses: another controller moves its traffic."""
+    if state.terminal:
+        return state
+    if state.moving:
+        reason = (
+            f"{reason}; alias champion may point at {_version(state.plan.model_version)} already: check it"
+        )
     return move(state, Phase.CONFLICT, now, "controller", reason, evidence_of(state))
 
 

@@ -14,6 +14,7 @@ from airflow_mlops.rollout.core.labels_to_come import LabelsToCome, SimulatedLab
 from airflow_mlops.rollout.core.machine import advance
 from airflow_mlops.rollout.core.observation import Counts, EpochCounts, Health, Observation
 from airflow_mlops.rollout.core.state import Phase, RolloutPlan, RolloutState, new_state
+from airflow_mlops.rollout.core.tolerance import expected_alone
 
 _MOST_POLLS: Final = 4000
 _OUTAGE_S: Final = 3600.0
@@ -50,13 +51,14 @@ def simulate(
     canary = inject_fault(champion, fault)
     rng, now = np.random.default_rng(seed), 0.0
     state = new_state(replace(plan, champion_version=plan.champion_version or 0), now)
+    alone = expected_alone(rps, error_rate)
     longest = (plan.step_timeout_s * (len(plan.steps) + 2) + plan.shadow_s) or 1.0
     tick = max(poll_s, longest / _MOST_POLLS)
     counts: dict[int, tuple[Counts, Counts, Counts]] = {}
     outage, coming = _Outage(fault), SimulatedLabels(labels or LabelsToCome())
     while not (state.terminal or state.phase is Phase.PAUSED or state.needs_registry):
         if not outage.active(state, now):
-            seen = _observe(state, counts, canary, coming, now)
+            seen = replace(_observe(state, counts, canary, coming, now), alone=alone)
             state, _ = advance(state, seen, now)
         served = outage.served(now, tick)
         now += tick

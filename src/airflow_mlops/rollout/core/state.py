@@ -44,7 +44,8 @@ class RolloutPlan(Record):
     ``steps`` are the canary's percents of traffic, ascending; empty means: straight to all traffic once
     healthy. ``hold_s`` and ``step_timeout_s`` are the shortest and longest time of a step in seconds,
     ``min_requests`` the canary requests that it needs. ``alpha`` limits false rollbacks; a step passes on
-    evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``.
+    evidence that the failure ratio is below ``max_ratio`` or that the rate is below ``tolerance``; None is
+    measured of the champion when the rollout begins, and kept in the plan of its state.
     ``on_inconclusive`` (``pause``, ``promote``, ``rollback``) is for a step that runs out of time;
     ``pause_timeout_s`` (seconds) is how long a pause waits for a person before it is rolled back.
     ``gap_s`` is the most that one look adds to the time of a step, in seconds: time in which nobody looked
@@ -66,7 +67,7 @@ class RolloutPlan(Record):
     min_requests: int = canary_defaults.MIN_REQUESTS
     alpha: float = canary_defaults.ALPHA
     max_ratio: float = canary_defaults.MAX_RATIO
-    tolerance: float = canary_defaults.TOLERANCE
+    tolerance: float | None = canary_defaults.TOLERANCE
     on_inconclusive: str = canary_defaults.ON_INCONCLUSIVE
     request: str = ""
     guards: tuple[GuardPlan, ...] = ()
@@ -145,7 +146,8 @@ class RolloutState(Record):
     since its traffic was read back) that somebody looked on, ``looked``: the clock at the last look,
     ``fresh``: ``watched`` when a request was last counted. ``verified``: the registry has all that the
     promotion needs; before that the canary keeps the share of its last step. ``cold``: what was counted
-    while the version settled, None until it has.
+    while the version settled, None until it has. ``rejected``: the version was taken back because of what it
+    did. ``digest`` names its model, empty when that is not known.
     """
 
     id: str
@@ -167,6 +169,8 @@ class RolloutState(Record):
     accepted: tuple[str, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
     cold: tuple[EpochCounts, ...] | None = None
+    rejected: bool = False
+    digest: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phase", Phase(self.phase))

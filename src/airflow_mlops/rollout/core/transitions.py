@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from airflow_mlops.rollout.core.judgement import Judgement, judge
 from airflow_mlops.rollout.core.observation import Counts
 from airflow_mlops.rollout.core.state import Phase, RolloutState, Transition
+
+NOT_MOVED: Final[Mapping[str, bool]] = {"moving": False, "verified": False}
+"""What a rollout that goes back forgets of its promotion."""
 
 
 def move(
@@ -33,8 +36,12 @@ def move(
 def roll_back(
     state: RolloutState, now: float, who: str, reason: str, evidence: Mapping[str, Any] | None = None
 ) -> RolloutState:
-    """Return the state that sends the traffic back to the champion."""
-    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence)
+    """Return the state that sends the traffic back to the champion.
+
+    A guard or a person rejects the version with it, the controller only ends the rollout.
+    """
+    rejected = who != "controller"
+    return move(state, Phase.ROLLING_BACK, now, who, reason, evidence, rejected=rejected)
 
 
 def evidence_of(state: RolloutState, judgement: Judgement | None = None) -> Mapping[str, Any]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, exc, func, insert, select, update
 
 from airflow_mlops.core.errors import ConfigError, RolloutConflict
-from airflow_mlops.rollout.core import TERMINAL, RolloutPlan, RolloutState, new_state, rollout_id
-from airflow_mlops.rollout.store.tables import HISTORY, ROLLOUTS, Database
+from airflow_mlops.rollout.core import (
+    TERMINAL,
+    RolloutPlan,
+    RolloutState,
+    find_rejection,
+    new_state,
+    rollout_id,
+)
+from airflow_mlops.rollout.store.tables import FACTS, HISTORY, ROLLOUTS, Database
 
 
 class RolloutStore:
@@ -25,6 +33,27 @@ class RolloutStore:
     def __init__(self, url: str | Path | URL) -> None:
         self._database = Database(url)
         self._database.prepare()
+
+    @property
+    def place(self) -> str:
+        """Where the store is, without a password, for messages."""
+        return self._database.where
+
+    @property
+    def identity(self) -> str:
+        """What names this store to the servers whose traffic it moves; made once, and copied with it."""
+        wanted = select(FACTS.c.value).where(FACTS.c.key == _IDENTITY)
+        with self._database.read() as connection:
+            known = connection.scalar(wanted)
+        if known is not None:
+            return str(known)
+        with self._database.write() as connection:
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(FACTS).values(key=_IDENTITY, value=str(uuid.uuid4())))
+            except exc.IntegrityError:
+                pass  # another process was first
+            return str(connection.scalar(wanted))
 
     def find(self, id_: str) -> RolloutState | None:
         """Return the rollout ``id_``, or None."""
@@ -93,6 +122,18 @@ class RolloutStore:
         with self._database.read() as connection:
             return _running(connection, name)
 
+    def rejection(self, name: str, version: int, digest: str) -> RolloutState | None:
+        """Return the rollout that rejected a version of a model, or the same model under another number.
+
+        ``digest`` names the model of ``version``, empty when it is not known; None when nothing rejected it.
+        """
+        ended = ROLLOUTS.c.phase.in_([str(phase) for phase in TERMINAL])
+        wanted = select(ROLLOUTS.c.state).where(ROLLOUTS.c.name == name, ended)
+        wanted = wanted.order_by(ROLLOUTS.c.created.desc(), ROLLOUTS.c.number.desc())
+        with self._database.read() as connection:
+            states = map(_state, connection.execute(wanted).scalars())
+            return find_rejection(states, version, digest)
+
     def recent(self, name: str | None = None, limit: int = 50) -> tuple[RolloutState, ...]:
         """Return rollouts, newest first, of one model or of all."""
         wanted = select(ROLLOUTS.c.state).order_by(ROLLOUTS.c.created.desc(), ROLLOUTS.c.number.desc())
@@ -100,6 +141,9 @@ class RolloutStore:
             wanted = wanted.where(ROLLOUTS.c.name == name)
         with self._database.read() as connection:
             return tuple(map(_state, connection.execute(wanted.limit(limit)).scalars()))
+
+
+_IDENTITY: Final = "identity"
 
 
 def _found(connection: Connection, id_: str) -> RolloutState | None:

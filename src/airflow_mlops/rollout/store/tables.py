@@ -58,6 +58,12 @@ HISTORY: Final = Table(
     Column("reason", Text, nullable=False),
     Column("evidence", Text, nullable=False),
 )
+FACTS: Final = Table(
+    "mlops_rollout_store",
+    _METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
 _ENDED: Final = ROLLOUTS.c.phase.in_(sorted(map(str, TERMINAL)))
 # Two first writers at once: the database itself lets only one rollout of a model run.
 Index(
@@ -119,15 +125,15 @@ class Database:
     def has_tables(self) -> bool:
         """Return whether the tables exist; creates none."""
         with self.read() as connection:
-            return inspect(connection).has_table(HISTORY.name)
+            return not _missing(connection)
 
     def missing_rights(self) -> tuple[str, ...]:
         """Return what PostgreSQL must grant this user before a rollout can be written."""
         if self._sqlite:
             return ()
-        tables = [ROLLOUTS.name, HISTORY.name] if self.has_tables() else []
+        tables = [table.name for table in _METADATA.sorted_tables]
         with self.read() as connection:
-            if not tables:
+            if _missing(connection):
                 return () if connection.scalar(text(_MAY_MAKE)) else ("CREATE ON SCHEMA public",)
             if all(connection.scalar(text(_MAY_WRITE), {"name": name}) for name in tables):
                 return ()
@@ -208,6 +214,11 @@ def _begin_at_once(connection: Connection) -> None:
 def _end_in_time(connection: Connection) -> None:
     # A process that stopped in the middle of a write must not block the others forever.
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_LONGEST_MS}")
+
+
+def _missing(connection: Connection) -> set[str]:
+    """Return the tables that a database of an earlier release, or an empty one, does not have."""
+    return {table.name for table in _METADATA.sorted_tables} - set(inspect(connection).get_table_names())
 
 
 def _create(connection: Connection) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from airflow_mlops.core.canary_defaults import LEASE_S as LEASE_S
 from airflow_mlops.core.connection import Connection
@@ -82,6 +82,29 @@ class TargetCheck:
     part: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderedBy:
+    """Who gives a target its orders: the identity of a rollout store, and where that store is, for people.
+
+    ``takeover``: a person says that the orders count in spite of another controller. Without an identity no
+    other controller is noticed.
+    """
+
+    controller: str = ""
+    place: str = ""
+    takeover: bool = False
+
+    def fields(self) -> dict[str, str]:
+        """Return what an order carries in JSON."""
+        return {"controller": self.controller, "place": self.place} if self.controller else {}
+
+
+class TakesOrders(Protocol):
+    """What is told who gives its orders."""
+
+    orders: OrderedBy
+
+
 class Target(ABC):
     """A place that serves models and splits traffic between two versions.
 
@@ -89,7 +112,8 @@ class Target(ABC):
     hooks, the connection form, the schema and the reference page are derived from them.
 
     All calls are idempotent and absolute: the same call twice leaves the same state. They raise
-    BackendError when the place does not answer (retryable) and ConfigError when it refuses the caller.
+    BackendError when the place does not answer (retryable), ConfigError when it refuses the caller, and
+    TrafficHeld when another controller moves its traffic.
     """
 
     name: ClassVar[str]
@@ -106,6 +130,8 @@ class Target(ABC):
     """
     program: ClassVar[str] = ""
     """The program that has to run beside the target, for ``doctor``."""
+    orders: OrderedBy = OrderedBy()
+    """Who gives the orders; a target that can notice a second controller passes it on."""
 
     @classmethod
     def options(cls, connection: Connection) -> dict[str, Any]:
@@ -178,6 +204,16 @@ class Target(ABC):
     def close(self) -> None:
         """Close the connections."""
         return
+
+    def identify(self, orders: OrderedBy) -> None:
+        """Give all further orders in the name of ``orders``."""
+        self.orders = orders
+        for server in self._ordered():
+            server.orders = orders
+
+    def _ordered(self) -> Iterable[TakesOrders]:
+        """Return the servers that notice a second controller; a target without any is not protected."""
+        return ()
 
     @abstractmethod
     def ensure(self, version: int, model_uri: str) -> Health:

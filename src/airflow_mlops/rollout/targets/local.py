@@ -9,7 +9,13 @@ from airflow_mlops.core.connection import Connection
 from airflow_mlops.rollout.core import EpochCounts, Health, Observation
 from airflow_mlops.rollout.core.bursts import bursts_of
 from airflow_mlops.rollout.targets.base import CALL_TIMEOUT_S, LEASE_S, Target, TargetCheck
-from airflow_mlops.rollout.targets.model_server import ModelServer, cells_of, counts_of, health_of
+from airflow_mlops.rollout.targets.model_server import (
+    ModelServer,
+    cells_of,
+    counts_alone,
+    counts_of,
+    health_of,
+)
 
 
 class LocalTarget(Target):
@@ -44,6 +50,9 @@ class LocalTarget(Target):
         """Close the connections."""
         self._server.close()
 
+    def _ordered(self) -> tuple[ModelServer, ...]:
+        return (self._server,)
+
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version``; its health is ``loading`` when that takes longer than the server waits."""
         return self._server.put_version(version, model_uri)
@@ -62,6 +71,9 @@ class LocalTarget(Target):
         """Return the version's health and traffic, and the counts after epoch ``since``."""
         state = self._server.state()
         epochs: tuple[EpochCounts, ...] = ()
+        alone = None
+        if since is None and champion is not None:
+            alone = counts_alone(self._server.counts(0), champion)
         if since is not None:
             epochs = tuple(
                 _epoch(item, version, champion)
@@ -77,6 +89,7 @@ class LocalTarget(Target):
             epochs=epochs,
             shadow=state.get("shadow"),
             reference=state.get("reference", {}),
+            alone=alone,
         )
 
     def current_weight(self, version: int) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.core.errors import BackendError, ConfigError, TrafficHeld
 from airflow_mlops.rollout.core import Counts, Health
 from airflow_mlops.rollout.core.labelled import ArmLabels, LabelRow
+from airflow_mlops.rollout.targets.base import OrderedBy
 
 if TYPE_CHECKING:
     import ssl
@@ -52,14 +53,16 @@ class ModelServer:
     """One embedded model server, its administrators at ``base_url`` with their ``token``; ``timeout_s``
     limits one call.
 
-    All calls raise UnreachableServerError when nobody answers, BackendError for another failure and
-    ConfigError when the token or the address is wrong.
+    All calls raise UnreachableServerError when nobody answers, BackendError for another failure, ConfigError
+    when the token or the address is wrong and TrafficHeld when another controller than that of ``orders``
+    moves the traffic.
     """
 
     def __init__(self, base_url: str, token: str, timeout_s: float) -> None:
         import httpx  # loaded here: what is known about a target is read without it
 
         self.base_url = base_url.rstrip("/")
+        self.orders = OrderedBy()
         # No connection outlives its call: a triggerer lives for weeks and nobody closes its targets.
         self._client = httpx.Client(
             base_url=self.base_url,
@@ -87,7 +90,8 @@ class ModelServer:
 
     def put_version(self, version: int, model_uri: str) -> Health:
         """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
-        return health_of(self._call("PUT", f"/admin/versions/{version}", {"model_uri": model_uri}))
+        body = {"model_uri": model_uri, **_named(self.orders)}
+        return health_of(self._call("PUT", f"/admin/versions/{version}", body))
 
     def drop_version(self, version: int) -> None:
         """Unload a version."""
@@ -112,12 +116,14 @@ class ModelServer:
             "lease_s": lease_s,
             "shadow": shadow,
             "generation": self.state()["generation"] + 1,
+            **self.orders.fields(),
+            **({"takeover": True} if self.orders.takeover else {}),
         }
         self._call("PUT", "/admin/traffic", body)
 
     def renew(self, lease_s: float | None) -> None:
         """Renew the lease of the current split for ``lease_s`` seconds; None never ends."""
-        self._call("POST", "/admin/lease", {"lease_s": lease_s})
+        self._call("POST", "/admin/lease", {"lease_s": lease_s, **_named(self.orders)})
 
     def latency(self, version: int | None = None) -> dict[str, int]:
         """Return how many answers took at most so many seconds, since the state folder was new.
@@ -159,6 +165,8 @@ class ModelServer:
                 "AIRFLOW_MLOPS_ADMIN_TOKEN as password into the Airflow connection of the server, and its "
                 "administrators' address (--admin-port) as host"
             )
+        if response.status_code == httpx.codes.LOCKED:
+            raise TrafficHeld(_message(response))
         if response.status_code in _WRONG and (message := _error_of(response)):
             raise ConfigError(f"the model server at {self.base_url} refuses {method} {path}: {message}")
         if response.is_error:
@@ -166,6 +174,10 @@ class ModelServer:
             where = f"{method} {self.base_url}{path}"
             raise kind(f"{where} answered {response.status_code}: {_message(response)}")
         return response
+
+
+def _named(orders: OrderedBy) -> dict[str, str]:
+    return {"controller": orders.controller} if orders.controller and not orders.takeover else {}
 
 
 def health_of(item: Mapping[str, Any]) -> Health:
@@ -188,6 +200,18 @@ def cells_of(canary: Mapping[str, int], champion: Mapping[str, int]) -> Iterator
     names = {name for found in (canary, champion) for name in found if name.startswith(_CLUSTER)}
     for name in sorted(names):
         yield canary.get(name, 0), champion.get(name, 0)
+
+
+def counts_alone(epochs: Iterable[Mapping[str, Any]], champion: int) -> Counts:
+    """Return what a champion answered while no canary had traffic, of a server's epochs."""
+    return sum(
+        (
+            counts_of(item["counts"].get(str(champion), {}))
+            for item in epochs
+            if item["champion"] == champion and not any(item["weights"].values())
+        ),
+        Counts(),
+    )
 
 
 def _message(response: httpx.Response) -> str:

@@ -39,7 +39,7 @@ EVEN = (100,) * 10
 def plan(*guards: GuardPlan, **changes: Any) -> RolloutPlan:
     base = RolloutPlan(
         name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(50,),
-        hold_s=10, step_timeout_s=100, min_requests=50, guards=guards,
+        hold_s=10, step_timeout_s=100, min_requests=50, guards=guards, tolerance=0.02,
     )  # fmt: skip
     return dataclasses.replace(base, **changes)
 

@@ -158,7 +158,7 @@ def test_a_champion_that_somebody_else_moved_gives_the_traffic_back() -> None:
     back = restore(at_step(), "stopped", "airflow", 9)
     again = conflict(back, None, 10)
     assert (again.phase, again.outcome, again.history) == (Phase.ROLLING_BACK, Phase.CONFLICT, back.history)
-    assert again.reason.startswith("stopped; alias champion of churn points at no version, ")
+    assert again.reason.startswith("stopped; alias champion of churn was deleted during the rollout: ")
 
 
 def test_the_end_is_a_promotion_or_the_outcome_of_going_back() -> None:

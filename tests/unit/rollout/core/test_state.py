@@ -67,7 +67,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "model_uri": "models:/churn/1",
         "champion_version": None, "steps": [5, 25, 50],
         "hold_s": 1800.0, "step_timeout_s": 21600.0, "min_requests": 100, "alpha": 0.05, "max_ratio": 2.0,
-        "tolerance": 0.02, "on_inconclusive": "pause", "request": "", "guards": [], "shadow_s": 0.0,
+        "tolerance": None, "on_inconclusive": "pause", "request": "", "guards": [], "shadow_s": 0.0,
         "pause_timeout_s": 259200.0, "gap_s": 120.0, "settle_s": 0.0,
     }  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_what_is_stored_keeps_its_keys() -> None:
     assert set(at_step().to_json()) == {
         "kind", "version", "id", "plan", "phase", "step", "settled", "moving", "verified", "since", "entered",
         "watched", "looked", "fresh", "epochs", "outcome", "reason", "history", "accepted", "reference",
-            "cold",
+            "cold", "rejected", "digest",
     }  # fmt: skip
     known = {key: value for key, value in PLAN.to_json().items() if key != "settle_s"}
     stored = json.dumps(known, sort_keys=True).encode()

@@ -9,7 +9,7 @@ from airflow_mlops.rollout.core import Counts, EpochCounts
 from airflow_mlops.rollout.core.bursts import Bursts, bursts_of
 from airflow_mlops.rollout.targets.haproxy.split import Reading, Split, epoch_counts, undisturbed
 from airflow_mlops.rollout.targets.haproxy.view import View
-from airflow_mlops.rollout.targets.model_server import ModelServer, cells_of, counts_of
+from airflow_mlops.rollout.targets.model_server import ModelServer, cells_of, counts_alone, counts_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ class Counting:
                     counted = (_counts(canary), _counts(champion))
                     found = epoch_counts(split, readings, counted)
                     yield replace(found, bursts=_bursts(canary, champion))
+
+    def alone(self, champion: int | None, view: View) -> Counts | None:
+        """Return what a champion answered while no canary had traffic; None when its slot does not answer."""
+        slot = view.slot_of(champion)
+        if slot is None or champion is None:
+            return None
+        return counts_alone(self.servers[slot].counts(0), champion)
 
     def _of_slot(
         self, slot: str | None, begin: Reading | None, version: int | None, view: View

@@ -129,9 +129,12 @@ class HaproxyTarget(Target):
         for server in self._servers.values():
             server.close()
 
+    def _ordered(self) -> Iterable[ModelServer]:
+        return self._servers.values()
+
     def ensure(self, version: int, model_uri: str) -> Health:
         """Load ``version`` in its slot, or in the slot that the champion does not use."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         slot = view.slot_of(version)
         if slot is None:
             dead = view.dead_slot_of(version)
@@ -143,7 +146,7 @@ class HaproxyTarget(Target):
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
         """Send ``percent`` of the traffic to ``version`` and renew its lease."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         canary_slot, champion_slot = view.slot_of(version), view.slot_of(champion)
         if percent and canary_slot is None:
             raise BackendError(f"version {version} is not loaded in a slot that answers: load it first")
@@ -181,6 +184,7 @@ class HaproxyTarget(Target):
             epoch=view.epoch,
             epochs=tuple(self._counting.counts(wanted, view)),
             reference={} if limit is None else {"latency_s": float(limit)},
+            alone=self._counting.alone(champion, view) if since is None else None,
         )
 
     def current_weight(self, version: int) -> int:
@@ -189,7 +193,7 @@ class HaproxyTarget(Target):
 
     def finalize(self, champion: int | None) -> None:
         """Send all traffic to ``champion``; the other slot becomes free."""
-        view = self._look()
+        view = self._look().checked(self.orders)
         slot = view.slot_of(champion)
         if champion is not None and slot is None:
             raise BackendError(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from airflow_mlops.core.errors import BackendError
+from airflow_mlops.core.errors import BackendError, TrafficHeld
 from airflow_mlops.rollout.core import Health
+from airflow_mlops.rollout.targets.base import OrderedBy
 from airflow_mlops.rollout.targets.haproxy.runtime import ServerStats
 from airflow_mlops.rollout.targets.haproxy.split import Reading, Split, latest, went_down
 from airflow_mlops.rollout.targets.model_server import UnreachableServerError, health_of
@@ -47,6 +48,19 @@ class View:
     def versions(self, slot: str) -> list[int]:
         """Return the versions that a slot has loaded, or tried to."""
         return [int(version) for version in self.states[slot]["versions"]]
+
+    def checked(self, orders: OrderedBy) -> View:
+        """Return this view; raises TrafficHeld when another controller's canary is in force in a slot."""
+        for slot, state in self.states.items():
+            control = state.get("control") or {}
+            other = control and control["controller"] != orders.controller
+            if other and orders.controller and not orders.takeover:
+                raise TrafficHeld(
+                    f"another rollout controller moves the traffic of slot {slot}: rollout store "
+                    f"{control['place'] or '?'} ({control['controller']}), held for "
+                    f"{control['held_s']:.0f} s more: no traffic was moved. Wait for its rollout or end it"
+                )
+        return self
 
     def slot_of(self, version: int | None) -> str | None:
         """Return the slot that holds ``version`` and answers; a slot of another champion does not count."""
