@@ -3,6 +3,7 @@
     python benchmarks/endurance.py                              20 minutes, one model server
     python benchmarks/endurance.py --target haproxy             two model servers behind HAProxy
     python benchmarks/endurance.py --rps 200 --minutes 60       a steady rate instead of all that is possible
+    python benchmarks/endurance.py --log-rows 100000            a log whose bound is reached within a minute
 
 Callers keep their connections and send single rows; each twentieth answer gets its label. Two versions share
 the traffic. With each line one of them is loaded anew and the split moves from 50 to 40 percent or back, by
@@ -154,6 +155,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rps", default="full", help="requests per second, or full (default)")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1, help="processes of each server")
+    parser.add_argument("--log-rows", type=int, help="of each server's log (default: the server's own bound)")
     parser.add_argument("--every", type=float, default=60.0, help="seconds of a line, at most 60")
     options = parser.parse_args()
     if not 0 < options.every <= 60:
@@ -178,14 +180,12 @@ def main() -> None:
         folder = Path(temporary)
         with contextlib.redirect_stderr(io.StringIO()):
             uri = train(folder, NAME)
-        with place(options.target, folder, uri, ["--workers", str(options.workers)]) as (
-            port,
-            target,
-            servers,
-        ):
+        flags = ["--workers", str(options.workers)]
+        flags += ["--log-rows", str(options.log_rows)] if options.log_rows else []
+        with place(options.target, folder, uri, flags) as (port, target, servers):
             lines = asyncio.run(endure(port, target, servers, options))
     print(judge_memory(lines))
-    print(judge_log(lines, Settings.log_rows))
+    print(judge_log(lines, options.log_rows or Settings.log_rows))
     requests, failed = sum(line.requests for line in lines), sum(line.failed for line in lines)
     print(f"{requests:,} requests, {sum(line.labels for line in lines):,} labels, {failed:,} failed")
     raise SystemExit(1 if failed else 0)
