@@ -119,9 +119,10 @@ def _counts(
 
 
 def _slow(begin: Mapping[str, int], now: Mapping[str, int], limit: str | None) -> tuple[int, int]:
-    if limit is None or limit not in now or limit not in begin:
+    if limit is None or limit not in now or (begin and limit not in begin):
         return 0, 0
-    total, fast = now["+Inf"] - begin["+Inf"], now[limit] - begin[limit]
+    # A server that has answered nothing yet has no figures: they begin at zero.
+    total, fast = now["+Inf"] - begin.get("+Inf", 0), now[limit] - begin.get(limit, 0)
     # A server that was started again counts from nothing.
     return (total, total - fast) if 0 <= fast <= total else (0, 0)
 
