@@ -30,13 +30,13 @@ class PyfuncRegistry:
 
     def __init__(self, folder: Path) -> None:
         self.uri = new_store(folder)
-        self._folder = folder
+        self.folder = folder
         mlflow.set_tracking_uri(self.uri)
         self._experiment = mlflow.create_experiment(NAME, artifact_location=(folder / "artifacts").as_uri())
 
     def log(self, body: str, *, signed: bool = True) -> int:
         """Register a version, with the signature of one column of doubles or without, and return it."""
-        code = self._folder / f"model_{len(list(self._folder.glob('model_*.py')))}.py"
+        code = self.folder / f"model_{len(list(self.folder.glob('model_*.py')))}.py"
         code.write_text(_CODE.format(body=textwrap.indent(textwrap.dedent(body), " " * 8)))
         signature = ModelSignature(Schema([ColSpec("double", "a")])) if signed else None
         with mlflow.start_run(experiment_id=self._experiment), warnings.catch_warnings():

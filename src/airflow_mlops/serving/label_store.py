@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.core.label_ages import age_class
 from airflow_mlops.serving.guards import label_events
-from airflow_mlops.serving.labels import OTHER, is_wrong, predicted_class
+from airflow_mlops.serving.labels import OTHER, is_wrong, predicted_class, values_of
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS labels (request_id TEXT PRIMARY KEY, label TEXT NOT NULL, at REAL NOT NULL);
@@ -171,7 +171,7 @@ def _is_counted_wrong(predictions: str | None, label: Any) -> bool | None:
     try:
         return is_wrong(predictions, label)
     except ConfigError:
-        found = json.loads(str(predictions))
+        found = values_of(predictions) or []
         expected = label if isinstance(label, list) else [label]
         return None if None in expected or len(expected) != len(found) else True
 

@@ -27,7 +27,7 @@ def is_wrong(predictions: str | None, label: Any) -> bool | None:
     Traceback (most recent call last):
     airflow_mlops.core.errors.ConfigError: label must be a whole number as the prediction 1 is, got "1"
     """
-    found = json.loads(predictions) if predictions else None
+    found = values_of(predictions)
     several = found and (len(found) > 1 or (isinstance(label, list) and not isinstance(found[0], list)))
     expected = label if several else [label]
     if found and (not isinstance(expected, list) or len(expected) != len(found)):
@@ -42,6 +42,20 @@ def is_wrong(predictions: str | None, label: Any) -> bool | None:
     if not found or any(isinstance(value, dict | list) or is_measured(value) for value in found):
         return None
     return bool(found != expected)
+
+
+def values_of(predictions: str | None) -> list[Any] | None:
+    """Return logged predictions (JSON) as a list; None for an object of columns, without rows to compare.
+
+    A model that answers with one value for the whole request has one prediction.
+
+    >>> values_of("[1, 0]"), values_of("0.5"), values_of('{"low": [1]}')
+    ([1, 0], [0.5], None)
+    """
+    found = json.loads(predictions) if predictions else None
+    if found is None or isinstance(found, dict):
+        return None
+    return found if isinstance(found, list) else [found]
 
 
 def is_measured(value: Any) -> bool:
@@ -85,9 +99,9 @@ def predicted_class(predictions: str | None) -> str | None:
     if predictions is None:
         return None
     text = predictions[1:-1]
-    if text.isdecimal():  # By far the most frequent answer: one row, a class.
+    if predictions[0] == "[" and text.isdecimal():  # By far the most frequent answer: one row, a class.
         return text
-    found = json.loads(predictions)
+    found = values_of(predictions)
     if not found or any(isinstance(value, dict | list) for value in found):
         return None
     if any(map(is_measured, found)):
