@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 from typing import Any, Final
 
+from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.serving.model import Model, Predictions, Prepared
 from airflow_mlops.serving.model_thread import ModelThread
 
@@ -159,10 +160,11 @@ class Batcher:
             return _split(found, items)
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
             if len(items) == 1:
-                return [error]
+                # A future takes no StopIteration, and its neighbours would wait for their answers for ever.
+                return [_ended(error) if isinstance(error, StopIteration) else error]
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit would end this process
             if len(items) == 1:
-                return [ModelEndedError(f"the model's code raised {type(error).__name__}({error})")]
+                return [_ended(error)]
         finally:
             if os.getpid() != self._process:
                 os._exit(0)  # The model forked, and this is the child: it must not answer as well.
@@ -173,6 +175,10 @@ class Batcher:
         with self._marking:
             self._inside += more
             self._mark[1], self._mark[0] = self._inside, self.model.version if self._inside else 0
+
+
+def _ended(error: BaseException) -> ModelEndedError:
+    return ModelEndedError(f"the model's code raised {type(error).__name__}({text_of(error)})")
 
 
 def _fits(first: Prepared, following: Prepared, rows: int) -> bool:

@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.storage.model_files import check_files
 
 _ERRORS: Final = {error.__name__: error for error in (BackendError, ConfigError)}
@@ -168,8 +169,7 @@ def failure(error: Exception, tracking_uri: str, subject: str) -> BackendError |
 
 def line(error: BaseException) -> str:
     """Return an error in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}"
+    return f"{type(error).__name__}: {text_of(error, 300)}"
 
 
 def _alias(tracking_uri: str, name: str, alias: str) -> int | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from airflow_mlops.core.errors import BackendError, ConfigError
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.document import Document, Wanted
+from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.shared_memory import WorkerSlot
 from airflow_mlops.serving.warm_up import warm_up
@@ -97,7 +98,7 @@ class LoadedVersions:
         started = monotonic()
         slot.mark[1], slot.mark[0] = 0, version
         try:
-            model = await asyncio.to_thread(self._load, version, wanted)
+            model = await asyncio.to_thread(self._loaded, version, wanted)
         except asyncio.CancelledError:
             slot.mark[0] = 0
             raise
@@ -122,6 +123,15 @@ class LoadedVersions:
         self._report()
         took = monotonic() - started
         log.info("version %s: %s (%s) %.1f s", version, slot.status, slot.detail, took)
+
+    def _loaded(self, version: int, wanted: Wanted) -> Model:
+        try:
+            return self._load(version, wanted)
+        except (BackendError, ConfigError):
+            raise
+        except BaseException as error:  # a model's own code may raise anything, sys.exit among it
+            text = f"version {version} cannot be loaded: {type(error).__name__}: {text_of(error)}"
+            raise ConfigError(text) from error
 
     def _drop(self, slot: LoadedVersion) -> None:
         if slot.loading is not None:

@@ -80,6 +80,9 @@ def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:
         found = model.predict([model.prepare(Payload(len(rows), columns))])
     except Exception as error:
         raise ConfigError(f"{subject} fails on its golden rows: {line(error)}") from error
+    given = len(found.values) if isinstance(found.values, list) else 1
+    if given != len(rows):
+        raise ConfigError(f"{subject} gives {given} predictions for {len(rows)} golden rows")
     wrong = []
     scores = golden.get("scores") if found.scores is not None else None
     for what, got, expected in (

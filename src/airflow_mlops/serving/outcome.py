@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.encoding import encode
+from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.serving.guards import Seen
 from airflow_mlops.serving.model import Predictions
 from airflow_mlops.serving.payload import BadInputError
@@ -97,9 +98,8 @@ async def run_version(
             took = time.perf_counter() - started
             return Outcome(None, TIMED_OUT, f"version {version} did not answer within {limit:g} s", took)
         log.debug("version %s failed", version, exc_info=True)
-        text = " ".join(str(error).split())[:200]
         kind = type(error).__name__
-        detail = f"version {version} failed: {kind}: {text}"
+        detail = f"version {version} failed: {kind}: {text_of(error)}"
         return Outcome(None, 500, detail, time.perf_counter() - started, error=kind)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.serving.payload import parse
 
 log = logging.getLogger(__name__)
@@ -98,10 +99,10 @@ async def warm_up(batcher: Batcher, samples: Samples) -> str:
                 task.cancel()
         if late:
             return f"not warmed up: {samples.origin} got no answer within {LONGEST_S:g} s"
-        faults = [str(fault) for task in asked if (fault := task.result()) is not None]
+        faults = [text_of(fault) for task in asked if (fault := task.result()) is not None]
         failed = failed + 1 if len(faults) == len(asked) else 0
         if failed == _FAILED_ROUNDS:
-            return f"not warmed up: the model does not take {samples.origin} ({faults[0][:200]})"
+            return f"not warmed up: the model does not take {samples.origin} ({faults[0]})"
         took.append(monotonic() - before)
         elapsed = monotonic() - begun
         if elapsed >= LONGEST_S or (_settled(took) and (number >= ROUNDS or elapsed >= SHORTEST_S)):
