@@ -22,7 +22,7 @@ PART_BYTES: Final = 65_536
 PART_VALUES: Final = 10_000
 _TRIES: Final = 200
 _ENDS: Final = 4
-_START: Final = re.compile(rb'(?<!\\)"(data|dataframe_records|inputs|instances)"\s*:\s*\[\s*')
+_START: Final = re.compile(rb'"(?<!\\")(data|dataframe_records|inputs|instances)"\s*:\s*\[\s*')
 _BETWEEN: Final = {
     b"[": re.compile(rb"\](\s*,\s*)\["),
     b"{": re.compile(rb"\}(\s*,\s*)\{"),
@@ -77,7 +77,8 @@ def located(error: BadInputError, before: int) -> BadInputError:
 
 def _rows(payload: Payload, start: int, step: int) -> Payload:
     columns = {name: values[start : start + step] for name, values in (payload.columns or {}).items()}
-    return replace(payload, rows=min(step, payload.rows - start), given=columns, table=None)
+    index = None if payload.index is None else payload.index[start : start + step]
+    return replace(payload, rows=min(step, payload.rows - start), given=columns, table=None, index=index)
 
 
 def split_body(body: bytes) -> list[bytes] | None:

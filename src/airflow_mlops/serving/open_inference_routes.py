@@ -14,11 +14,11 @@ from starlette.routing import Route
 
 from airflow_mlops.serving.app_state import AppState, server_of
 from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.big_requests import PART_BYTES
 from airflow_mlops.serving.front import headers_of, request_id_of
-from airflow_mlops.serving.model import Model, Predictions
+from airflow_mlops.serving.model import Model, Predictions, Prepared
 from airflow_mlops.serving.open_inference import LENGTH_HEADER, InferRequest, infer_answer, model_metadata
 from airflow_mlops.serving.outcome import run_version
-from airflow_mlops.serving.payload import BadInputError
 from airflow_mlops.serving.prediction_request import Answer
 from airflow_mlops.serving.request_body import body_of
 from airflow_mlops.serving.tensor_types import outputs_of
@@ -77,17 +77,18 @@ async def _infer_version(request: Request) -> Response:
     """Answer by one version, whatever its share: neither counted nor logged, as nobody drew it."""
     batcher = _known_version(request)
     call = _Call(request)
-    try:
-        payload = call.asked.read(await body_of(request))
-    except BadInputError as error:
-        return call.response(Answer.error(400, str(error)))
+    body = await body_of(request)
+    big = len(body) > PART_BYTES
+
+    def prepared() -> Prepared:
+        return batcher.model.prepare(call.asked.read(body))
 
     async def ask(asked: Batcher) -> Predictions:
-        return await asked.predict(asked.model.prepare(payload))
+        return await asked.predict(await asyncio.to_thread(prepared) if big else prepared())
 
     limit = call.server.settings.timeout_s
     deadline = asyncio.get_running_loop().time() + limit
-    outcome = await run_version(batcher, ask, call.write, deadline, limit)
+    outcome = await run_version(batcher, ask, call.write, deadline, limit, at_once=not big)
     number = batcher.model.version
     if outcome.failed:
         return call.response(Answer.error(outcome.status, outcome.detail, number))

@@ -93,6 +93,13 @@ BODIES: dict[str, Any] = {
     "split": {"dataframe_split": {"columns": ["a"], "data": [[v] for v in VALUES]}},
     "records": {"dataframe_records": [{"a": v} for v in VALUES]},
     "columns": {"inputs": {"a": VALUES}},
+    "index": {
+        "dataframe_split": {
+            "columns": ["a"],
+            "data": [[v] for v in VALUES],
+            "index": [f"r{i}" for i in range(COUNT)],
+        }
+    },
 }
 
 
@@ -106,7 +113,7 @@ def test_big_requests_get_all_answers_in_order_and_count_once(
     for body in BODIES.values():
         answer = server.post("/invocations", content=json.dumps(body))
         assert answer.json() == {"predictions": [2 * v for v in VALUES]}
-    assert server.counts() == {str(champion): {"requests": 3, "failures": 0}}
+    assert server.counts() == {str(champion): {"requests": 4, "failures": 0}}
     infer = {"inputs": [{"name": "a", "shape": [COUNT], "datatype": "FP64", "data": VALUES}]}
     answer = server.post(f"/v2/models/{NAME}/infer", json=infer)
     assert answer.json()["outputs"][0]["data"] == [2 * v for v in VALUES]
