@@ -8,6 +8,7 @@ for doubles, and 2.0 for a whole number: JSON does not tell them apart.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ _LLM_KEYS: Final = ("messages", "prompt", "input")
 _SPLIT_KEYS: Final = frozenset({"columns", "data", "index"})
 _FLOATS: Final = {float}
 _NAMES: Final = {str, int, float}
+_SPARSE_CELLS: Final = 500_000
+"""Cells of a table most of which no record has: a small body could ask for millions of them."""
 
 
 class BadInputError(ConfigError):
@@ -75,9 +78,28 @@ def read_json(body: bytes) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(body)  # Takes NaN and Infinity as MLflow does, and says where the fault is.
+        # Takes NaN and Infinity as MLflow does, and says where the fault is.
+        found = json.loads(body, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadInputError(f"the body is not JSON: {error}") from error
+    if b"\\u" in body:
+        _check_text(found)
+    return found
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        shown = digits if len(digits) <= 20 else f"{digits[:20]}…"
+        raise ValueError(f"{shown} is larger than any double")
+    return value
+
+
+def _check_text(found: Any) -> None:
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise BadInputError(f"the body has half of a surrogate pair, {half!a}: that is no text") from error
 
 
 def parse(body: bytes) -> Payload:
@@ -135,6 +157,11 @@ def _records(kind: str, value: Any, params: Mapping[str, Any] | None) -> Payload
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise BadInputError(f"{kind} must be a list of objects, one per row")
     names = dict.fromkeys(name for row in value for name in row)
+    if len(names) * len(value) > max(_SPARSE_CELLS, 4 * sum(map(len, value))):
+        raise BadInputError(
+            f"{kind} has {len(value)} rows of {len(names)} different columns, most of them empty: "
+            "send fewer rows, or only the columns that the model takes"
+        )
     columns = {name: [row.get(name) for row in value] for name in names}
     return Payload(len(value), columns, params=params, sent=(kind, value))
 
@@ -246,5 +273,7 @@ def _checked(column: Column, values: Sequence[Any]) -> list[Any]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str | list):
+        value = value[:60]  # enough to be cut off below
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

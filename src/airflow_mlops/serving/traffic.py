@@ -14,7 +14,7 @@ from airflow_mlops.serving.control import Control, ControllerId
 MAX_LEASE_S: Final = 86_400.0
 LeaseSeconds = Annotated[float, Meta(gt=0, le=MAX_LEASE_S)] | None
 """A lease as a caller sends it; None is one without end."""
-_Whole = Annotated[int, Meta(ge=0)]
+_Whole = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Moment(NamedTuple):
@@ -175,9 +175,9 @@ class Change:
     )
     weights: Mapping[_Whole, Annotated[int, Meta(ge=0, le=100)]]
     generation: _Whole
-    champion: int | None = None
+    champion: _Whole | None = None
     lease_s: LeaseSeconds = None
-    shadow: int | None = None
+    shadow: _Whole | None = None
     controller: ControllerId = ""
     place: ControllerId = ""
     takeover: bool = False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 
 import pytest
@@ -88,3 +89,25 @@ def test_unknown_columns_are_left_out_and_optional_ones_may_be_missing() -> None
 
 def test_types_beyond_plain_columns_are_left_to_mlflow() -> None:
     assert Signature.compile([("x", "Array(double)", True)]) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"instances": [1e999]}', "1e999 is larger than any double"),
+        (b'{"instances": [NaN, -1e9999]}', "larger than any double"),
+        (b'{"instances": ["\\ud800"]}', "half of a surrogate pair"),
+        (b'{"dataframe_records": [{"\\udc00": 1}]}', "half of a surrogate pair"),
+    ],
+)
+def test_numbers_and_text_that_nothing_can_hold_are_the_callers_fault(body: bytes, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        parse(body)
+    assert parse(b'{"instances": ["\\ud83d\\ude00", Infinity, NaN]}').array[:2] == ["\U0001f600", math.inf]
+
+
+def test_a_small_body_cannot_ask_for_a_huge_table() -> None:
+    with pytest.raises(BadInputError, match="5000 rows of 5000 different columns"):
+        parse(json.dumps({"dataframe_records": [{f"z{i}": 1} for i in range(5000)]}).encode())
+    sparse = [{f"feature_{i % 300}": 1} for i in range(1500)]
+    assert len(parse(json.dumps({"dataframe_records": sparse}).encode()).columns or ()) == 300
