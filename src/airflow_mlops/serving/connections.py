@@ -7,6 +7,7 @@ methods of a protocol; the caller's address shows which connection a request cam
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -94,6 +95,23 @@ class Connections:
 
 
 _NOBODY: Final = ("", 0)
+_FIRST_LINE: Final = re.compile(rb"\A[A-Z]+ [^\r\n]+ HTTP/1\.1\r\n")
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """Return the begin of a request without its offer to go on in HTTP/2.
+
+    Java's HttpClient makes it with every request. A server may ignore it, but the parser reads no body
+    after it, so that the request would seem to have none.
+
+    >>> without_upgrade(b"GET / HTTP/1.1\\r\\nUpgrade: h2c\\r\\nHost: x\\r\\n\\r\\n")
+    b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'
+    """
+    if _FIRST_LINE.match(data) is None:
+        return data
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + end + body if end else data
 
 
 class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
@@ -142,7 +160,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
         if self.request_began is None and not self.answering:
             self.request_began = self._loop.time()
         self._head += len(data)
-        super().data_received(data)
+        super().data_received(without_upgrade(data) if b"h2c" in data else data)
         if self._in_head and self._head > MAX_HEAD and not self._refused:
             self._refuse(f"the request's first line and headers are longer than {MAX_HEAD} bytes")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
 import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving import Settings, run
-from tests.support.server import NAME, TOKEN, Registry
+from tests.support.server import NAME, TOKEN, Registry, frame
 from tests.support.server_process import ServerProcess, running_process, with_champion
 
 MEGABYTE = 2**20
@@ -89,6 +91,21 @@ def test_a_large_body_counts_for_no_head(server: ServerProcess) -> None:
     body = {"dataframe_records": [{"distance": 0.5, "carrier": "UA", "hour": 1}] * 10_000}
     answer = server.post("/invocations", json=body)
     assert (answer.status_code, len(answer.json()["predictions"])) == (200, 10_000)
+
+
+@pytest.mark.parametrize("last", [b"", b"X-More: 1\r\n"])
+def test_an_offer_of_http_2_is_ignored_and_the_body_is_read(server: ServerProcess, last: bytes) -> None:
+    body = msgspec.json.encode({"dataframe_records": [frame(1).to_dict("records")[0]]})
+    head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n" % TOKEN.encode()
+    # As Java's HttpClient sends it with every request.
+    head += b"Connection: Upgrade, HTTP2-Settings\r\nContent-Length: %d\r\n" % len(body)
+    head += b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n" + last
+    with connect(server) as connection:
+        for _ in range(2):
+            connection.sendall(head + b"\r\n" + body)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, b"predictions" in answer.read()) == (200, True)
 
 
 def test_callers_who_only_hold_connections_make_room_for_one_who_asks(server: ServerProcess) -> None:
