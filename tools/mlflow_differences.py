@@ -138,6 +138,12 @@ DIFFERENCES: Final = {
         "null",
         "parsers of other languages stop at it",
     ),
+    "sparse records": Difference(
+        "records with thousands of different names, most of them missing in each",
+        "makes a table of all names, however large",
+        "400 above 500,000 cells of which fewer than a quarter are there",
+        "a body of 100 kB would fill gigabytes",
+    ),
     "out of range": Difference(
         "a number outside of its type's range",
         "passes it on, or makes infinity of it",
