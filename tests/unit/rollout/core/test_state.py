@@ -68,7 +68,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "champion_version": None, "steps": [5, 25, 50],
         "hold_s": 1800.0, "step_timeout_s": 21600.0, "min_requests": 100, "alpha": 0.05, "max_ratio": 2.0,
         "tolerance": None, "on_inconclusive": "pause", "request": "", "guards": [], "shadow_s": 0.0,
-        "pause_timeout_s": 259200.0, "gap_s": 120.0, "settle_s": 0.0,
+        "pause_timeout_s": 259200.0, "gap_s": 120.0, "settle_s": 0.0, "model": "",
     }  # fmt: skip
 
 
