@@ -99,7 +99,9 @@ def _check_text(found: Any) -> None:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = error.object[error.start]
-        raise BadInputError(f"the body has half of a surrogate pair, {half!a}: that is no text") from error
+        raise BadInputError(
+            f"the body has half of a surrogate pair, {half!a}: it cannot be written in UTF-8"
+        ) from error
 
 
 def parse(body: bytes) -> Payload:
