@@ -8,8 +8,8 @@
 Callers keep their connections and send single rows; each twentieth answer gets its label. Two versions share
 the traffic. With each line one of them is loaded anew and the split moves from 50 to 40 percent or back, by
 the same target that a rollout uses. Memory is the proportional share (PSS) of all processes of the servers at
-the end of a line; those with which the servers ask MLflow are among them and counted under `asking`. Memory
-is judged on lines 3 to 5 against the last two, the log by its rows and by the size of the state folders since
+the end of a line, without those that ask MLflow, which come and go and are shown under `asking`. Memory is
+judged on lines 3 to 5 against the last two, the log by its rows and by the size of the state folders since
 its bound was first reached. What cannot be judged, for want of lines or of requests, is said.
 """
 
@@ -29,7 +29,7 @@ from typing import Any
 from servers.callers import Callers
 from servers.haproxy import await_answers, haproxy
 from servers.models import train
-from servers.processes import ADMIN_TOKEN, Ours, asks_mlflow, memory, ours
+from servers.processes import ADMIN_TOKEN, Ours, memory, ours
 from servers.verdicts import Line, judge_log, judge_memory
 
 from airflow_mlops.serving.settings import Settings
@@ -99,12 +99,13 @@ def size(folder: Path) -> float:
     return found / 2**20
 
 
-def look(servers: dict[int, Ours]) -> tuple[float, int, float, int]:
-    """Return memory, processes that ask MLflow, size of the state folders, and rows of the logs."""
+def look(servers: dict[int, Ours]) -> tuple[float, float, float, int]:
+    """Return memory, that of processes that ask MLflow, size of the state folders, rows of a log."""
     own = {server.pid: server for server in servers.values()}.values()
+    asking = sum(memory(server.pid, only_asking=True) for server in own)
     return (
-        sum(memory(server.pid) for server in own),
-        sum(asks_mlflow(server.pid) for server in own),
+        sum(memory(server.pid) for server in own) - asking,
+        asking,
         sum(size(server.state) for server in own),
         max(log_rows(server.state) for server in own),
     )
@@ -141,7 +142,7 @@ async def endure(port: int, target: Any, servers: dict[int, Ours], options: argp
 def show(number: int, line: Line, failures: list[str]) -> None:
     print(
         f"{number:>5}{line.requests:>11,}{line.requests / line.seconds:>8,.0f}{line.labels:>9,}"
-        f"{line.failed:>8,}{line.megabytes:>9.1f}{line.asking:>8}{line.disk:>10.1f}{line.log_rows:>12,}",
+        f"{line.failed:>8,}{line.megabytes:>9.1f}{line.asking:>8.1f}{line.disk:>10.1f}{line.log_rows:>12,}",
         flush=True,
     )
     for text in failures[:3]:

@@ -86,23 +86,27 @@ def ours(name: str, uri: str, folder: Path, *flags: str) -> Iterator[Ours]:
         yield Ours(port, admin_port, pid, state)
 
 
+FETCHING = "airflow_mlops.serving.fetching"
+
+
 def asks_mlflow(pid: int) -> bool:
     """Whether our server still has the process with which it asks MLflow, which it keeps for a minute."""
-    import psutil
-
-    below = psutil.Process(pid).children(recursive=True)
-    return any("airflow_mlops.serving.fetching" in process.cmdline() for process in below)
+    return memory(pid, only_asking=True) > 0
 
 
-def memory(pid: int) -> float:
-    """Return the megabytes (PSS) of a process and all below it; what they share counts once."""
+def memory(pid: int, *, only_asking: bool = False) -> float:
+    """Return the megabytes (PSS) of a process and all below it; what they share counts once.
+
+    ``only_asking``: of those with which our server asks MLflow.
+    """
     import psutil
 
     found = 0
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
         try:
-            found += getattr(process.memory_full_info(), "pss", process.memory_info().rss)
-        except psutil.NoSuchProcess:  # It has just ended.
+            if not only_asking or FETCHING in process.cmdline():
+                found += getattr(process.memory_full_info(), "pss", process.memory_info().rss)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):  # It has just ended.
             continue
     return found / 2**20
 

@@ -13,14 +13,14 @@ SURPLUS = 1.1
 
 @dataclass(frozen=True)
 class Line:
-    """What one line shows; ``megabytes`` and ``disk`` are of all servers, ``log_rows`` of the longest log."""
+    """What one line shows: ``megabytes``, ``asking`` (MLflow) and ``disk`` in MB, ``log_rows`` of one log."""
 
     seconds: float
     requests: int
     labels: int
     failed: int
     megabytes: float
-    asking: int
+    asking: float
     disk: float
     log_rows: int
 
@@ -40,11 +40,11 @@ def judge_log(lines: list[Line], bound: int) -> str:
     full = [line for line in lines if line.log_rows >= 0.98 * bound]
     if rows > SURPLUS * bound:
         return f"log: NOT BOUNDED, {rows:,} rows in one log (bound {bound:,})"
-    if len(full) < 3:
+    if len(full) < 4:
         return (
             f"log: cannot be judged, {rows:,} rows in one log are below its bound of {bound:,} or just there"
         )
-    growth = full[-1].disk / full[0].disk
+    growth = full[-1].disk / max(line.disk for line in full[:3])  # its journal grows first
     said = "bounded" if growth <= BOUND else "ROWS BOUNDED, BUT THE FOLDER GROWS"
     return (
         f"log: {said}, at most {rows:,} rows in one log (bound {bound:,}); the state folders have "

@@ -178,9 +178,9 @@ def test_fallbacks_are_counted_with_what_came_of_them(server: Client, registry: 
     for value in (1.0, -1.0, 1.0):
         ask(server, {"dataframe_split": {"columns": ["a"], "data": [[value]]}})
     [*_, epoch] = server.get("/admin/counts").json()["epochs"]
-    assert epoch["counts"] == {
-        str(canary): {"requests": 3, "failures": 3, "fallbacks": 2, "fallback_failures": 1}
-    }
+    assert set(epoch["counts"]) == {str(canary)}
+    expected = {"requests": 3, "failures": 3, "fallbacks": 2, "fallback_failures": 1}
+    assert expected.items() <= epoch["counts"][str(canary)].items()
 
 
 def test_with_sticky_callers_every_request_is_counted_beside_the_first_of_each(

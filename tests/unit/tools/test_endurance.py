@@ -38,10 +38,10 @@ def test_memory_may_grow_by_five_percent(megabytes: list[float], said: str) -> N
     ("found", "said"),
     [
         (full([20, 20, 21, 20]), "log: bounded, at most 1,000 rows in one log (bound 1,000)"),
-        (full([20, 20, 22]), "log: ROWS BOUNDED, BUT THE FOLDER GROWS"),
-        (full([20, 20, 20], rows=1200), "log: NOT BOUNDED, 1,200 rows in one log (bound 1,000)"),
-        (full([20, 20, 20], rows=900), "log: cannot be judged, 900 rows in one log"),
-        (full([20, 20]), "log: cannot be judged, 1,000 rows in one log"),
+        (full([20, 20, 20, 22]), "log: ROWS BOUNDED, BUT THE FOLDER GROWS"),
+        (full([20] * 4, rows=1200), "log: NOT BOUNDED, 1,200 rows in one log (bound 1,000)"),
+        (full([20] * 4, rows=900), "log: cannot be judged, 900 rows in one log"),
+        (full([20] * 3), "log: cannot be judged, 1,000 rows in one log"),
     ],
 )
 def test_a_log_is_bounded_when_its_rows_are_and_its_folder_stops_growing(
