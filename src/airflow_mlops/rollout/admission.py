@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from airflow_mlops.rollout.aliases import Aliases, outcome_tags
 from airflow_mlops.rollout.core import (
     Phase,
     RolloutPlan,
     RolloutState,
+    is_of_another_model,
     outdated,
     rejection_reason,
+    rollout_id,
     withdrawn,
 )
 from airflow_mlops.rollout.store.store import RolloutStore
@@ -26,6 +29,17 @@ class Admission:
         self._store = store
         self._aliases = aliases
         self._clock = clock
+
+    def told_apart(self, plan: RolloutPlan) -> RolloutPlan:
+        """Return the plan, with its model's digest when it was carried out before, but for another model.
+
+        That happens when the registered model was deleted, or MLflow's database lost, and the store was kept.
+        """
+        known = self._store.find(rollout_id(plan))
+        if known is None or not known.terminal or self._aliases is None:
+            return plan
+        digest = self._aliases.digest(plan.model_version)
+        return replace(plan, model=digest) if is_of_another_model(known, digest) else plan
 
     def rejected(self, plan: RolloutPlan, who: str) -> RolloutState | None:
         """Return how a plan ends whose version was rejected before; a person's request is tried again."""

@@ -73,6 +73,7 @@ class RolloutDriver:
         Raises RolloutConflict when another rollout runs and is not superseded, BackendError when its traffic
         could not be taken back yet.
         """
+        plan = self._admission.told_apart(plan)
         id_, known = rollout_id(plan), self._store.find(rollout_id(plan))
         if known is None:
             running = self._store.running(plan.name)

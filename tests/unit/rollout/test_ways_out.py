@@ -158,6 +158,24 @@ def test_a_rejected_version_is_not_tried_again_by_itself(tmp_path: Path) -> None
     assert world.run(replace(other_plan, request="by hand")).phase is Phase.PROMOTED
 
 
+@pytest.mark.parametrize(("failures", "before"), [(0, Phase.PROMOTED), (60, Phase.ROLLED_BACK)])
+def test_a_model_that_was_registered_anew_is_another_one(
+    tmp_path: Path, failures: int, before: Phase
+) -> None:
+    world = World(tmp_path, failures)
+    world.aliases.digests = {3: "abc"}
+    ended = world.run()
+    assert ended.phase is before
+    registry_lost = World(tmp_path)
+    registry_lost.aliases.digests = {3: "of another model"}
+    again = registry_lost.run()
+    assert again.phase is Phase.PROMOTED
+    assert again.id != ended.id
+    assert registry_lost.aliases.aliases == {"champion": 3, "previous": 2}
+    assert (registry_lost.target.champion, registry_lost.target.weights) == (3, {})
+    assert registry_lost.driver().start(PLAN).id == again.id, "a retry finds it"
+
+
 def test_a_rejection_supersedes_no_running_canary(tmp_path: Path) -> None:
     world = World(tmp_path, failures=60)
     assert world.run().phase is Phase.ROLLED_BACK

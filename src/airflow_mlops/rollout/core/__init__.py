@@ -23,7 +23,12 @@ from airflow_mlops.rollout.core.orders import (
     withdrawn,
     write_off,
 )
-from airflow_mlops.rollout.core.rejections import find_rejection, is_rejection, rejection_reason
+from airflow_mlops.rollout.core.rejections import (
+    find_rejection,
+    is_of_another_model,
+    is_rejection,
+    rejection_reason,
+)
 from airflow_mlops.rollout.core.state import (
     TERMINAL,
     Phase,
@@ -61,6 +66,7 @@ __all__ = [
     "decide",
     "find_rejection",
     "give_up",
+    "is_of_another_model",
     "is_rejection",
     "judge",
     "new_state",

@@ -26,13 +26,27 @@ def find_rejection(ended: Iterable[RolloutState], version: int, digest: str) -> 
     empty when it is not known. A promotion since then takes a rejection back.
     """
     for state in ended:
-        if state.plan.model_version != version and not (digest and state.digest == digest):
+        if not _is_about(state, version, digest):
             continue
         if state.phase is Phase.PROMOTED:
             return None
         if is_rejection(state):
             return state
     return None
+
+
+def is_of_another_model(known: RolloutState, digest: str) -> bool:
+    """Whether a rollout was of another model than that of ``digest``, though its version has the same number.
+
+    A registered model that was deleted and made anew counts its versions from 1 again.
+    """
+    return bool(digest and known.digest and known.digest != digest)
+
+
+def _is_about(state: RolloutState, version: int, digest: str) -> bool:
+    if digest and state.digest:
+        return state.digest == digest
+    return state.plan.model_version == version
 
 
 def rejection_reason(plan: RolloutPlan, rejection: RolloutState) -> str:

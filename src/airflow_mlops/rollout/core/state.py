@@ -34,6 +34,7 @@ class Phase(StrEnum):
 
 TERMINAL: Final = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.CONFLICT, Phase.SUPERSEDED})
 SHADOW_STEP: Final = -1
+_LATER: Final = ("settle_s", "model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,8 @@ class RolloutPlan(Record):
     ``guards`` are watched beside the errors; ``shadow_s`` (seconds, 0: none) is how long the version answers
     copies of all requests before anybody sees it.
     ``request`` tells two rollouts of the same version apart, such as two deployments ordered by hand; it
-    is empty for a version that came by itself.
+    is empty for a version that came by itself. ``model`` is the digest of its model where an earlier rollout
+    of another model had the same plan, else empty.
     """
 
     name: str
@@ -75,6 +77,7 @@ class RolloutPlan(Record):
     pause_timeout_s: float = canary_defaults.PAUSE_TIMEOUT.total_seconds()
     gap_s: float = canary_defaults.LEASE_S
     settle_s: float = 0.0
+    model: str = ""
 
     def __post_init__(self) -> None:
         if self.model_version == self.champion_version:
@@ -103,8 +106,8 @@ class RolloutPlan(Record):
 
 def rollout_id(plan: RolloutPlan) -> str:
     """Return the name of the rollout of ``plan``: the same plan always finds the same rollout."""
-    # A plan that an earlier release stored, which knew no such time, keeps its name.
-    fields = {key: value for key, value in plan.to_json().items() if key != "settle_s" or value}
+    # A plan that an earlier release stored, which knew no such fields, keeps its name.
+    fields = {key: value for key, value in plan.to_json().items() if key not in _LATER or value}
     canonical = json.dumps(fields, sort_keys=True)
     return f"{plan.name}-{plan.model_version}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 

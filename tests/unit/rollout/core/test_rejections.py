@@ -66,6 +66,7 @@ def test_a_version_is_found_by_its_number_or_by_its_model() -> None:
     assert find_rejection([rejected], 3, "") == rejected
     assert find_rejection([rejected], 4, "abc") == rejected
     assert find_rejection([rejected], 4, "other") is None
+    assert find_rejection([rejected], 3, "other") is None, "the number is that of another model by now"
     assert find_rejection([dataclasses.replace(rejected, digest="")], 4, "") is None
 
 

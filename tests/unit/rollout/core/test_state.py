@@ -68,7 +68,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "champion_version": None, "steps": [5, 25, 50],
         "hold_s": 1800.0, "step_timeout_s": 21600.0, "min_requests": 100, "alpha": 0.05, "max_ratio": 2.0,
         "tolerance": None, "on_inconclusive": "pause", "request": "", "guards": [], "shadow_s": 0.0,
-        "pause_timeout_s": 259200.0, "gap_s": 120.0, "settle_s": 0.0,
+        "pause_timeout_s": 259200.0, "gap_s": 120.0, "settle_s": 0.0, "model": "",
     }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_what_is_stored_keeps_its_keys() -> None:
         "watched", "looked", "fresh", "epochs", "outcome", "reason", "history", "accepted", "reference",
             "cold", "rejected", "digest",
     }  # fmt: skip
-    known = {key: value for key, value in PLAN.to_json().items() if key != "settle_s"}
+    known = {key: value for key, value in PLAN.to_json().items() if key not in ("settle_s", "model")}
     stored = json.dumps(known, sort_keys=True).encode()
     assert rollout_id(PLAN) == f"churn-3-{hashlib.sha256(stored).hexdigest()[:12]}" == "churn-3-f4e28362d5b1"
     assert RolloutState.from_json(json.loads(json.dumps(at_step().to_json()))) == at_step()
