@@ -140,7 +140,7 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
         labels=_labels(arguments),
     )
     warnings = [f"{_name(step)}: {text}" for step in found.steps for text in step.warnings]
-    promoted = _promoted(arguments, plan)
+    promoted = _promoted(arguments, plan, found)
     if arguments.format == "json":
         _print_json({"name": plan.name, **plain_json(found), "promoted": promoted, "warnings": warnings})
         return 1 if warnings else 0
@@ -159,7 +159,7 @@ def _plan(arguments: argparse.Namespace, _canary: Canary, plan: RolloutPlan) -> 
     return 1 if warnings else 0
 
 
-def _promoted(arguments: argparse.Namespace, plan: RolloutPlan) -> list[str]:
+def _promoted(arguments: argparse.Namespace, plan: RolloutPlan, found: Forecast) -> list[str]:
     """Say in words how versions end that fail as often as the champion, twice and five times as often."""
     from airflow_mlops.rollout.core.passing import simulate_ends
     from airflow_mlops.rollout.core.tolerance import expected_alone, with_tolerance
@@ -167,12 +167,17 @@ def _promoted(arguments: argparse.Namespace, plan: RolloutPlan) -> list[str]:
     # With sticky callers the number of those who have not been counted yet decides, and no rate.
     if not (arguments.rps and arguments.error_rate) or arguments.callers is not None:
         return []
+    if math.isinf(found.shortest_s):
+        return [
+            "no version is promoted without a person: a guard never has enough evidence, see the warnings"
+        ]
     plan, _ = with_tolerance(plan, expected_alone(arguments.rps, arguments.error_rate))
+    alone = ", judged by its failures alone" if plan.guards else ""
     lines = []
     for ratio, words in ((1, "as often as"), (2, "twice as often as"), (5, "5 times as often as")):
         ends = simulate_ends(plan, ratio=ratio, rps=arguments.rps, error_rate=arguments.error_rate)
         lines.append(
-            f"a version that fails {words} the champion: of 100 rollouts "
+            f"a version that fails {words} the champion{alone}: of 100 rollouts "
             f"{ends.per_hundred(ends.promoted):.1f} are promoted, "
             f"{ends.per_hundred(ends.rolled_back):.1f} rolled back, "
             f"{ends.per_hundred(ends.waiting):.1f} wait for a person"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from airflow_mlops.serving.big_requests import PART_BYTES, Read, big_request
+from airflow_mlops.serving.big_requests import PART_BYTES, BigRequest, Read, big_request
 from airflow_mlops.serving.callers import current_event
 from airflow_mlops.serving.database import LoggedRequest
 from airflow_mlops.serving.fleet import Fleet
@@ -22,6 +22,12 @@ from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
 from airflow_mlops.serving.traffic import Traffic
 
 COPIES: Final = 64
+
+
+async def _in_parts(body: bytes, read: Read, *, splits: bool) -> tuple[BigRequest | None, Payload]:
+    """Return a long body in parts and the rows of its first one; None for a body that has no parts."""
+    big = await asyncio.to_thread(big_request, body, read, splits=splits)
+    return big, read(body) if big is None else await asyncio.to_thread(big.parts[0])
 
 
 class Invocations:
@@ -68,10 +74,8 @@ class Invocations:
         if not ready:
             return Answer.error(503, self._nothing_ready())
         try:
-            big = None
-            if len(body) > PART_BYTES:
-                big = await asyncio.to_thread(big_request, body, read, splits=splits)
-            payload = read(body) if big is None else await asyncio.to_thread(big.parts[0])
+            small = len(body) <= PART_BYTES
+            big, payload = (None, read(body)) if small else await _in_parts(body, read, splits=splits)
             key = self._key(traffic, headers, payload)
             draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
             routed = traffic.route(ready, draw)
@@ -83,21 +87,10 @@ class Invocations:
         except BadInputError as error:
             self._ledger.refuse()
             return Answer.error(REFUSED, str(error))
-        epoch = traffic.counted_epoch(ready)
+        epoch, deadline = traffic.counted_epoch(ready), started + self._timeout_s
         first = not epoch or key is None or not traffic.pair or self._ledger.first(traffic.pair, key)
-        deadline = started + self._timeout_s
         request = PredictionRequest(
-            request_id,
-            payload,
-            big,
-            referee,
-            safe,
-            traffic,
-            ready,
-            epoch,
-            first,
-            deadline,
-            write,
+            request_id, payload, big, referee, safe, traffic, ready, epoch, first, deadline, write
         )
         result = await (self._champion(request) if routed == referee else self._canary(request, routed))
         return self._concluded(request, routed, result, started)

@@ -60,7 +60,8 @@ class LoadedVersions:
             if slot is None:
                 place = self._free_place()
                 slot = self._versions[version] = LoadedVersion(wanted, place, self._worker.busy_mark(place))
-                self._begin(version, slot)
+                # Callers wait for a champion, and one that ends the process would never come back.
+                self._begin(version, slot, warm=version != document.traffic.champion)
             elif slot.wanted != wanted:
                 slot.wanted = wanted
                 self._begin(version, slot)
@@ -83,7 +84,7 @@ class LoadedVersions:
         """Return the versions none of whose predictions has returned for ``seconds``, with no thread left."""
         return [version for version, batcher in self.ready.items() if batcher.blocked(seconds)]
 
-    def _begin(self, version: int, slot: LoadedVersion) -> None:
+    def _begin(self, version: int, slot: LoadedVersion, *, warm: bool = True) -> None:
         if slot.loading is not None:
             slot.loading.cancel()
             slot.loading = None
@@ -92,9 +93,9 @@ class LoadedVersions:
             self._release(slot)
             return
         slot.status, slot.detail = "loading", ""
-        slot.loading = self._spawn(self._fill(version, slot, slot.wanted))
+        slot.loading = self._spawn(self._fill(version, slot, slot.wanted, warm=warm))
 
-    async def _fill(self, version: int, slot: LoadedVersion, wanted: Wanted) -> None:
+    async def _fill(self, version: int, slot: LoadedVersion, wanted: Wanted, *, warm: bool) -> None:
         started = monotonic()
         slot.mark[1], slot.mark[0] = 0, version
         try:
@@ -110,7 +111,7 @@ class LoadedVersions:
         else:
             batcher = Batcher(model, slot.mark)
             try:
-                cold = await warm_up(batcher, model.samples) if model.samples is not None else ""
+                cold = await warm_up(batcher, model.samples) if warm and model.samples is not None else ""
             except asyncio.CancelledError:
                 self._spawn(batcher.close())
                 raise

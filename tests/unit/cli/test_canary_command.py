@@ -44,6 +44,19 @@ def test_a_plan_that_cannot_be_judged_warns_and_is_an_honest_no(
     assert "proposal: " in shown
 
 
+def test_promotions_are_promised_only_where_every_guard_can_judge(
+    pipeline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["canary", "plan", pipeline, "--rps", "50"])
+    assert "judged by its failures alone: of 100 rollouts" in " ".join(capsys.readouterr().out.split())
+    file = Path(pipeline)
+    file.write_text(file.read_text().replace("latency_p95: {}", "quality: {}"))
+    assert main(["canary", "plan", pipeline, "--rps", "50", "--coverage", "0.3,0.36"]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no version is promoted without a person: a guard never has enough evidence" in shown
+    assert "of 100 rollouts" not in shown
+
+
 def test_without_traffic_there_is_one_line_per_step_and_no_table(
     pipeline: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

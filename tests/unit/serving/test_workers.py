@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -177,6 +177,23 @@ def test_a_canary_that_ends_the_process_loses_its_traffic_and_the_champion_serve
     seen = observe(server, crashing)
     assert (seen.health.status, seen.percent, seen.champion) == ("failed", 0, 1)
     assert server.delete(f"/admin/versions/{crashing}").status_code == 200
+
+
+def test_a_version_that_ends_the_process_in_its_warm_up_does_not_load_and_nobody_notices(
+    server: ServerProcess, serving_registry: Registry
+) -> None:
+    hopeless = serving_registry.kinds["hopeless"]
+    with suppress(httpx.TransportError):  # the worker that was asked may be the one that dies
+        server.load(hopeless, serving_registry.model_uri("hopeless"))
+    versions = server.get("/admin/state").json()["versions"]
+    while versions[str(hopeless)]["status"] == "loading":
+        versions = server.get("/admin/state").json()["versions"]
+    found = versions[str(hopeless)]
+    assert found["status"] == "failed"
+    assert "ended by itself with exit code 7" in found["detail"]
+    assert server.traffic(1, {hopeless: 5}).status_code == 409
+    assert server.predict().status_code == 200
+    assert server.delete(f"/admin/versions/{hopeless}").status_code == 200
 
 
 def test_a_champion_that_ends_the_process_is_served_again(serving_registry: Registry, tmp_path: Path) -> None:

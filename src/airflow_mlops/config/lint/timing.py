@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from airflow_mlops.config.lint.finding import Finding, Subject
-from airflow_mlops.config.models import Monitor
+from airflow_mlops.config.models import Canary, Monitor
 from airflow_mlops.config.schedule_text import cron
 from airflow_mlops.config.values import format_duration
 from airflow_mlops.core.utc import in_utc
@@ -31,6 +31,26 @@ def canary_timing(subject: Subject) -> Iterator[Finding]:
     if plan.poll > plan.hold:
         message = f"polls every {poll}, but a step may end after hold {hold}: decrease poll"
         yield Finding((*_CANARY, "poll"), message, "warning")
+    yield from _guard_timing(plan)
+
+
+def _guard_timing(plan: Canary) -> Iterator[Finding]:
+    """A guard has something to judge before the first step times out."""
+    guards, longest = plan.guards, format_duration(plan.step_timeout)
+    in_shadow = plan.shadow or timedelta(0)
+    if guards.latency_p95 is not None and plan.settle >= plan.step_timeout + in_shadow:
+        message = (
+            f"latency_p95 is judged after settle {format_duration(plan.settle)}, but a step times out after "
+            f"{longest}: no step can pass"
+        )
+        yield Finding((*_CANARY, "settle" if "settle" in plan.model_fields_set else "step_timeout"), message)
+    delay = guards.quality.label_delay if guards.quality is not None else None
+    if delay is not None and delay >= plan.step_timeout and plan.shadow is None:
+        message = (
+            f"labels are judged after {format_duration(delay)}, but a step times out after {longest}: the "
+            "first step waits for a person; increase step_timeout or add a shadow"
+        )
+        yield Finding((*_CANARY, "guards", "quality", "label_delay"), message, "warning")
 
 
 def monitor_timing(subject: Subject) -> Iterator[Finding]:

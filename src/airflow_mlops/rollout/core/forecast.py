@@ -162,6 +162,11 @@ def _warnings(
             f"cannot be judged: {canary:.0f} canary requests {within}, min_requests is {plan.min_requests}"
         ]
     found = []
+    if _never_settles(plan, percent):
+        found.append(
+            f"latency_p95 cannot be judged: settle is {format_duration(plan.settle_s)}, the step ends after "
+            f"{format_duration(longest)}"
+        )
     for need in needs:
         if percent and need.good > most:
             found.append(
@@ -175,7 +180,7 @@ def _warnings(
 
 def _shortest(plan: RolloutPlan, step: StepForecast, rps: float, settle_s: float) -> float:
     hold = plan.hold_s if step.percent else plan.shadow_s
-    if not rps:
+    if not rps or (settle_s and _never_settles(plan, step.percent)):
         return math.inf
     enough = plan.min_requests / (rps * (step.percent / 100 if step.percent else 1))
     later = {"latency_p95": settle_s}
@@ -183,6 +188,12 @@ def _shortest(plan: RolloutPlan, step: StepForecast, rps: float, settle_s: float
         max(need.good / rps + later.get(need.guard, 0.0) for need in step.needs) if step.percent else 0.0
     )
     return max(hold, enough, evidence, settle_s)
+
+
+def _never_settles(plan: RolloutPlan, percent: int) -> bool:
+    """Whether a version's first step, or its shadow, ends before its latency is judged."""
+    first = 0 if plan.shadow_s else next(iter(plan.steps), 0)
+    return percent == first and 0 < plan.shadow_s + plan.step_timeout_s <= plan.settle_s
 
 
 def _proposals(
@@ -197,30 +208,44 @@ def _proposals(
         return []
     if not rps:
         return ["there is no traffic to judge by: replay requests, or deploy with human approval"]
-    wanted = max(
-        requests_to_roll_back(2.0, 0.5, rate, harm_limit(plan)) / labels.share_for(guard)
-        for guard, rate in guards
-    )
-    if callers is not None and wanted > callers:
+    even = _twice(plan, guards, 50, rps, labels)
+    if callers is not None and callers < even < math.inf:
         return [
             "random routing (a server without --sticky): every request counts, "
-            f"{format_duration(wanted / rps)} at an even split are enough; {callers:,} callers who count "
+            f"{format_duration(even / rps)} at an even split are enough; {callers:,} callers who count "
             "once never are"
         ]
     found = []
-    if not plan.shadow_s:
+    shadowed = _twice(plan, guards, 0, rps, labels)
+    allowed = [
+        guard.name for guard, _ in guards if KINDS[guard.name].tolerates_margin and guard.max_ratio >= 2
+    ]
+    every = f"every guard but {allowed[0]}" if allowed else "every guard"
+    if not plan.shadow_s and shadowed < math.inf:
         found.append(
-            f"shadow: {format_duration(wanted / 2 / rps)} before the first step detects twice the events of "
-            "every guard, and no caller is served by the version"
+            f"shadow: {format_duration(shadowed / rps)} before the first step detects twice the events of "
+            f"{every}, and no caller is served by the version"
         )
-    if plan.steps and plan.steps[0] < 50:
-        found.append(f"a first step of 50 % needs {format_duration(wanted / rps)} for the same")
+    if plan.steps and plan.steps[0] < 50 and even < math.inf:
+        found.append(f"a first step of 50 % needs {format_duration(even / rps)} for the same")
     good = max((need.good / rps for step in steps if step.percent for need in step.needs), default=0.0)
     if plan.step_timeout_s < good < math.inf:
         found.append(
             f"step_timeout: {format_duration(math.ceil(1.5 * good))} leaves every step the time to pass"
         )
     return found
+
+
+def _twice(
+    plan: RolloutPlan,
+    guards: list[tuple[GuardPlan, float]],
+    percent: int,
+    rps: float,
+    labels: LabelsToCome,
+) -> float:
+    """Return after how many requests twice the events are seen, by every guard whose margin is below that."""
+    needs = _step(plan, percent, guards, rps, None, labels).needs
+    return max(need.worse[2.0] for need in needs if need.guard != "latency_p95" or need.worse[2.0] < math.inf)
 
 
 def format_duration(seconds: float) -> str:

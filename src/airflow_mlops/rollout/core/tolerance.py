@@ -45,7 +45,7 @@ def measured_tolerance(alone: Counts | None, max_ratio: float) -> tuple[float, s
     if not counts.requests:
         return (
             LEAST,
-            f"tolerance {LEAST:.2g}: the least there is, no request of the champion was counted before",
+            f"tolerance {100 * LEAST:g} %: the least there is, no request of the champion was counted before",
         )
     source = f"{max_ratio:g} x the {100 * surely:.2g} % that the champion fails at least ({shown})"
     if wanted < LEAST:

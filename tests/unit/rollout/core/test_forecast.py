@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ from airflow_mlops.rollout.core.forecast import (
     requests_to_pass,
     requests_to_roll_back,
 )
+from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
 from tests.support.rollout import GUARDED_PLAN as PLAN
 
 LIMIT = math.log(40)
@@ -287,6 +289,31 @@ def test_callers_who_count_once_are_too_few_when_there_are_less_than_an_even_spl
         "random routing (a server without --sticky): every request counts, 1.5h at an even split are enough; "
         "5,323 callers who count once never are",
     )
+
+
+def test_a_version_that_never_settles_is_never_promoted() -> None:
+    plan = dataclasses.replace(
+        PLAN, guards=(GuardPlan(name="latency_p95", max_ratio=2),), settle_s=PLAN.step_timeout_s
+    )
+    found = forecast(plan, rps=20, error_rate=0.01)
+    assert "latency_p95 cannot be judged: settle is" in found.steps[0].warnings[0]
+    assert not any("settle" in text for step in found.steps[1:] for text in step.warnings)
+    assert math.isinf(found.shortest_s)
+    shadowed = forecast(dataclasses.replace(plan, shadow_s=1.0), rps=20, error_rate=0.01)
+    assert math.isfinite(shadowed.shortest_s), "it settles in the shadow"
+
+
+def test_what_is_proposed_waits_for_labels_and_promises_nothing_that_no_guard_sees() -> None:
+    guards = (GuardPlan(name="quality", max_ratio=1.5), GuardPlan(name="latency_p95", max_ratio=2))
+    plan = dataclasses.replace(PLAN, guards=guards, steps=(10, 50))
+    labels = LabelsToCome(coverage=(0.3, 0.36), delay_s=7200)
+    shadow, *others = forecast(plan, rps=100, error_rate=0.01, labels=labels).proposals
+    found = re.fullmatch(
+        r"shadow: (.*)h before .* twice the events of every guard but latency_p95, .*", shadow
+    )
+    assert found is not None
+    assert float(found[1]) >= 2
+    assert not any("first step of 50 %" in text for text in others), "labels never reach both alike"
 
 
 def test_the_slowest_guard_decides_how_long_a_step_takes() -> None:

@@ -26,7 +26,7 @@ def test_nothing_is_known_of_a_champion_without_failures() -> None:
 @pytest.mark.parametrize(
     ("counts", "tolerance", "words"),
     [
-        (None, LEAST, "no request of the champion was counted before"),
+        (None, LEAST, "tolerance 0.2 %: the least there is, no request of the champion"),
         (Counts(12_345, 12), LEAST, "(12 of 12,345 requests)"),
         (Counts(100_000, 300), 0.0054, "2 x the 0.27 % that the champion fails at least (300 of 100,000"),
         (Counts(1_000, 100), MOST, "the most there is"),

@@ -41,7 +41,7 @@ class Counting:
                 if canary is not None and champion is not None:
                     counted = (_counts(canary), _counts(champion))
                     found = epoch_counts(split, readings, counted)
-                    yield replace(found, bursts=_bursts(canary, champion))
+                    yield replace(found, bursts=_bursts(canary, champion, found))
 
     def alone(self, champion: int | None, view: View) -> Counts | None:
         """Return what a champion answered while no canary had traffic; None when its slot does not answer."""
@@ -69,11 +69,16 @@ def _counts(found: Mapping[str, int]) -> Counts:
     return replace(counts_of(found), timed=0, slow=0, deciles=())
 
 
-def _bursts(canary: Mapping[str, int], champion: Mapping[str, int]) -> Bursts | None:
+def _bursts(canary: Mapping[str, int], champion: Mapping[str, int], counted: EpochCounts) -> Bursts | None:
     """Return the failures by groups of callers; None from servers that do not count them by group.
 
-    The minutes of the two slots begin within one change of the split.
+    The minutes of the two slots begin within one change of the split. Nobody knows whose the failures were
+    that only HAProxy saw: they are one group, as they may have come at once.
     """
     cells = list(cells_of(canary, champion))
     failed = sum(found.get("failures", 0) for found in (canary, champion))
-    return None if failed and not cells else bursts_of(cells)
+    if failed and not cells:
+        return None
+    known = [sum(side) for side in zip(*cells, strict=True)] or [0, 0]
+    rest = (max(0, counted.canary.failures - known[0]), max(0, counted.champion.failures - known[1]))
+    return bursts_of([*cells, rest])
