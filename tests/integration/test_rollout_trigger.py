@@ -155,7 +155,7 @@ def test_a_missing_connection_says_which_to_add(tmp_path: Path) -> None:
     [error] = ran.errors["rollout"]
     assert isinstance(error, AirflowFailException)
     assert str(error) == (
-        "no Airflow connection 'no_conn_server': add one of type mlops_serving with the server's address as "
-        "host and its token as password"
+        "no Airflow connection 'no_conn_server': add one of type mlops_serving with the server's "
+        "administrators' address as host and their token as password"
     )
     assert RolloutStore(rollouts_place()).latest("no_conn") is None

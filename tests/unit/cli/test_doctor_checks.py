@@ -415,7 +415,10 @@ def test_the_database_of_the_rollouts_is_asked_and_nothing_is_made_there() -> No
     assert (made.status, made.message) == ("ok", f"{url} answers")
     assert (refused.status, unwritable.status, granted.status) == ("failed", "failed", "ok")
     assert "GRANT CREATE ON SCHEMA public TO poor" in refused.fix
-    assert "GRANT SELECT, INSERT, UPDATE ON mlops_rollouts, mlops_rollout_history TO poor" in unwritable.fix
+    assert (
+        "GRANT SELECT, INSERT, UPDATE ON mlops_rollout_history, mlops_rollout_store, mlops_rollouts TO poor"
+        in unwritable.fix
+    )
 
 
 def approved_by(*people: str) -> list[Pipeline]:

@@ -47,9 +47,9 @@ def test_a_file_that_is_not_there_ends_with_2(
 
 @pytest.mark.parametrize("name", [command.name for command in COMMANDS if not command.parser])
 def test_an_unknown_option_ends_with_2_and_the_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    first = next((a for c in COMMANDS if c.name == name for a in c.arguments), None)
-    needed = first is not None and not first.flags[0].startswith("-") and "nargs" not in first.options
-    given = [str(first.options.get("choices", ["x"])[0])] if first is not None and needed else []
+    arguments = next(command.arguments for command in COMMANDS if command.name == name)
+    needed = [a for a in arguments if not a.flags[0].startswith("-") and "nargs" not in a.options]
+    given = [str(argument.options.get("choices", ["x"])[0]) for argument in needed]
     words = [*given, "x"] if name == "lint" else given
     with pytest.raises(SystemExit) as ended:
         main([name, *words, "--nonsense"])

@@ -19,7 +19,7 @@ from airflow_mlops.serving.fast import array_model
 from airflow_mlops.serving.fetching import Fetcher
 from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.payload import Payload, Signature
-from tests.support.server import Registry, running_server
+from tests.support.server import NAME, Registry, running_server
 
 NUMBERS = pd.DataFrame(np.random.default_rng(2).normal(size=(80, 3)), columns=["a", "b", "c"])
 LABEL = (NUMBERS["a"] + NUMBERS["b"] > 0).astype(int)
@@ -108,10 +108,11 @@ def test_a_gap_is_the_same_both_ways(serving_registry: Registry, tmp_path: Path)
 
 def test_callers_at_once_get_their_own_answers(serving_registry: Registry, tmp_path: Path) -> None:
     uri = log(serving_registry, LogisticRegression().fit(NUMBERS, LABEL))
+    version = int(mlflow.register_model(uri, NAME).version)
     with running_server(serving_registry, tmp_path) as client:
-        client.must_load(1, uri)
+        client.must_load(version, f"models:/{NAME}/{version}")
         assert client.get("/v2/health/ready").status_code == 503  # a request would get no answer
-        client.traffic(1)
+        client.traffic(version)
         rows = [{"a": 3.0 if n % 2 else -3.0, "b": 0.0, "c": 0.0} for n in range(60)]
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(client.predict, rows))
@@ -119,5 +120,5 @@ def test_callers_at_once_get_their_own_answers(serving_registry: Registry, tmp_p
         bad = client.predict({"a": None, "b": 0.0, "c": 0.0})
         assert bad.status_code == 400
         assert "column 'a': the model takes no null" in bad.json()["error"]
-        assert client.counts()["1"] == {"requests": 60, "failures": 0}
+        assert client.counts()[str(version)] == {"requests": 60, "failures": 0}
         assert client.get("/v2/health/ready").status_code == 200

@@ -63,7 +63,7 @@ def test_pyfunc_and_the_model_server_take_the_rows_of_the_training(tmp_path: Pat
         expected = mlflow.pyfunc.load_model(model["model_uri"]).predict(raw)
     assert len(expected) == N
     served = load(1, model["model_uri"], tmp_path / "served", Fetcher(project.tracking_uri))
-    asked = [column for column, _ in served.columns]
+    asked = [tensor.name for tensor in served.inputs]
     assert name in asked
     rows = json_rows(raw[asked])
     columns = {column: [row[i] for row in rows] for i, column in enumerate(asked)}
