@@ -150,7 +150,8 @@ class Fleet:
     async def drop(self, version: int) -> None:
         """Unload a version; raises RolloutConflict while it has traffic."""
         async with self._view.changing() as document:
-            if version == document.traffic.champion or document.traffic.weights.get(version):
+            traffic = document.traffic
+            if version in (traffic.champion, traffic.shadow) or traffic.weights.get(version):
                 raise RolloutConflict(f"version {version} has traffic: move the traffic first")
             await self._view.write(document.without(version))
         self.follow()
