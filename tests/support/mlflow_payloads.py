@@ -89,13 +89,13 @@ SIGNATURES: dict[str, ModelSignature | None] = {
 }  # fmt: skip
 
 
-def log_models(folder: Path, name: str) -> dict[str, int]:
+def log_models(folder: Path, name: str, experiment: str) -> dict[str, int]:
     """Register a version for each signature and return their numbers; MLflow's tracking URI is set."""
     code = folder / "echo.py"
     code.write_text(_ECHO)
     versions = {}
     for kind, signature in SIGNATURES.items():
-        with mlflow.start_run():
+        with mlflow.start_run(experiment_id=experiment):
             info = mlflow.pyfunc.log_model(
                 name="model", python_model=str(code), signature=signature, pip_requirements=["numpy"],
                 registered_model_name=name,

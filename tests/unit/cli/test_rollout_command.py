@@ -50,7 +50,8 @@ def folder(
     (tmp_path / "pipelines" / "faulty.yaml").write_text("name: faulty\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AIRFLOW__MLOPS__ROLLOUTS", str(tmp_path / "rollouts.db"))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", serving_registry.uri)
+    tracking = {"conn_type": "mlops_mlflow", "host": serving_registry.uri}
+    monkeypatch.setenv("AIRFLOW_CONN_MLOPS_MLFLOW_DEFAULT", json.dumps(tracking))
     connect(monkeypatch, server.admin_url)
     return tmp_path
 

@@ -48,12 +48,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(registry.uri)
     try:
-        mlflow.set_experiment(
-            experiment_id=mlflow.create_experiment(
-                "parity", artifact_location=(folder / "artifacts").as_uri()
-            )
-        )
-        versions = log_models(folder, NAME)
+        place = (folder / "artifacts").as_uri()
+        versions = log_models(folder, NAME, mlflow.create_experiment("parity", artifact_location=place))
         theirs = {
             kind: TestClient(
                 scoring_server.init(load_model(f"models:/{NAME}/{version}")), raise_server_exceptions=False

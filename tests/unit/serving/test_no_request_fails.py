@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.support.server import Registry
+from tests.support.server import NAME, Registry
 from tests.support.server_process import ServerProcess, running_process, with_champion
 from tests.support.traffic import CALLERS, while_called
 
@@ -23,11 +23,11 @@ def a_life(server: ServerProcess, registry: Registry) -> None:
     assert (again["status"], again["detail"]) == ("ok", "loaded and healthy")
     assert server.traffic(2, {1: 0}).status_code == 200
     assert server.traffic(1, {2: 0}).status_code == 200
-    broken = server.load(98, f"{good}00000").json()
+    broken = server.load(9898, f"models:/{NAME}/9898").json()
     while broken["status"] == "loading":
-        broken = server.load(98, f"{good}00000").json()
+        broken = server.load(9898, f"models:/{NAME}/9898").json()
     assert broken["status"] == "failed"
-    assert server.delete("/admin/versions/98").status_code == 200
+    assert server.delete("/admin/versions/9898").status_code == 200
     replaced = server.workers
     server.process.send_signal(signal.SIGHUP)
     for worker in replaced:
