@@ -83,7 +83,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Gate:
-    """Decides by path, port and token whether a request goes on."""
+    """Decides by path, port and token whether a request is accepted."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._open = tokens.open_predictions
@@ -93,7 +93,7 @@ class Gate:
         self._usual = b"Bearer " + self._predict[0] if self._predict else None
 
     def callers(self, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """Return why a request on the callers' port is refused; None when it goes on."""
+        """Return why a request on the callers' port is refused; None when it is accepted."""
         header = headers.get(b"authorization", b"")
         if path == _PREDICT and self._usual is not None and hmac.compare_digest(header, self._usual):
             return None  # the short way of nearly all requests
@@ -113,7 +113,7 @@ class Gate:
         return None
 
     def administrators(self, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """Return why a request on the administrators' port is refused; None when it goes on."""
+        """Return why a request on the administrators' port is refused; None when it is accepted."""
         if path in OPEN_PATHS:
             return None
         token = token_of(headers.get(b"authorization", b""))
