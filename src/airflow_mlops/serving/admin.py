@@ -48,7 +48,8 @@ async def _put_version(request: Request) -> Response:
 
 
 async def _delete_version(request: Request) -> Response:
-    await server_of(request).fleet.drop(request.path_params["version"])
+    controller = request.query_params.get("controller", "")
+    await server_of(request).fleet.drop(request.path_params["version"], controller)
     return JSONResponse({})
 
 

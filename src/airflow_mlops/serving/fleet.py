@@ -147,10 +147,14 @@ class Fleet:
             await asyncio.to_thread(forget, version, self._folder, copy)
         return described
 
-    async def drop(self, version: int) -> None:
-        """Unload a version; raises RolloutConflict while it has traffic."""
+    async def drop(self, version: int, controller: str = "") -> None:
+        """Unload a version.
+
+        Raises RolloutConflict while it has traffic, TrafficHeld when another controller's canary is in force.
+        """
         async with self._view.changing() as document:
             traffic = document.traffic
+            self._check(traffic, controller)
             if version in (traffic.champion, traffic.shadow) or traffic.weights.get(version):
                 raise RolloutConflict(f"version {version} has traffic: move the traffic first")
             await self._view.write(document.without(version))

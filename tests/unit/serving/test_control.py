@@ -122,6 +122,7 @@ def test_the_answer_is_423_and_a_takeover_is_explicit(server: Client) -> None:
     load = {"model_uri": "models:/flights/3", "controller": "b"}
     assert server.put("/admin/versions/3", json=load).status_code == 423
     assert server.post("/admin/lease", json={"lease_s": 9, "controller": "b"}).status_code == 423
+    assert server.delete("/admin/versions/1?controller=b").status_code == 423
     assert put(controller="b", takeover=True) == 200
     assert put() == 423
     assert put(controller="") == 200  # a controller of an earlier release

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
@@ -95,7 +96,8 @@ class ModelServer:
 
     def drop_version(self, version: int) -> None:
         """Unload a version."""
-        self._call("DELETE", f"/admin/versions/{version}")
+        named = urlencode(_named(self.orders))
+        self._call("DELETE", f"/admin/versions/{version}" + (f"?{named}" if named else ""))
 
     @retry(retry=retry_if_exception_type(_OvertakenError), stop=stop_after_attempt(_TRIES), reraise=True)
     def put_traffic(

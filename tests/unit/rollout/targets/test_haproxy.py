@@ -22,57 +22,22 @@ from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.testing.targets import TargetContract
 from tests.support import free_port
-from tests.support.haproxy import CONFIGURATION, Haproxy, running_haproxy
+from tests.support.haproxy import CONFIGURATION, running_haproxy
+from tests.support.places import HaproxyPlace, haproxy_place
 from tests.support.rollout import Rollout, plan_for, promoted_rollout
 from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, TOKENS, Client, Registry, running_server
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
-class Place:
-    """HAProxy, two slots with a real model server each, and a caller."""
-
-    def __init__(self, haproxy: Haproxy, slots: list[Client]) -> None:
-        self.haproxy = haproxy
-        self.a, self.b = slots
-        self.caller = Client(base_url=haproxy.url, headers=HEADERS, timeout=30)
-
-    def target(self, **options: float) -> HaproxyTarget:
-        slots = {"a": self.a.admin_url, "b": self.b.admin_url}
-        return HaproxyTarget(
-            self.haproxy.url, ADMIN_TOKEN, socket=self.haproxy.socket, slots=slots, **options
-        )
-
-    def versions(self, requests: int) -> list[int]:
-        """Send requests on one connection; return the versions that answered, in order."""
-        answers = [self.caller.predict() for _ in range(requests)]
-        assert {answer.status_code for answer in answers} == {200}
-        return [int(answer.headers["x-model-version"]) for answer in answers]
-
-    def answered_by(self, requests: int) -> dict[str, int]:
-        """Send requests; return how many each version answered."""
-        return dict(Counter(map(str, self.versions(requests))))
-
-    def until_both_answered(self) -> dict[str, int]:
-        """Send requests until two versions have answered some; return how many each answered."""
-        found = Counter[str]()
-        while len(found) < 2 or min(found.values()) < 2:
-            found.update(self.answered_by(1))
-        return dict(found)
-
-
 @pytest.fixture
-def place(serving_registry: Registry, tmp_path: Path) -> Iterator[Place]:
-    with ExitStack() as stack:
-        slots = [stack.enter_context(running_server(serving_registry, tmp_path / name)) for name in "ab"]
-        urls = [str(slot.base_url) for slot in slots]
-        place = Place(stack.enter_context(running_haproxy(free_port(), urls)), slots)
+def place(serving_registry: Registry, tmp_path: Path) -> Iterator[HaproxyPlace]:
+    with haproxy_place(serving_registry, tmp_path) as place:
         yield place
-        place.caller.close()
 
 
 @pytest.fixture
-def target(place: Place) -> Iterator[HaproxyTarget]:
+def target(place: HaproxyPlace) -> Iterator[HaproxyTarget]:
     target = place.target()
     yield target
     target.close()
@@ -85,7 +50,7 @@ def uris(serving_registry: Registry) -> Mapping[int, str]:
 
 class TestHaproxyTarget(TargetContract):
     @pytest.fixture(autouse=True)
-    def _place(self, place: Place) -> None:
+    def _place(self, place: HaproxyPlace) -> None:
         self.place = place
 
     @pytest.fixture
@@ -124,7 +89,7 @@ def until(true: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("percent", [10, 50])
 def test_the_share_is_that_of_the_weight(
-    place: Place, target: Target, uris: Mapping[int, str], percent: int
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], percent: int
 ) -> None:
     begin(target, uris, percent)
     requests = 3000
@@ -133,7 +98,7 @@ def test_the_share_is_that_of_the_weight(
 
 
 def test_slots_swap_their_roles_with_every_promotion(
-    place: Place, target: Target, uris: Mapping[int, str], serving_registry: Registry
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], serving_registry: Registry
 ) -> None:
     begin(target, uris, 100)
     target.finalize(2)
@@ -148,7 +113,7 @@ def test_slots_swap_their_roles_with_every_promotion(
 
 
 def test_a_lease_that_runs_out_takes_the_traffic_away_and_nobody_notices(
-    place: Place, uris: Mapping[int, str]
+    place: HaproxyPlace, uris: Mapping[int, str]
 ) -> None:
     target = place.target(lease_s=0.5)
     begin(target, uris, 50)
@@ -162,7 +127,7 @@ def test_a_lease_that_runs_out_takes_the_traffic_away_and_nobody_notices(
 
 
 def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_set_again(
-    place: Place, target: Target, uris: Mapping[int, str], caplog: pytest.LogCaptureFixture
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     since = begin(target, uris, 25)
     place.until_both_answered()
@@ -183,7 +148,7 @@ def test_haproxy_that_is_started_again_serves_the_champion_until_the_weight_is_s
 
 
 def test_a_version_that_was_taken_back_gets_nothing_when_haproxy_is_started_again(
-    place: Place, target: Target, uris: Mapping[int, str]
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str]
 ) -> None:
     begin(target, uris, 50)
     target.set_weight(2, 1, 0)
@@ -204,7 +169,7 @@ def test_two_fresh_servers_that_both_took_up_the_champion_become_two_slots(
             for slot in slots:
                 until(lambda slot=slot: slot.get("/admin/state").json()["champion"] == 1)
             urls = [str(slot.base_url) for slot in slots]
-            place = Place(stack.enter_context(running_haproxy(free_port(), urls)), slots)
+            place = HaproxyPlace(stack.enter_context(running_haproxy(free_port(), urls)), slots)
             target = place.target()
             assert (target.current_weight(1), place.answered_by(10)) == (100, {"1": 10})
             target.ensure(1, uris[1])
@@ -218,7 +183,7 @@ def test_two_fresh_servers_that_both_took_up_the_champion_become_two_slots(
 
 
 def test_a_label_finds_the_server_that_answered(
-    place: Place, target: Target, uris: Mapping[int, str]
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str]
 ) -> None:
     since = begin(target, uris, 50)
     answered = Counter[str]()
@@ -243,14 +208,14 @@ def test_a_label_finds_the_server_that_answered(
     ],
 )
 def test_callers_reach_no_path_but_their_own_however_it_is_written(
-    place: Place, target: Target, uris: Mapping[int, str], path: str
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], path: str
 ) -> None:
     begin(target, uris, 50)
     for token in (TOKEN, ADMIN_TOKEN):
         assert status_of(place, f"GET {path} HTTP/1.1", token) == 403
 
 
-def status_of(place: Place, line: str, token: str) -> int:
+def status_of(place: HaproxyPlace, line: str, token: str) -> int:
     """Return the status of a request whose first line is sent as it is."""
     url = place.caller.base_url
     with socket.create_connection((url.host, url.port), timeout=30) as connection:
@@ -260,7 +225,7 @@ def status_of(place: Place, line: str, token: str) -> int:
             return int(answer.readline().split()[1])
 
 
-def test_callers_reach_their_own_paths(place: Place, target: Target, uris: Mapping[int, str]) -> None:
+def test_callers_reach_their_own_paths(place: HaproxyPlace, target: Target, uris: Mapping[int, str]) -> None:
     begin(target, uris, 50)
     for path in ("/ping", "/v2", "/v2/health/ready", f"/v2/models/{NAME}", "/%70ing"):
         assert status_of(place, f"GET {path} HTTP/1.1", TOKEN) == 200
@@ -268,7 +233,7 @@ def test_callers_reach_their_own_paths(place: Place, target: Target, uris: Mappi
 
 @pytest.mark.parametrize("line", ["balance roundrobin", "balance random"])
 def test_a_configuration_that_does_not_draw_each_request_is_refused(
-    place: Place, target: Target, uris: Mapping[int, str], line: str, tmp_path: Path
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], line: str, tmp_path: Path
 ) -> None:
     begin(target, uris, 50)
     text = CONFIGURATION.read_text().replace("balance random(1)", line)
@@ -285,7 +250,7 @@ def test_a_configuration_that_does_not_draw_each_request_is_refused(
 
 
 def test_slow_answers_are_counted_against_a_limit_of_the_champion(
-    place: Place, target: Target, uris: Mapping[int, str], serving_registry: Registry
+    place: HaproxyPlace, target: Target, uris: Mapping[int, str], serving_registry: Registry
 ) -> None:
     target.ensure(1, uris[1])
     target.finalize(1)
@@ -303,7 +268,7 @@ def test_slow_answers_are_counted_against_a_limit_of_the_champion(
 
 
 def test_a_runtime_api_that_goes_in_mid_canary_leaves_the_champion_serving(
-    place: Place, uris: Mapping[int, str]
+    place: HaproxyPlace, uris: Mapping[int, str]
 ) -> None:
     with closing(place.target(lease_s=0.5)) as target:
         begin(target, uris, 50)
@@ -345,7 +310,7 @@ def test_another_program_at_the_place_of_the_runtime_api_is_told_apart(
         thread.join()
 
 
-def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None:
+def test_what_is_missing_is_named(place: HaproxyPlace, uris: Mapping[int, str]) -> None:
     slots = {"a": place.a.admin_url, "b": place.b.admin_url}
     good = {
         "base_url": place.haproxy.url,
@@ -367,13 +332,15 @@ def test_what_is_missing_is_named(place: Place, uris: Mapping[int, str]) -> None
 
 
 @pytest.fixture
-def rollout(serving_registry: Registry, place: Place, target: Target, tmp_path: Path) -> Iterator[Rollout]:
+def rollout(
+    serving_registry: Registry, place: HaproxyPlace, target: Target, tmp_path: Path
+) -> Iterator[Rollout]:
     with promoted_rollout(serving_registry, place.caller, target, tmp_path) as rollout:
         yield rollout
 
 
 def test_a_good_canary_is_promoted_through_a_restart_of_haproxy(
-    rollout: Rollout, serving_registry: Registry, place: Place
+    rollout: Rollout, serving_registry: Registry, place: HaproxyPlace
 ) -> None:
     def restart(number: int) -> None:
         if number == 1:
@@ -390,7 +357,7 @@ def test_a_good_canary_is_promoted_through_a_restart_of_haproxy(
 
 @pytest.mark.parametrize(("kind", "answer"), [("broken", 500), ("wider", 400)])
 def test_a_bad_canary_is_rolled_back(
-    rollout: Rollout, serving_registry: Registry, place: Place, kind: str, answer: int
+    rollout: Rollout, serving_registry: Registry, place: HaproxyPlace, kind: str, answer: int
 ) -> None:
     state = rollout.run(plan_for(serving_registry, kind, 1))
     assert state.phase is Phase.ROLLED_BACK, state.reason
@@ -461,7 +428,7 @@ def test_no_caller_notices_that_the_server_of_a_canary_is_killed(
         server_process(serving_registry, tmp_path / "b") as (process, b),
         running_haproxy(free_port(), [str(a.base_url), str(b.base_url)]) as haproxy,
     ):
-        place = Place(haproxy, [a, b])
+        place = HaproxyPlace(haproxy, [a, b])
         target = place.target()
         uris = {1: serving_registry.model_uri("champion"), 2: serving_registry.model_uri("good")}
         begin(target, uris, percent)
