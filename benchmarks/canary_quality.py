@@ -1,6 +1,6 @@
 """The guard ``quality`` under labels as they come: late, few, of one class, other for each version.
 
-    python benchmarks/canary_quality.py                about 140 CPU seconds
+    python benchmarks/canary_quality.py                about 100 CPU seconds
     python benchmarks/canary_quality.py --runs 20      a few seconds, larger errors
 
 Each run is two hours of a canary with a quarter of 100 answers a minute, looked at every ten minutes. The
@@ -31,7 +31,7 @@ PER_MINUTE = 100
 MINUTES = 120
 LOOK = 10
 FLAGGED = 0.3
-"""Share of the answers in which the prediction is 1."""
+"""Share of the champion's answers in which the prediction is 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ class Case:
 
     ``wrong_flagged`` and ``wrong`` are the shares of wrong predictions among the predictions 1 and 0,
     ``coverage`` and ``coverage_flagged`` the shares that get a label, ``delay_min`` their delay in minutes.
+    The canary predicts 1 ``flags`` times as often as the champion.
     ``corrected`` is the share of the labels that say "wrong" at first and the truth three minutes later.
     """
 
@@ -49,6 +50,7 @@ class Case:
     wrong_flagged: tuple[float, float] = (0.1, 0.1)
     coverage: tuple[float, float] = (1.0, 1.0)
     coverage_flagged: tuple[float, float] | None = None
+    flags: float = 1.0
     delay_min: tuple[float, float] = (0.0, 0.0)
     label_delay_s: float | None = None
     corrected: float = 0.0
@@ -66,6 +68,16 @@ CASES = (
     Case(name="90 % and 30 % labelled", coverage=(0.9, 0.3)),
     Case(name="only predictions 1 labelled", coverage=(0.0, 0.0), coverage_flagged=(1.0, 1.0),
          wrong_flagged=(0.3, 0.3)),
+    Case(name="only 1 labelled, canary predicts 1.5 x as many", coverage=(0.0, 0.0),
+         coverage_flagged=(1.0, 1.0), wrong_flagged=(0.3, 0.3), flags=1.5),
+    Case(name="1 labelled, 3 % of 0, 1.5 x as many", coverage=(0.03, 0.03), coverage_flagged=(1.0, 1.0),
+         wrong_flagged=(0.3, 0.3), flags=1.5),
+    Case(name="40 % of 1 labelled, 1.5 x as many", coverage=(0.0, 0.0), coverage_flagged=(0.4, 0.4),
+         wrong_flagged=(0.3, 0.3), flags=1.5),
+    Case(name="90 % and 60 % of 1 labelled", coverage=(0.0, 0.0), coverage_flagged=(0.9, 0.6),
+         wrong_flagged=(0.3, 0.3)),
+    Case(name="90 % and 60 % of 1 labelled, 1.5 x as many", coverage=(0.0, 0.0), coverage_flagged=(0.9, 0.6),
+         wrong_flagged=(0.3, 0.3), flags=1.5),
     Case(name="a tenth corrected after 3 min, label_delay: 5m", corrected=0.1, label_delay_s=300.0),
     Case(name="wrong twice as often", harmful=True, wrong=(0.2, 0.1), wrong_flagged=(0.2, 0.1)),
     Case(name="twice, champion's labels 10 min later", harmful=True, wrong=(0.2, 0.1),
@@ -76,6 +88,10 @@ CASES = (
          coverage=(0.15, 0.3)),
     Case(name="half the precision, only predictions 1 labelled", harmful=True, coverage=(0.0, 0.0),
          coverage_flagged=(1.0, 1.0), wrong_flagged=(0.65, 0.3)),
+    Case(name="the same, and 1.5 x as many", harmful=True, coverage=(0.0, 0.0),
+         coverage_flagged=(1.0, 1.0), wrong_flagged=(0.65, 0.3), flags=1.5),
+    Case(name="precision 0.6 for 0.7, only 1 labelled, 1.5 x", harmful=True, coverage=(0.0, 0.0),
+         coverage_flagged=(1.0, 1.0), wrong_flagged=(0.4, 0.3), flags=1.5),
     Case(name="half the precision, 1 labelled, 3 % of 0", harmful=True, coverage=(0.03, 0.03),
          coverage_flagged=(1.0, 1.0), wrong_flagged=(0.65, 0.3)),
     Case(name="twice, a tenth corrected, label_delay: 5m", harmful=True, wrong=(0.2, 0.1),
@@ -89,12 +105,13 @@ def rows_of(rng: np.random.Generator, case: Case, side: int) -> list[tuple[float
     share = (SHARE, 1 - SHARE)[side]
     flagged_coverage = case.coverage if case.coverage_flagged is None else case.coverage_flagged
     delay = case.delay_min[side] * 60
+    flagged = FLAGGED * (case.flags, 1.0)[side]
     for minute in range(MINUTES):
         start = minute * 60.0
         climb = 1 + (case.drift - 1) * minute / MINUTES
         for predicted, part, coverage, wrong in (
-            ("1", FLAGGED, flagged_coverage[side], case.wrong_flagged[side]),
-            ("0", 1 - FLAGGED, case.coverage[side], case.wrong[side]),
+            ("1", flagged, flagged_coverage[side], case.wrong_flagged[side]),
+            ("0", 1 - flagged, case.coverage[side], case.wrong[side]),
         ):
             answers = int(rng.poisson(PER_MINUTE * share * part))
             labelled = int(rng.binomial(answers, coverage))
@@ -144,6 +161,11 @@ def judge(rng: np.random.Generator, case: Case) -> tuple[bool, bool, bool, bool,
     return harm, before, good, uneven, first
 
 
+def _error(share: float, runs: int) -> float:
+    """The standard error of a share; one run's worth where all or none did."""
+    return math.sqrt(max(share * (1 - share), 1 / runs) / runs)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("--runs", type=int, default=120, help="runs of each row (default: 120)")
@@ -160,9 +182,11 @@ def main() -> None:
             rng = np.random.default_rng([arguments.seed, number])
             found = np.array([judge(rng, case) for _ in range(runs)], dtype=float)
             harm, before, good, uneven = found[:, :4].mean(axis=0)
-            error = math.sqrt(max(harm * (1 - harm), 1 / runs) / runs)
             minutes = f"{np.nanmedian(found[:, 4]):.0f} min" if harm else "-"
-            shares = f"{before:>10.1%}{harm:>9.1%} ±{error:>4.1%}{minutes:>9}{good:>9.1%}{uneven:>18.1%}"
+            shares = (
+                f"{before:>10.1%}{harm:>9.1%} ±{_error(harm, runs):>4.1%}{minutes:>9}{good:>9.1%}"
+                f"{uneven:>12.1%} ±{_error(uneven, runs):>4.1%}"
+            )
             print(f"  {case.name:<50}{shares}", flush=True)
     print(f"\n{time.process_time() - begun:.0f} CPU seconds")
 

@@ -147,7 +147,12 @@ def _log_es(blocks: Blocks, pairs: tuple[int, int], max_ratio: float) -> tuple[f
 
 def _wrong_blocks(block: LabelBlock) -> list[Block]:
     apart = [Block((s.canary[1], s.canary[2]), (s.champion[1], s.champion[2])) for s in _judged_strata(block)]
-    return apart if block.alone else [_together(apart)]
+    return _compared(block, apart)
+
+
+def _compared(block: LabelBlock, apart: Sequence[Block]) -> list[Block]:
+    """Return what is compared of the classes of a block: each by itself, or their sum."""
+    return list(apart) if block.alone else [_together(apart)]
 
 
 def _together(blocks: Iterable[Block]) -> Block:
@@ -163,26 +168,38 @@ def _together(blocks: Iterable[Block]) -> Block:
 def _unevenness(blocks: Blocks) -> tuple[float, str]:
     """Return the log evidence that labels do not fall on the versions as the answers did, and where.
 
-    The mean of the tests of all answers and of each predicted class is one, so no further correction is due.
+    Only what is judged counts. Where classes are judged by themselves, each is compared by itself here too: a
+    version that predicts a labelled class more often has more labels over all, and is judged all the same.
     """
+    whole: list[Block] = []
     by_class: dict[str, list[Block]] = {}
-    whole = []
     for block in blocks:
-        reached = {s.predicted: Block(_reach(s.canary), _reach(s.champion)) for s in block.strata}
+        reached = {s.predicted: Block(_reach(s.canary), _reach(s.champion)) for s in _judged_strata(block)}
         for name, counts in reached.items():
             by_class.setdefault(name, []).append(counts)
-        whole.append(_together(reached.values()))
-    tests = {"": whole, **by_class} if len(by_class) > 1 else {"": whole}
-    log_es = {name: log_e_differs(listed) for name, listed in tests.items()}
-    name = max(log_es, key=log_es.__getitem__)
-    total = _together(tests[name])
+        whole += _compared(block, list(reached.values()))
+    tests = [("", whole), *by_class.items()]
+    log_es = [log_e_differs(listed) for _, listed in tests]
+    name, listed = tests[log_es.index(max(log_es))]
+    total = _together(listed)
     (answers, labelled), (base, base_labelled) = total.canary, total.champion
-    of = f" {name.removeprefix('#')}" if name else ""
+    of = name or ", ".join(blocks[-1].alone if blocks else ())
+    of = of and f" {of.removeprefix('#')}"
     words = (
         f"labels reach {_percent(labelled, answers)} of the canary's answers{of} and "
         f"{_percent(base_labelled, base)} of the champion's"
     )
-    return log_mean_exp(tuple(log_es.values())), words
+    return _fixed_mean(log_es), words
+
+
+def _fixed_mean(log_es: Sequence[float]) -> float:
+    """Return the log of the mean of tests whose number may grow: 1/2, 1/6, 1/12 … of it, the rest is 1.
+
+    Equal parts would change when a class is predicted for the first time, and the mean with them: that of
+    an e-process may not rise by anything but what was observed.
+    """
+    weights = tuple(1 / (place * (place + 1)) for place in range(1, len(log_es) + 1))
+    return log_mean_exp((*log_es, 0.0), (*weights, 1 / (len(log_es) + 1)))
 
 
 def _reach(counts: tuple[int, ...]) -> tuple[int, int]:

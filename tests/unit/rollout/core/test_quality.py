@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Iterator
 
 import pytest
 
@@ -69,7 +71,8 @@ def test_labels_that_reach_one_version_more_often_are_neither_harm_nor_good() ->
         "quality cannot be judged: labels reach 90% of the canary's answers and 30% of the champion's (log E "
     )
     alike = finding.evidence["labelled_alike"]
-    assert alike == {"log_e": log_e_differs([Block((1000, 900), (3000, 900))]), "limit": math.log(20)}
+    log_e = log_e_differs([Block((1000, 900), (3000, 900))])  # the whole and its only class
+    assert alike == {"log_e": pytest.approx(log_e + math.log(1 / 2 + 1 / 6)), "limit": math.log(20)}
     plan = dataclasses.replace(PLAN, guards=(QUALITY,))
     judgement = judge([dataclasses.replace(worse, canary=Counts(1000, 0, labelled=900, wrong=400))], plan)
     assert (judgement.harm, judgement.pass_) == (None, None)
@@ -81,11 +84,11 @@ def test_labels_that_prefer_other_predictions_of_each_version_are_seen_by_class(
     finding = found(epoch)
     assert finding.missing is not None
     assert " reach 90% of the canary's answers 1 and 10% of the champion's " in finding.missing
-    tests = [
-        log_e_differs([Block(*pair)])
+    whole, zeros, ones = (
+        math.exp(log_e_differs([Block(*pair)]))
         for pair in (((1000, 500), (1000, 500)), ((500, 50), (500, 450)), ((500, 450), (500, 50)))
-    ]
-    mean = math.log(sum(math.exp(value - max(tests)) for value in tests) / 3) + max(tests)
+    )
+    mean = math.log(whole / 2 + zeros / 6 + ones / 12 + 1 / 4)
     assert finding.evidence["labelled_alike"]["log_e"] == pytest.approx(mean)
 
 
@@ -105,6 +108,89 @@ def test_where_only_flagged_answers_are_labelled_their_precision_is_judged_and_t
     finding = found(judged(same))
     assert finding.good is not None
     assert " where the prediction is 1; too few of the answers 0 are labelled" in finding.good
+
+
+def test_a_canary_that_flags_more_answers_is_judged_by_those_it_flags() -> None:
+    """All flagged answers are labelled and no other: 45 % of the canary's answers, 30 % of the champion's."""
+    flagged = ("0", (550, 0, 0), (700, 0, 0)), ("1", (450, 450, 135), (300, 300, 90))
+    finding = found(judged(*(block(60 * n, *flagged, alone=("1",)) for n in range(1, 13))))
+    assert finding.evidence["labelled_alike"]["log_e"] == pytest.approx(0)
+    assert finding.missing is finding.harm is None
+    assert finding.good is not None
+    worse = ("0", (550, 0, 0), (700, 0, 0)), ("1", (450, 450, 225), (300, 300, 90))
+    assert "135 of 450" not in str(found(judged(block(60, *worse, alone=("1",)))).harm)
+    assert " where the prediction is 1: 225 of 450 " in str(
+        found(judged(block(60, *worse, alone=("1",)))).harm
+    )
+    together = found(judged(block(60, *flagged)))
+    assert together.missing is not None
+    assert "labels reach 45% of the canary's answers and 30% of the champion's" in together.missing
+
+
+def test_labels_of_flagged_answers_that_reach_one_version_more_often_are_inconclusive() -> None:
+    epoch = judged(
+        block(60, ("0", (550, 0, 0), (700, 0, 0)), ("1", (450, 400, 99), (300, 150, 20)), alone=("1",))
+    )
+    finding = found(epoch)
+    assert finding.harm is finding.good is None
+    assert finding.missing is not None
+    assert finding.missing.startswith(
+        "quality cannot be judged: labels reach 89% of the canary's answers 1 and 50% of the champion's (log"
+    )
+
+
+def test_classes_judged_by_themselves_may_be_labelled_each_to_another_share() -> None:
+    """The canary predicts the class more often that is labelled more often, and is not labelled otherwise."""
+    classes = ("1", (800, 800, 80), (200, 200, 20)), ("2", (200, 120, 12), (800, 480, 48))
+    finding = found(judged(block(60, ("0", (900, 0, 0), (900, 0, 0)), *classes, alone=("1", "2"))))
+    assert finding.missing is None
+    other = ("1", (800, 600, 60), (200, 100, 10)), ("2", (200, 150, 15), (800, 400, 40))
+    finding = found(judged(block(60, *other, alone=("1", "2"))))
+    assert finding.missing is not None
+    assert "labels reach 75% of the canary's answers 1, 2 and 50% of the champion's" in finding.missing
+
+
+@pytest.mark.parametrize("alone", [(), ("1",), ("1", "2")])
+def test_that_labels_reach_both_alike_is_doubted_by_chance_only(alone: tuple[str, ...]) -> None:
+    """Over all ways in which labels can fall on the answers the evidence is 1 on average.
+
+    Within a block any answer may get one; where classes are judged by themselves, any answer of the class.
+    The class 2 is predicted for the first time in the second block.
+    """
+    blocks = (
+        ({"0": (1, 2), "1": (3, 2)}, {"0": 2, "1": 3}),
+        ({"1": (2, 3), "2": (2, 1)}, {"1": 3, "2": 2}),
+    )
+    expected = 0.0
+    for ways in itertools.product(*(_falls(*each, apart=bool(alone)) for each in blocks)):
+        epoch = judged(*(block(60.0, *strata, alone=alone) for _, strata in ways))
+        evidence = found(epoch).evidence["labelled_alike"]["log_e"]
+        expected += math.prod(chance for chance, _ in ways) * math.exp(evidence)
+    assert expected == pytest.approx(1)
+
+
+Strata = tuple[tuple[str, tuple[int, int, int], tuple[int, int, int]], ...]
+
+
+def _falls(
+    answers: dict[str, tuple[int, int]], labels: dict[str, int], *, apart: bool
+) -> Iterator[tuple[float, Strata]]:
+    """Yield (chance, strata of a block) of each way, given the labels of each class or of all together."""
+    sizes = [size for pair in answers.values() for size in pair]
+    total = math.comb(sum(sizes), sum(labels.values()))
+    if apart:
+        total = math.prod(math.comb(sum(answers[name]), labels[name]) for name in answers)
+    for each in itertools.product(*(range(size + 1) for size in sizes)):
+        strata = tuple(
+            (name, (n, each[2 * place], 0), (m, each[2 * place + 1], 0))
+            for place, (name, (n, m)) in enumerate(answers.items())
+        )
+        if apart:
+            possible = all(ours[1] + theirs[1] == labels[name] for name, ours, theirs in strata)
+        else:
+            possible = sum(each) == sum(labels.values())
+        if possible:
+            yield math.prod(map(math.comb, sizes, each)) / total, strata
 
 
 def test_numbers_are_never_judged() -> None:
