@@ -47,7 +47,10 @@ class GuardPlan:
 
 @dataclass(frozen=True)
 class Kind:
-    """Where the events of a guard are counted, and its words."""
+    """Where the events of a guard are counted, and its words.
+
+    ``waits_for`` says until when a guard waits that does not count from the first request.
+    """
 
     events: str
     measured: str
@@ -56,12 +59,23 @@ class Kind:
     noun: str
     tolerates_margin: bool = False
     relative: bool = False
+    waits_for: str = ""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "error_rate": Kind("failures", "requests", "fails more often", "failed", "failure"),
     # A model may be somewhat slower for a reason: harm begins at the margin, not at the first difference.
-    "latency_p95": Kind("slow", "timed", "is slow more often", "were slow", "slow-answer", True, True),
+    "latency_p95": Kind(
+        "slow",
+        "timed",
+        "is slow more often",
+        "were slow",
+        "slow-answer",
+        True,
+        True,
+        "the version's time to settle (deploy.canary.settle) is over and the champion has answered 200 "
+        "requests, which say what is slow",
+    ),
     "quality": Kind("wrong", "labelled", "is wrong more often", "were wrong", "wrong-prediction"),
 }
 
@@ -112,6 +126,8 @@ def _rates(
         tolerable = FailureRateProcess(guard.tolerance, measured, min(events, measured)).log_e
     shown = f"{events} of {measured} {kind.done}"
     missing = _missing(guard.name, measured, base)
+    if kind.waits_for and canary.requests and champion.requests and not measured and not base:
+        missing = f"{guard.name} has nothing to compare yet: it waits until {kind.waits_for}"
     if kind.relative and base_events > SATURATED * base:
         missing = (
             f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} "

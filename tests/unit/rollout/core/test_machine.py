@@ -605,6 +605,7 @@ def test_every_guard_that_was_not_measured_is_named() -> None:
         at_step(dataclasses.replace(LIMITS, guards=guards)), look(5, "ok", epoch(5, (60, 0))), 100
     )
     assert state.reason.endswith(
-        "latency_p95 was not measured (0 canary and 0 champion requests); "
+        "latency_p95 has nothing to compare yet: it waits until the version's time to settle "
+        "(deploy.canary.settle) is over and the champion has answered 200 requests, which say what is slow; "
         "quality was not measured (0 canary and 0 champion requests)"
     )

@@ -17,6 +17,7 @@ from airflow_mlops.rollout.core import (
     RolloutState,
     advance,
     decide,
+    judge,
     new_state,
 )
 from tests.support.rollout_states import PLAN, SHADOWED, at_step, look
@@ -58,6 +59,25 @@ def test_slow_answers_while_the_version_settles_are_reported_and_not_judged() ->
         "canary": {"requests": 100, "failures": 0, "timed": 100, "slow": 100},
         "champion": {"requests": 1000, "failures": 0, "timed": 1000, "slow": 50},
     }
+
+
+def test_while_the_version_settles_the_guard_says_what_it_waits_for() -> None:
+    state, _ = advance(started(), seen(COLD), 29)
+    assert judge(state.judged, state.plan).missing == (
+        "latency_p95 has nothing to compare yet: it waits until the version's time to settle "
+        "(deploy.canary.settle) is over and the champion has answered 200 requests, which say what is slow",
+    )
+    for canary, champion in ((Counts(), 1000), (COLD, 0)):  # One that nobody asks waits for requests.
+        state, _ = advance(started(), seen(canary, champion, 0), 29)
+        assert (
+            "latency_p95 was not measured (0 canary and 0 champion requests)"
+            in judge(state.judged, state.plan).missing
+        )
+    state, _ = advance(started(), seen(COLD), 30)
+    state, _ = advance(state, seen(COLD + COLD, 1000), 31)
+    assert judge(state.judged, state.plan).missing == (
+        "latency_p95 was not measured (100 canary and 0 champion requests)",
+    )
 
 
 def test_a_version_that_stays_slow_is_rolled_back_once_it_has_settled() -> None:
