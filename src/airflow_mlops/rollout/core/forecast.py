@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from airflow_mlops.rollout.core.guards import KINDS, GuardPlan
@@ -98,6 +98,7 @@ def forecast(
     labels = labels or LabelsToCome()
     percents = (*((0,) if plan.shadow_s else ()), *plan.steps)
     steps = tuple(_step(plan, percent, guards, rps, callers, labels) for percent in percents)
+    shadow = list(steps[0].needs) if plan.shadow_s and callers is None else []
     count = 1 + len(plan.guards)
     shared = f" shared by {count} guards and the hard floor" if count > 1 else " shared with the hard floor"
     return Forecast(
@@ -106,7 +107,8 @@ def forecast(
         f"over the whole rollout, however often it is looked at (alpha {plan.alpha:g}{shared})",
         steps=steps,
         shortest_s=sum(
-            _shortest(plan, step, rps, settle_s=plan.settle_s if step is steps[0] else 0.0) for step in steps
+            _shortest(plan, step, shadow, rps, settle_s=plan.settle_s if step is steps[0] else 0.0)
+            for step in steps
         ),
         proposals=tuple(_proposals(plan, guards, steps, rps, callers, labels)),
         tolerance=why or f"tolerance {100 * (plan.tolerance or 0):g} %, as the file says",
@@ -121,6 +123,18 @@ def _step(
     callers: int | None,
     labels: LabelsToCome,
 ) -> StepForecast:
+    needs = _needs(plan, percent, guards, rps, labels)
+    blind = labels.blindness(plan.guards) if percent and rps else ""
+    hopeful = [need for need in needs if not (blind and need.guard == "quality")]
+    if percent and plan.shadow_s and callers is None:
+        hopeful = _after_shadow(plan, hopeful, _needs(plan, 0, guards, rps, labels), rps)
+    warnings = (*_warnings(plan, percent, hopeful, rps, callers), *([blind] if blind else []))
+    return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
+
+
+def _needs(
+    plan: RolloutPlan, percent: int, guards: list[tuple[GuardPlan, float]], rps: float, labels: LabelsToCome
+) -> list[Need]:
     # A shadow gives one event per pair, with an even share: as many as two requests of an even split.
     share, requests = (percent / 100, 1.0) if percent else (0.5, 0.5)
     needs = []
@@ -136,10 +150,24 @@ def _step(
         }
         good = requests * requests_to_pass(guard, share, rate, pass_limit(plan))
         needs.append(Need(guard=guard.name, rate=rate, worse=worse, good=good))
-    blind = labels.blindness(plan.guards) if percent and rps else ""
-    hopeful = [need for need in needs if not (blind and need.guard == "quality")]
-    warnings = (*_warnings(plan, percent, hopeful, rps, callers), *([blind] if blind else []))
-    return StepForecast(percent=percent, needs=tuple(needs), warnings=warnings)
+    return needs
+
+
+def _after_shadow(plan: RolloutPlan, needs: list[Need], shadow: list[Need], rps: float) -> list[Need]:
+    """Return what a step still needs: nothing where the requests of the shadow show it by themselves."""
+    requests, before = rps * plan.shadow_s, {need.guard: need for need in shadow}
+
+    def left(needed: float, shown: float) -> float:
+        return 0.0 if shown <= requests and needed < math.inf else needed
+
+    return [
+        replace(
+            need,
+            good=left(need.good, before[need.guard].good),
+            worse={ratio: left(n, before[need.guard].worse[ratio]) for ratio, n in need.worse.items()},
+        )
+        for need in needs
+    ]
 
 
 def _warnings(
@@ -178,15 +206,16 @@ def _warnings(
     return found
 
 
-def _shortest(plan: RolloutPlan, step: StepForecast, rps: float, settle_s: float) -> float:
+def _shortest(
+    plan: RolloutPlan, step: StepForecast, shadow: list[Need], rps: float, settle_s: float
+) -> float:
     hold = plan.hold_s if step.percent else plan.shadow_s
     if not rps or (settle_s and _never_settles(plan, step.percent)):
         return math.inf
     enough = plan.min_requests / (rps * (step.percent / 100 if step.percent else 1))
     later = {"latency_p95": settle_s}
-    evidence = (
-        max(need.good / rps + later.get(need.guard, 0.0) for need in step.needs) if step.percent else 0.0
-    )
+    needs = _after_shadow(plan, list(step.needs), shadow, rps) if shadow else step.needs
+    evidence = max(need.good / rps + later.get(need.guard, 0.0) for need in needs) if step.percent else 0.0
     return max(hold, enough, evidence, settle_s)
 
 
@@ -265,13 +294,6 @@ def _format_need(requests: float, rps: float) -> str:
 
 
 __all__ = [
-    "RATIOS",
-    "Forecast",
-    "Need",
-    "StepForecast",
-    "forecast",
-    "format_duration",
-    "requests_needed",
-    "requests_to_pass",
-    "requests_to_roll_back",
+    "RATIOS", "Forecast", "Need", "StepForecast", "forecast", "format_duration", "requests_needed",
+    "requests_to_pass", "requests_to_roll_back",
 ]  # fmt: skip

@@ -44,36 +44,67 @@ def simulate_ends(
     """Return how rollouts end whose version fails ``ratio`` times as often as the champion.
 
     ``rps`` are requests per second of both versions together, ``error_rate`` the champion's share of failures
-    (0 to 1). Each step is looked at 72 times. The standard error of a share p is sqrt(p (1 - p) / rollouts).
+    (0 to 1). Each step is looked at 72 times, and a shadow as well, in which the versions fail independently.
+    The standard error of a share p is sqrt(p (1 - p) / rollouts).
     """
     rng = np.random.default_rng(seed)
-    evidence = _Evidence(plan, rollouts)
+    evidence, steps = _Evidence(plan, rollouts), _Steps.of(plan)
     step = np.zeros(rollouts, dtype=int)
     looks, requests, ended = np.zeros(rollouts), np.zeros(rollouts), np.zeros(rollouts, dtype=int)
-    shares, tick = np.array([percent / 100 for percent in plan.steps]), plan.step_timeout_s / _LOOKS
     rates = min(1.0, ratio * error_rate), error_rate
     while (ended == 0).any():
         active = ended == 0
-        share = shares[np.minimum(step, len(shares) - 1)]
+        here = np.minimum(step, steps.count - 1)
+        tick = steps.limit_s[here] / _LOOKS
         ours, theirs = (
-            rng.poisson(rps * tick * share) * active,
-            rng.poisson(rps * tick * (1 - share)) * active,
+            rng.poisson(rps * tick * part[here]) * active for part in (steps.canary, steps.champion)
         )
-        evidence.add(share, (ours, theirs), (rng.binomial(ours, rates[0]), rng.binomial(theirs, rates[1])))
+        failures = rng.binomial(ours, rates[0]), rng.binomial(theirs, rates[1])
+        evidence.add(steps.share[here], (ours, theirs), failures)
         looks, requests = looks + 1, requests + ours
         enough = requests >= plan.min_requests
         harmed = active & (evidence.harm >= harm_limit(plan))
-        passed = active & ~harmed & enough & (looks * tick >= plan.hold_s) & evidence.passed(pass_limit(plan))
+        found = steps.unseen[here] | evidence.passed(pass_limit(plan))
+        passed = active & ~harmed & enough & (looks * tick >= steps.hold_s[here]) & found
         late = active & ~harmed & ~passed & (looks >= _LOOKS)
         ended[harmed | (late & (plan.on_inconclusive == "rollback"))] = 2
         passed |= late & enough & (plan.on_inconclusive == "promote")
         ended[late & ~passed & (ended == 0)] = 3
-        ended[passed & (step + 1 == len(shares))] = 1
+        ended[passed & (step + 1 == steps.count)] = 1
         step, looks, requests = step + passed, np.where(passed, 0, looks), np.where(passed, 0, requests)
     counts = np.bincount(ended, minlength=4)
     return Ends(
         rollouts=rollouts, promoted=int(counts[1]), rolled_back=int(counts[2]), waiting=int(counts[3])
     )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What each step of a plan is, the shadow first if there is one.
+
+    ``canary`` and ``champion`` are the parts of the requests that they answer, ``share`` is the chance that a
+    failure comes from the canary when both are alike. The step takes ``hold_s`` seconds at least and
+    ``limit_s`` at most; one that is ``unseen`` needs no evidence to pass.
+    """
+
+    canary: _Array
+    champion: _Array
+    share: _Array
+    hold_s: _Array
+    limit_s: _Array
+    unseen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, plan: RolloutPlan) -> _Steps:
+        shares = [percent / 100 for percent in plan.steps]
+        rows = [(share, 1 - share, share, plan.hold_s, plan.step_timeout_s, False) for share in shares]
+        if plan.shadow_s:
+            rows.insert(0, (1.0, 1.0, 0.5, plan.shadow_s, plan.shadow_s + plan.step_timeout_s, True))
+        return cls(*(np.array(column) for column in zip(*rows, strict=True)))
+
+    @property
+    def count(self) -> int:
+        return len(self.share)
 
 
 class _Evidence:

@@ -332,6 +332,33 @@ def test_the_steps_after_a_shadow_have_only_their_own_time() -> None:
     )
 
 
+def test_what_a_shadow_shows_no_step_has_to_wait_for() -> None:
+    """One request a second and 0.1 % errors: a good version needs 17,136 copies, or three days at 5 %."""
+    plan = dataclasses.replace(PLAIN, steps=(5, 50), hold_s=600, step_timeout_s=6 * 3600, tolerance=0.002)
+    quiet = forecast(plan, rps=1, error_rate=0.001)
+    assert any("error_rate cannot be judged" in text for text in quiet.steps[0].warnings)
+    copies = requests_to_pass(
+        GuardPlan(name="error_rate", max_ratio=2, tolerance=0.002), 0.5, 0.001, math.log(20)
+    )
+    for shadow_s, judged in ((copies / 2, True), (copies / 2 - 1, False)):
+        found = forecast(dataclasses.replace(plan, shadow_s=shadow_s), rps=1, error_rate=0.001)
+        assert any("cannot be judged" in text for text in found.steps[1].warnings) is not judged
+        assert (found.shortest_s < shadow_s + 2 * 3600) is judged
+    long = forecast(dataclasses.replace(plan, shadow_s=12 * 3600), rps=1, error_rate=0.001)
+    assert [step.warnings for step in long.steps] == [(), (), ()]
+    sticky = forecast(dataclasses.replace(plan, shadow_s=12 * 3600), rps=1, error_rate=0.001, callers=40_000)
+    assert sticky.steps[1].warnings  # Callers who count once are all the evidence there is.
+
+
+def test_a_shadow_does_not_help_a_guard_that_a_step_can_never_judge() -> None:
+    plan = dataclasses.replace(
+        PLAIN, guards=(GuardPlan(name="quality", max_ratio=1.5),), shadow_s=86_400.0, step_timeout_s=3600
+    )
+    found = forecast(plan, rps=50, error_rate=0.01, labels=LabelsToCome(coverage=(0.9, 0.3)))
+    assert math.isinf(found.shortest_s)
+    assert all("quality cannot be judged: labels reach 90%" in step.warnings[-1] for step in found.steps[1:])
+
+
 def test_many_requests_that_a_step_has_to_see_take_their_time() -> None:
     plan = dataclasses.replace(PLAIN, min_requests=100_000)
     assert forecast(plan, rps=100, error_rate=0.01).shortest_s == pytest.approx(2_000)

@@ -27,6 +27,25 @@ def test_it_agrees_with_rollouts_that_are_simulated_one_by_one() -> None:
     assert ends.promoted + ends.rolled_back + ends.waiting == 1000
 
 
+def test_what_a_shadow_shows_helps_the_steps() -> None:
+    plan = dataclasses.replace(PLAN, shadow_s=1500, step_timeout_s=600, steps=(20,))
+    ends = simulate_ends(plan, ratio=1, rps=2, error_rate=0.014, rollouts=1000)
+    share = ends.promoted / ends.rollouts
+    story = [simulate(plan, fault="none", rps=2, error_rate=0.014, poll_s=100, seed=s) for s in range(40)]
+    promoted = sum(one.state.phase is Phase.PROMOTING for one in story) / 40
+    assert 0.1 < share < 0.92
+    assert abs(promoted - share) < 4 * math.sqrt(share * (1 - share) * (1 / 40 + 1 / 1000))
+    unseen = dataclasses.replace(plan, shadow_s=0.0)
+    assert simulate_ends(unseen, ratio=1, rps=2, error_rate=0.014, rollouts=1000).promoted < ends.promoted / 2
+    harmful = simulate_ends(plan, ratio=5, rps=2, error_rate=0.014, rollouts=1000)
+    assert (harmful.promoted, harmful.waiting) == (0, 0)
+
+
+def test_a_shadow_without_enough_requests_waits_for_a_person() -> None:
+    plan = dataclasses.replace(PLAN, shadow_s=600, step_timeout_s=60)
+    assert simulate_ends(plan, ratio=1, rps=0.01, error_rate=0.0, rollouts=50).waiting == 50
+
+
 def test_a_version_beyond_the_margin_is_promoted_by_chance_only() -> None:
     """Alpha bounds it: 5 % of 1,000, and four standard errors."""
     plan = dataclasses.replace(PLAN, tolerance=0.002)
