@@ -7,9 +7,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.serving.model import Model, Predictions, Prepared
@@ -27,8 +29,7 @@ class ModelEndedError(Exception):
     """The code of a model asked to end the process."""
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True):
     item: Prepared
     future: asyncio.Future[Predictions]
     since: float
@@ -91,11 +92,15 @@ class Batcher:
 
     def _run_here(self) -> None:
         # Whose batch of this turn comes first says nothing about a version: its time begins with its batch.
-        while batch := self._take():
-            begun = perf_counter()
-            outcomes = self._outcomes([waiting.item for waiting in batch])
-            took = perf_counter() - begun
-            _answer(batch, outcomes, [took] * len(batch))
+        batch = self._take()
+        if self._queue:  # Others are answered between two batches.
+            asyncio.get_running_loop().call_soon(self._run_here)
+        if not batch:
+            return
+        begun = perf_counter()
+        outcomes = self._outcomes([waiting.item for waiting in batch])
+        took = perf_counter() - begun
+        _answer(batch, outcomes, [took] * len(batch))
 
     def _relieve(self) -> None:
         """See to it that what waits is predicted soon: start a thread unless one will be free in a moment."""

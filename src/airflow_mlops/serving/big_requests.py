@@ -1,25 +1,29 @@
 """Big requests in parts, so that no step of one keeps other callers waiting.
 
 Python runs one thing at a time: a body of 8 MB that is parsed at once stops all callers for a second. Parts
-of 64 kB are parsed, checked and predicted one after another, and others are answered in between.
+of 64 kB are parsed, checked and predicted one after another, and others are answered in between. What takes a
+few milliseconds in all is answered in one step: each part costs two changes of threads.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from airflow_mlops.serving.model import Predictions
 from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, read_json
 
 PART_BYTES: Final = 65_536
 PART_VALUES: Final = 10_000
+AT_ONCE_BYTES: Final = 1 << 20
+AT_ONCE_VALUES: Final = 25_000
 _TRIES: Final = 200
 _ENDS: Final = 4
 _START: Final = re.compile(rb'"(?<!\\")(data|dataframe_records|inputs|instances)"\s*:\s*\[\s*')
@@ -40,6 +44,20 @@ class BigRequest:
 
     parts: Sequence[Part]
     whole: Part
+
+
+def is_small(body: bytes, *, plain: bool) -> bool:
+    """Return whether a body is answered in one step.
+
+    ``plain`` says that it has MLflow's formats and that the model takes named columns of plain values: then
+    the number of values tells what it costs, else the bytes do.
+    """
+    if len(body) <= PART_BYTES:
+        return True
+    if not plain or len(body) > AT_ONCE_BYTES:
+        return False
+    values = body.count(b",")
+    return values <= AT_ONCE_VALUES and (body[:1] == b"{" or values + body.count(b"\n") <= AT_ONCE_VALUES)
 
 
 def big_request(body: bytes, read: Read, *, splits: bool) -> BigRequest:

@@ -15,6 +15,9 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from airflow_mlops.serving.joined_writes import JoinedWrites
+from airflow_mlops.serving.request_body import BODY_IS_THERE
+
 Address = tuple[str, int]
 Ends = tuple[Address, Address]
 MAX_HEAD: Final = 65_536
@@ -53,6 +56,7 @@ class Connections:
             await self._app(scope, receive, send)
             return
         connection.answering, connection.request_began = True, None
+        scope[BODY_IS_THERE] = connection.complete
         try:
             await self._app(scope, receive, send)
         finally:
@@ -117,7 +121,8 @@ def without_upgrade(data: bytes) -> bytes:
 class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
     """One connection; ``request_began`` is when the first byte of a request came whose head is incomplete.
 
-    ``ends`` are the caller's address and ours. Times are those of the event loop. ``uvicorn`` are the
+    ``ends`` are the caller's address and ours, ``complete`` says that all of the latest request is there.
+    Times are those of the event loop. ``uvicorn`` are the
     arguments of its protocol class.
     """
 
@@ -130,7 +135,8 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
         self.request_began: float | None = None
         self.idle_since = self._loop.time()
         self._in_head = True
-        self._head = 0
+        self._head = self._most = self._chunk = 0
+        self.complete = False
         self._too_much = ""
         self._refused = False
         self._ignored = 0
@@ -142,7 +148,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
 
     def connection_made(self, transport: Any) -> None:
         """Begin (asyncio). A caller that connects and sends nothing counts as one that is slow to send."""
-        self.transport = transport
+        self.transport = transport = JoinedWrites(transport)
         names = (transport.get_extra_info(name) or _NOBODY for name in ("peername", "sockname"))
         caller, here = (name[:2] for name in names)
         self.ends = caller, here
@@ -159,19 +165,33 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
             return
         if self.request_began is None and not self.answering:
             self.request_began = self._loop.time()
-        self._head += len(data)
-        super().data_received(without_upgrade(data) if b"h2c" in data else data)
+        self._chunk = len(data)
+        self._head += self._chunk
+        self._most += self._chunk
+        offers = data.find(b"h2c", 0, MAX_HEAD) >= 0  # A body may be long, and is not looked at.
+        super().data_received(without_upgrade(data) if offers else data)
         if self._in_head and self._head > MAX_HEAD and not self._refused:
             self._refuse(f"the request's first line and headers are longer than {MAX_HEAD} bytes")
 
     def on_message_begin(self) -> None:
         """Note the begin of a head (the parser)."""
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._most = True, 0, self._chunk
+        self.complete = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Note the end of a head, and refuse one that is too much (the parser)."""
         self._in_head = False
+        if len(self.headers) > MAX_FIELDS or self._most > MAX_HEAD:
+            self._measure_head()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the body is there (the parser)."""
+        self.complete = True
+        super().on_message_complete()
+
+    def _measure_head(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if len(self.headers) > MAX_FIELDS or size > MAX_HEAD:
             self._too_much = (
@@ -179,7 +199,6 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
                 f"at most {MAX_FIELDS} with {MAX_HEAD} bytes are taken"
             )
             raise ValueError(self._too_much)  # ends the parser's work; `send_400_response` follows
-        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Answer a request that cannot be read, as JSON like every other error (uvicorn)."""

@@ -81,7 +81,7 @@ class Front:
         request_id = request_id_of(headers.get(b"x-request-id", b""))
         try:
             read = reader_of(headers.get(b"content-type", b""))
-            body = await read_body(headers, receive, state.settings.max_body, state.settings.read_s)
+            body = await read_body(scope, headers, receive, state.settings.max_body, state.settings.read_s)
         except HTTPException as error:
             answer = Answer.error(error.status_code, error.detail)
         else:

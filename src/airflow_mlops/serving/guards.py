@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import Final
 
+import msgspec
+
 SAMPLE: Final = 1000
 ENOUGH: Final = 200
 RENEW_S: Final = 60.0
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """How one version answered one request; ``seconds`` is its own time, ``score`` that of the first row."""
 
     failed: bool

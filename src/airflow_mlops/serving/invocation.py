@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from airflow_mlops.serving.big_requests import PART_BYTES, BigRequest, Read, big_request
+from airflow_mlops.serving.batching import Batcher
+from airflow_mlops.serving.big_requests import BigRequest, Read, big_request, is_small
 from airflow_mlops.serving.callers import current_event
 from airflow_mlops.serving.database import LoggedRequest
 from airflow_mlops.serving.fleet import Fleet
@@ -28,6 +29,12 @@ async def _in_parts(body: bytes, read: Read, *, splits: bool) -> tuple[BigReques
     """Return a long body in parts and the rows of its first one; None for a body that has no parts."""
     big = await asyncio.to_thread(big_request, body, read, splits=splits)
     return big, read(body) if big is None else await asyncio.to_thread(big.parts[0])
+
+
+def _plain(traffic: Traffic, ready: Mapping[int, Batcher]) -> bool:
+    """Return whether the version that decides what a request must be like takes named plain columns."""
+    champion = None if traffic.champion is None else ready.get(traffic.champion)
+    return champion is not None and champion.model.plain
 
 
 class Invocations:
@@ -66,16 +73,18 @@ class Invocations:
         fault of its caller and counts for nobody; so is one on which champion and canary fail alike, where no
         signature says what they take. One that the canary fails is answered by the champion and counts as a
         failure of the canary. Every version has the same time. ``read`` turns the body into rows, ``write``
-        makes the body of the answer, ``headers`` (lower case) may hold the key of sticky routing. A body
-        above 64 kB is answered in parts; ``splits`` says that it may be one of MLflow's JSON formats.
+        makes the body of the answer, ``headers`` (lower case) may hold the key of sticky routing. A big body
+        is answered in parts; ``splits`` says that it may be one of MLflow's JSON formats.
         """
         started = asyncio.get_running_loop().time()
         traffic, ready = self._fleet.traffic, self._fleet.ready
         if not ready:
             return Answer.error(503, self._nothing_ready())
         try:
-            small = len(body) <= PART_BYTES
-            big, payload = (None, read(body)) if small else await _in_parts(body, read, splits=splits)
+            if is_small(body, plain=splits and _plain(traffic, ready)):
+                big, payload = None, read(body)
+            else:
+                big, payload = await _in_parts(body, read, splits=splits)
             key = self._key(traffic, headers, payload)
             draw = random.random() if key is None else draw_of(key)  # noqa: S311 - no secret
             routed = traffic.route(ready, draw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from airflow_mlops.serving.label_store import LabelOutcome
 from airflow_mlops.serving.state_view import StateView
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_NAMES: Final = (*(f"{limit:g}" for limit in BUCKETS), "inf")
 WAITING_ROWS: Final = 50_000
 WAITING_BYTES: Final = 32 * 1024**2
 Pair = tuple[int, int]
@@ -229,6 +231,5 @@ def _figures(log: Iterable[LoggedRequest]) -> Counter[str]:
         figures[f"answers:{item.routed}:{item.status}"] += 1
         figures["fallbacks"] += item.answered is not None and item.answered != item.routed
         figures[f"seconds:{item.routed}"] += item.seconds  # type: ignore[assignment]
-        bucket = next((limit for limit in BUCKETS if item.seconds <= limit), float("inf"))
-        figures[f"bucket:{item.routed}:{bucket:g}"] += 1
+        figures[f"bucket:{item.routed}:{_NAMES[bisect_left(BUCKETS, item.seconds)]}"] += 1
     return figures

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
 from airflow_mlops.core.positive_class import place_in_model
 from airflow_mlops.serving.answers import answer_of, plain_values
@@ -27,8 +28,7 @@ _ONE_PASS: Final = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(msgspec.Struct, frozen=True):
     """An answer of a model, and the scores of the positive class where there are some.
 
     ``values`` has a prediction per row, unless the model answers in another shape. ``unnamed`` are the same
@@ -46,8 +46,7 @@ class Predictions:
         return isinstance(self.values, list) and len(self.values) == rows
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """Checked rows, ready for a model. Those with the same ``key`` can be predicted together.
 
     The values are in ``columns``, or row by row in ``plain``. A request that is predicted alone has no key,
@@ -104,6 +103,11 @@ class Model:
     def inputs(self) -> list[TensorInfo]:
         """The tensors that the model takes; empty without a signature."""
         return self._input.inputs
+
+    @property
+    def plain(self) -> bool:
+        """Whether the model takes named columns of plain values."""
+        return self._signature is not None
 
     def prepare(self, payload: Payload) -> Prepared:
         """Check rows against the signature; raises BadInputError naming the column."""

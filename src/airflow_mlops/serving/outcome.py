@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.encoding import encode
@@ -38,8 +39,7 @@ def write_predictions(_version: int, _values: list[Any], encoded: bytes) -> byte
     return b'{"predictions":' + encoded + b"}"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How one version answered a request.
 
     ``body`` is ready to be handed over, ``encoded`` has the predictions as JSON, ``seconds`` is the version's

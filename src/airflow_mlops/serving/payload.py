@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ FORMATS: Final = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _LLM_KEYS: Final = ("messages", "prompt", "input")
 _SPLIT_KEYS: Final = frozenset({"columns", "data", "index"})
 _FLOATS: Final = {float}
+_LISTS: Final = {list}
 _NAMES: Final = {str, int, float}
 _SPARSE_CELLS: Final = 500_000
 """Cells of a table most of which no record has: a small body could ask for millions of them."""
@@ -32,16 +34,14 @@ class BadInputError(ConfigError):
     """A request that no model could answer; the caller's fault."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows of as many values as there are ``names``; a name may be a number."""
 
     names: list[Any]
     rows: list[list[Any]]
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True, dict=True):
     """The rows of a request: columns with names, or an ``array`` when the request has none.
 
     Columns come as ``given`` or lie in a ``table``; a request of neither says in ``fault`` why it has no
@@ -64,6 +64,11 @@ class Payload:
         if self.table is None:
             return self.given
         return {name: [row[i] for row in self.table.rows] for i, name in enumerate(self.table.names)}
+
+    @cached_property
+    def all_floats(self) -> bool:
+        """Whether the request is a table of floats only; asked by each version, looked at once."""
+        return self.table is not None and set(map(type, chain.from_iterable(self.table.rows))) == _FLOATS
 
     @property
     def is_text(self) -> bool:
@@ -147,9 +152,9 @@ def _split(kind: str, value: Any, params: Mapping[str, Any] | None) -> Payload:
         raise BadInputError("the columns of dataframe_split must be a list of names or numbers")
     if len(names) == 1 and not any(isinstance(row, list | dict) for row in rows):
         rows = [[item] for item in rows]
-    for number, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise BadInputError(f"dataframe_split row {number} must be a list of {len(names)} values")
+    if not set(map(type, rows)) <= _LISTS or not set(map(len, rows)) <= {len(names)}:
+        number = next(i for i, row in enumerate(rows) if type(row) is not list or len(row) != len(names))
+        raise BadInputError(f"dataframe_split row {number} must be a list of {len(names)} values")
     if index is not None and (not isinstance(index, list) or len(index) != len(rows)):
         raise BadInputError(f"the index of dataframe_split must be a list of {len(rows)} labels, one per row")
     return Payload(len(rows), table=Table(names, rows), params=params, index=index, sent=(kind, value))
@@ -212,7 +217,7 @@ class Signature:
         table = payload.table
         if table is None or table.names != self.numbers:
             return None
-        return table.rows if all(set(map(type, row)) == _FLOATS for row in table.rows) else None
+        return table.rows if payload.all_floats else None
 
     @classmethod
     def compile(cls, inputs: Sequence[tuple[str, str, bool]]) -> Signature | None:

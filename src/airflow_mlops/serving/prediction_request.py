@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from airflow_mlops.serving.batching import Batcher
 from airflow_mlops.serving.big_requests import BigRequest, Part, joined, located
@@ -15,8 +16,7 @@ from airflow_mlops.serving.payload import BadInputError, Payload
 from airflow_mlops.serving.traffic import Traffic
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the caller gets: a status and a ``body`` of JSON; ``version`` is who answered."""
 
     status: int
@@ -30,8 +30,7 @@ class Answer:
         return cls(status, encode({"error": text}), version, fallback)
 
 
-@dataclass(frozen=True)
-class PredictionRequest:
+class PredictionRequest(msgspec.Struct, frozen=True):
     """A request that can be answered, and the traffic split that it met.
 
     ``deadline`` is on the clock of the event loop. ``first`` is False for a caller who was counted already.
@@ -103,8 +102,7 @@ class PredictionRequest:
         return len(values) if isinstance(values, list) else 0
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """How a request ended: what its version did, what the caller got, whether the champion stepped in."""
 
     own: Outcome

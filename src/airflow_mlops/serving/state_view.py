@@ -103,7 +103,7 @@ class StateView:
 
     def lapsed(self, traffic: Traffic) -> Traffic:
         """Return a split as it is now that its lease may have run out."""
-        return traffic.lapse() if traffic.expired(now().steady) else traffic
+        return traffic.lapse() if traffic.expired(time.monotonic()) else traffic
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Document]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from msgspec import Meta
@@ -48,7 +49,7 @@ class Traffic:
     shadow: int | None = None
     control: Control = field(default_factory=Control)
 
-    @property
+    @cached_property
     def pair(self) -> tuple[int, int] | None:
         """(champion, canary) while there is exactly one canary, with or without weight."""
         if self.champion is None or len(self.weights) != 1:
@@ -78,12 +79,16 @@ class Traffic:
 
         Its share then goes elsewhere, so that failures would be weighed with shares that nobody got.
         """
+        return self.epoch if all(version in ready for version in self._sharing) else 0
+
+    @cached_property
+    def _sharing(self) -> list[int]:
         sharing = [version for version, percent in self.weights.items() if percent]
         if self.champion is not None and sum(self.weights.values()) < 100:
             sharing.append(self.champion)
         if self.shadow is not None:
             sharing.append(self.shadow)
-        return self.epoch if all(version in ready for version in sharing) else 0
+        return sharing
 
     def expired(self, steady: float) -> bool:
         """Whether the lease ran out while a canary still has traffic or copies of it."""
