@@ -24,10 +24,10 @@ def read_csv(body: bytes) -> Payload:
     """
     try:
         text = body.decode("utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        filled = [(number, cells) for number, cells in enumerate(lines, 1) if cells]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(f"the body is not CSV in UTF-8: {error}") from error
-    filled = [(number, cells) for number, cells in enumerate(lines, 1) if cells]
     if len(filled) < 2:
         raise BadInputError("the body must have a line of column names and at least one row")
     names = filled[0][1]
