@@ -17,6 +17,7 @@ from pathlib import Path
 
 from servers.models import body
 from servers.processes import TOKEN
+from tests.support.callers import ask, request_of
 
 CONNECTIONS = 8
 
@@ -67,25 +68,6 @@ def read_wrk(shown: str) -> Load:
     lost = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", shown)
     failed = (int(bad[1]) if bad else 0) + sum(map(int, lost.groups() if lost else ()))
     return Load(float(rps[1]) if rps else 0.0, latency("50"), latency("99"), failed)
-
-
-def request_of(path: str, content: bytes, token: str) -> bytes:
-    """Return a whole HTTP request."""
-    return (
-        b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
-        % (path.encode(), token.encode(), len(content), content)
-    )
-
-
-async def ask(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> tuple[bytes, bytes]:
-    """Send a request and return the head and the body of the answer."""
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])  # type: ignore[index]
-    return head, await reader.readexactly(length)
 
 
 async def with_python(port: int, seconds: float, rows: int) -> Load:

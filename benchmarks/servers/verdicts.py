@@ -9,6 +9,10 @@ BOUND = 1.05
 """Memory, and the state folder of a full log, may grow by five percent."""
 SURPLUS = 1.1
 """Rows of a log may be pruned in portions."""
+LEAST_LINES = 7
+"""With which memory can be judged."""
+LONGEST_LINE_S = 60.0
+"""Each line renews the canary's lease, which lasts two minutes."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,15 @@ class Line:
     log_rows: int
 
 
+def seconds_of_a_line(minutes: float) -> float:
+    """Return the seconds of a line that give a run of so many minutes lines enough to judge memory."""
+    return min(LONGEST_LINE_S, 60 * minutes / (LEAST_LINES + 1))
+
+
 def judge_memory(lines: list[Line]) -> str:
     """Compare the last two lines with lines 3 to 5."""
-    if len(lines) < 7:
-        return f"memory: cannot be judged, {len(lines)} of at least 7 lines"
+    if len(lines) < LEAST_LINES:
+        return f"memory: cannot be judged, {len(lines)} of at least {LEAST_LINES} lines"
     early, late = mean(line.megabytes for line in lines[2:5]), mean(line.megabytes for line in lines[-2:])
     said = "flat" if late <= BOUND * early else "GROWS"
     return f"memory: {said}, {late:.1f} MB at the end, {late / early:.3f} of lines 3 to 5 (target <= {BOUND})"

@@ -10,6 +10,7 @@ rollout_states     plans, observations and states of the pure state machine
 rollout_crasher    rollouts in which something dies at a write
 mlflow_store       new MLflow stores, copied instead of made
 stores             a registry, a rollout store and a monitor history with a little in them
+callers, traffic   callers that ask without an end, and 200 requests per second from them
 haproxy, postgres  the real programs, on loopback
 simulation         how many random runs to make, and what chance explains
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ from airflow_mlops.rollout.core import (
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import Target
-from tests.support.server import NAME, Client, Registry
+from airflow_mlops.rollout.targets.local import LocalTarget
+from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry, running_server
 
 GUARDED_PLAN = RolloutPlan(
     name="churn", model_version=2, model_uri="models:/churn/2", champion_version=1, steps=(10, 50),
@@ -63,6 +65,26 @@ def plan_for(registry: Registry, kind: str, champion: int | None) -> RolloutPlan
         champion_version=champion, steps=(20, 50), hold_s=60, step_timeout_s=100_000, min_requests=30,
         tolerance=0.1,
     )  # fmt: skip
+
+
+@contextmanager
+def champion_server(registry: Registry, folder: Path) -> Iterator[Client]:
+    """Serve with all traffic on version 1, the champion; at the end the registry has no alias."""
+    registry.set("champion", 1)
+    with running_server(registry, folder) as server:
+        server.must_load(1, registry.model_uri("champion"))
+        assert server.traffic(1).status_code == 200
+        yield server
+    for alias in ("champion", "previous", "challenger"):
+        registry.delete(alias)
+
+
+def controller(
+    server: Client, registry: Any, store: Path, clock: Callable[[], float] = time.time
+) -> RolloutDriver:
+    """Return a driver of rollouts on a server, with a store in the file ``store``."""
+    target = LocalTarget(server.admin_url, ADMIN_TOKEN)
+    return RolloutDriver(RolloutStore(store), target, registry, clock=clock)
 
 
 @contextmanager

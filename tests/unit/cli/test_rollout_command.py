@@ -12,13 +12,11 @@ import pytest
 
 from airflow_mlops.__main__ import main
 from airflow_mlops.rollout.core import Phase, RolloutState
-from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
-from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry as RealRegistry
 from tests.support import free_port
-from tests.support.rollout import plan_for
-from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry, running_server
+from tests.support.rollout import champion_server, controller, plan_for
+from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry
 
 PIPELINE = f"""
 name: {NAME}
@@ -32,13 +30,8 @@ ME = getpass.getuser()
 
 @pytest.fixture(scope="module")
 def server(serving_registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    serving_registry.set("champion", 1)
-    with running_server(serving_registry, tmp_path_factory.mktemp("rollout-command")) as server:
-        server.must_load(1, serving_registry.model_uri("champion"))
-        server.traffic(1)
+    with champion_server(serving_registry, tmp_path_factory.mktemp("rollout-command")) as server:
         yield server
-    for alias in ("champion", "previous", "challenger"):
-        serving_registry.delete(alias)
 
 
 @pytest.fixture
@@ -64,12 +57,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 def in_step(folder: Path, server: Client, registry: Registry) -> RolloutState:
     """A rollout at 20 % whose controller is gone since 1970."""
     registry.set("challenger", registry.kinds["good"])
-    driver = RolloutDriver(
-        RolloutStore(folder / "rollouts.db"),
-        LocalTarget(server.admin_url, ADMIN_TOKEN),
-        RealRegistry(registry.uri, NAME),
-        clock=lambda: 60.0,
-    )
+    driver = controller(server, RealRegistry(registry.uri, NAME), folder / "rollouts.db", clock=lambda: 60.0)
     state = driver.poll(driver.start(plan_for(registry, "good", 1)).id)
     assert state.label == "STEP 1/2 (20 %)"
     return state
@@ -140,9 +128,7 @@ def test_a_server_that_is_gone_is_reported_and_force_ends_the_record(
 
 
 def in_step_by_hand(folder: Path, server: Client, registry: Registry) -> RolloutState:
-    driver = RolloutDriver(
-        RolloutStore(folder / "rollouts.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), registry
-    )
+    driver = controller(server, registry, folder / "rollouts.db")
     plan = replace(plan_for(registry, "good", 1), request="by hand")
     return driver.poll(driver.start(plan).id)
 
@@ -151,10 +137,7 @@ def test_resume_drives_a_rollout_whose_controller_died(
     folder: Path, server: Client, serving_registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = in_step(folder, server, serving_registry)
-    driver = RolloutDriver(
-        RolloutStore(folder / "rollouts.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), serving_registry,
-        clock=lambda: 61.0,
-    )  # fmt: skip
+    driver = controller(server, serving_registry, folder / "rollouts.db", clock=lambda: 61.0)
     driver.decide(state.id, "pause", "ann")
     while server.get("/admin/counts").json()["epochs"][-1]["counts"].get("2", {}).get("requests", 0) < 200:
         server.predict()
@@ -186,9 +169,7 @@ def test_resume_leaves_a_rollout_to_the_task_that_polls_it(
 def test_abort_with_force_takes_the_traffic_over_from_another_store(
     folder: Path, server: Client, serving_registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = RolloutDriver(
-        RolloutStore(folder / "other.db"), LocalTarget(server.admin_url, ADMIN_TOKEN), serving_registry
-    )
+    other = controller(server, serving_registry, folder / "other.db")
     plan = plan_for(serving_registry, "odd", 1)
     mine = RolloutStore(folder / "rollouts.db").create_or_get(plan, 1.0)
     serving_registry.set("challenger", serving_registry.kinds["good"])

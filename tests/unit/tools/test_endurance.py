@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.verdicts import Line, judge_log, judge_memory
+from benchmarks.servers.verdicts import LEAST_LINES, Line, judge_log, judge_memory, seconds_of_a_line
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,6 +48,12 @@ def test_a_log_is_bounded_when_its_rows_are_and_its_folder_stops_growing(
     found: list[Line], said: str
 ) -> None:
     assert judge_log(found, bound=1000).startswith(said)
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(2, 15), (8, 60), (20, 60), (0.5, 3.75)])
+def test_a_run_has_lines_enough_to_judge_memory(minutes: float, seconds: float) -> None:
+    assert seconds_of_a_line(minutes) == seconds
+    assert round(60 * minutes / seconds) >= LEAST_LINES
 
 
 @pytest.mark.parametrize("target", ["local", "haproxy"])
