@@ -78,10 +78,12 @@ class Batcher:
 
     async def close(self, seconds: float = 60.0) -> None:
         """Let the waiting requests finish, for ``seconds`` at most, and give the threads back."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
-        for thread in (*self._idle, *self._began):
-            thread.end()
+        try:
+            if self._tasks:
+                await asyncio.wait(set(self._tasks), timeout=seconds)
+        finally:
+            for thread in (*self._idle, *self._began):
+                thread.end()
 
     def _forget_who_gave_up(self) -> None:
         self._queue = deque(waiting for waiting in self._queue if not waiting.future.done())

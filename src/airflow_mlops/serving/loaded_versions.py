@@ -73,12 +73,17 @@ class LoadedVersions:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
-        """Stop loading and let the batches finish."""
+        """Stop loading and let the batches finish, those of versions that were dropped before too."""
         for slot in self._versions.values():
             if slot.loading is not None:
                 slot.loading.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        await asyncio.gather(*(batcher.close(CLOSE_S) for batcher in self.ready.values()))
+        for batcher in self.ready.values():
+            self._spawn(batcher.close())
+        if self._background:
+            _, late = await asyncio.wait(self._background, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def blocked(self, seconds: float) -> list[int]:
         """Return the versions none of whose predictions has returned for ``seconds``, with no thread left."""
