@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_mlops.serving import warm_up
 from tests.support.pyfunc_models import PyfuncRegistry
 from tests.support.server import NAME, Client, running_server
 from tests.support.server_process import running_process
@@ -29,6 +30,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> PyfuncRegistry:
 def server(registry: PyfuncRegistry, tmp_path: Path) -> Iterator[Client]:
     with running_server(registry, tmp_path / "state") as client:
         yield client
+
+
+@pytest.fixture
+def short_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a version that never answers up after a moment while it is warmed up, not after twenty seconds."""
+    monkeypatch.setattr(warm_up, "LONGEST_S", 0.2)
 
 
 def with_split(server: Client, champion: int, canary: int, percent: int = 100) -> None:
@@ -56,13 +63,17 @@ def test_a_canary_has_the_whole_time_though_the_champion_begins_at_half_of_it(
     )
     with running_server(registry, tmp_path / "state", timeout_s=6.0) as server:
         with_split(server, champion, canary)
+        begun.unlink()  # Both were asked while they were warmed up.
         answer = ask(server)
         assert (answer.status_code, answer.json()) == (200, {"predictions": [2]})
+        assert begun.exists()
         assert "x-fallback" not in answer.headers
         assert server.counts() == {str(canary): {"requests": 1, "failures": 0}}
 
 
-def test_the_champion_answers_for_a_canary_that_never_does(registry: PyfuncRegistry, tmp_path: Path) -> None:
+def test_the_champion_answers_for_a_canary_that_never_does(
+    registry: PyfuncRegistry, tmp_path: Path, short_warm_up: None
+) -> None:
     champion, canary = registry.log(SIGN), registry.log("threading.Event().wait()")
     with running_server(registry, tmp_path / "state", timeout_s=4.0) as server:
         with_split(server, champion, canary)
@@ -75,7 +86,7 @@ def test_the_champion_answers_for_a_canary_that_never_does(registry: PyfuncRegis
 
 
 def test_a_canary_none_of_whose_predictions_returns_is_failed_and_has_no_traffic(
-    registry: PyfuncRegistry, tmp_path: Path
+    registry: PyfuncRegistry, tmp_path: Path, short_warm_up: None
 ) -> None:
     champion, canary = registry.log(SIGN), registry.log("threading.Event().wait()")
     with running_server(registry, tmp_path / "state", timeout_s=1.0) as server:
