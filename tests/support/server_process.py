@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -23,7 +23,7 @@ import uvicorn
 from airflow_mlops.serving import Settings
 from airflow_mlops.serving.app import create_app
 from tests.support import free_port
-from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, TOKENS, Client, Registry
+from tests.support.server import ADMIN_TOKEN, NAME, TOKEN, TOKENS, Client, Registry, running_server
 
 WAIT_S = 0.02
 WAIT_LIMIT_S = 240
@@ -68,29 +68,32 @@ def running_process(
     )
     assert process.stderr is not None
     lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr or []))
     try:
-        admin_url = next(
-            _url(line, lines) for line in process.stderr if "administrators of flights on " in line
-        )
-        url = next(_url(line, lines) for line in process.stderr if "serving flights on " in line)
-        reader = threading.Thread(target=lambda: lines.extend(process.stderr or []))
+        admin_url = _url("administrators", process.stderr, lines)
+        url = _url("serving", process.stderr, lines)
         reader.start()
         with ServerProcess(process, url, admin_url, **fields) as client:
             yield client
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(WAIT_LIMIT_S)
-        reader.join()
+        if reader.ident is not None:
+            reader.join()
         process.stderr.close()
     assert code in (0, -signal.SIGKILL), "".join(lines)  # killed by the test itself
 
 
-def _url(line: str, lines: list[str]) -> str:
-    lines.append(line)
-    return line.split(" flights on ")[1].strip()
+def _url(who: str, log: IO[str], lines: list[str]) -> str:
+    """Read a server's log until it says where it serves callers or administrators."""
+    for line in log:
+        lines.append(line)
+        if f"{who} of {NAME} on " in line or f"{who} {NAME} on " in line:
+            return line.split(f" {NAME} on ")[1].strip()
+    raise AssertionError(f"the server ended before it was ready: {''.join(lines)}")
 
 
-def with_champion(server: ServerProcess, registry: Registry, *kinds: str) -> dict[str, Any]:
+def with_champion(server: Client, registry: Registry, *kinds: str) -> dict[str, Any]:
     """Load the champion and other kinds of versions; all traffic goes to the champion."""
     for kind in ("champion", *kinds):
         server.must_load(registry.kinds[kind], registry.model_uri(kind))
@@ -98,6 +101,27 @@ def with_champion(server: ServerProcess, registry: Registry, *kinds: str) -> dic
     assert answer.status_code == 200, answer.text
     state: dict[str, Any] = answer.json()
     return state
+
+
+def store_champion(registry: Registry, state_dir: Path, *kinds: str) -> None:
+    """Make a state folder from which a server serves the champion and has other kinds of versions in memory.
+
+    It is made in this process, which has imported MLflow: each worker of a server would ask MLflow in a
+    process of its own, which costs three seconds.
+    """
+    with running_server(registry, state_dir) as client:
+        with_champion(client, registry, *kinds)
+
+
+@contextmanager
+def running_champion(
+    registry: Registry, state_dir: Path, *flags: str, kinds: Sequence[str] = (), **fields: Any
+) -> Iterator[ServerProcess]:
+    """Serve the champion, with other ``kinds`` of versions in memory."""
+    store_champion(registry, state_dir, *kinds)
+    with running_process(registry, state_dir, *flags, **fields) as server:
+        with_champion(server, registry, *kinds)
+        yield server
 
 
 _WARM = multiprocessing.get_context("forkserver")

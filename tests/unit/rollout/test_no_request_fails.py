@@ -26,7 +26,7 @@ from tests.support import free_port
 from tests.support.haproxy import running_haproxy
 from tests.support.rollout import plan_for
 from tests.support.server import ADMIN_TOKEN, ROW, TOKEN, Registry
-from tests.support.server_process import ServerProcess, running_process, with_champion
+from tests.support.server_process import ServerProcess, running_champion, running_process
 from tests.support.traffic import CALLERS, PAUSE_S, Traffic, while_called
 
 ENOUGH = 80
@@ -144,8 +144,7 @@ def test_nobody_notices_a_killed_worker_behind_haproxy_or_if_callers_ask_again(
                 answers.add(answer.status_code)
         return answers
 
-    with running_process(aliases, tmp_path, "--workers", "2") as server, ThreadPoolExecutor(CALLERS) as pool:
-        with_champion(server, aliases)
+    with running_champion(aliases, tmp_path, "--workers", "2") as server, ThreadPoolExecutor(CALLERS) as pool:
         url = str(server.base_url).rstrip("/")
         with running_haproxy(free_port(), [url, f"http://127.0.0.1:{free_port()}"]) as proxy:
             traffic = while_called(proxy.url, lambda _: kill_a_worker(server))

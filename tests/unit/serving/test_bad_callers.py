@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.server import ROW, TOKEN, Registry
-from tests.support.server_process import ServerProcess, running_process, with_champion
+from tests.support.server_process import ServerProcess, running_champion
 
 READ_S = "0.6"
 MEGABYTE = 2**20
@@ -22,8 +22,7 @@ MEGABYTE = 2**20
 @pytest.fixture(scope="module")
 def served(serving_registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("callers")
-    with running_process(serving_registry, folder, "--read-timeout", READ_S) as server:
-        with_champion(server, serving_registry, "good")
+    with running_champion(serving_registry, folder, "--read-timeout", READ_S, kinds=["good"]) as server:
         yield server
 
 

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving import Settings, run
 from tests.support.server import NAME, TOKEN, Registry, frame
-from tests.support.server_process import ServerProcess, running_process, with_champion
+from tests.support.server_process import ServerProcess, running_champion
 
 MEGABYTE = 2**20
 
@@ -29,8 +29,7 @@ MEGABYTE = 2**20
 @pytest.fixture(scope="module")
 def served(serving_registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("limits")
-    with running_process(serving_registry, folder, "--max-connections", "4") as server:
-        with_champion(server, serving_registry)
+    with running_champion(serving_registry, folder, "--max-connections", "4") as server:
         yield server
 
 
@@ -160,10 +159,9 @@ def test_callers_and_administrators_speak_tls_and_others_harm_nobody(
     cert, key = certificate
     trusted = ssl.create_default_context(cafile=cert)
     flags = ("--tls-cert", str(cert), "--tls-key", str(key))
-    with running_process(serving_registry, tmp_path, *flags, verify=trusted) as server:
+    with running_champion(serving_registry, tmp_path, *flags, verify=trusted) as server:
         assert str(server.base_url).startswith("https://")
         assert server.admin_url.startswith("https://")
-        with_champion(server, serving_registry)
         with connect(server) as plain, contextlib.suppress(ConnectionResetError):
             assert b"200" not in answer_to(plain, b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.predict().status_code == 200

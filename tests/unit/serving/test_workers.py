@@ -18,7 +18,13 @@ from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.serving import Settings, run
 from tests.support import free_port
 from tests.support.server import ADMIN_TOKEN, NAME, ROW, TOKEN, Registry
-from tests.support.server_process import ServerProcess, running_process, with_champion
+from tests.support.server_process import (
+    ServerProcess,
+    running_champion,
+    running_process,
+    store_champion,
+    with_champion,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(serving_registry: Registry, folder: Path) -> Iterator[ServerProcess]:
-    with running_process(serving_registry, folder, "--workers", "2", "--sticky", "header:x-user") as server:
-        with_champion(server, serving_registry, "good")
+    flags = ("--workers", "2", "--sticky", "header:x-user")
+    with running_champion(serving_registry, folder, *flags, kinds=["good"]) as server:
         yield server
 
 
@@ -127,12 +133,13 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_counted_is_lost(server:
 def test_a_server_whose_first_process_is_killed_starts_again_at_once_as_it_was(
     serving_registry: Registry, tmp_path: Path
 ) -> None:
-    port = ("--port", str(free_port()))
-    with running_process(serving_registry, tmp_path, *port) as server:
+    store_champion(serving_registry, tmp_path, "good")
+    ports = ("--port", str(free_port()), "--admin-port", str(free_port()))
+    with running_process(serving_registry, tmp_path, *ports) as server:
         with_champion(server, serving_registry, "good")
         assert server.traffic(1, {2: 100}).status_code == 200
         server.process.kill()
-        with running_process(serving_registry, tmp_path, *port) as again:
+        with running_process(serving_registry, tmp_path, *ports) as again:
             state = again.get("/admin/state").json()
             assert (state["champion"], state["weights"]) == (1, {"2": 100})
             again.load(2, serving_registry.model_uri("good"))
@@ -198,8 +205,7 @@ def test_a_version_that_ends_the_process_in_its_warm_up_does_not_load_and_nobody
 
 def test_a_champion_that_ends_the_process_is_served_again(serving_registry: Registry, tmp_path: Path) -> None:
     crashing = serving_registry.kinds["crashing"]
-    with running_process(serving_registry, tmp_path) as server:
-        with_champion(server, serving_registry, "crashing")
+    with running_champion(serving_registry, tmp_path, kinds=["crashing"]) as server:
         assert server.traffic(crashing).status_code == 200
         with pytest.raises(httpx.TransportError):
             server.predict()
