@@ -18,6 +18,7 @@ from airflow_mlops.rollout.core import (
     new_state,
 )
 from airflow_mlops.rollout.core.bursts import Bursts, bursts_of
+from airflow_mlops.rollout.core.evidence import EventShareProcess
 from tests.support.simulation import at_most, runs
 
 PLAN = RolloutPlan(
@@ -110,8 +111,70 @@ def test_dispersion_is_that_of_a_chi_squared_test() -> None:
     assert found.variance == pytest.approx(variance)
 
 
+@pytest.mark.parametrize(
+    ("cells", "dispersion", "harm"),
+    [
+        # Less than independent failures differ: the evidence of the single failures stands undivided.
+        ([(4, 2), (5, 1), (4, 2), (4, 2), (5, 1), (5, 1), (3, 3), (5, 1), (4, 2), (3, 3)], 0.49, True),
+        # 5.06 is enough, and divided by 1.29 and its standard error of 0.47 it is not.
+        ([(5, 1), (6, 0), (2, 4), (5, 1), (3, 3), (5, 1), (5, 1), (5, 1), (4, 2), (3, 3)], 1.29, False),
+        # 2.7 and 3.3 standard errors above 1, with evidence of 21.9 and 20.4.
+        ([(10, 0), (7, 3), (8, 2), (5, 5), (6, 4), (9, 1), (8, 2), (10, 0), (10, 0), (10, 0)], 2.37, True),
+        ([(9, 1), (8, 2), (10, 0), (10, 0), (10, 0), (4, 6), (7, 3), (7, 3), (10, 0), (7, 3)], 2.68, False),
+    ],
+)
+def test_evidence_is_divided_by_the_dispersion_of_ten_clusters(
+    cells: Cells, dispersion: float, harm: bool
+) -> None:
+    found = judged(cells)
+    assert (found.harm is not None) is harm
+    assert found.evidence()["bursts"]["dispersion"] == pytest.approx(dispersion, abs=0.005)
+    if not harm:
+        assert (
+            f"dispersion {dispersion:.1f} (1: independent), so this is not certain: the " in found.missing[0]
+        )
+    for fewer in (cells[:9], [*cells[:9], (1, 0)]):
+        known = judged(fewer)
+        assert known.harm is None
+        assert known.evidence()["bursts"]["dispersion"] is None
+
+
+def test_clusters_of_all_splits_are_weighed_with_the_share_of_each() -> None:
+    cells: Cells = [(3, 1), (0, 5), (2, 2), (4, 3), (1, 0), (1, 2)] * 2
+    splits = [
+        EpochCounts(number, percent, Counts(900, 22), Counts(900, 26), bursts=bursts_of(cells))
+        for number, percent in ((1, 5), (2, 50))
+    ]
+    evidence = judge(splits, PLAN).evidence()["bursts"]
+    apart = bursts_of(cells)
+    rest = apart.clusters - apart.canary
+    process = EventShareProcess().add(apart.canary, rest, 0.05).add(apart.canary, rest, 0.5)
+    assert evidence["log_e"] == pytest.approx(process.log_e)
+    # Ten clusters of each split show dispersion, less one for the share that was estimated.
+    assert evidence["dispersion"] == pytest.approx(2 * apart.spread / (2 * (apart.several - 1)))
+    assert (evidence["clusters"], apart.several) == (24, 10)
+
+
+def test_what_is_not_known_yet_is_said() -> None:
+    assert (
+        "dispersion not known yet (1: independent), so this is not certain: " in judged([(20, 0)]).missing[0]
+    )
+
+
+def test_a_pass_stands_where_the_clusters_say_it_or_the_rate_alone() -> None:
+    assert judged([(0, 1)] * 40).pass_
+    burst = EpochCounts(1, 50, Counts(5000, 0), Counts(5000, 40), bursts=bursts_of([(0, 40)]))
+    assert judge([burst], PLAN).pass_ is None
+    by_rate = judge([burst], dataclasses.replace(PLAN, tolerance=0.02))
+    assert by_rate.pass_
+    assert judge([burst], dataclasses.replace(PLAN, tolerance=None)).pass_ is None
+
+
 def test_one_arm_alone_shows_no_dispersion() -> None:
-    assert bursts_of([(5, 0), (0, 0), (2, 0)]) == Bursts(clusters=2, canary=2.0)
+    assert bursts_of([(5, 0), (0, 0), (2, 0)]) == Bursts(
+        clusters=2, canary=2.0, several=0, spread=0.0, variance=0.0
+    )
+    assert bursts_of([(0, 0)]) == Bursts()
 
 
 def test_bursts_are_stored_with_the_state() -> None:

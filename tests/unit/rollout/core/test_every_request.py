@@ -45,6 +45,32 @@ def test_they_do_not_where_the_champion_or_the_tolerance_explains_them(
     assert judged(ours, Counts(1000, 0, all_requests=champion[0], all_failures=champion[1])).pass_
 
 
+@pytest.mark.parametrize(("failures", "passes"), [(19, True), (20, False)])
+def test_twenty_failures_are_looked_at(failures: int, passes: bool) -> None:
+    """3 % of 600 requests, and of 500 callers none at first."""
+    judgement = judged(Counts(500, 0, all_requests=600, all_failures=failures))
+    assert (judgement.pass_ is not None) is passes
+
+
+def test_the_champions_share_is_what_the_canarys_is_held_against() -> None:
+    ours = Counts(1000, 0, all_requests=2000, all_failures=400)
+    [missing] = judged(ours, Counts(1000, 0, all_requests=2000, all_failures=40)).missing
+    assert "400 of all 2000 canary requests failed (20.0%) against 40 of 2000 (2.0%)" in missing
+    [errors] = judged(ours, Counts()).findings  # No champion to compare with explains nothing.
+    assert errors.good is None
+    strict = judge([EpochCounts(1, 50, ours, FINE)], dataclasses.replace(PLAIN, tolerance=None))
+    assert "(20.0%) against 0 of 2000 (0.0%)" in strict.missing[0]
+
+
+def test_every_request_is_in_the_evidence_where_one_version_counts_them() -> None:
+    assert "every_request" not in judged(Counts(1000, 0), Counts(1000, 0)).evidence()
+    shown = judged(Counts(), FINE).evidence()["every_request"]
+    assert shown == {
+        "canary": {"requests": 0, "failures": 0}, "champion": {"requests": 2000, "failures": 0},
+    }  # fmt: skip
+    assert "every_request" in judged(FINE, Counts(1000, 0)).evidence()
+
+
 def test_the_hard_floor_looks_at_every_request_that_the_champion_can_answer() -> None:
     broken = Counts(100, 0, all_requests=300, all_failures=200)
     assert judged(broken).harm == (

@@ -77,6 +77,8 @@ def test_a_difference_is_the_mean_of_both_directions() -> None:
     both = (OddsProcess.inferiority(1.0).log_e(blocks), OddsProcess.non_inferiority(1.0).log_e(blocks))
     assert log_e_differs(blocks) == pytest.approx(log_mean_exp(both))
     mirrored = [Block(block.champion, block.canary) for block in blocks]
+    other = (OddsProcess.inferiority(1.0).log_e(mirrored), OddsProcess.non_inferiority(1.0).log_e(mirrored))
+    assert log_e_differs(mirrored) == pytest.approx(log_mean_exp(other))
     assert log_e_differs(mirrored) > 20
 
 

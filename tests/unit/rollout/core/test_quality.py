@@ -36,6 +36,8 @@ def test_wrong_answers_are_weighed_with_the_labels_and_not_with_the_traffic() ->
     }  # fmt: skip
     assert finding.evidence["within_max_ratio"]["log_e"] == OddsProcess.non_inferiority(1.5).log_e(compared)
     assert finding.evidence["judged"] == {"canary": [320, 33], "champion": [930, 92]}
+    assert finding.evidence["canary"] == {"labelled": 320, "wrong": 33}
+    assert finding.evidence["champion"] == {"labelled": 930, "wrong": 92}
     assert finding.evidence["late"] == [0, 0]
     assert finding.missing is finding.harm is None
 
@@ -148,6 +150,30 @@ def test_classes_judged_by_themselves_may_be_labelled_each_to_another_share() ->
     finding = found(judged(block(60, *other, alone=("1", "2"))))
     assert finding.missing is not None
     assert "labels reach 75% of the canary's answers 1, 2 and 50% of the champion's" in finding.missing
+
+
+def test_the_classes_that_are_judged_now_are_named_whatever_was_judged_at_first() -> None:
+    first = block(60, ("0", (20, 0, 0), (20, 0, 0)), ("1", (20, 12, 2), (20, 12, 2)))
+    classes = ("1", (400, 300, 30), (400, 200, 20)), ("2", (400, 300, 30), (400, 200, 20))
+    finding = found(judged(first, block(120, *classes, alone=("1", "2"))))
+    assert finding.missing is not None
+    assert " of the canary's answers 1, 2 and " in finding.missing
+    same = ("1", (9000, 6000, 600), (9000, 6000, 600)), ("2", (900, 600, 60), (900, 600, 60))
+    good = found(judged(first, block(120, *same, alone=("1", "2")))).good
+    assert good is not None
+    assert " where the prediction is 1, 2; too few of the answers 0 are labelled" in good
+
+
+@pytest.mark.parametrize("sides", [((100, 50, 0), (0, 0, 0)), ((0, 0, 0), (100, 50, 0))])
+def test_labels_of_one_version_say_nothing_about_a_difference(
+    sides: tuple[tuple[int, int, int], tuple[int, int, int]],
+) -> None:
+    """The labels of the other version wait still."""
+    epoch = judged(block(60, ("1", *sides)), waiting=(10, 10))
+    counts = Counts(100, labelled=60)
+    finding = found(dataclasses.replace(epoch, canary=counts, champion=counts))
+    assert finding.missing is finding.harm is finding.good is None
+    assert finding.evidence["worse"]["log_e"] == pytest.approx(0)
 
 
 @pytest.mark.parametrize("alone", [(), ("1",), ("1", "2")])

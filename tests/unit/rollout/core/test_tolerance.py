@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 from airflow_mlops.rollout.core import Counts, Phase, RolloutPlan, advance, new_state, rollout_id
-from airflow_mlops.rollout.core.tolerance import LEAST, MOST, lower_limit, measured_tolerance, with_tolerance
+from airflow_mlops.rollout.core.tolerance import (
+    LEAST,
+    expected_alone,
+    lower_limit,
+    measured_tolerance,
+    with_tolerance,
+)
 from tests.support.rollout_states import PLAN, look
 
 AUTOMATIC = dataclasses.replace(PLAN, tolerance=None)
@@ -27,9 +33,17 @@ def test_nothing_is_known_of_a_champion_without_failures() -> None:
     ("counts", "tolerance", "words"),
     [
         (None, LEAST, "tolerance 0.2 %: the least there is, no request of the champion"),
-        (Counts(12_345, 12), LEAST, "(12 of 12,345 requests)"),
+        (
+            Counts(12_345, 12),
+            0.002,
+            "tolerance 0.2 %: the least there is, above 2 x the 0.056 % that the champion fails at least (",
+        ),
         (Counts(100_000, 300), 0.0054, "2 x the 0.27 % that the champion fails at least (300 of 100,000"),
-        (Counts(1_000, 100), MOST, "the most there is"),
+        (
+            Counts(1_000, 100),
+            0.02,
+            "tolerance 2 %: the most there is, below 2 x the 8.5 % that the champion fails at least (100 of",
+        ),
     ],
 )
 def test_it_follows_what_the_champion_is_known_to_do(
@@ -38,6 +52,10 @@ def test_it_follows_what_the_champion_is_known_to_do(
     found, why = measured_tolerance(counts, 2.0)
     assert found == pytest.approx(tolerance)
     assert words in why
+
+
+def test_a_day_of_requests_is_expected_before_a_rollout() -> None:
+    assert expected_alone(0.5, 0.01) == Counts(requests=43_200, failures=432)
 
 
 def test_more_than_the_margin_is_never_tolerated() -> None:
