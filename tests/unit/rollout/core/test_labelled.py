@@ -171,6 +171,45 @@ def test_few_answers_of_a_class_do_not_say_that_labels_avoid_it() -> None:
     assert look(1e6, rows, rows, delay=60).blocks[0].alone == ("1",)
 
 
+def test_what_labels_avoid_is_known_of_all_that_was_judged_before() -> None:
+    many = (*minute(0, 100, 30), *minute(0, 0, 0, predicted="0"))
+    first = look(1e6, many, many, delay=60)
+    few = (*minute(1, 20, 3, answers=20), *minute(1, 5, 0, predicted="0", answers=5))
+    assert look(1e6, few, few, delay=60).blocks[0].alone == ()
+    later = look(1e6, few, few, before=first, delay=60)
+    assert [b.alone for b in later.blocks] == [("1",), ("1",)]
+    assert later.through == 120.0
+    assert unlabelled_classes(later.blocks) == ("0",)
+    assert unlabelled_classes([*later.blocks, dataclasses.replace(later.blocks[1], alone=())]) == ()
+    assert JudgedLabels() == JudgedLabels((), None, (0, 0), (0, 0), 0)
+    assert JudgedLabels().through == 0.0
+
+
+@pytest.mark.parametrize(("zeros", "alone"), [(4_100, ("1",)), (4_600, ("1",)), (4_960, ()), (5_400, ())])
+def test_half_as_many_labels_and_three_standard_errors_are_the_limit(
+    zeros: int, alone: tuple[str, ...]
+) -> None:
+    """All answers of the class 1 are labelled; 4,960 of 10,000 are not surely below half of that."""
+    rows = (
+        *minute(0, 1000, 0, answers=1000),
+        *minute(0, zeros, 0, predicted="0", answers=10_000),
+    )
+    champion = minute(0, 0, 0, answers=0)
+    assert look(1e6, rows, champion, delay=60).blocks[0].alone == alone
+
+
+@pytest.mark.parametrize(("answers", "alone"), [(29, ()), (30, ("1",))])
+def test_thirty_answers_of_a_class_are_needed_to_know(answers: int, alone: tuple[str, ...]) -> None:
+    rows = (*minute(0, 100, 30), *minute(0, 0, 0, predicted="0", answers=answers))
+    assert look(1e6, rows, minute(0, 100, 30), delay=60).blocks[0].alone == alone
+
+
+@pytest.mark.parametrize(("labels", "blocks"), [(19, 0), (20, 1)])
+def test_twenty_labels_close_a_block(labels: int, blocks: int) -> None:
+    found = look(1e6, minute(0, labels, 1), minute(0, 0, 0), delay=60)
+    assert (len(found.blocks), found.waiting) == (blocks, (0 if blocks else labels, 0))
+
+
 def test_judged_labels_are_kept_with_the_rollout_and_rows_are_not() -> None:
     plan = RolloutPlan(name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2)
     arms = (ArmLabels(1e6, minute(0, 30, 3)), ArmLabels(1e6, minute(0, 90, 9)))
