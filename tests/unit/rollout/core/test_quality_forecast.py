@@ -10,6 +10,12 @@ from airflow_mlops.rollout.core.forecast import Need, forecast
 from airflow_mlops.rollout.core.labels_to_come import LabelsToCome
 from airflow_mlops.rollout.core.odds import Block, OddsProcess
 from airflow_mlops.rollout.core.quality_forecast import label_drift
+from airflow_mlops.rollout.core.requests_needed import (
+    requests_needed,
+    requests_to_pass,
+    requests_to_roll_back,
+    tolerance_drift,
+)
 from airflow_mlops.rollout.core.simulation import simulate
 from tests.support.rollout import GUARDED_PLAN
 
@@ -70,6 +76,24 @@ def test_in_a_shadow_the_labels_of_both_versions_are_the_same() -> None:
     )
     assert some.good == 2 * plain.good + 60 * 50
     assert not math.isinf(some.good)
+
+
+def test_each_pair_of_a_shadow_is_two_requests_of_an_even_split() -> None:
+    plan = dataclasses.replace(PLAN, shadow_s=3600.0)
+    found, limit = needs(plan=plan, percent=0), math.log(3 / plan.alpha)
+    assert found.good == requests_to_pass(PLAN.guards[0], 0.5, 0.1, math.log(20)) / 2
+    assert found.worse == {ratio: requests_to_roll_back(ratio, 0.5, 0.1, limit) / 2 for ratio in (1.5, 2.0)}
+
+
+def test_a_tolerance_of_wrong_predictions_passes_where_it_is_sooner() -> None:
+    generous, strict = (
+        dataclasses.replace(PLAN, guards=(dataclasses.replace(PLAN.guards[0], tolerance=tolerance),))
+        for tolerance in (0.3, 0.1001)
+    )
+    by_rate = requests_needed(tolerance_drift(0.3, 0.1, 0.1), math.log(20))
+    assert needs(plan=generous).good == by_rate + 2 * 50
+    assert needs(plan=generous).good < needs().good
+    assert needs(plan=strict).good == needs().good
 
 
 @pytest.mark.parametrize(
