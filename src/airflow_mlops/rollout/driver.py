@@ -203,6 +203,8 @@ class RolloutDriver:
                 return
             champion = champion_after(latest)
             if self._on_record(own, latest, lost=lost):
+                if champion is not None:  # a server whose state was lost does not hold it any more
+                    self._target.ensure(champion, f"models:/{own.plan.name}/{champion}")
                 self._target.finalize(champion)
             again = self._store.latest(own.plan.name)
             if again is None or (again.id, again.phase) == (latest.id, latest.phase):

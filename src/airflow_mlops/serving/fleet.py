@@ -165,9 +165,10 @@ class Fleet:
         """Put a split in force.
 
         One that only takes traffic from canaries acts at once, even if it cannot be stored. Raises
-        RolloutConflict for an old order or a version that is not ready, TrafficHeld when another controller's
-        canary is in force. The split that is in force already may be ordered again whatever is ready: that
-        renews its lease.
+        RolloutConflict for an old order, a version that is not ready or a champion that nobody had loaded,
+        TrafficHeld when another controller's canary is in force. The split that is in force already may be
+        ordered again whatever is ready: that renews its lease. A champion that fails to load is accepted:
+        a roll back must be able to end.
         """
         async with self._view.changing() as document:
             if not change.takeover:
@@ -177,7 +178,13 @@ class Fleet:
             if wanted and change.champion is not None and sum(change.weights.values()) < 100:
                 wanted.append(change.champion)
             missing = [version for version in wanted if not self._ready_everywhere(version)]
-            if missing and following.epoch != document.traffic.epoch:
+            another = following.epoch != document.traffic.epoch
+            if another and change.champion is not None and change.champion not in document.versions:
+                raise RolloutConflict(
+                    f"version {change.champion} cannot be champion: it is not loaded, and no traffic was "
+                    f"moved. Load it first: PUT /admin/versions/{change.champion} with its model_uri"
+                )
+            if missing and another:
                 states = ", ".join(f"{v}: {self.status(v)[0]}" for v in missing)
                 raise RolloutConflict(f"cannot send traffic to a version that is not ready ({states})")
             if following.only_takes(document.traffic):

@@ -196,6 +196,29 @@ def test_impossible_traffic_gets_422(champion: Client, change: dict[str, object]
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("weights", [{}, {2: 0}])
+def test_a_champion_that_nobody_had_loaded_is_refused_with_the_next_step(
+    champion: Client, weights: dict[int, int]
+) -> None:
+    before = champion.get("/admin/state").json()
+    answer = champion.traffic(9, weights)
+    assert answer.status_code == 409
+    assert answer.json()["error"] == (
+        "version 9 cannot be champion: it is not loaded, and no traffic was moved. "
+        "Load it first: PUT /admin/versions/9 with its model_uri"
+    )
+    assert champion.get("/admin/state").json() == before
+    assert champion.predict().headers["x-model-version"] == "1"
+
+
+def test_a_champion_that_fails_to_load_is_accepted_so_that_a_roll_back_ends(champion: Client) -> None:
+    champion.load(2, f"models:/{NAME}/2")
+    assert champion.load(99, f"models:/{NAME}/99").json()["status"] == "failed"
+    assert champion.traffic(99, {2: 100}).status_code == 200
+    assert champion.traffic(99, {2: 0}).status_code == 200
+    assert champion.traffic(99).status_code == 200
+
+
 def test_canary_traffic_ends_with_the_lease(champion: Client, serving_registry: Registry) -> None:
     champion.load(2, serving_registry.model_uri("good"))
     before = champion.traffic(1, {2: 100}, lease_s=0.3).json()

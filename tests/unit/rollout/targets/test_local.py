@@ -143,3 +143,14 @@ def test_a_lease_that_ran_out_is_healed_by_the_next_poll(
 
     state = rollout.run(plan_for(serving_registry, "good", 1), expire)
     assert state.phase is Phase.PROMOTED
+
+
+def test_a_server_that_lost_its_state_gets_its_champion_again_from_a_rollout_that_has_ended(
+    rollout: Rollout, serving_registry: Registry, client: Client
+) -> None:
+    state = rollout.run(plan_for(serving_registry, "good", 1))
+    assert state.phase is Phase.PROMOTED
+    assert client.traffic(None).status_code == 200
+    assert client.delete("/admin/versions/2").status_code == 200
+    assert rollout.driver.poll(state.id) == state
+    assert client.predict().headers["x-model-version"] == "2"
