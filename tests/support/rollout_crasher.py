@@ -16,13 +16,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from airflow_mlops.core.errors import BackendError
-from airflow_mlops.rollout.core import RolloutPlan, RolloutState
+from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import Target
@@ -83,6 +85,21 @@ class Scene:
         for owner, names in self._writers():
             for name in names:
                 setattr(owner, name, around(name, getattr(owner, name)))
+        database = self.store._database
+        database.write = self._before_commit(database.write, act)  # type: ignore[method-assign]
+
+    def _before_commit(self, write: Callable[[], Any], act: Callable[[Write], None]) -> Callable[[], Any]:
+        """Call ``act`` between what is written to the store and its commit, the store's name included."""
+
+        @contextmanager
+        def around() -> Iterator[Any]:
+            label = self.label  # before the transaction locks the store
+            with write() as connection:
+                yield connection
+                if self.counts:
+                    act((label, "commit", ""))
+
+        return around
 
     @property
     def label(self) -> str:
@@ -101,16 +118,27 @@ class Scene:
         elif isinstance(self.target, LocalTarget):
             yield self.target._server, _SERVER
 
+    def driver(self) -> RolloutDriver:
+        """Return a driver; a minute passes at each look."""
+        return RolloutDriver(self.store, self.target, self.registry, clock=lambda: float(next(self.ticks)))
+
     def run(self) -> RolloutState:
-        """Drive to the end, with callers between two looks; a minute passes at each."""
-        driver = RolloutDriver(self.store, self.target, self.registry, clock=lambda: float(next(self.ticks)))
+        """Drive to the end, with callers between two looks."""
+        driver = self.driver()
         state = driver.start(self.plan)
         for _ in range(40):
             state = driver.poll(state.id)
             if state.terminal:
                 return state
+            if state.phase is Phase.STEP:
+                assert self.controllers() == {self.store.identity}, "whoever drives, it is this store"
             self.call(REQUESTS)
         raise AssertionError(f"the rollout is {state.label} after 40 looks: {state.reason}")
+
+    def controllers(self) -> set[str]:
+        """Return who moves the traffic, as the model servers know it."""
+        assert isinstance(self.target, LocalTarget | HaproxyTarget)
+        return {server.state()["control"].get("controller", "") for server in self.target._ordered()}
 
     def call(self, requests: int) -> list[str]:
         """Send requests; return the version that answered each."""
@@ -145,7 +173,12 @@ class Scene:
         """What is left of it, outside of this process."""
         version, champion = self.plan.model_version, self.plan.champion_version
         seen = self.target.observe(version, champion, None)
+        again = self.driver().start(replace(self.plan, min_requests=self.plan.min_requests + 1))
+        stored = self.store.get(state.id)[0]
         return {
+            "rejected": [stored.rejected, "was rejected" in again.reason, str(again.phase)],
+            "tolerance": stored.plan.tolerance,
+            "held by": sorted(self.controllers()),
             "outcome": str(state.phase),
             "labels": [entry["to"] for entry in self.store.history(state.id)],
             "aliases": {name: self.registry.get(name) for name in ("champion", "previous", "challenger")},

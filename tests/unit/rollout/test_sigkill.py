@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_mlops.rollout.core import RolloutPlan
+from airflow_mlops.rollout.core import Phase, RolloutPlan
 from airflow_mlops.rollout.targets.base import Target
 from airflow_mlops.rollout.targets.haproxy.target import HaproxyTarget
 from airflow_mlops.rollout.targets.local import LocalTarget
@@ -27,6 +27,8 @@ from tests.support.server_process import ForkedServer
 
 KINDS = [("good", "PROMOTED", 30), ("broken", "ROLLED_BACK", 17)]
 """A version, how its rollout ends, and how many writes that takes at least."""
+TOLERANCES = {"good": 0.5, "broken": None}
+"""None is measured when the rollout begins, and kept whoever drives on."""
 LATE = {"good": False, "broken": True}
 """Until the canary answers both rollouts write the same."""
 
@@ -47,7 +49,7 @@ def plan_for(registry: serving_kit.Registry, kind: str) -> RolloutPlan:
     return RolloutPlan(
         name=NAME, model_version=registry.kinds[kind], model_uri=registry.model_uri(kind),
         champion_version=registry.kinds["champion"], steps=(50,), hold_s=0, step_timeout_s=100_000,
-        min_requests=5, tolerance=0.5,
+        min_requests=5, tolerance=TOLERANCES[kind],
     )  # fmt: skip
 
 
@@ -80,6 +82,16 @@ def test_drivers_killed_at_every_write_change_nothing(
     assert undisturbed["outcome"] == outcome
     assert found.pop("killed") >= writes
     assert found == undisturbed
+    assert_remembered(undisturbed, kind)
+
+
+def assert_remembered(report: dict[str, Any], kind: str) -> None:
+    """A broken version is rejected for good, by the measured tolerance; nobody holds the traffic."""
+    if kind == "broken":
+        assert (report["rejected"], report["tolerance"]) == ([True, True, "ROLLED_BACK"], 0.002)
+    else:
+        assert (report["rejected"], report["tolerance"]) == ([False, False, "SUPERSEDED"], 0.5)
+    assert report["held by"] == [""]
 
 
 def reports(
@@ -109,7 +121,30 @@ def test_a_server_killed_at_every_write_changes_nothing(
 
     expected, found, times = reports(make, server.kill, server.start)
     assert (expected["outcome"], found) == (outcome, expected)
+    assert_remembered(expected, kind)
     assert times >= writes // 2  # The same again, in the same place, is struck once.
+
+
+def test_a_server_that_was_killed_still_refuses_the_second_store(
+    serving_registry: serving_kit.Registry, server: ForkedServer, tmp_path: Path
+) -> None:
+    def make(store: str) -> Scene:
+        target = LocalTarget(server.admin_url, ADMIN_TOKEN)
+        return scene(serving_registry, "good", tmp_path / store, target, server.url)
+
+    with closing(make("first.db")) as first, closing(make("second.db")) as second:
+        first.reset()
+        one, two = first.driver(), second.driver()
+        running = one.poll(one.start(first.plan).id)
+        assert running.phase is Phase.STEP
+        server.kill()
+        server.start()
+        refused = two.poll(two.start(second.plan).id)
+        assert refused.phase is Phase.CONFLICT
+        assert f"rollout store {tmp_path / 'first.db'} (" in refused.reason
+        assert first.controllers() == {first.store.identity}
+        assert one.restore(running.id, "enough", "ann").phase is Phase.ROLLED_BACK
+        assert first.call(4) == [str(first.plan.champion_version)] * 4
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +184,7 @@ def test_haproxy_killed_at_every_write_changes_nothing(
 
     expected, found, times = reports(make, haproxy.kill, start)
     assert (expected["outcome"], found) == (outcome, expected)
+    assert_remembered(expected, kind)
     assert times >= writes // 2  # The same again, in the same place, is struck once.
 
 
