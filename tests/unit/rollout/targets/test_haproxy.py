@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -86,19 +85,6 @@ def until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("it did not happen within two minutes")
-
-
-@pytest.mark.parametrize("percent", [10, 50])
-def test_the_share_is_that_of_the_weight(
-    place: HaproxyPlace, target: Target, uris: Mapping[int, str], percent: int
-) -> None:
-    begin(target, uris, percent)
-    requests = 3000
-    expected, error = requests * percent / 100, (requests * percent * (100 - percent)) ** 0.5 / 100
-    with ThreadPoolExecutor(10) as pool:  # The servers predict for many at once, which costs less.
-        found = [version for part in pool.map(place.versions, [requests // 10] * 10) for version in part]
-    assert len(found) == requests
-    assert abs(found.count(2) - expected) < 4.5 * error  # by chance once in 150,000
 
 
 def test_slots_swap_their_roles_with_every_promotion(
