@@ -33,7 +33,8 @@ class Bursts:
     ``several`` clusters have two failures or more and can show dispersion: ``spread`` is the sum of their
     squared deviations from the epoch's own share, each in units of a binomial variance, ``variance`` the
     variance of that sum if failures are independent. ``random`` says that the target routes each request at
-    random by itself, so that bursts cannot mislead.
+    random by itself, so that bursts cannot mislead. ``unseen`` failures were counted by the proxy only,
+    and are one cluster: nobody knows whose requests they were.
     """
 
     clusters: int = 0
@@ -42,13 +43,14 @@ class Bursts:
     spread: float = 0.0
     variance: float = 0.0
     random: bool = False
+    unseen: int = 0
 
 
 def bursts_of(cells: Iterable[tuple[int, int]], *, random: bool = False) -> Bursts:
     """Return what the (canary, champion) failures of each cluster amount to.
 
     >>> bursts_of([(1, 0), (0, 2), (2, 1)])
-    Bursts(clusters=3, canary=1.66..., several=2, spread=2.33..., variance=2.33..., random=False)
+    Bursts(clusters=3, canary=1.66..., several=2, spread=2.33..., variance=2.33..., random=False, unseen=0)
     """
     known = [(ours, theirs) for ours, theirs in cells if ours + theirs]
     canary = sum(ours for ours, _ in known)
@@ -112,6 +114,7 @@ class _Dispersion:
     failures_apart: int
     spread: float
     variance: float
+    unseen: int
 
     @classmethod
     def of(cls, found: Sequence[Bursts]) -> _Dispersion:
@@ -122,6 +125,7 @@ class _Dispersion:
             apart,
             math.fsum(bursts.spread for bursts in found),
             math.fsum(bursts.variance for bursts in found),
+            sum(bursts.unseen for bursts in found),
         )
 
     @property
@@ -143,6 +147,13 @@ class _Dispersion:
 
     def reason(self, words: str) -> str:
         shown = "not known yet" if self.ratio is None else f"{self.ratio:.1f}"
+        if self.unseen:
+            return (
+                f"{self.unseen} failures were seen by the proxy only: it lost the connection, or refused the "
+                "request, before a server counted it. Nobody knows whose requests they were, so they count "
+                f"as one group of callers, and this is not certain: {words}. Check the logs of the model "
+                "servers and their limits; abort the rollout if the version is the cause"
+            )
         return (
             f"failures come in bursts from few callers: {self.clusters} group(s) of callers and minutes have "
             f"all of them, dispersion {shown} (1: independent), so this is not certain: {words}"

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from airflow_mlops.rollout.core import RolloutPlan, judge
+from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState, advance, judge
 from airflow_mlops.rollout.targets.haproxy.counting import Counting
 from airflow_mlops.rollout.targets.haproxy.split import Reading, Split
 from airflow_mlops.rollout.targets.haproxy.view import View
 from airflow_mlops.rollout.targets.model_server import ModelServer
+from tests.support.rollout_states import at_step, look
 
 PLAN = RolloutPlan(
     name="churn", model_version=3, model_uri="models:/churn/3", champion_version=2, steps=(20,),
@@ -48,4 +50,27 @@ def test_failures_that_only_haproxy_saw_are_one_group_of_callers(
     assert found.bursts.clusters == clusters
     verdict = judge([found], PLAN)
     assert verdict.harm is None, "they may all have come at one moment"
-    assert f"{clusters} group(s) of callers and minutes have all of them" in verdict.missing[0]
+    assert found.bursts.unseen == 200
+    assert verdict.missing[0].startswith("200 failures were seen by the proxy only: it lost the connection")
+    assert (
+        "so they count as one group of callers, and this is not certain: the canary fails more"
+        in (verdict.missing[0])
+    )
+    assert verdict.pass_ is None
+
+
+@pytest.mark.parametrize("choice", ["pause", "promote"])
+def test_a_version_whose_failures_only_haproxy_saw_is_not_promoted_and_the_pause_says_why(
+    choice: str,
+) -> None:
+    plan = replace(PLAN, on_inconclusive=choice, step_timeout_s=100, hold_s=0, gap_s=1000)
+    servers = {"a": Server(3, {"requests": 800}), "b": Server(2, {"requests": 4000})}
+    view = View(stats={}, states={"a": {}, "b": {}}, silent={}, splits=[])
+    epochs = tuple(Counting(cast("dict[str, ModelServer]", servers)).counts([split(unserved=200)], view))
+    state = at_step(plan)
+    assert state.settled
+    paused, _ = advance(state, look(20, "ok", *epochs), now=200.0)
+    assert paused.phase is Phase.PAUSED
+    assert "inconclusive after 200 s at 20 %: 1000 canary requests" in paused.reason
+    assert "200 failures were seen by the proxy only" in paused.reason
+    assert RolloutState.from_json(paused.to_json()) == paused

@@ -81,4 +81,4 @@ def _bursts(canary: Mapping[str, int], champion: Mapping[str, int], counted: Epo
         return None
     known = [sum(side) for side in zip(*cells, strict=True)] or [0, 0]
     rest = (max(0, counted.canary.failures - known[0]), max(0, counted.champion.failures - known[1]))
-    return bursts_of([*cells, rest])
+    return replace(bursts_of([*cells, rest]), unseen=sum(rest))
