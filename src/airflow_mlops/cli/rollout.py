@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_mlops.cli.dispatch import WrongCall
 from airflow_mlops.cli.pipeline_paths import default_folder, existing_pipeline_paths
-from airflow_mlops.cli.rollout_text import lines, waits_for
+from airflow_mlops.cli.rollout_text import PAUSED_ANSWERS, after_the_last, lines, waits_for
 from airflow_mlops.config.environment import PROFILE
 from airflow_mlops.core.errors import BackendError, ConfigError, MlopsError
 from airflow_mlops.views.view import plain_json
@@ -62,7 +62,10 @@ class Sight:
             return state
         last = self.store.latest(self.name)
         ended = f"; the last one, of version {last.plan.model_version}, ended {last.label}" if last else ""
-        raise ConfigError(f"no rollout of {self.name} is running in {self.store.place}{ended}")
+        raise ConfigError(
+            f"no rollout of {self.name} is running in {self.store.place}{ended}. "
+            f"{after_the_last(self.name, last)}"
+        )
 
 
 def rollout(arguments: argparse.Namespace) -> int:
@@ -207,6 +210,7 @@ def resume(
                 note(f"{entry.to}: {entry.reason}")
             shown = len(state.history)
             if state.phase == "PAUSED":
+                note("waits for " + PAUSED_ANSWERS.format(name=state.plan.name))
                 return 4
             if not state.terminal:
                 wait(sight.poll_s)
@@ -232,6 +236,7 @@ def abort(sight: Sight, who: str, *, force: bool) -> int:
         after, left = sight.store.get(state.id)[0], [*sight.unavailable, str(error)]
     if after.terminal:
         print(f"rollout {after.id} ended {after.label}: {after.reason}")
+        print(after_the_last(sight.name, after))
         return 0
     missing = "; ".join(dict.fromkeys(left)) or "the server has not given the traffic back yet"
     if not force:

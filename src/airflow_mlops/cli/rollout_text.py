@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Final
 from airflow_mlops.cli.terminal import columns
 
 if TYPE_CHECKING:
-    from airflow_mlops.rollout.core import Observation
+    from airflow_mlops.rollout.core import Observation, RolloutState
     from airflow_mlops.views.rollouts import RolloutView
 
+PAUSED_ANSWERS: Final = (
+    "a person: `airflow-mlops rollout {name} resume` continues it, `abort` rolls it back, and the DAG's "
+    "action promote gives it all traffic"
+)
 _WAITS: Final[Mapping[str, str]] = {
     "PENDING": "its first poll: the task rollout, or `airflow-mlops rollout {name} resume`",
     "WARMING": "the model server to load version {version} and to answer its golden rows",
     "SHADOW": "{requests} of {needed} shadowed requests, without harm",
     "STEP": "{requests} of {needed} canary requests, and enough evidence",
-    "PAUSED": "a person: `airflow-mlops rollout {name} resume` or abort; the DAG's action promote",
+    "PAUSED": PAUSED_ANSWERS,
     "PROMOTING": "MLflow (version, files, alias), then all traffic, then the aliases",
     "ROLLING_BACK": "the model server to give all traffic to the champion, then the aliases",
 }
@@ -32,6 +36,16 @@ def waits_for(view: RolloutView) -> str:
     return "; ".join(
         [*filter(None, [found]), *(words.format(left) for words, left in times if left is not None)]
     )
+
+
+def after_the_last(name: str, last: RolloutState | None) -> str:
+    """Return the next step after the last rollout of a pipeline; None: it has had none."""
+    deploy = f"airflow dags trigger {name}__deploy"
+    if last is None:
+        return f"Start one: {deploy}"
+    if last.label == "PROMOTED":
+        return f'To go back to the version before: {deploy} --conf \'{{"action": "rollback"}}\''
+    return f"To try that version again: {deploy} --conf '{{\"version\": {last.plan.model_version}}}'"
 
 
 def lines(
