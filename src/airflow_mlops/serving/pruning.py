@@ -42,7 +42,10 @@ def prune(connection: sqlite3.Connection, limits: LogLimits, now: float, added: 
     written since the last round.
     """
     most = max(ROUND, 2 * added)
-    oldest, newest = connection.execute("SELECT MIN(id), MAX(id) FROM requests").fetchone()
+    # Two questions: SQLite looks up one end of an index, but reads all of it for both ends at once.
+    oldest, newest = (
+        connection.execute(f"SELECT {end}(id) FROM requests").fetchone()[0] for end in ("MIN", "MAX")
+    )
     surplus = max(0.0, 1 - limits.size / _used(connection))
     if oldest is None:
         deleted = _delete_copies(connection, limits, most if surplus else 0)
@@ -77,19 +80,22 @@ def _used(connection: sqlite3.Connection) -> int:
 
 
 def _last_before(connection: sqlite3.Connection, limits: LogLimits, now: float, most: int) -> int:
+    """Return the last of the oldest requests that is too old, -1 when the very oldest is not."""
+    begin = now - limits.days * DAY_S
+    [first] = connection.execute("SELECT at FROM requests ORDER BY id LIMIT 1").fetchone()
+    if first >= begin:  # Nearly always: not worth a look at more of them with each write.
+        return -1
     [found] = connection.execute(
-        "SELECT MAX(id) FROM (SELECT id, at FROM requests ORDER BY id LIMIT ?) WHERE at < ?",
-        (most, now - limits.days * DAY_S),
+        "SELECT MAX(id) FROM (SELECT id, at FROM requests ORDER BY id LIMIT ?) WHERE at < ?", (most, begin)
     ).fetchone()
-    return -1 if found is None else int(found)
+    return int(found)
 
 
 def _delete_until(connection: sqlite3.Connection, last: int) -> int:
     # The same id may have been used again for a request that stays: its label and copy stay as well.
     gone = (
-        "request_id IN (SELECT request_id FROM requests WHERE id <= ?1) "
-        "AND request_id NOT IN (SELECT k.request_id FROM requests k JOIN requests d "
-        "ON d.request_id = k.request_id WHERE d.id <= ?1 AND k.id > ?1)"
+        "request_id IN (SELECT d.request_id FROM requests d WHERE d.id <= ?1 AND NOT EXISTS "
+        "(SELECT 1 FROM requests k WHERE k.request_id = d.request_id AND k.id > ?1))"
     )
     for table in ("labels", "shadows"):
         connection.execute(f"DELETE FROM {table} WHERE {gone}", (last,))  # noqa: S608 - names from here

@@ -14,7 +14,7 @@ import pytest
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving import Settings
 from airflow_mlops.serving.database import Batch, Database, LoggedRequest
-from airflow_mlops.serving.pruning import DAY_S, ROUND, LogLimits
+from airflow_mlops.serving.pruning import DAY_S, ROUND, LogLimits, prune
 from airflow_mlops.serving.settings import parser
 
 TABLES = ("requests", "labels", "shadows")
@@ -48,6 +48,27 @@ def test_a_request_of_an_id_that_was_used_again_keeps_its_label(tmp_path: Path) 
         fill(database, ids, time.time())
     assert kept(tmp_path / "s.sqlite")["labels"] == {"r0", "r2"}
     database.close()
+
+
+def steps_of_a_round(path: Path, rows: int) -> int:
+    """Return how much work of SQLite one round is at the bound of so many rows, in tens of its instructions."""
+    database = Database(path, LogLimits(rows=rows))
+    log = [LoggedRequest(f"r{i}", time.time(), 8, 1, 1, 200, 1, "[1]", None, 0.1) for i in range(rows + 20)]
+    shadows = [(item.request_id, 2, "[1]") for item in log]
+    database.write_batch(Batch(log=log[:rows], shadows=shadows[:rows]))
+    steps: list[None] = []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany("INSERT INTO labels VALUES (?, '1', 0)", [(item[0],) for item in log[:rows]])
+        connection.executemany(f"INSERT INTO requests VALUES (NULL{', ?' * len(log[0])})", log[rows:])
+        connection.set_progress_handler(lambda: steps.append(None), 10)
+        assert prune(connection, LogLimits(rows=rows), time.time(), added=20) == 20
+    return len(steps)
+
+
+def test_a_round_costs_what_goes_however_much_stays(tmp_path: Path) -> None:
+    small = steps_of_a_round(tmp_path / "small.sqlite", 500)
+    large = steps_of_a_round(tmp_path / "large.sqlite", 20_000)
+    assert large < 2 * small
 
 
 def test_old_ones_go_where_nothing_is_written(tmp_path: Path) -> None:
