@@ -43,9 +43,9 @@ def prune(connection: sqlite3.Connection, limits: LogLimits, now: float, added: 
     """
     most = max(ROUND, 2 * added)
     # Two questions: SQLite looks up one end of an index, but reads all of it for both ends at once.
-    oldest, newest = (
-        connection.execute(f"SELECT {end}(id) FROM requests").fetchone()[0] for end in ("MIN", "MAX")
-    )
+    oldest, newest = connection.execute(
+        "SELECT (SELECT MIN(id) FROM requests), (SELECT MAX(id) FROM requests)"
+    ).fetchone()
     surplus = max(0.0, 1 - limits.size / _used(connection))
     if oldest is None:
         deleted = _delete_copies(connection, limits, most if surplus else 0)

@@ -51,7 +51,7 @@ def test_a_request_of_an_id_that_was_used_again_keeps_its_label(tmp_path: Path) 
 
 
 def steps_of_a_round(path: Path, rows: int) -> int:
-    """Return how much work of SQLite one round is at the bound of so many rows, in tens of its instructions."""
+    """Return how much work of SQLite, in tens of instructions, a round is where so many rows are kept."""
     database = Database(path, LogLimits(rows=rows))
     log = [LoggedRequest(f"r{i}", time.time(), 8, 1, 1, 200, 1, "[1]", None, 0.1) for i in range(rows + 20)]
     shadows = [(item.request_id, 2, "[1]") for item in log]
