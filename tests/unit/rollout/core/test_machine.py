@@ -294,6 +294,38 @@ def test_a_version_that_never_loads_is_given_up_after_the_time_of_a_step(
         assert state.history[-1].who == "guard"
 
 
+def without_champion(seen: Observation) -> Observation:
+    return dataclasses.replace(seen, champion_health=Health("failed", "its files are gone"))
+
+
+def test_no_canary_begins_beside_a_champion_that_does_not_load() -> None:
+    state, _ = advance(new_state(PLAN, 0), look(), 0)
+    state, _ = advance(state, without_champion(look()), 1)
+    assert (state.phase, state.rejected, state.percent) == (Phase.ROLLING_BACK, False, 0)
+    assert state.reason == (
+        "champion version 2 of churn does not load: its files are gone; a canary needs it to fall back to"
+    )
+    assert state.history[-1].who == "controller"
+
+
+def test_a_step_whose_champion_is_gone_pauses_keeps_its_traffic_and_waits_for_a_person() -> None:
+    good = look(5, "ok", epoch(5, (500, 0)))
+    plan = dataclasses.replace(PLAN, pause_timeout_s=60)
+    state, _ = advance(at_step(plan), without_champion(good), 11)
+    assert (state.phase, state.percent) == (Phase.PAUSED, 5)
+    assert state.reason == (
+        "champion version 2 of churn does not load: its files are gone: there is no way back. "
+        "Promote the version, or abort"
+    )
+    later, _ = advance(state, without_champion(good), 71)
+    assert (later.phase, later.percent) == (Phase.PAUSED, 5)  # All traffic back would be no answer at all.
+    back, _ = advance(state, good, 71)
+    assert (back.phase, back.reason.partition(" (")[0]) == (
+        Phase.ROLLING_BACK,
+        "nobody answered the pause within 60 s",
+    )
+
+
 def test_loading_remembers_the_weight_epoch_from_before_the_rollout() -> None:
     state, actions = advance(new_state(PLAN, 0), dataclasses.replace(look(), epoch=17), 3)
     assert (state.phase, state.since, state.reason) == (Phase.WARMING, 17, "loading")

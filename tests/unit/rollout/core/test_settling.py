@@ -112,9 +112,9 @@ def test_no_step_passes_before_the_version_has_settled() -> None:
 
 def test_the_time_to_settle_begins_when_the_traffic_is_read_back() -> None:
     state = new_state(SETTLING, 0)
-    for looked in (look(), look(), look(4)):
-        state, _ = advance(state, looked, 100)
-    assert (state.phase, state.settled, state.cold) == (Phase.STEP, False, None)
+    for at, looked in ((100, look()), (100, look()), (100, look(4)), (150, look(4))):
+        state, _ = advance(state, looked, at)
+    assert (state.phase, state.settled, state.watched, state.cold) == (Phase.STEP, False, 50, None)
     state, _ = advance(state, seen(COLD), 200)
     assert (state.settled, state.watched, state.cold) == (True, 0, None)
 
