@@ -27,7 +27,7 @@ demo: $(STAMP)  ## run the full life cycle of a model on real data, in a few min
 	@$(BIN)/python -m demo run
 
 test: $(STAMP)  ## run all tests, including the system test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 mutate: $(STAMP)  ## run mutation tests on the pure rooms and list the surviving mutants (ROOM=rollout for one room)
 	@$(BIN)/python -m tests.mutation $(ROOM)

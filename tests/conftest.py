@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 # How long an example takes says nothing on a machine that has other work to do.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -29,3 +30,20 @@ os.environ.update(
 # that a test interrupts must hear it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_LONG = ("system", "integration", "unit/rollout", "unit/serving")
+"""Folders whose files take longest. They come first: a long file that begins last keeps one process busy
+while the others have ended."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of long folders first, in their own order otherwise."""
+    here = Path(__file__).parent
+    folders = [here / folder for folder in _LONG]
+    places: dict[Path, int] = {}
+    for item in items:
+        if item.path not in places:
+            found = (at for at, folder in enumerate(folders) if item.path.is_relative_to(folder))
+            places[item.path] = next(found, len(folders))
+    items.sort(key=lambda item: places[item.path])
