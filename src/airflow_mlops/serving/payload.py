@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -64,6 +64,11 @@ class Payload(msgspec.Struct, frozen=True, dict=True):
         if self.table is None:
             return self.given
         return {name: [row[i] for row in self.table.rows] for i, name in enumerate(self.table.names)}
+
+    @property
+    def names(self) -> Set[Any]:
+        """The names of the columns; empty when the request has none."""
+        return set(self.given or ()) if self.table is None else set(self.table.names)
 
     @cached_property
     def all_floats(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import msgspec
 
@@ -83,11 +84,13 @@ class PredictionRequest(msgspec.Struct, frozen=True):
             if model.any_length:
                 return None
             try:
-                prepared = await asyncio.to_thread(_prepared, model, part)
-                if prepared.key is None:  # Nothing says that it answers row by row.
+                prepared = await asyncio.to_thread(_prepared, model, part, self.payload.names)
+                if prepared is None or prepared.key is None:  # Nothing says that it answers row by row.
                     return None
                 found.append(await batcher.predict(prepared))
             except BadInputError as error:
+                if await asyncio.to_thread(_names_differ, big.parts):
+                    return None
                 raise located(error, rows) from error
             if not found[-1].is_by_row(prepared.rows):
                 return None
@@ -116,5 +119,18 @@ class Result(msgspec.Struct, frozen=True):
         return self.own is not self.given and self.own.error == self.given.error != ""
 
 
-def _prepared(model: Model, part: Part) -> Prepared:
-    return model.prepare(part())
+def _prepared(model: Model, part: Part, names: Set[Any]) -> Prepared | None:
+    """Return the rows of a part, None when it does not name the columns of the first part.
+
+    A column that the records of one part leave out is null there if those of another part have it.
+    """
+    payload = part()
+    return model.prepare(payload) if payload.names == names else None
+
+
+def _names_differ(parts: Sequence[Part]) -> bool:
+    """Return whether the parts of a request name different columns, as far as they can be read."""
+    try:
+        return len({frozenset(part().names) for part in parts}) > 1
+    except BadInputError:
+        return False

@@ -143,6 +143,20 @@ def test_a_wrong_row_of_a_big_request_is_refused_with_its_place(
     assert server.counts() == {}
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_column_that_the_records_of_one_part_leave_out_is_null_there(
+    server: Client, registry: PyfuncRegistry, first: bool
+) -> None:
+    version = registry.log("return ['gap' if v != v else v for v in a.tolist()]")
+    server.must_load(version, f"models:/{NAME}/{version}")
+    assert server.traffic(version).status_code == 200
+    there, gone = [{"a": v, "b": 1} for v in VALUES], [{"b": 1}] * COUNT
+    rows = [*there, *gone] if first else [*gone, *there]
+    expected: list[Any] = [*VALUES, *["gap"] * COUNT] if first else [*["gap"] * COUNT, *VALUES]
+    answer = server.post("/invocations", json={"dataframe_records": rows})
+    assert answer.json() == {"predictions": expected}
+
+
 def test_a_model_without_named_columns_gets_all_rows_at_once(
     server: Client, registry: PyfuncRegistry
 ) -> None:
