@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
+
 Check = Callable[[Any], Any]
+_DIGIT: Final = re.compile(r"\d")
+_INFINITE: Final = (math.inf, -math.inf)
 INT64: Final = 2**63
 INT32: Final = 2**31
 _FLOAT32: Final = 3.4028235677973366e38
@@ -16,6 +22,10 @@ _FLOAT32: Final = 3.4028235677973366e38
 FIRST_MOMENT: Final = datetime(1677, 9, 21, 0, 12, 43, 145225)
 LAST_MOMENT: Final = datetime(2262, 4, 11, 23, 47, 16, 854775)
 """The range of pandas' nanoseconds, as which MLflow hands times to a model."""
+_LAST_NS: Final = 807
+"""Nanoseconds after ``LAST_MOMENT`` that the range still has."""
+_BEYOND_MICROSECONDS: Final = re.compile(r"[.,]\d{6}(\d+)")
+"""The digits of a second that ``datetime`` drops."""
 
 
 def _real(value: Any) -> Any:
@@ -62,11 +72,14 @@ def _moment(value: Any) -> Any:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("an ISO 8601 time") from None
-    if not FIRST_MOMENT <= moment <= LAST_MOMENT:  # NumPy would make another day of it
+    beyond = _BEYOND_MICROSECONDS.search(value)
+    nanoseconds = int(beyond[1][:3].ljust(3, "0")) if beyond else 0
+    # NumPy would make another day of what is out of its range.
+    if not FIRST_MOMENT <= moment <= LAST_MOMENT or (moment == LAST_MOMENT and nanoseconds > _LAST_NS):
         raise ValueError(
             f"a time from {FIRST_MOMENT:%Y-%m-%d} to {LAST_MOMENT:%Y-%m-%d}, and MLflow has no other"
         )
-    return moment
+    return np.datetime64(moment, "ns") + np.timedelta64(nanoseconds, "ns") if nanoseconds else moment
 
 
 def _bytes(value: Any) -> Any:
@@ -103,7 +116,9 @@ def number_in(text: str) -> Any:
     for kind in (int, float):
         try:
             if "_" not in text:  # Python reads 1_000, CSV has no such number
-                return kind(text)
+                number = kind(text)
+                # Digits that make infinity are more than a double holds; the word stands for itself.
+                return text if number in _INFINITE and _DIGIT.search(text) else number
         except ValueError:
             pass
     return text
