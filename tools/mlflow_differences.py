@@ -132,6 +132,12 @@ DIFFERENCES: Final = {
         "400",
         "every value would be in the wrong column",
     ),
+    "bytes": Difference(
+        "bytes in an answer",
+        "base64 with line breaks (`YWI=\\n`)",
+        "base64 without them",
+        "a JSON value holds no line that could become too long",
+    ),
     "nan": Difference(
         "NaN or infinity in an answer",
         "writes `NaN`, which is not JSON",

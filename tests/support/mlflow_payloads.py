@@ -54,6 +54,7 @@ SHAPES = {
     "times": pd.DataFrame({"t": pd.to_datetime(["2024-02-29"])}),
     "numpy": [np.int64(1), np.float32(0.5), np.bool_(True)],
     "nan": [float("nan"), float("inf"), 1.0],
+    "bytes": [b"ab", bytes(range(90))],
 }
 mlflow.models.set_model(Model())
 '''
@@ -268,4 +269,5 @@ CASES = [
         "mixed", "times", "numpy",
     )),
     Case("one", shape("nan"), "nan"),
+    Case("one", shape("bytes"), "bytes"),
 ]  # fmt: skip
