@@ -18,6 +18,7 @@ from airflow_mlops.serving.roles import (
     is_loopback,
     tokens_in,
 )
+from airflow_mlops.serving.sticky import StickyKey
 
 MAX_WORKERS: Final = 64
 MAX_PORT: Final = 65_535
@@ -69,6 +70,8 @@ class Settings:
     tls_key: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.sticky is not None:
+            StickyKey.parse(self.sticky)
         if not 1 <= self.workers <= MAX_WORKERS:
             raise ConfigError(f"--workers must be from 1 to {MAX_WORKERS}, got {self.workers}")
         if not self.read_s > 0 or not self.timeout_s > 0:

@@ -26,7 +26,7 @@ class StickyKey:
         """
         kind, _, name = text.partition(":")
         if kind not in ("header", "column") or not name:
-            raise ConfigError(f"sticky must be header:NAME or column:NAME, got {text!r}")
+            raise ConfigError(f"--sticky must be header:NAME or column:NAME, got {text!r}")
         return cls(kind, name.lower() if kind == "header" else name)
 
     def of(self, headers: Mapping[str, str], payload: Payload) -> str | None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.core.errors import ConfigError
 from airflow_mlops.serving.payload import Payload
+from airflow_mlops.serving.settings import Settings
 from airflow_mlops.serving.sticky import StickyKey, draw_of, hashed
 from tests.support.server import ROW, Client, Registry, running_server
 
@@ -37,6 +38,11 @@ def test_where_a_key_may_be() -> None:
 
 def versions(client: Client, users: range) -> dict[int, str]:
     return {n: client.predict(ROW, **{"x-user": f"u{n}"}).headers["x-model-version"] for n in users}
+
+
+def test_a_server_with_another_key_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--sticky must be header:NAME or column:NAME, got 'x-user'"):
+        Settings(name="m", tracking_uri="u", token="t", state_dir=tmp_path, sticky="x-user")
 
 
 def test_callers_keep_their_version_as_the_share_grows_and_count_once(
