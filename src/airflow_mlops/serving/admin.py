@@ -25,9 +25,14 @@ _DIGITS: Final = 18
 """SQLite's whole numbers have 64 bits."""
 
 
+_LONGEST: Final = 500
+"""As long as MLflow lets the source of a version be."""
+
+
 class _Version(msgspec.Struct):
     model_uri: Annotated[str, msgspec.Meta(min_length=1)]
     reload: bool = False
+    digest: Annotated[str, msgspec.Meta(max_length=_LONGEST)] = ""
     controller: ControllerId = ""
 
 
@@ -37,12 +42,12 @@ class _Lease(msgspec.Struct):
 
 
 async def _put_version(request: Request) -> Response:
-    expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true'
+    expected = '{"model_uri": "models:/name/version"}, optionally with "reload": true or "digest"'
     body = await body_as(request, _Version, expected)
     version = request.path_params["version"]
     check_uri(server_of(request).settings.name, version, body.model_uri)
     described = await server_of(request).fleet.put(
-        version, body.model_uri, reload=body.reload, controller=body.controller
+        version, body.model_uri, reload=body.reload, digest=body.digest, controller=body.controller
     )
     return JSONResponse(described, 202 if described["status"] == "loading" else 200)
 

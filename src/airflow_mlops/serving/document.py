@@ -17,13 +17,15 @@ class Wanted:
     """A version to have in memory.
 
     A higher ``order`` asks for it to be loaded again; ``copy`` tells downloads of the same address apart.
-    ``crashed`` is how it ended the process that ran it; such a version is not run any more.
+    ``crashed`` is how it ended the process that ran it; such a version is not run any more. ``digest`` names
+    the model that it must be, since an address may name another one later; empty: any.
     """
 
     uri: str
     order: int = 0
     copy: int = 0
     crashed: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,16 @@ class Document:
     reference: Reference | None = None
     orders: int = 0
 
-    def want(self, version: int, uri: str, *, reload: bool = False) -> Document:
-        """Return the state with an order to load a version; ``reload`` from the registry, not the disk."""
+    def want(self, version: int, uri: str, *, reload: bool = False, digest: str = "") -> Document:
+        """Return the state with an order to load a version; ``reload`` from the registry, not the disk.
+
+        ``digest`` names its model; without one a ``reload`` takes the model that is registered now.
+        """
         order = self.orders + 1
         known = self.versions.get(version)
         copy = order if reload else known.copy if known else 0
-        wanted = Wanted(uri=uri, order=order, copy=copy)
+        before = known.digest if known and not reload else ""
+        wanted = Wanted(uri=uri, order=order, copy=copy, digest=digest or before)
         return replace(self, versions={**self.versions, version: wanted}, orders=order)
 
     def without(self, version: int) -> Document:

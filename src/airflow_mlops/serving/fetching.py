@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
@@ -21,6 +22,7 @@ from typing import IO, Any, Final
 
 from airflow_mlops.core.address import shown
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.copies import registered_names, write_names
 from airflow_mlops.serving.error_text import text_of
 from airflow_mlops.storage.model_files import check_files
 
@@ -54,6 +56,13 @@ class Fetcher:
         Raises ConfigError when the model does not exist.
         """
         self._ask("files", uri, str(local))
+
+    def names(self, uri: str) -> list[str]:
+        """Return what names the model that is registered at ``uri`` now, its digest first.
+
+        Raises ConfigError when there is none.
+        """
+        return [str(name) for name in self._ask("names", uri)]
 
     def close(self) -> None:
         """Give up what another process is asked for now or later: a server that stops does not wait."""
@@ -184,6 +193,16 @@ def _alias(tracking_uri: str, name: str, alias: str) -> int | None:
         raise BackendError(f"MLflow at {shown(tracking_uri)} does not answer: {line(error)}") from error
 
 
+def _names(tracking_uri: str, uri: str) -> list[str]:
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri)
+    try:
+        return registered_names(uri)
+    except Exception as error:
+        raise failure(error, tracking_uri, uri) from error
+
+
 def _files(tracking_uri: str, uri: str, folder: str) -> None:
     import mlflow
 
@@ -193,14 +212,19 @@ def _files(tracking_uri: str, uri: str, folder: str) -> None:
         shutil.rmtree(left, ignore_errors=True)
     partial = tempfile.mkdtemp(prefix=f"{local.name}.partial-", dir=local.parent)
     try:
+        names = registered_names(uri)
         got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=partial))
         check_files(got, uri)
         golden = next(iter(sorted(got.rglob("golden.json"))), None)
         document = golden.read_text() if golden else _golden_of_run(got)
         if document is not None:
             (got / "golden.json").write_text(document)
+        if registered_names(uri) != names:
+            raise BackendError(f"{uri} was registered again while it was downloaded")
+        if names:
+            write_names(got, names)
         got.rename(local)
-    except ConfigError:
+    except (BackendError, ConfigError):
         raise
     except Exception as error:
         raise failure(error, tracking_uri, uri) from error
@@ -218,7 +242,7 @@ def _golden_of_run(folder: Path) -> str | None:
     return mlflow.artifacts.load_text(f"runs:/{run_id}/golden.json") if "golden.json" in names else None
 
 
-_ANSWERS: Final = {"alias": _alias, "files": _files}
+_ANSWERS: Final[Mapping[str, Callable[..., Any]]] = {"alias": _alias, "files": _files, "names": _names}
 
 
 def main() -> None:

@@ -10,10 +10,11 @@ from typing import Final
 
 from airflow_mlops.core.errors import BackendError, RolloutConflict
 from airflow_mlops.serving.batching import THREADS, Batcher
+from airflow_mlops.serving.copies import copy_of, forget
 from airflow_mlops.serving.document import Wanted
 from airflow_mlops.serving.fetching import Fetcher
-from airflow_mlops.serving.loaded_versions import LOADED, LoadedVersions
-from airflow_mlops.serving.loading import forget, load
+from airflow_mlops.serving.loaded_versions import LOADED, NAMES, LoadedVersions
+from airflow_mlops.serving.loading import load
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.model_uri import check_uri, uri_of
 from airflow_mlops.serving.settings import Settings
@@ -119,12 +120,13 @@ class Fleet:
         return champion
 
     async def put(
-        self, version: int, uri: str, *, reload: bool = False, controller: str = ""
+        self, version: int, uri: str, *, reload: bool = False, digest: str = "", controller: str = ""
     ) -> dict[str, str]:
         """Load a version in all workers; returns how it is, which may still be loading.
 
         A version that failed to load stays failed until it is dropped; ``reload`` loads it again from the
-        registry while the one in memory keeps serving. Raises RolloutConflict when the version is there
+        registry while the one in memory keeps serving, and so does a ``digest`` that names another model than
+        that one. Raises RolloutConflict when the version is there
         from another URI, TrafficHeld when another controller than ``controller`` moves the traffic,
         BackendError when MLflow does not answer.
         """
@@ -133,18 +135,19 @@ class Fleet:
             known = document.versions.get(version)
             if known is not None and known.uri != uri:
                 raise RolloutConflict(f"version {version} is loaded from {known.uri}: delete it first")
-            if known is None or reload or self.status(version)[0] == "unreachable":
-                await self._view.write(document.want(version, uri, reload=reload))
+            another = bool(digest and known and digest not in (known.digest, *self._names(version)))
+            if known is None or reload or another or self.status(version)[0] == "unreachable":
+                await self._view.write(document.want(version, uri, reload=reload, digest=digest))
         self.follow()
         deadline = now().steady + self._settings.load_wait_s
         while self.status(version)[0] == "loading" and now().steady < deadline:
             await asyncio.sleep(POLL_S / 2)
-        described = self.describe(version)
+        described = self.describe(version, digest)
         if described["status"] == "unreachable":
             raise BackendError(described["detail"])
-        if reload and described["detail"].startswith(LOADED):
-            copy = str(self._view.document.versions[version].copy)
-            await asyncio.to_thread(forget, version, self._folder, copy)
+        if (reload or another) and described["detail"].startswith(LOADED):
+            keep = self._copy_of(version, self._view.document.versions[version])
+            await asyncio.to_thread(forget, version, self._folder, keep)
         return described
 
     async def drop(self, version: int, controller: str = "") -> None:
@@ -206,11 +209,16 @@ class Fleet:
     def _check(self, traffic: Traffic, controller: str) -> None:
         traffic.control.check(controller, self._settings.name, now().steady)
 
-    def describe(self, version: int) -> dict[str, str]:
-        """Return a version as plain JSON values: where it comes from and how it is."""
+    def describe(self, version: int, digest: str = "") -> dict[str, str]:
+        """Return a version as plain JSON values: where it comes from, how it is, which model is in memory.
+
+        A model has several names; ``digest`` is the one to answer with if it is one of them.
+        """
         status, detail = self.status(version)
-        uri = self._view.document.versions[version].uri
-        return {"model_uri": uri, "status": status, "detail": detail}
+        wanted = self._view.document.versions[version]
+        names, expected = self._names(version), digest or wanted.digest
+        held = expected if expected in names else next(iter(names), "")
+        return {"model_uri": wanted.uri, "status": status, "detail": detail, "digest": held}
 
     def status(self, version: int) -> tuple[str, str]:
         """Return how a version is in all workers together, and a detail."""
@@ -235,11 +243,21 @@ class Fleet:
         order, status, detail, ready = reports.get(str(version), (0, "loading", "", False))
         return (status, detail, ready) if order == wanted.order else ("loading", "", ready)
 
+    def _names(self, version: int) -> list[str]:
+        """Return what names the model that all workers have in memory as ``version``."""
+        reports = [(worker.versions.latest() or {}).get(NAMES, {}) for worker in self._view.peers]
+        found = [report.get(str(version), []) for report in reports]
+        return [name for name in found[0] if all(name in other for other in found)]
+
     def _load(self, version: int, wanted: Wanted) -> Model:
         check_uri(self._settings.name, version, wanted.uri)  # the state on disk may name anything
-        copy = "" if not wanted.copy else str(wanted.copy)
-        strict = self._settings.only_safe_formats
-        return load(version, wanted.uri, self._folder, self._fetcher, copy, only_safe=strict)
+        strict, copy = self._settings.only_safe_formats, _copy(wanted)
+        return load(
+            version, wanted.uri, self._folder, self._fetcher, copy, digest=wanted.digest, only_safe=strict
+        )
+
+    def _copy_of(self, version: int, wanted: Wanted) -> Path:
+        return copy_of(self._folder, version, wanted.uri, _copy(wanted), wanted.digest)
 
     async def _adopt_champion(self) -> None:
         name = self._settings.name
@@ -258,3 +276,7 @@ class Fleet:
             except RolloutConflict as error:
                 log.warning("champion not adopted: %s", error)
                 return
+
+
+def _copy(wanted: Wanted) -> str:
+    return str(wanted.copy) if wanted.copy else ""

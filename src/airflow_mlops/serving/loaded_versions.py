@@ -20,6 +20,8 @@ from airflow_mlops.serving.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 LOADED: Final = "loaded and healthy"
+NAMES: Final = "names"
+"""The key of a worker's report that has the names of the models in its memory, by version."""
 CLOSE_S: Final = 3.0
 """How long predictions may still take when the server ends; one that never returns must not keep it."""
 Load = Callable[[int, Wanted], Model]
@@ -36,6 +38,12 @@ class LoadedVersion:
     detail: str = ""
     batcher: Batcher | None = None
     loading: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the model that was ordered can answer, or the same one from an earlier order."""
+        digest = self.wanted.digest
+        return self.batcher is not None and (not digest or digest in self.batcher.model.names)
 
 
 class LoadedVersions:
@@ -111,7 +119,7 @@ class LoadedVersions:
         except (BackendError, ConfigError) as error:
             slot.status = "unreachable" if isinstance(error, BackendError) else "failed"
             slot.detail = str(error)
-            if slot.batcher is not None:
+            if slot.is_ready:
                 slot.status, slot.detail = "ok", f"not loaded again, the one from before serves: {error}"
         else:
             batcher = Batcher(model, slot.mark)
@@ -152,8 +160,9 @@ class LoadedVersions:
     def _report(self) -> None:
         slots = self._versions.items()
         self.ready = {version: slot.batcher for version, slot in slots if slot.batcher is not None}
-        report = {str(v): [s.wanted.order, s.status, s.detail, s.batcher is not None] for v, s in slots}
-        self._worker.versions.write(report)
+        report = {str(v): [s.wanted.order, s.status, s.detail, s.is_ready] for v, s in slots}
+        names = {str(version): batcher.model.names for version, batcher in self.ready.items()}
+        self._worker.versions.write({**report, NAMES: names})
 
     def _free_place(self) -> int:
         taken = {slot.place for slot in self._versions.values()}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import mlflow
-from filelock import FileLock
 
 from airflow_mlops.core.errors import BackendError, ConfigError
+from airflow_mlops.serving.copies import bring_copy, names_of
 from airflow_mlops.serving.fetching import Fetcher, failure, line
 from airflow_mlops.serving.model import Model
 from airflow_mlops.serving.payload import Payload
@@ -25,26 +23,30 @@ _NAMED: Final = 3
 
 
 def load(
-    version: int, uri: str, folder: Path, fetcher: Fetcher, copy: str = "", *, only_safe: bool = False
+    version: int,
+    uri: str,
+    folder: Path,
+    fetcher: Fetcher,
+    copy: str = "",
+    *,
+    digest: str = "",
+    only_safe: bool = False,
 ) -> Model:
     """Load a version, keep a copy under ``folder`` for the next start, and try it on its golden rows.
 
-    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again; ``only_safe`` refuses formats that
-    run code of their own.
+    ``uri`` is any MLflow model URI; another ``copy`` is downloaded again; ``digest`` names the model that
+    it must be (empty: any); ``only_safe`` refuses formats that run code of their own.
     Blocks; call it off the event loop. Raises BackendError when MLflow does not answer and ConfigError when
     the model cannot be loaded or fails its golden rows.
     """
     mlflow.set_tracking_uri(fetcher.tracking_uri)
-    local = folder / "-".join(filter(None, (str(version), sha256(uri.encode()).hexdigest()[:12], copy)))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{version}.lock"):  # Another worker may want the same; it is downloaded once.
-            if not local.exists():
-                fetcher.fetch(uri, local)
+        local = bring_copy(folder, version, uri, fetcher, copy, digest)
         if only_safe:
             check_format(local, f"version {version}")
         pyfunc = mlflow.pyfunc.load_model(str(local))
         model = Model(version, uri, pyfunc, _raw(pyfunc))
+        model.names = tuple(names_of(local))
     except (BackendError, ConfigError):
         raise
     except Exception as error:
@@ -57,13 +59,6 @@ def load(
     inputs = getattr(pyfunc.metadata.signature, "inputs", None)
     model.samples = samples_of(local, golden, inputs)
     return model
-
-
-def forget(version: int, folder: Path, keep: str = "") -> None:
-    """Delete the downloaded copies of a version, but for the copy ``keep``."""
-    for local in folder.glob(f"{version}-*"):
-        if not keep or not local.name.endswith(f"-{keep}"):
-            shutil.rmtree(local, ignore_errors=True)
 
 
 def _try_golden(model: Model, golden: Mapping[str, Any]) -> None:

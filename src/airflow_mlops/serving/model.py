@@ -98,6 +98,7 @@ class Model:
         self.quick = False
         self.any_length = False
         self.samples: Any = None
+        self.names: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> list[TensorInfo]:

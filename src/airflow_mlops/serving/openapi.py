@@ -115,7 +115,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("PUT", "/admin/versions/{version}"): Operation(
         "Load a version", _ADMIN, _json(ref("Version")),
         _json(object_of(["model_uri"], model_uri={"type": "string", "minLength": 1}, reload=TRUTH,
-            controller=ref("Controller"))),
+            digest={"type": "string", "maxLength": 500}, controller=ref("Controller"))),
         statuses=(200, 202),
     ),
     ("DELETE", "/admin/versions/{version}"): Operation("Unload a version", _ADMIN, _json(OBJECT)),

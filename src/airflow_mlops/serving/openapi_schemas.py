@@ -82,7 +82,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         outputs=list_of(_METADATA_TENSOR),
     ),
     "Ready": object_of(name=TEXT, ready=TRUTH),
-    "Version": object_of(model_uri=TEXT, status=TEXT, detail=TEXT),
+    "Version": object_of(model_uri=TEXT, status=TEXT, detail=TEXT, digest=TEXT),
     "Lease": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 86_400},
     "Traffic": object_of(
         ["weights", "generation"],

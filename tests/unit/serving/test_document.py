@@ -42,6 +42,16 @@ def test_the_state_as_it_was_written_before_is_read() -> None:
     assert found.to_json()["traffic"] == {**TRAFFIC, "control": nobody}
 
 
+def test_the_digest_that_was_ordered_stays_until_another_one_or_a_load_from_the_registry() -> None:
+    uri = "models:/m/1"
+    ordered = Document().want(1, uri, digest="a")
+    assert Document.from_json(json.loads(json.dumps(ordered.to_json()))) == ordered
+    assert ordered.versions[1] == Wanted(uri=uri, order=1, digest="a")
+    assert ordered.want(1, uri).versions[1].digest == "a"
+    assert ordered.want(1, uri, digest="b").versions[1].digest == "b"
+    assert ordered.want(1, uri, reload=True).versions[1] == Wanted(uri=uri, order=2, copy=2)
+
+
 def test_what_is_missing_is_empty() -> None:
     assert Document.from_json({}) == Document.from_json({"traffic": None, "reference": None}) == Document()
     minimal = {"traffic": {"champion": 1, "weights": {}, "generation": 1, "epoch": 4}}
