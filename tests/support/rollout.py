@@ -141,7 +141,7 @@ class MemoryTarget:
         self.copied: dict[int, Counts] = {}
         self.fuse = fuse or Fuse()
 
-    def ensure(self, version: int, model_uri: str) -> Health:
+    def ensure(self, version: int, model_uri: str, digest: str = "") -> Health:
         self.fuse()
         health = Health("failed", "no such file") if version in self.broken else Health("ok")
         return self.versions.setdefault(version, health)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -43,6 +44,16 @@ class Aliases(Protocol):
     def attach(self, version: int, filename: str, payload: Mapping[str, Any]) -> None:
         """Write a JSON artifact to the run of a version."""
         ...
+
+
+def with_digests(state: RolloutState, aliases: Aliases) -> RolloutState:
+    """Return a rollout that has not begun, with what names its model and the champion's in the registry."""
+    plan, champion = state.plan, state.plan.champion_version
+    return replace(
+        state,
+        digest=state.digest or aliases.digest(plan.model_version),
+        champion_digest="" if champion is None else aliases.digest(champion),
+    )
 
 
 def outcome_tags(ended: RolloutState, now: float) -> dict[str, str]:

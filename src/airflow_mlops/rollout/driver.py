@@ -10,15 +10,11 @@ from typing import Final
 
 from airflow_mlops.core.errors import BackendError, ConfigError, RolloutConflict, TrafficHeld
 from airflow_mlops.rollout.admission import Admission
-from airflow_mlops.rollout.aliases import Aliases, champion_after, repair_aliases
+from airflow_mlops.rollout.aliases import Aliases, champion_after, repair_aliases, with_digests
 from airflow_mlops.rollout.core import (
-    Ensure,
-    Health,
     Phase,
     RolloutPlan,
     RolloutState,
-    SetWeight,
-    Shadow,
     abort,
     advance,
     decide,
@@ -26,11 +22,11 @@ from airflow_mlops.rollout.core import (
     refused,
     restore,
     rollout_id,
-    wanted,
     write_off,
 )
 from airflow_mlops.rollout.moves import RegistryMoves
 from airflow_mlops.rollout.store.store import RolloutStore
+from airflow_mlops.rollout.target_moves import TargetMoves
 from airflow_mlops.rollout.targets.base import OrderedBy, Target
 
 _TRIES: Final = 5
@@ -109,11 +105,12 @@ class RolloutDriver:
 
     def _rebase(self, id_: str) -> RolloutState:
         state, revision = self._store.get(id_)
-        if self._aliases is None or state.phase is not Phase.PENDING or state.plan.goes_back:
+        if self._aliases is None or state.phase is not Phase.PENDING:
             return state
-        changed = rebased(state, self._aliases.get("champion"), self._clock())
-        if not changed.digest:
-            changed = replace(changed, digest=self._aliases.digest(changed.plan.model_version))
+        changed = state
+        if not state.plan.goes_back:
+            changed = rebased(state, self._aliases.get("champion"), self._clock())
+        changed = with_digests(changed, self._aliases)
         if changed != state:
             self._store.save(changed, revision)
         return changed
@@ -204,7 +201,8 @@ class RolloutDriver:
             champion = champion_after(latest)
             if self._on_record(own, latest, lost=lost):
                 if champion is not None:  # a server whose state was lost does not hold it any more
-                    self._target.ensure(champion, f"models:/{own.plan.name}/{champion}")
+                    digest = "" if self._aliases is None else self._aliases.digest(champion)
+                    self._target.ensure(champion, f"models:/{own.plan.name}/{champion}", digest)
                 self._target.finalize(champion)
             again = self._store.latest(own.plan.name)
             if again is None or (again.id, again.phase) == (latest.id, latest.phase):
@@ -240,10 +238,9 @@ class RolloutDriver:
         return state
 
     def _look(self, state: RolloutState, revision: int) -> tuple[RolloutState, int, bool]:
-        champion = self._act(state)
-        plan = state.plan
+        found, plan = TargetMoves(self._target).make(state), state.plan
         seen = self._target.observe(plan.model_version, plan.champion_version, state.since)
-        seen = replace(seen, champion_health=champion)
+        seen = replace(seen, champion_health=found.champion, health=found.failed or seen.health)
         following, _ = advance(state, seen, self._clock())
         if _should_persist(state, following):
             revision = self._store.save(following, revision)
@@ -252,36 +249,6 @@ class RolloutDriver:
         else:
             following = state
         return following, revision, len(following.history) > len(state.history)
-
-    def _act(self, state: RolloutState) -> Health | None:
-        """Do what the state asks of the target; returns how the champion is where a canary needs it."""
-        ready, champion = True, None
-        for action in wanted(state):
-            if isinstance(action, Ensure):
-                health = self._target.ensure(action.version, action.model_uri)
-                if action.version != state.plan.champion_version:
-                    ready = health.status == "ok" and ready
-                elif _needs_champion(state):
-                    champion, ready = health, health.status == "ok" and ready
-            elif isinstance(action, SetWeight) and (ready or action.percent == 0):
-                self._target.set_weight(action.version, action.champion, action.percent)
-            elif isinstance(action, SetWeight) and champion is not None and champion.status == "failed":
-                self._hold_weight(action)
-            elif isinstance(action, Shadow) and ready:
-                self._target.shadow(action.version, action.champion)
-        return champion
-
-    def _hold_weight(self, action: SetWeight) -> None:
-        """Keep what a version has while its champion cannot answer: its callers have nobody else."""
-        try:
-            self._target.set_weight(action.version, action.champion, action.percent)
-        except BackendError as error:
-            _LOG.warning("the traffic stays as it is while the champion does not load: %s", error)
-
-
-def _needs_champion(state: RolloutState) -> bool:
-    """Whether a champion that does not load matters: it holds up no roll back, and no version after it."""
-    return bool(state.plan.steps) and state.phase not in (Phase.ROLLING_BACK, Phase.PROMOTING)
 
 
 def _should_persist(before: RolloutState, after: RolloutState) -> bool:

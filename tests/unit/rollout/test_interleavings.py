@@ -92,7 +92,7 @@ def number(state: RolloutState) -> int:
     epochs = tuple(e.epoch for e in state.epochs)
     key = (state.id, state.phase, state.step, state.settled, state.verified, state.moving, state.outcome,
            state.reason, state.since, state.plan.champion_version, state.plan.tolerance, state.rejected,
-           state.digest, labels, epochs, state.cold)  # fmt: skip
+           state.digest, state.champion_digest, labels, epochs, state.cold)  # fmt: skip
     if key not in NUMBERS:
         NUMBERS[key] = len(SEEN)
         SEEN.append(state)
@@ -176,7 +176,7 @@ class Outside:
         return cast(int, self.call(effect)[1])
 
     # The target.
-    def ensure(self, version: int, model_uri: str) -> Health:
+    def ensure(self, version: int, model_uri: str, digest: str = "") -> Health:
         return cast(Any, self.call(lambda w: (replace(w, loaded=w.loaded | {version}), Health("ok")), True))
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:

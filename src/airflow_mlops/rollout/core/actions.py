@@ -9,10 +9,11 @@ from airflow_mlops.rollout.core.state import Phase, RolloutState
 
 @dataclass(frozen=True)
 class Ensure:
-    """The target should have this version loaded."""
+    """The target should have this version loaded; ``digest`` names its model, empty: not known."""
 
     version: int
     model_uri: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def wanted(state: RolloutState) -> tuple[Action, ...]:
         return ()
     ensure_champion: tuple[Action, ...] = ()
     if plan.champion_version is not None and plan.champion_uri is not None:
-        ensure_champion = (Ensure(plan.champion_version, plan.champion_uri),)
-    ensure = (*ensure_champion, Ensure(plan.model_version, plan.model_uri))
+        ensure_champion = (Ensure(plan.champion_version, plan.champion_uri, state.champion_digest),)
+    ensure = (*ensure_champion, Ensure(plan.model_version, plan.model_uri, state.digest))
     weight = SetWeight(plan.model_version, plan.champion_version, state.percent)
     if state.phase is Phase.WARMING:
         return ensure

@@ -150,7 +150,7 @@ class RolloutState(Record):
     ``fresh``: ``watched`` when a request was last counted. ``verified``: the registry has all that the
     promotion needs; before that the canary keeps the share of its last step. ``cold``: what was counted
     while the version settled, None until it has. ``rejected``: the version was taken back because of what it
-    did. ``digest`` names its model, empty when that is not known.
+    did. ``digest`` names its model, ``champion_digest`` that of the champion; empty when that is not known.
     """
 
     id: str
@@ -174,6 +174,7 @@ class RolloutState(Record):
     cold: tuple[EpochCounts, ...] | None = None
     rejected: bool = False
     digest: str = ""
+    champion_digest: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phase", Phase(self.phase))

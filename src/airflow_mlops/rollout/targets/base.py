@@ -216,8 +216,12 @@ class Target(ABC):
         return ()
 
     @abstractmethod
-    def ensure(self, version: int, model_uri: str) -> Health:
-        """Load ``version`` from ``model_uri`` and return its health, without waiting for ever."""
+    def ensure(self, version: int, model_uri: str, digest: str = "") -> Health:
+        """Load ``version`` from ``model_uri`` and return its health, without waiting for ever.
+
+        ``digest`` names the model (empty: not known). A target that holds another model under that number
+        loads it again; one that cannot know ignores it.
+        """
 
     @abstractmethod
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:

@@ -53,9 +53,9 @@ class LocalTarget(Target):
     def _ordered(self) -> tuple[ModelServer, ...]:
         return (self._server,)
 
-    def ensure(self, version: int, model_uri: str) -> Health:
+    def ensure(self, version: int, model_uri: str, digest: str = "") -> Health:
         """Load ``version``; its health is ``loading`` when that takes longer than the server waits."""
-        return self._server.put_version(version, model_uri)
+        return self._server.put_version(version, model_uri, digest)
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
         """Send ``percent`` of the traffic to ``version`` and renew the lease."""

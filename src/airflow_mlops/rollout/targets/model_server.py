@@ -89,10 +89,22 @@ class ModelServer:
                 epoch["counts"].setdefault(version, {})["labels"] = labels
         return epochs
 
-    def put_version(self, version: int, model_uri: str) -> Health:
-        """Load a version and return its health; ``loading`` when that takes longer than the server waits."""
-        body = {"model_uri": model_uri, **_named(self.orders)}
-        return health_of(self._call("PUT", f"/admin/versions/{version}", body))
+    def put_version(self, version: int, model_uri: str, digest: str = "") -> Health:
+        """Load a version and return its health; ``loading`` when that takes longer than the server waits.
+
+        A server that holds another model than ``digest`` names under that number has failed; servers of
+        earlier releases do not say which one they hold.
+        """
+        body = {"model_uri": model_uri, **_named(self.orders), **({"digest": digest} if digest else {})}
+        answer = self._call("PUT", f"/admin/versions/{version}", body)
+        held = str(answer.get("digest", ""))
+        if answer["status"] == "ok" and digest and held and held != digest:
+            return Health(
+                "failed",
+                f"the server at {self.base_url} holds another model as version {version}: {held}, and "
+                f"{digest} was ordered",
+            )
+        return health_of(answer)
 
     def drop_version(self, version: int) -> None:
         """Unload a version."""

@@ -42,6 +42,12 @@ def test_what_each_phase_asks_of_the_target(phase: str, step: int, actions: tupl
     assert wanted(dataclasses.replace(at_step(), phase=Phase(phase), step=step)) == actions
 
 
+def test_an_order_to_load_names_the_model() -> None:
+    state = dataclasses.replace(at_step(), digest="of 3", champion_digest="of 2")
+    loads = [action for action in wanted(state) if isinstance(action, Ensure)]
+    assert loads == [Ensure(2, "models:/churn/2", "of 2"), Ensure(3, "models:/churn/3", "of 3")]
+
+
 @pytest.mark.parametrize("phase", ["WARMING", "PROMOTING", "ROLLING_BACK"])
 def test_a_first_version_has_no_champion_to_keep(phase: str) -> None:
     plan = RolloutPlan(name="churn", model_version=1, model_uri="models:/churn/1")

@@ -77,7 +77,7 @@ def test_what_is_stored_keeps_its_keys() -> None:
     assert set(at_step().to_json()) == {
         "kind", "version", "id", "plan", "phase", "step", "settled", "moving", "verified", "since", "entered",
         "watched", "looked", "fresh", "epochs", "outcome", "reason", "history", "accepted", "reference",
-            "cold", "rejected", "digest",
+            "cold", "rejected", "digest", "champion_digest",
     }  # fmt: skip
     known = {key: value for key, value in PLAN.to_json().items() if key not in ("settle_s", "model")}
     stored = json.dumps(known, sort_keys=True).encode()

@@ -132,7 +132,7 @@ class HaproxyTarget(Target):
     def _ordered(self) -> Iterable[ModelServer]:
         return self._servers.values()
 
-    def ensure(self, version: int, model_uri: str) -> Health:
+    def ensure(self, version: int, model_uri: str, digest: str = "") -> Health:
         """Load ``version`` in its slot, or in the slot that the champion does not use."""
         view = self._look().checked(self.orders)
         slot = view.slot_of(version)
@@ -142,7 +142,7 @@ class HaproxyTarget(Target):
                 return Health("failed", view.death(dead))
             slot = view.free_slot()
             self._release(slot, view)
-        return self._servers[slot].put_version(version, model_uri)
+        return self._servers[slot].put_version(version, model_uri, digest)
 
     def set_weight(self, version: int, champion: int | None, percent: int) -> None:
         """Send ``percent`` of the traffic to ``version`` and renew its lease."""
