@@ -17,6 +17,8 @@ _DIGIT: Final = re.compile(r"\d")
 _INFINITE: Final = (math.inf, -math.inf)
 INT64: Final = 2**63
 INT32: Final = 2**31
+EXACT: Final = 2**53
+"""From it on a double stands for several whole numbers, and nobody knows which one was written."""
 _FLOAT32: Final = 3.4028235677973366e38
 """From half a unit above the largest 32-bit float on, a number becomes infinite (IEEE 754, 4.3.1)."""
 FIRST_MOMENT: Final = datetime(1677, 9, 21, 0, 12, 43, 145225)
@@ -43,6 +45,8 @@ def _small_real(value: Any) -> Any:
 def _whole(limit: int) -> Check:
     def check(value: Any) -> Any:
         if type(value) is float and value.is_integer():  # as R and JavaScript write whole numbers
+            if abs(value) >= EXACT:
+                raise ValueError(f"a whole number without a decimal point, as it is {EXACT} or more")
             value = int(value)
         if type(value) is int and -limit <= value < limit:
             return value

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from airflow_mlops.serving.column_checks import number_in
+from airflow_mlops.serving.column_checks import EXACT, number_in
 from airflow_mlops.serving.payload import BadInputError, Payload
 
 _FRAMES: Final = frozenset({"dataframe_split", "dataframe_records", "text/csv"})
@@ -146,8 +146,8 @@ def _whole(given: Any, dtype: Any) -> Any:
     if given.dtype.kind not in "iuf" or not given.size:
         return given.astype(dtype) if not given.size else None
     limits = np.iinfo(dtype)
-    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given == np.floor(given)).all()):
-        return None
+    if given.dtype.kind == "f" and not ((np.abs(given) < EXACT).all() and (given == np.floor(given)).all()):
+        return None  # A comparison with NaN is false.
     # Python compares a whole number with a float exactly.
     in_range = limits.min <= given.min().item() and given.max().item() <= limits.max
     return given.astype(dtype) if in_range else None

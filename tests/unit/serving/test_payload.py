@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import math
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, Signature, parse
+from airflow_mlops.serving.tensors import tensor
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -49,7 +52,7 @@ def test_a_column_that_had_gaps_takes_null_whatever_its_type(type_: str) -> None
     ("type_", "good", "bad"),
     [
         ("double", [1, 1.5, None, -0.0], [True, "1", [1]]),
-        ("long", [1, -(2**63), 2.0], [True, 1.5, None, 2**63, 2.0**63]),
+        ("long", [1, -(2**63), 2.0, 2.0**53 - 1], [True, 1.5, None, 2**63, 2.0**63, 2.0**53, -(2.0**53)]),
         ("integer", [2**31 - 1], [2**31]),
         ("string", ["", None], [1, ["x"]]),
         ("boolean", [True, False], [1, None, "true"]),
@@ -125,3 +128,13 @@ def test_a_small_body_cannot_ask_for_a_huge_table() -> None:
         parse(json.dumps({"dataframe_records": [{f"z{i}": 1} for i in range(5000)]}).encode())
     sparse = [{f"feature_{i % 300}": 1} for i in range(1500)]
     assert len(parse(json.dumps({"dataframe_records": sparse}).encode()).columns or ()) == 300
+
+
+@pytest.mark.parametrize("values", [[2.0**53], [9007199254740993, 1.0], [float("nan")], [1.5]])
+def test_a_tensor_of_whole_numbers_takes_no_float_that_may_have_been_another_number(
+    values: list[Any],
+) -> None:
+    with pytest.raises(BadInputError, match="must be whole numbers"):
+        tensor(values, np.dtype("int64"), (-1,))
+    assert tensor([2.0**53 - 1, 3], np.dtype("int64"), (-1,)).tolist() == [2**53 - 1, 3]
+    assert tensor([9007199254740993], np.dtype("int64"), (-1,)).tolist() == [9007199254740993]
