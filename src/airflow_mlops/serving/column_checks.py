@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import numpy as np
-
 Check = Callable[[Any], Any]
 _DIGIT: Final = re.compile(r"\d")
 _INFINITE: Final = (math.inf, -math.inf)
@@ -83,7 +81,13 @@ def _moment(value: Any) -> Any:
         raise ValueError(
             f"a time from {FIRST_MOMENT:%Y-%m-%d} to {LAST_MOMENT:%Y-%m-%d}, and MLflow has no other"
         )
-    return np.datetime64(moment, "ns") + np.timedelta64(nanoseconds, "ns") if nanoseconds else moment
+    return _with(moment, nanoseconds) if nanoseconds else moment
+
+
+def _with(moment: datetime, nanoseconds: int) -> Any:
+    import numpy as np  # not above: the process that keeps the workers alive knows settings, and no arrays
+
+    return np.datetime64(moment, "ns") + np.timedelta64(nanoseconds, "ns")
 
 
 def _bytes(value: Any) -> Any:

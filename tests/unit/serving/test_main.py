@@ -82,3 +82,12 @@ def test_wrong_arguments_are_refused(given: list[str]) -> None:
     )
     assert done.returncode == 2
     assert "error:" in done.stderr
+
+
+def test_the_process_that_keeps_the_workers_alive_knows_no_arrays_and_no_models() -> None:
+    heavy = ("numpy", "pandas", "mlflow", "sklearn", "pyarrow", "starlette", "uvicorn")
+    code = (
+        f"import airflow_mlops.serving.server, sys; print([name for name in {heavy} if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
