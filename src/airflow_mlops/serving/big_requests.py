@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from airflow_mlops.serving.model import Predictions
-from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, read_json
+from airflow_mlops.serving.payload import FORMATS, BadInputError, Payload, parse, payload_of, read_json
 
 PART_BYTES: Final = 65_536
 PART_VALUES: Final = 10_000
@@ -65,15 +65,26 @@ def big_request(body: bytes, read: Read, *, splits: bool) -> BigRequest:
 
     ``splits`` says that the body may be in one of MLflow's JSON formats. Raises BadInputError.
     """
-    texts = split_body(body) if splits else None
+    texts = split_body(body) if splits and read is parse else None
     if texts is not None:
-        return BigRequest([partial(read, text) for text in texts], partial(read, body))
+        return BigRequest([partial(read, text) for text in texts], partial(_whole, texts))
     payload = read(body)
     columns, parts = payload.columns, [lambda: payload]
     if columns:
         step = max(1, PART_VALUES // len(columns))
         parts = [partial(_rows, payload, start, step) for start in range(0, payload.rows, step)]
     return BigRequest(parts, lambda: payload)
+
+
+def _whole(texts: Sequence[bytes]) -> Payload:
+    """Return all rows at once, decoded part by part: nobody else is answered while one text is decoded."""
+    bodies = [read_json(text) for text in texts]
+    [name] = [name for name in FORMATS if name in bodies[0]]
+    values = [body[name] for body in bodies]
+    if name == "dataframe_split":
+        rows = list(chain.from_iterable(value["data"] for value in values))
+        return payload_of({**bodies[0], name: {**values[0], "data": rows}})
+    return payload_of({**bodies[0], name: list(chain.from_iterable(values))})
 
 
 def joined(found: Sequence[Predictions]) -> Predictions:

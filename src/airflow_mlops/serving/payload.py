@@ -120,7 +120,11 @@ def parse(body: bytes) -> Payload:
     >>> parse(b'{"dataframe_records": [{"age": 30}, {"age": 41}]}').columns
     {'age': [30, 41]}
     """
-    data = read_json(body)
+    return payload_of(read_json(body))
+
+
+def payload_of(data: Any) -> Payload:
+    """Return the rows of a body that is decoded; raises BadInputError as ``parse`` does."""
     found = [key for key in FORMATS if key in data] if isinstance(data, dict) else []
     if len(found) != 1:
         raise BadInputError(_no_format(data))

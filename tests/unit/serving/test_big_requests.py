@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_mlops.serving import big_requests
-from airflow_mlops.serving.big_requests import PART_BYTES, split_body
+from airflow_mlops.serving.big_requests import PART_BYTES, big_request, split_body
+from airflow_mlops.serving.payload import Payload, parse
 from tests.support.pyfunc_models import PyfuncRegistry
 from tests.support.server import NAME, Client, running_server
 
@@ -46,6 +47,16 @@ def test_the_parts_hold_the_rows_of_the_whole(seed: int, monkeypatch: pytest.Mon
         assert part["params"] == body["params"]
         found += part[kind]["data"] if kind == "dataframe_split" else part[kind]
     assert repr(found) == repr(inner["data"] if kind == "dataframe_split" else inner)
+    whole, at_once = big_request(text.encode(), parse, splits=True).whole(), parse(text.encode())
+    assert (whole.rows, whole.params) == (at_once.rows, at_once.params)
+    assert repr(_without_index(whole)) == repr(_without_index(at_once))
+
+
+def _without_index(payload: Payload) -> Any:
+    """Return what a request sent; labels of rows that only count them need not be there."""
+    assert payload.sent is not None
+    value = payload.sent[1]
+    return {k: value[k] for k in ("columns", "data")} if isinstance(value, dict) else value
 
 
 def test_plain_bodies_of_all_formats_are_split() -> None:
