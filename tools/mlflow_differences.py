@@ -24,6 +24,12 @@ DIFFERENCES: Final = {
         "400",
         _ROUNDED,
     ),
+    "large float": Difference(
+        "a whole number of 2^53 or more that is written as a float, such as `9007199254740993.0`",
+        "takes the nearest double",
+        "400",
+        _ROUNDED,
+    ),
     "text as number": Difference(
         'text for a number, such as `"1.5"`, or a number for a text',
         "converts some, passes on others",
@@ -53,6 +59,18 @@ DIFFERENCES: Final = {
         "guesses day and month",
         "400",
         _ROUNDED,
+    ),
+    "month": Difference(
+        "a time without a day, such as `2024-03`",
+        "takes the first day",
+        "400",
+        _ROUNDED,
+    ),
+    "text as gap": Difference(
+        '`""` or `"NaT"` for a time in JSON',
+        "takes it for a gap",
+        "400",
+        "JSON has null for it",
     ),
     "zone": Difference(
         "a time with a zone, such as `…Z` or `…+02:00`",
