@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from airflow_mlops.core.errors import BackendError
 from airflow_mlops.rollout.core import Phase, RolloutPlan, RolloutState
@@ -187,6 +188,8 @@ class Scene:
             "tag": self.registry.version(version).tags["mlops.rollout.outcome"],
         }
 
+    # A slot that has just started may take up the champion meanwhile; a driver looks again as well.
+    @retry(retry=retry_if_exception_type(BackendError), stop=stop_after_attempt(5), wait=wait_fixed(1))
     def reset(self) -> None:
         """Make the champion of the plan champion again, beside a fresh challenger."""
         old = self.plan.champion_version
