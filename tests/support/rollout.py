@@ -37,6 +37,15 @@ GUARDED_PLAN = RolloutPlan(
     ),
 )  # fmt: skip
 
+PIPELINE = f"""
+name: {NAME}
+data: {{source: {{type: csv, filepath: rows.csv}}, target: y}}
+train: {{estimator: sklearn.linear_model.LogisticRegression}}
+evaluate: {{metrics: [roc_auc]}}
+deploy: {{conn_id: shop_server, canary: {{poll: 1s}}}}
+"""
+"""A pipeline whose server is the connection ``shop_server``."""
+
 
 class Rollout:
     """A real driver on a real server with real traffic between two polls; an hour passes per poll."""

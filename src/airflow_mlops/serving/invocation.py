@@ -25,10 +25,10 @@ from airflow_mlops.serving.traffic import Traffic
 COPIES: Final = 64
 
 
-async def _in_parts(body: bytes, read: Read, *, splits: bool) -> tuple[BigRequest | None, Payload]:
-    """Return a long body in parts and the rows of its first one; None for a body that has no parts."""
+async def _in_parts(body: bytes, read: Read, *, splits: bool) -> tuple[BigRequest, Payload]:
+    """Return a long body in parts and the rows of its first one."""
     big = await asyncio.to_thread(big_request, body, read, splits=splits)
-    return big, read(body) if big is None else await asyncio.to_thread(big.parts[0])
+    return big, await asyncio.to_thread(big.parts[0])
 
 
 def _plain(traffic: Traffic, ready: Mapping[int, Batcher]) -> bool:
@@ -81,8 +81,9 @@ class Invocations:
         if not ready:
             return Answer.error(503, self._nothing_ready())
         try:
+            big: BigRequest | None = None
             if is_small(body, plain=splits and _plain(traffic, ready)):
-                big, payload = None, read(body)
+                payload = read(body)
             else:
                 big, payload = await _in_parts(body, read, splits=splits)
             key = self._key(traffic, headers, payload)

@@ -51,7 +51,7 @@ def prune(connection: sqlite3.Connection, limits: LogLimits, now: float, added: 
         deleted = _delete_copies(connection, limits, most if surplus else 0)
     else:
         large = oldest - 1 + math.ceil(surplus * (newest - oldest + 1))
-        last = max(newest - limits.rows, large, _last_before(connection, limits, now, most))
+        last = max(newest - limits.rows, large, _last_before(connection, limits, now, most, added))
         last = min(last, oldest + most - 1)
         deleted = _delete_until(connection, last) if last >= oldest else 0
         _delete_copies(connection, limits, 0)
@@ -79,16 +79,17 @@ def _used(connection: sqlite3.Connection) -> int:
     return int((pages - spare) * size)
 
 
-def _last_before(connection: sqlite3.Connection, limits: LogLimits, now: float, most: int) -> int:
-    """Return the last of the oldest requests that is too old, -1 when the very oldest is not."""
+def _last_before(connection: sqlite3.Connection, limits: LogLimits, now: float, most: int, added: int) -> int:
+    """Return the last of the oldest requests that is too old, -1 for none."""
     begin = now - limits.days * DAY_S
     [first] = connection.execute("SELECT at FROM requests ORDER BY id LIMIT 1").fetchone()
-    if first >= begin:  # Nearly always: not worth a look at more of them with each write.
-        return -1
+    # Clocks jump: requests that are too old can stand behind one that seems young. Twice as many as were
+    # added are looked at with each write, all of a round where nothing was added.
+    looked = most if first < begin or not added else 2 * added
     [found] = connection.execute(
-        "SELECT MAX(id) FROM (SELECT id, at FROM requests ORDER BY id LIMIT ?) WHERE at < ?", (most, begin)
+        "SELECT MAX(id) FROM (SELECT id, at FROM requests ORDER BY id LIMIT ?) WHERE at < ?", (looked, begin)
     ).fetchone()
-    return int(found)
+    return -1 if found is None else int(found)
 
 
 def _delete_until(connection: sqlite3.Connection, last: int) -> int:

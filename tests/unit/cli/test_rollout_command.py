@@ -15,16 +15,9 @@ from airflow_mlops.rollout.core import Phase, RolloutState
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.training.registry import Registry as RealRegistry
 from tests.support import free_port
-from tests.support.rollout import champion_server, controller, plan_for
+from tests.support.rollout import PIPELINE, champion_server, controller, plan_for
 from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry
 
-PIPELINE = f"""
-name: {NAME}
-data: {{source: {{type: csv, filepath: rows.csv}}, target: y}}
-train: {{estimator: sklearn.linear_model.LogisticRegression}}
-evaluate: {{metrics: [roc_auc]}}
-deploy: {{conn_id: shop_server, canary: {{poll: 1s}}}}
-"""
 ME = getpass.getuser()
 
 

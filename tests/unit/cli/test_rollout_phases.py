@@ -17,16 +17,9 @@ from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.local import LocalTarget
 from airflow_mlops.training.registry import Registry as RealRegistry
-from tests.support.rollout import plan_for
+from tests.support.rollout import PIPELINE, plan_for
 from tests.support.server import ADMIN_TOKEN, NAME, Client, Registry, running_server
 
-PIPELINE = f"""
-name: {NAME}
-data: {{source: {{type: csv, filepath: rows.csv}}, target: y}}
-train: {{estimator: sklearn.linear_model.LogisticRegression}}
-evaluate: {{metrics: [roc_auc]}}
-deploy: {{conn_id: shop_server, canary: {{poll: 1s}}}}
-"""
 ME = getpass.getuser()
 ABORTED = (
     f"ended ROLLED_BACK: aborted by {ME}\nTo try that version again: airflow dags trigger {NAME}__deploy "

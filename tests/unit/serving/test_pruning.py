@@ -83,6 +83,22 @@ def test_old_ones_go_where_nothing_is_written(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("write", [False, True])
+def test_old_ones_go_from_behind_one_of_a_time_to_come(tmp_path: Path, write: bool) -> None:
+    path, now = tmp_path / "s.sqlite", time.time()
+    database = Database(path, LogLimits(days=math.inf))
+    fill(database, range(1), now + 300 * DAY_S)
+    fill(database, range(1, 5), now - 8 * DAY_S)
+    database.close()
+    database = Database(path, LogLimits(days=7))
+    if write:
+        fill(database, range(5, 9), now)
+    else:
+        database.prune()
+    assert kept(path)["requests"] == ({"r5", "r6", "r7", "r8"} if write else set())
+    database.close()
+
+
 def test_the_file_stays_within_its_size_and_gives_space_back(tmp_path: Path) -> None:
     path, limit = tmp_path / "s.sqlite", 1024**2
     database = Database(path, LogLimits(size=limit))

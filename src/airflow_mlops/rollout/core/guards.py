@@ -125,14 +125,7 @@ def _rates(
     if guard.tolerance is not None and not kind.relative:
         tolerable = FailureRateProcess(guard.tolerance, measured, min(events, measured)).log_e
     shown = f"{events} of {measured} {kind.done}"
-    missing = _missing(guard.name, measured, base)
-    if kind.waits_for and canary.requests and champion.requests and not measured and not base:
-        missing = f"{guard.name} has nothing to compare yet: it waits until {kind.waits_for}"
-    if kind.relative and base_events > SATURATED * base:
-        missing = (
-            f"{guard.name} cannot be compared: {base_events} of {base} champion requests {kind.done} "
-            "against a limit that was set under another load"
-        )
+    missing = _missing_of(guard.name, kind, canary, champion)
     harm = (
         f"the canary {kind.comparison} than the champion{_margin(null)}: {shown} against "
         f"{base_events} of {base}, log E {worse.log_e:.2f} >= {harm_limit:.2f}"
@@ -206,6 +199,20 @@ def _shift(guard: GuardPlan, epochs: Sequence[EpochCounts], limit: float) -> Fin
             "shifted": {"log_e": log_e, "limit": limit},
         },
     )
+
+
+def _missing_of(name: str, kind: Kind, canary: Counts, champion: Counts) -> str | None:
+    """Return why the counts of a kind cannot be compared, None when they can."""
+    measured, base = getattr(canary, kind.measured), getattr(champion, kind.measured)
+    base_events = getattr(champion, kind.events)
+    if kind.relative and base_events > SATURATED * base:
+        return (
+            f"{name} cannot be compared: {base_events} of {base} champion requests {kind.done} "
+            "against a limit that was set under another load"
+        )
+    if kind.waits_for and canary.requests and champion.requests and not measured and not base:
+        return f"{name} has nothing to compare yet: it waits until {kind.waits_for}"
+    return _missing(name, measured, base)
 
 
 def _missing(name: str, canary: int, champion: int) -> str | None:

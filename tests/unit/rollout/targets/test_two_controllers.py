@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.errors import TrafficHeld
-from airflow_mlops.rollout.core import Phase
+from airflow_mlops.rollout.core import Phase, RolloutState
 from airflow_mlops.rollout.driver import RolloutDriver
 from airflow_mlops.rollout.store.store import RolloutStore
 from airflow_mlops.rollout.targets.base import OrderedBy
@@ -43,6 +43,15 @@ def controller(target: HaproxyTarget, registry: Registry, store: Path) -> Rollou
     return RolloutDriver(RolloutStore(store), target, registry)
 
 
+def beside_a_running_one(
+    targets: tuple[HaproxyTarget, HaproxyTarget], registry: Registry, folder: Path
+) -> tuple[RolloutDriver, RolloutDriver, RolloutState]:
+    """Two controllers with a store each, and the rollout that the first one has begun."""
+    first = controller(targets[0], registry, folder / "first.db")
+    second = controller(targets[1], registry, folder / "second.db")
+    return first, second, first.poll(first.start(plan_for(registry, "good", 1)).id)
+
+
 def seen(place: HaproxyPlace, target: HaproxyTarget) -> dict[str, Any]:
     """All that an order could have changed in HAProxy and in the servers."""
     fields = ("champion", "weights", "versions", "epoch", "generation", "lease_s")
@@ -59,9 +68,7 @@ def test_the_second_store_is_refused_in_every_phase_of_the_first_canary(
     serving_registry: Registry,
     tmp_path: Path,
 ) -> None:
-    first = controller(targets[0], serving_registry, tmp_path / "first.db")
-    second = controller(targets[1], serving_registry, tmp_path / "second.db")
-    running = first.poll(first.start(plan_for(serving_registry, "good", 1)).id)
+    first, second, running = beside_a_running_one(targets, serving_registry, tmp_path)
     assert running.label == "STEP 1/2 (20 %)"
     before = seen(place, targets[0])
 
@@ -92,9 +99,7 @@ def test_when_the_first_has_ended_the_second_deploys(
     serving_registry: Registry,
     tmp_path: Path,
 ) -> None:
-    first = controller(targets[0], serving_registry, tmp_path / "first.db")
-    second = controller(targets[1], serving_registry, tmp_path / "second.db")
-    running = first.poll(first.start(plan_for(serving_registry, "good", 1)).id)
+    first, second, running = beside_a_running_one(targets, serving_registry, tmp_path)
     assert first.restore(running.id, "enough", "ann").phase is Phase.ROLLED_BACK
     after = second.poll(second.start(plan_for(serving_registry, "good", 1)).id)
     assert after.label == "STEP 1/2 (20 %)"
